@@ -1,0 +1,1 @@
+//! Load and benchmarks: open loop, percentiles, always beside a reference of the same run.

@@ -1,0 +1,1 @@
+//! Who somebody is: accounts, credentials, sessions, sign-in days, follows.

@@ -1,0 +1,1 @@
+//! Where one can buy: merchants, shops, categories, products, hours, nearby.

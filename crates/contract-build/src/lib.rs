@@ -1,0 +1,1 @@
+//! The generator: from proto/ to Rust, REST routes, policy and OpenAPI.

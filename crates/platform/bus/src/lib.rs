@@ -1,0 +1,1 @@
+//! Events from outboxes to consumers, at least once, in order per key.

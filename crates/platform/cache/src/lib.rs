@@ -1,0 +1,1 @@
+//! One cache policy: coalescing, jitter, null guard, stale-while-revalidate, write lease.

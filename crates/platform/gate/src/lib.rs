@@ -1,0 +1,1 @@
+//! Admission: rate limits, leased permits, dedup windows.

@@ -1,0 +1,1 @@
+//! SQL by URL: load, commit, outbox, inbox, timers, idempotency, leases.

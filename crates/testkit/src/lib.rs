@@ -1,0 +1,1 @@
+//! Real servers on random ports, and a whole node in the test process.
