@@ -1,0 +1,39 @@
+# Two commands do everything: `make demo` and `make test`. The rest is for working on Pulse.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench fuzz coverage fmt lint servers
+
+CARGO ?= cargo
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## start a living city on http://127.0.0.1:8080; needs no server
+	$(CARGO) run --release --locked --package pulse-node -- demo
+
+test: servers lint ## install what the tests need, then run the whole suite
+	$(CARGO) build --locked --workspace --all-targets
+	PULSE=target/debug/pulse scripts/fuzz-api.sh
+	scripts/run-tests.sh
+
+bench: ## measure: every benchmark beside its reference
+	$(CARGO) build --release --locked --package pulse-node
+	for name in start edge nearby group-commit import; do target/release/pulse bench $$name || exit 1; done
+
+fuzz: servers ## run an independent fuzzer and an OpenAPI validator against a node
+	$(CARGO) build --locked --package pulse-node
+	PULSE=target/debug/pulse scripts/fuzz-api.sh
+
+coverage: ## report the line coverage of the domains; fails below 80 %
+	$(CARGO) xtask coverage
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+lint: ## formatting, the rules of the repository, licences, clippy
+	$(CARGO) fmt --all --check
+	$(CARGO) xtask tidy
+	$(CARGO) xtask licenses
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+servers: ## install the servers that the tests start for themselves
+	scripts/install-servers.sh
