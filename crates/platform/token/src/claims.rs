@@ -1,0 +1,126 @@
+//! What a token says, and how that is written in JSON.
+
+use std::time::Duration;
+
+use pulse_kernel::id::{AccountId, ShopId};
+use pulse_kernel::{Principal, Role, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The issuer (`iss`) of every token.
+pub const ISSUER: &str = "pulse";
+/// The audience (`aud`) of every token.
+pub const AUDIENCE: &str = "pulse-api";
+
+/// What a token says about who carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Who: account, session, roles and shops.
+    pub principal: Principal,
+    /// When the token was minted; whole seconds on the wire, rounded down.
+    pub issued_at: Timestamp,
+    /// When it stops being accepted; whole seconds on the wire, rounded down.
+    pub expires_at: Timestamp,
+}
+
+impl Claims {
+    /// Claims of `principal`, valid from `now` for `ttl`.
+    #[must_use]
+    pub fn new(principal: Principal, now: Timestamp, ttl: Duration) -> Self {
+        Self { principal, issued_at: now, expires_at: now.plus(ttl) }
+    }
+}
+
+/// The claims as JSON carries them; 64-bit ids are strings there, as everywhere in Pulse.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Payload {
+    iss: String,
+    aud: String,
+    sub: String,
+    sid: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<RoleName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shops: Vec<String>,
+    iat: i64,
+    exp: i64,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RoleName {
+    Consumer,
+    MerchantStaff,
+    Courier,
+    Operator,
+    /// A role of a newer version; it grants nothing here.
+    #[serde(other)]
+    Unknown,
+}
+
+impl From<&Claims> for Payload {
+    fn from(claims: &Claims) -> Self {
+        let Principal { account, session, roles, shops } = &claims.principal;
+        Self {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: account.get().to_string(),
+            sid: session.to_string(),
+            roles: roles.iter().map(|role| role_name(*role)).collect(),
+            shops: shops.iter().map(|shop| shop.get().to_string()).collect(),
+            iat: seconds_of(claims.issued_at),
+            exp: seconds_of(claims.expires_at),
+        }
+    }
+}
+
+impl Payload {
+    /// The claims, or what about them is wrong.
+    pub(crate) fn into_claims(self) -> Result<Claims, &'static str> {
+        if self.iss != ISSUER {
+            return Err("issued by somebody else");
+        }
+        if self.aud != AUDIENCE {
+            return Err("meant for somebody else");
+        }
+        let shops = self.shops.iter().map(|shop| shop.parse().map(ShopId::new)).collect::<Result<_, _>>();
+        Ok(Claims {
+            principal: Principal {
+                account: AccountId::new(self.sub.parse().or(Err("the subject is not an account"))?),
+                session: self.sid.parse().or(Err("the session is not a number"))?,
+                roles: self.roles.into_iter().filter_map(role_of).collect(),
+                shops: shops.or(Err("a shop is not a number"))?,
+            },
+            issued_at: instant_of(self.iat),
+            expires_at: instant_of(self.exp),
+        })
+    }
+}
+
+const MILLIS_PER_SECOND: i64 = 1_000;
+
+fn seconds_of(instant: Timestamp) -> i64 {
+    instant.as_millis().div_euclid(MILLIS_PER_SECOND)
+}
+
+fn instant_of(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds.saturating_mul(MILLIS_PER_SECOND))
+}
+
+const fn role_name(role: Role) -> RoleName {
+    match role {
+        Role::Consumer => RoleName::Consumer,
+        Role::MerchantStaff => RoleName::MerchantStaff,
+        Role::Courier => RoleName::Courier,
+        Role::Operator => RoleName::Operator,
+    }
+}
+
+const fn role_of(name: RoleName) -> Option<Role> {
+    match name {
+        RoleName::Consumer => Some(Role::Consumer),
+        RoleName::MerchantStaff => Some(Role::MerchantStaff),
+        RoleName::Courier => Some(Role::Courier),
+        RoleName::Operator => Some(Role::Operator),
+        RoleName::Unknown => None,
+    }
+}
