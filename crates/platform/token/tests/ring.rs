@@ -24,7 +24,7 @@ fn claims() -> Claims {
 }
 
 fn ring() -> KeyRing {
-    KeyRing::of(Key::generate().unwrap())
+    KeyRing::of(Key::generate().expect("the machine has randomness"))
 }
 
 #[test]
