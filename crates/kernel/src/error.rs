@@ -57,6 +57,8 @@ pub struct ErrorSpec {
     pub title: &'static str,
     /// The same title in Chinese.
     pub title_zh: &'static str,
+    /// HTTP status where it is not the one of the kind; 0 otherwise.
+    pub http: u16,
 }
 
 impl ErrorSpec {
