@@ -1,0 +1,71 @@
+//! A sliding window: the instants of the events that count.
+
+use std::time::Duration;
+
+use pulse_kernel::Timestamp;
+use smallvec::SmallVec;
+
+use super::table::Counter;
+use crate::{Decision, Quota};
+
+/// When the counted events happened, oldest first. Two fit without an allocation: duplicates need one.
+#[derive(Default)]
+pub(super) struct Marks {
+    at: SmallVec<[Timestamp; 2]>,
+    idle_at: Timestamp,
+}
+
+impl Marks {
+    pub(super) fn admit(&mut self, quota: Quota, now: Timestamp) -> Decision {
+        let window = Duration::from_millis(u64::from(quota.window_ms));
+        // An event later than the whole window can only come from a clock that was set back since.
+        self.at.retain(|at| at.plus(window) > now && at.minus(window) <= now);
+        let limit = usize::try_from(quota.count).unwrap_or(usize::MAX);
+        if let Some(excess) = self.at.len().checked_sub(limit) {
+            // There is room when all but `limit - 1` of them have left the window.
+            let retry_after = self.at.get(excess).map_or(Duration::MAX, |at| at.plus(window).since(now));
+            return Decision::refuse(0, retry_after);
+        }
+        // Requests that read the clock a moment earlier arrive later.
+        let place = self.at.partition_point(|at| *at <= now);
+        self.at.insert(place, now);
+        self.idle_at = self.at.last().map_or(now, |last| last.plus(window));
+        Decision::allow(u32::try_from(limit - self.at.len()).unwrap_or(u32::MAX))
+    }
+}
+
+impl Counter for Marks {
+    fn idle_at(&self) -> Timestamp {
+        self.idle_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn a_smaller_limit_waits_for_as_many_to_leave() {
+        let mut marks = Marks::default();
+        for millis in [0, 10, 20, 30] {
+            assert!(marks.admit(Quota::new(4, 100), at(millis)).is_allowed);
+        }
+        let decision = marks.admit(Quota::new(2, 100), at(40));
+        assert_eq!(decision, Decision::refuse(0, Duration::from_millis(80)));
+        assert!(!marks.admit(Quota::new(2, 100), at(119)).is_allowed);
+        assert!(marks.admit(Quota::new(2, 100), at(120)).is_allowed);
+        assert_eq!(Marks::default().admit(Quota::new(0, 100), at(0)), Decision::refuse(0, Duration::MAX));
+    }
+
+    #[test]
+    fn a_clock_set_back_by_a_day_starts_a_new_window() {
+        let mut marks = Marks::default();
+        assert!(marks.admit(Quota::new(1, 100), at(86_400_000)).is_allowed);
+        assert!(!marks.admit(Quota::new(1, 100), at(86_399_950)).is_allowed);
+        assert!(marks.admit(Quota::new(1, 100), at(0)).is_allowed);
+    }
+}

@@ -1,0 +1,142 @@
+//! The gate of one process: counters in sharded tables, decided without waiting and without allocating.
+
+mod bucket;
+mod holders;
+mod marks;
+mod table;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pulse_kernel::Timestamp;
+
+use self::bucket::Bucket;
+use self::holders::Holders;
+use self::marks::Marks;
+use self::table::Table;
+use crate::{Answer, Decision, Gate, Key, Lease, PermitLimit, Quota};
+
+/// What a new key gets while as many keys are counted as the memory allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// New keys are refused until old ones fall idle. Right where the law matters more than the visitor.
+    Refuse,
+    /// New keys pass uncounted. Right where something behind the gate sheds load anyway.
+    ///
+    /// Permits are refused all the same: an uncounted permit would break their law.
+    Admit,
+}
+
+/// How much a [`MemoryGate`] remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryGateLimits {
+    /// How many keys each of the three kinds of counters may hold. A rate limit takes about 56 bytes, a
+    /// window about 72 (more with a count above 2), so a million keys are about 60 to 130 MB.
+    pub keys_max: usize,
+    /// What happens to one key more.
+    pub when_full: WhenFull,
+}
+
+impl Default for MemoryGateLimits {
+    fn default() -> Self {
+        Self { keys_max: 1_000_000, when_full: WhenFull::Refuse }
+    }
+}
+
+/// How long a key waits that found the tables full: as long as the tables wait between two sweeps.
+const FULL_RETRY_AFTER: Duration = table::SWEEP_INTERVAL;
+
+/// A [`Gate`] whose counters live in this process and are forgotten when they mean nothing any more.
+pub struct MemoryGate {
+    rates: Table<Bucket>,
+    windows: Table<Marks>,
+    permits: Table<Holders>,
+    when_full: WhenFull,
+    token_next: AtomicU64,
+}
+
+impl MemoryGate {
+    /// A gate that has seen nobody yet.
+    #[must_use]
+    pub fn new(limits: MemoryGateLimits) -> Self {
+        Self {
+            rates: Table::new(limits.keys_max),
+            windows: Table::new(limits.keys_max),
+            permits: Table::new(limits.keys_max),
+            when_full: limits.when_full,
+            token_next: AtomicU64::new(1),
+        }
+    }
+
+    /// [`Gate::check`] for callers that cannot wait.
+    pub fn check_now(&self, key: Key, quota: Quota, cost: u32, now: Timestamp) -> Decision {
+        self.rates
+            .update(key, now, || Bucket::full(quota, now), |bucket| bucket.take(quota, cost, now))
+            .unwrap_or_else(|| self.decide_when_full(quota))
+    }
+
+    /// [`Gate::admit`] for callers that cannot wait.
+    pub fn admit_now(&self, key: Key, quota: Quota, now: Timestamp) -> Decision {
+        self.windows
+            .update(key, now, Marks::default, |marks| marks.admit(quota, now))
+            .unwrap_or_else(|| self.decide_when_full(quota))
+    }
+
+    /// Forgets every key that means nothing any more at `now`. New keys cause it often enough; call it from
+    /// time to time to give memory back in quiet hours. Locks one shard after the other.
+    pub fn sweep(&self, now: Timestamp) {
+        self.rates.sweep(now);
+        self.windows.sweep(now);
+        self.permits.sweep(now);
+    }
+
+    /// How many keys are counted, over all three kinds.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.rates.len() + self.windows.len() + self.permits.len()
+    }
+
+    fn decide_when_full(&self, quota: Quota) -> Decision {
+        match self.when_full {
+            WhenFull::Refuse => Decision::refuse(0, FULL_RETRY_AFTER),
+            WhenFull::Admit => Decision::allow(quota.count.saturating_sub(1)),
+        }
+    }
+}
+
+impl Default for MemoryGate {
+    fn default() -> Self {
+        Self::new(MemoryGateLimits::default())
+    }
+}
+
+impl Gate for MemoryGate {
+    fn check(&self, key: Key, quota: Quota, cost: u32, now: Timestamp) -> Answer<'_, Decision> {
+        Answer::ready(self.check_now(key, quota, cost, now))
+    }
+
+    fn admit(&self, key: Key, quota: Quota, now: Timestamp) -> Answer<'_, Decision> {
+        Answer::ready(self.admit_now(key, quota, now))
+    }
+
+    fn lease(&self, key: Key, limit: PermitLimit, now: Timestamp) -> Answer<'_, Option<Lease>> {
+        let lease = Lease {
+            key,
+            // Only uniqueness counts, no other memory is published with it.
+            token: self.token_next.fetch_add(1, Ordering::Relaxed),
+            expires_at: now.plus(limit.lease),
+        };
+        let is_taken = self.permits.update(key, now, Holders::default, |holders| holders.take(lease, limit, now));
+        Answer::ready(is_taken.unwrap_or(false).then_some(lease))
+    }
+
+    fn extend(&self, lease: Lease, limit: PermitLimit, now: Timestamp) -> Answer<'_, Option<Lease>> {
+        let extended = Lease { expires_at: now.plus(limit.lease), ..lease };
+        let is_extended = self.permits.update_known(lease.key, |holders| holders.extend(lease, extended, now));
+        Answer::ready(is_extended.unwrap_or(false).then_some(extended))
+    }
+
+    fn release(&self, lease: Lease) {
+        self.permits.update_known(lease.key, |holders| holders.release(lease));
+    }
+}
