@@ -1,3 +1,50 @@
-//! Chores of the repository.
+//! Chores of the repository: `cargo xtask tidy | errors | licenses | coverage`.
+//!
+//! Each chore is one file that reads the repository and says what it found. None of them changes source code;
+//! `errors` writes pages below `docs/errors`, and `tidy --bless` writes its own lists below `xtask`.
+#![expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
 
-fn main() {}
+mod catalogue;
+mod coverage;
+mod error_pages;
+mod licenses;
+mod repository;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Chores of the repository.
+
+  cargo xtask tidy [--bless]      check the rules that no compiler knows; --bless records new frozen files
+                                  and shrinks the ratchet
+  cargo xtask errors [--check]    write the pages of docs/errors that the contract asks for
+  cargo xtask licenses [--all]    check the licences of every dependency against deny.toml
+  cargo xtask coverage            measure how much of the domains the tests execute; fails below 80 %
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["tidy"] => tidy::run(false),
+        ["tidy", "--bless"] => tidy::run(true),
+        ["errors"] => error_pages::run(false),
+        ["errors", "--check"] => error_pages::run(true),
+        ["licenses"] => licenses::run(false),
+        ["licenses", "--all"] => licenses::run(true),
+        ["coverage"] => coverage::run(),
+        ["help" | "--help" | "-h"] | [] => Ok(USAGE.to_owned()),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(message) => {
+            println!("{}", message.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            println!("{}", message.trim_end());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Migrations and fixtures are only added: a database or a message out there was made by the old one.
+//!
+//! `xtask/frozen.txt` holds a SHA-256 per file. `cargo xtask tidy --bless` adds new files and touches no old line.
+//! Until a release has carried a file, whoever changes it takes its line out by hand and blesses again.
+
+use sha2::{Digest, Sha256};
+
+use super::Finding;
+use crate::repository::{File, Repository};
+
+const LIST: &str = "xtask/frozen.txt";
+
+/// The listed files are as they were, and every file that must be listed is.
+pub(super) fn check(repository: &Repository) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let listed = listed(repository);
+    for (number, (digest, path)) in (1..).zip(&listed) {
+        match repository.file(path) {
+            None => findings.push(Finding::new(LIST, number, format!("{path} is gone; frozen files stay"))),
+            Some(file) if digest_of(file) != *digest => {
+                findings.push(Finding::new(*path, 1, "is frozen and has changed; add a new file instead"));
+            }
+            Some(_) => {}
+        }
+    }
+    for file in frozen(repository).filter(|file| listed.iter().all(|(_, path)| *path != file.path)) {
+        findings.push(Finding::new(&file.path, 1, "is new; record it with `cargo xtask tidy --bless`"));
+    }
+    findings
+}
+
+/// Adds what is new.
+pub(super) fn bless(repository: &Repository) -> Result<(), String> {
+    let listed = listed(repository);
+    let mut lines: Vec<String> = listed.iter().map(|(digest, path)| format!("{digest} {path}")).collect();
+    for file in frozen(repository).filter(|file| listed.iter().all(|(_, path)| *path != file.path)) {
+        lines.push(format!("{} {}", digest_of(file), file.path));
+    }
+    let text = lines.join("\n") + "\n";
+    std::fs::write(repository.root.join(LIST), text).map_err(|error| format!("{LIST}: {error}"))
+}
+
+fn listed(repository: &Repository) -> Vec<(&str, &str)> {
+    let text = repository.file(LIST).map_or("", File::text);
+    text.lines().filter_map(|line| line.split_once(' ')).collect()
+}
+
+/// The files that are frozen by their place.
+fn frozen(repository: &Repository) -> impl Iterator<Item = &File> {
+    let is_frozen = |path: &str| path.contains("/migrations/") || path.contains("fixtures/");
+    repository.files.iter().filter(move |file| is_frozen(&file.path))
+}
+
+fn digest_of(file: &File) -> String {
+    hex::encode(Sha256::digest(&file.bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{places, planted};
+    use super::{LIST, check, digest_of};
+    use crate::repository::File;
+
+    #[test]
+    fn a_changed_a_lost_and_an_unlisted_file_are_found() {
+        let digest = digest_of(&File { path: String::new(), bytes: b"create".to_vec() });
+        let list = format!("{digest} a/migrations/1.sql\n{digest} a/migrations/2.sql\n{digest} a/migrations/3.sql\n");
+        let repository = planted(&[
+            ("a/migrations/1.sql", "create"),
+            ("a/migrations/2.sql", "create more"),
+            ("fixtures/events/1.json", "{}"),
+            (LIST, &list),
+        ]);
+        let expected = ["a/migrations/2.sql:1", "xtask/frozen.txt:3", "fixtures/events/1.json:1"];
+        assert_eq!(places(check, &repository), expected);
+    }
+}
