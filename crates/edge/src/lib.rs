@@ -1,1 +1,7 @@
-//! The only crate that knows HTTP: REST from the contract, auth, policy, problem+json, gRPC.
+//! The edge: the only crate that knows HTTP.
+
+pub mod config;
+mod routes;
+
+pub use config::EdgeConfig;
+pub use routes::RouteError;
