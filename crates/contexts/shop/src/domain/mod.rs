@@ -1,0 +1,4 @@
+//! The rules of shops: pure and synchronous, no clock, no IO; time and data come in as values.
+
+pub mod category;
+pub mod geo;
