@@ -21,6 +21,8 @@ use std::fmt;
 
 use crate::repository::Repository;
 
+pub(crate) use pure_domain::is_domain;
+
 /// Looks at the repository and says what is wrong with it.
 type Check = fn(&Repository) -> Vec<Finding>;
 
