@@ -1,1 +1,51 @@
 //! Load and benchmarks: open loop, percentiles, always beside a reference of the same run.
+//!
+//! Three things are measured here, and all of them end in a [`Measurement`]:
+//!
+//! - a server over HTTP ([`Load`]), at full speed or at a given arrival rate;
+//! - a function within the process ([`run_concurrent`]), called by many tasks at a time;
+//! - a job that runs once ([`Outcome::of_job`]).
+//!
+//! # How to read the numbers
+//!
+//! **Always a pair.** Machines differ and shared machines drift, so a rate alone says little. [`Paired`] runs the
+//! subject and a reference in alternating rounds (A B A B ...) in the same run and reports the median of the
+//! ratios of neighbouring rounds, which drift hardly touches.
+//!
+//! **Throughput from a closed loop, latency from an open one.** At full speed every connection waits for the server,
+//! so the server decides when it is asked, and a stall delays one request per connection instead of all that users
+//! would have sent meanwhile (coordinated omission). The percentiles therefore come from a second run: the
+//! requests are due on a fixed schedule at [`LOAD_PERCENT`] percent of the measured maximum, and a latency
+//! counts from the instant at which the request was *due*, however late it could be sent.
+//!
+//! An open-loop latency contains how late the generator itself was, some 0.1 ms; [`Outcome::service`] is without it.
+//!
+//! **A small client.** Generator and server share the same cores, so each microsecond that the client needs is
+//! missing in the result. A general HTTP client is too heavy for that: hyper's took about 9 us of processor time
+//! per request where this one takes 6.5, nearly all of it the two system calls. It sends prebuilt bytes and reads
+//! replies with a strict minimal reader: HTTP/1.1 keep-alive, `Content-Length` or chunked, no pipelining, no TLS, no
+//! redirects, everything unexpected an error. It is a measuring device and must not be used for anything else.
+
+mod concurrent;
+mod connection;
+mod load;
+mod machine;
+mod measurement;
+mod outcome;
+mod pace;
+mod paired;
+mod progress;
+mod rates;
+mod reply;
+mod request;
+
+pub use concurrent::run_concurrent;
+pub use connection::{Connection, ExchangeError, Reply};
+pub use load::{Bound, CONNECTIONS_MAX, Load, LoadError, Pace};
+pub use machine::machine;
+pub use measurement::{Measurement, table};
+pub use outcome::Outcome;
+pub use paired::{LOAD_PERCENT, Paired, Rounds, Side, alternate};
+pub use progress::Progress;
+pub use reply::Malformed;
+pub use request::{Request, Requests};
