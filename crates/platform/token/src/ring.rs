@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -45,6 +46,8 @@ pub struct KeyRing {
     file: Option<Arc<PathBuf>>,
     /// The signing key first. Never empty, at most [`KEYS_MAX`].
     keys: Arc<ArcSwap<Vec<Key>>>,
+    /// How often the keys changed.
+    generation: Arc<AtomicU64>,
 }
 
 impl KeyRing {
@@ -64,13 +67,18 @@ impl KeyRing {
                 keys
             }
         };
-        Ok(Self { file: Some(Arc::new(file)), keys: Arc::new(ArcSwap::from_pointee(keys)) })
+        Ok(Self::with(Some(file), keys))
     }
 
     /// A ring of one key that is kept elsewhere, for nodes that share a key by configuration, and for tests.
     #[must_use]
     pub fn of(key: Key) -> Self {
-        Self { file: None, keys: Arc::new(ArcSwap::from_pointee(vec![key])) }
+        Self::with(None, vec![key])
+    }
+
+    fn with(file: Option<PathBuf>, keys: Vec<Key>) -> Self {
+        let keys = Arc::new(ArcSwap::from_pointee(keys));
+        Self { file: file.map(Arc::new), keys, generation: Arc::default() }
     }
 
     /// Signs with a new random key from now on; tokens of the key before stay valid until they expire.
@@ -88,7 +96,7 @@ impl KeyRing {
         if let Some(file) = &self.file {
             write_keys(file, &keys)?;
         }
-        self.keys.store(Arc::new(keys));
+        self.exchange(keys);
         Ok(kid)
     }
 
@@ -101,9 +109,20 @@ impl KeyRing {
         let Some(keys) = read_keys(file)? else { return Ok(false) };
         let has_changed = !keys.iter().map(Key::kid).eq(self.keys.load().iter().map(Key::kid));
         if has_changed {
-            self.keys.store(Arc::new(keys));
+            self.exchange(keys);
         }
         Ok(has_changed)
+    }
+
+    fn exchange(&self, keys: Vec<Key>) {
+        self.keys.store(Arc::new(keys));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often the keys changed. Whoever remembers verified tokens verifies them again when it differs.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The ids of the keys, the signing one first.
