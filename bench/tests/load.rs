@@ -25,7 +25,7 @@ fn load(address: SocketAddr, connections: usize, bound: Bound) -> Load {
 }
 
 fn rate(per_s: u64) -> NonZeroU64 {
-    NonZeroU64::new(per_s).unwrap()
+    NonZeroU64::new(per_s).expect("a rate above 0")
 }
 
 fn get(path: &str) -> Bytes {
@@ -47,7 +47,7 @@ impl City {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let path = request.uri().path().to_owned();
-        let body = request.into_body().collect().await.unwrap().to_bytes();
+        let body = request.into_body().collect().await.expect("a whole request").to_bytes();
         let response = hyper::Response::builder();
         let full = |bytes: Bytes| Full::new(bytes).boxed();
         match path.as_str() {
@@ -61,13 +61,13 @@ impl City {
             }
             _ => response.body(full(Bytes::from_static(b"hello"))),
         }
-        .unwrap()
+        .expect("a valid response")
     }
 }
 
 async fn hyper_server(city: City) -> (SocketAddr, Arc<City>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound listener");
     let city = Arc::new(city);
     let shared = Arc::clone(&city);
     tokio::spawn(async move {
@@ -89,8 +89,8 @@ where
     F: Fn(u64, TcpStream) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound listener");
     tokio::spawn(async move {
         for number in 0.. {
             let Ok((stream, _)) = listener.accept().await else { return };
