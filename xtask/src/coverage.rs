@@ -1,4 +1,4 @@
-//! How much of the rules the tests execute: lines of `src/domain` of every context, and of the kernel.
+//! How much of the rules the tests execute: the lines of `src/domain` of every context, tests in them not counted.
 //!
 //! Builds the tests once more with rustc's own instrumentation below `target/coverage`, runs them, and asks the
 //! LLVM tools that belong to the toolchain (`rustup component add llvm-tools`). Needs nothing else.
@@ -10,13 +10,13 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::repository::{Repository, list, output, text};
-use crate::tidy::is_domain;
+use crate::repository::{Repository, output};
+use crate::tidy::{is_domain, lines_before_tests};
 
 /// Below this share of executed lines, in percent, a domain fails.
 const PERCENT_MIN: u64 = 80;
 
-/// Lines of one crate's rules.
+/// Lines of one context's rules.
 #[derive(Default)]
 struct Lines {
     count: u64,
@@ -39,32 +39,26 @@ pub(crate) fn run() -> Result<String, String> {
     if !tests.map_err(|error| format!("cargo test: {error}"))?.success() {
         return Err("coverage: the tests fail".to_owned());
     }
-    report(&export(&tools, &profiles, &binaries)?, &repository.root)
+    report(&export(&tools, &profiles, &binaries)?, &repository)
 }
 
-/// The kernel and every context that has rules.
+/// Every context that has rules.
 fn measured(repository: &Repository) -> impl Iterator<Item = &str> {
+    let is_in = |folder: &str, path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with("/src/"));
     let has_rules =
-        |folder: &str| repository.files.iter().any(|file| file.path.starts_with(folder) && is_rule(&file.path));
-    repository.crates.iter().filter(move |of| has_rules(&format!("{}/", of.folder))).map(|of| of.name.as_str())
-}
-
-fn is_rule(path: &str) -> bool {
-    is_domain(path) || path.starts_with("crates/kernel/src/")
+        move |folder: &str| repository.rust().any(|file| is_in(folder, &file.path) && is_domain(&file.path));
+    repository.crates.iter().filter(move |of| has_rules(&of.folder)).map(|of| of.name.as_str())
 }
 
 /// The folder of `llvm-profdata` and `llvm-cov` that know the format of this rustc.
 fn tools() -> Result<PathBuf, String> {
-    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]), "rustc")?;
-    let target_libraries = output(Command::new("rustc").args(["--print", "target-libdir"]), "rustc")?;
-    let bin = Path::new(target_libraries.trim()).parent().map(|folder| folder.join("bin"));
-    let bin = bin.unwrap_or_else(|| PathBuf::from(sysroot.trim()));
-    if bin.join("llvm-cov").exists() {
-        return Ok(bin);
+    let libraries = output(Command::new("rustc").args(["--print", "target-libdir"]), "rustc")?;
+    let bin = PathBuf::from(libraries.trim()).with_file_name("bin");
+    if !bin.join("llvm-cov").exists() {
+        // A toolchain without rustup brings its tools itself, or cannot measure.
+        output(Command::new("rustup").args(["component", "add", "llvm-tools"]), "rustup")?;
     }
-    // Quick and idempotent; a toolchain without rustup brings its tools itself or cannot measure.
-    output(Command::new("rustup").args(["component", "add", "llvm-tools"]), "rustup")?;
-    if bin.join("llvm-cov").exists() { Ok(bin) } else { Err("coverage: rustup component add llvm-tools".to_owned()) }
+    Ok(bin)
 }
 
 fn cargo_test(crates: &[&str], target: &Path) -> Command {
@@ -85,35 +79,41 @@ fn build(crates: &[&str], target: &Path) -> Result<Vec<String>, String> {
     Ok(executables.collect())
 }
 
-/// Merges what the tests wrote and exports it per file.
-fn export(tools: &Path, profiles: &Path, binaries: &[String]) -> Result<Value, String> {
+/// Merges what the tests wrote and exports it line by line, in the format of lcov.
+fn export(tools: &Path, profiles: &Path, binaries: &[String]) -> Result<String, String> {
     let entries = fs::read_dir(profiles).map_err(|error| format!("{}: {error}", profiles.display()))?;
     let raw = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     let merged = profiles.join("all.profdata");
     let mut merge = Command::new(tools.join("llvm-profdata"));
     output(merge.args(["merge", "--sparse", "--output"]).arg(&merged).args(raw), "llvm-profdata")?;
     let mut export = Command::new(tools.join("llvm-cov"));
-    export.args(["export", "--summary-only", "--instr-profile"]).arg(&merged);
-    export.args(binaries.iter().flat_map(|binary| ["--object", binary]));
-    let json = output(&mut export, "llvm-cov")?;
-    serde_json::from_str(&json).map_err(|error| format!("llvm-cov: {error}"))
+    export.args(["export", "--format=lcov", "--instr-profile"]).arg(&merged);
+    output(export.args(binaries.iter().flat_map(|binary| ["--object", binary])), "llvm-cov")
 }
 
-fn report(export: &Value, root: &Path) -> Result<String, String> {
-    let files = list(export, "data").iter().flat_map(|data| list(data, "files"));
-    let mut crates: BTreeMap<String, Lines> = BTreeMap::new();
-    for file in files {
-        let Ok(path) = Path::new(text(file, "filename")).strip_prefix(root) else { continue };
-        let path = path.to_string_lossy();
-        let Some((folder, _)) = path.split_once("/src/").filter(|_| is_rule(&path)) else { continue };
-        let number = |key| file.pointer(&format!("/summary/lines/{key}")).and_then(Value::as_u64).unwrap_or_default();
-        let lines = crates.entry(folder.to_owned()).or_default();
-        lines.count += number("count");
-        lines.covered += number("covered");
+/// Reads `SF:<path>` and `DA:<line>,<count>` and adds them up per context.
+fn report(lcov: &str, repository: &Repository) -> Result<String, String> {
+    let mut contexts: BTreeMap<&str, Lines> = BTreeMap::new();
+    let mut rule: Option<(&str, usize)> = None;
+    for line in lcov.lines() {
+        if let Some(path) = line.strip_prefix("SF:") {
+            let path = Path::new(path).strip_prefix(&repository.root).ok().and_then(Path::to_str).unwrap_or_default();
+            rule = repository.file(path).filter(|file| is_domain(&file.path)).and_then(|file| {
+                let (folder, _) = file.path.split_once("/src/")?;
+                Some((folder, lines_before_tests(file)))
+            });
+        }
+        let Some((folder, last)) = rule else { continue };
+        let Some((number, count)) = line.strip_prefix("DA:").and_then(|line| line.split_once(',')) else { continue };
+        if number.parse::<usize>().is_ok_and(|number| number <= last) {
+            let lines = contexts.entry(folder).or_default();
+            lines.count += 1;
+            lines.covered += u64::from(count != "0");
+        }
     }
     let mut text = String::from("coverage: executed lines of the rules\n");
-    let mut is_low = crates.is_empty();
-    for (folder, Lines { count, covered }) in &crates {
+    let mut is_low = contexts.is_empty();
+    for (folder, Lines { count, covered }) in &contexts {
         let percent = (covered * 100).checked_div(*count).unwrap_or(100);
         is_low |= percent < PERCENT_MIN;
         text += &format!("  {percent:3} %  {covered} of {count}  {folder}\n");
@@ -123,27 +123,28 @@ fn report(export: &Value, root: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use serde_json::json;
+    use std::path::PathBuf;
 
     use super::report;
+    use crate::repository::{File, Repository};
 
-    fn check(covered: u64) -> Result<String, String> {
-        let file = |path: &str, covered: u64| {
-            let lines = json!({ "lines": { "count": 100, "covered": covered } });
-            json!({ "filename": path, "summary": lines })
-        };
-        let files =
-            [file("/r/crates/contexts/shop/src/domain/hours.rs", covered), file("/r/crates/node/src/main.rs", 0)];
-        report(&json!({ "data": [{ "files": files }] }), Path::new("/r"))
+    const RULES: &str = "crates/contexts/shop/src/domain/hours.rs";
+
+    fn check(lcov: &str) -> Result<String, String> {
+        let file = |path: &str| File { path: path.into(), bytes: b"a\nb\nc\nd\ne\n#[cfg(test)]\nt\n".to_vec() };
+        let files = vec![file(RULES), file("crates/contexts/shop/src/store.rs")];
+        report(lcov, &Repository { root: PathBuf::from("/r"), files, crates: Vec::new() })
     }
 
-    /// PL-55: a domain below the limit fails; what is no rule does not count.
+    /// PL-55: a domain below the limit fails; tests, and files that are no domain, do not count.
     #[test]
     fn a_low_domain_fails() {
-        assert!(check(80).is_ok_and(|text| text.contains("80 %  80 of 100  crates/contexts/shop")));
-        assert!(check(79).is_err());
-        assert!(report(&json!({}), Path::new("/r")).is_err(), "nothing measured is no success");
+        let lines =
+            |covered: usize| (1..=5).map(|n| format!("DA:{n},{}\n", u8::from(n <= covered))).collect::<String>();
+        let other = "DA:7,9\nSF:/r/crates/contexts/shop/src/store.rs\nDA:1,0\n";
+        let well = check(&format!("SF:/r/{RULES}\n{}{other}", lines(4)));
+        assert!(well.is_ok_and(|text| text.contains("80 %  4 of 5  crates/contexts/shop")));
+        assert!(check(&format!("SF:/r/{RULES}\n{}{other}", lines(3))).is_err());
+        assert!(check("").is_err(), "nothing measured is no success");
     }
 }

@@ -22,6 +22,7 @@ use std::fmt;
 use crate::repository::Repository;
 
 pub(crate) use pure_domain::is_domain;
+pub(crate) use sizes::lines_before_tests;
 
 /// Looks at the repository and says what is wrong with it.
 type Check = fn(&Repository) -> Vec<Finding>;

@@ -64,7 +64,7 @@ fn too_long(repository: &Repository) -> Vec<Long> {
     let mut all = Vec::new();
     for file in repository.rust() {
         let path = &file.path;
-        let count = file.text().lines().take_while(|line| *line != "#[cfg(test)]").count();
+        let count = lines_before_tests(file);
         if count > FILE_LINES_MAX {
             all.push(Long { name: path.clone(), path: path.clone(), line: 1, count, limit: FILE_LINES_MAX });
         }
@@ -74,6 +74,11 @@ fn too_long(repository: &Repository) -> Vec<Long> {
         }
     }
     all
+}
+
+/// The lines of a file without the tests at its end.
+pub(crate) fn lines_before_tests(file: &File) -> usize {
+    file.text().lines().take_while(|line| *line != "#[cfg(test)]").count()
 }
 
 /// Line, name and lines of code between the braces of every function with a body.
