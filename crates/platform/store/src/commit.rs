@@ -1,0 +1,251 @@
+//! A commit as a value: everything that happens together or not at all.
+
+use bytes::Bytes;
+use pulse_kernel::{Cx, ErrorSpec, Timestamp};
+
+use crate::contract::{Event, errors};
+use crate::leases::Lease;
+use crate::sql::dialect::Dialect;
+use crate::sql::{Insert, Statement, Value};
+use crate::timers::DueTimer;
+use crate::transaction::{Refusal, Step, Transaction};
+use crate::{Store, outbox, values};
+
+/// Something to be done at a time. It survives restarts and costs one row until then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// What is to be done, for example `order.payment_overdue`; at most 64 characters.
+    pub kind: &'static str,
+    /// For which thing. The same kind and key again moves the timer.
+    pub key: i64,
+    /// When.
+    pub due_at: Timestamp,
+    /// What the handler needs to know; at best nothing.
+    pub payload: Bytes,
+}
+
+/// Rows, events, timers, the idempotency answer, the inbox entry and the fence of one use case.
+///
+/// They are written in the order: fence, inbox, fired timer, rows, timers, events, answer.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a commit does nothing until Store::commit"]
+pub struct Commit {
+    fence: Option<(String, i64)>,
+    inbox: Option<(&'static str, i64)>,
+    fired: Option<(String, i64, i64)>,
+    writes: Vec<Write>,
+    timers: Vec<Timer>,
+    cancelled: Vec<(&'static str, i64)>,
+    events: Vec<NewEvent>,
+    answer: Option<Answer>,
+}
+
+#[derive(Clone, Debug)]
+struct Write {
+    rows: Rows,
+    expected: Option<(u64, Refusal)>,
+    duplicate: Option<Refusal>,
+}
+
+#[derive(Clone, Debug)]
+enum Rows {
+    Statement(Statement),
+    Insert(Insert),
+}
+
+#[derive(Clone, Debug)]
+struct NewEvent {
+    topic: &'static str,
+    key: i64,
+    payload: Bytes,
+}
+
+#[derive(Clone, Debug)]
+struct Answer {
+    scope: String,
+    key: String,
+    fingerprint: [u8; 32],
+    answer: Bytes,
+}
+
+impl Commit {
+    /// A commit of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Executes a statement.
+    pub fn write(mut self, statement: Statement) -> Self {
+        self.writes.push(Write { rows: Rows::Statement(statement), expected: None, duplicate: None });
+        self
+    }
+
+    /// Inserts rows; none is fine.
+    pub fn insert(mut self, insert: Insert) -> Self {
+        self.writes.push(Write { rows: Rows::Insert(insert), expected: None, duplicate: None });
+        self
+    }
+
+    /// The last write must touch so many rows; otherwise `StoreError::Conflict` and nothing is written.
+    pub fn expect_rows(self, count: u64) -> Self {
+        self.expect(count, Refusal::Conflict)
+    }
+
+    /// The last write must touch so many rows; otherwise this refusal and nothing is written.
+    pub fn expect_rows_else(self, count: u64, refusal: &'static ErrorSpec) -> Self {
+        self.expect(count, Refusal::Coded(refusal))
+    }
+
+    fn expect(mut self, count: u64, refusal: Refusal) -> Self {
+        assert!(!self.writes.is_empty(), "an expectation needs a write before it");
+        if let Some(write) = self.writes.last_mut() {
+            write.expected = Some((count, refusal));
+        }
+        self
+    }
+
+    /// A unique key that the last write violates means this refusal. Without it, it is a defect.
+    pub fn duplicate_is(mut self, refusal: &'static ErrorSpec) -> Self {
+        assert!(!self.writes.is_empty(), "a refusal of duplicates needs a write before it");
+        if let Some(write) = self.writes.last_mut() {
+            write.duplicate = Some(Refusal::Coded(refusal));
+        }
+        self
+    }
+
+    /// Appends an event to the outbox. Events of one key are delivered in the order of their commits.
+    pub fn event<E: Event>(mut self, key: i64, event: &E) -> Self {
+        self.events.push(NewEvent { topic: E::TOPIC, key, payload: event.encode_to_vec().into() });
+        self
+    }
+
+    /// Sets a timer, or moves the one of the same kind and key.
+    pub fn timer(mut self, timer: Timer) -> Self {
+        self.timers.push(timer);
+        self
+    }
+
+    /// Cancels a timer; nothing happens when there is none.
+    pub fn cancel_timer(mut self, kind: &'static str, key: i64) -> Self {
+        self.cancelled.push((kind, key));
+        self
+    }
+
+    /// Takes a due timer away; when it fired or was cancelled or moved before, `StoreError::AlreadyDone`.
+    pub fn fired(mut self, due: &DueTimer) -> Self {
+        self.fired = Some((due.kind.clone(), due.key, due.id));
+        self
+    }
+
+    /// Saves the answer under the idempotency key of `cx`; without a key it does nothing.
+    pub fn answer<M: prost::Message>(mut self, cx: &Cx, response: &M) -> Self {
+        self.answer = cx.idempotency.as_ref().map(|idempotency| Answer {
+            scope: idempotency.scope.clone(),
+            key: idempotency.key.clone(),
+            fingerprint: idempotency.fingerprint,
+            answer: response.encode_to_vec().into(),
+        });
+        self
+    }
+
+    /// Notes that `consumer` (at most 64 characters) has consumed the event; `StoreError::AlreadyDone` when it has
+    /// before.
+    pub fn inbox(mut self, consumer: &'static str, event_id: i64) -> Self {
+        self.inbox = Some((consumer, event_id));
+        self
+    }
+
+    /// Refuses with `StoreError::Fenced` when the lease is somebody else's by now.
+    pub fn fence(mut self, lease: &Lease) -> Self {
+        self.fence = Some((lease.name.clone(), lease.token));
+        self
+    }
+
+    /// Whether it writes events.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// When the first of its timers is due.
+    pub(crate) fn first_due(&self) -> Option<Timestamp> {
+        self.timers.iter().map(|timer| timer.due_at).min()
+    }
+
+    /// The statements of the commit, in their order.
+    pub(crate) fn into_transaction(self, store: &Store, cx: &Cx) -> Transaction {
+        let mut steps = Vec::with_capacity(8);
+        steps.extend(self.fence.map(|(name, token)| store.fence_step(name, token)));
+        steps.extend(self.inbox.map(|(consumer, event_id)| inbox_step(store, consumer, event_id)));
+        steps.extend(self.fired.map(|(kind, key, id)| fired_step(store, kind, key, id)));
+        for write in self.writes {
+            write.lower(store.dialect(), &mut steps);
+        }
+        for (kind, key) in self.cancelled {
+            let sql = store.sql("DELETE FROM #_timers WHERE kind = ? AND timer_key = ?");
+            steps.push(Step::new(sql, values![kind, key]));
+        }
+        if !self.timers.is_empty() {
+            push_insert(timer_rows(store, cx, self.timers), store.dialect(), &mut steps);
+        }
+        if !self.events.is_empty() {
+            let mut insert = Insert::into(store.table("outbox"), outbox::COLUMNS);
+            let trace = outbox::encode_trace(cx.trace);
+            for event in self.events {
+                let id = store.next_id(cx.now);
+                insert = insert.row(values![id, event.topic, event.key, cx.now, trace.clone(), event.payload]);
+            }
+            push_insert(insert, store.dialect(), &mut steps);
+        }
+        steps.extend(self.answer.map(|answer| answer_step(store, cx, answer)));
+        Transaction { steps }
+    }
+}
+
+impl Write {
+    fn lower(self, dialect: Dialect, steps: &mut Vec<Step>) {
+        let (expected, duplicate) = (self.expected, self.duplicate);
+        let statements: Vec<(_, Vec<Value>)> = match self.rows {
+            Rows::Statement(statement) => vec![(statement.sql, statement.args)],
+            Rows::Insert(insert) => insert.into_statements(dialect),
+        };
+        steps.extend(statements.into_iter().map(|(sql, args)| Step {
+            sql,
+            args,
+            expected,
+            duplicate,
+            is_query: false,
+        }));
+    }
+}
+
+fn push_insert(insert: Insert, dialect: Dialect, steps: &mut Vec<Step>) {
+    Write { rows: Rows::Insert(insert), expected: None, duplicate: None }.lower(dialect, steps);
+}
+
+fn inbox_step(store: &Store, consumer: &'static str, event_id: i64) -> Step {
+    let sql = store.sql("INSERT INTO #_inbox (consumer, event_id) VALUES (?, ?)");
+    Step::new(sql, values![consumer, event_id]).on_duplicate(Refusal::AlreadyDone)
+}
+
+fn fired_step(store: &Store, kind: String, key: i64, id: i64) -> Step {
+    let sql = store.sql("DELETE FROM #_timers WHERE kind = ? AND timer_key = ? AND id = ?");
+    Step::new(sql, values![kind, key, id]).expecting(1, Refusal::AlreadyDone)
+}
+
+fn timer_rows(store: &Store, cx: &Cx, timers: Vec<Timer>) -> Insert {
+    let columns = &["kind", "timer_key", "id", "due_at", "wake_at", "attempts", "payload"];
+    let insert = Insert::into(store.table("timers"), columns)
+        .on_conflict_update(&["kind", "timer_key"], &["id", "due_at", "wake_at", "attempts", "payload"]);
+    timers.into_iter().fold(insert, |insert, timer| {
+        let id = store.next_id(cx.now);
+        insert.row(values![timer.kind, timer.key, id, timer.due_at, timer.due_at, 0_i64, timer.payload])
+    })
+}
+
+fn answer_step(store: &Store, cx: &Cx, answer: Answer) -> Step {
+    let sql = store
+        .sql("INSERT INTO #_answers (scope, idempotency_key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?)");
+    let args = values![answer.scope, answer.key, answer.fingerprint, answer.answer, cx.now];
+    // Another node was faster with the same key: its answer is there for the next attempt.
+    Step::new(sql, args).on_duplicate(Refusal::Coded(&errors::IDEMPOTENCY_IN_FLIGHT))
+}

@@ -1,0 +1,107 @@
+//! A database by URL: which engine, and how it is used.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::StoreError;
+use crate::sql::dialect::Dialect;
+use crate::sql::{Row, Statement};
+use crate::sqlite::{Sqlite, WriterStats, WriterStep};
+use crate::transaction::Transaction;
+
+/// How a database is used.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Reader threads of SQLite, each with its own connection. Default 2.
+    pub readers: usize,
+    /// Connections to PostgreSQL or MariaDB. Default 16.
+    pub connections_max: u32,
+    /// How many reads, and how many commits, wait at most; above it callers are refused. Default 4096.
+    pub queue_max: usize,
+    /// How long to wait for a connection, and for a lock that another process holds. Default 5 s.
+    pub busy_timeout: Duration,
+    /// Whether [`crate::Store::open`] applies migrations; otherwise it refuses tables that are behind. Default true.
+    pub migrate: bool,
+    /// Sleeps so long after each flush of SQLite, as a slow disk would. For measurements.
+    pub flush_delay: Option<Duration>,
+    /// Is called on SQLite's writer thread at every step. For fault injection.
+    pub on_writer_step: Option<fn(WriterStep)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            readers: 2,
+            connections_max: 16,
+            queue_max: 4_096,
+            busy_timeout: Duration::from_secs(5),
+            migrate: true,
+            flush_delay: None,
+            on_writer_step: None,
+        }
+    }
+}
+
+/// A database. Cheap to clone; it closes when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Database {
+    engine: Arc<Engine>,
+    pub(crate) options: Arc<Options>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(Sqlite),
+}
+
+impl Database {
+    /// Opens `sqlite:PATH`, `sqlite::memory:`, `postgres://...` or `mysql://...`.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE` when it cannot be opened or reached.
+    pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
+        let engine = match url.split_once(':') {
+            Some(("sqlite", ":memory:")) => Engine::Sqlite(Sqlite::open(None, &options)?),
+            Some(("sqlite", path)) => {
+                Engine::Sqlite(Sqlite::open(Some(Path::new(path.trim_start_matches("//"))), &options)?)
+            }
+            Some(_) | None => return Err(StoreError::unavailable("the URL names no engine that we know")),
+        };
+        Ok(Self { engine: Arc::new(engine), options: Arc::new(options) })
+    }
+
+    /// Whether other nodes may write here too, so that news must be polled for.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match *self.engine {
+            Engine::Sqlite(_) => false,
+        }
+    }
+
+    /// What SQLite's writer has done; zeros on other engines.
+    #[must_use]
+    pub fn writer_stats(&self) -> WriterStats {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.stats(),
+        }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match &*self.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    pub(crate) async fn query(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.query(statement).await,
+        }
+    }
+
+    pub(crate) async fn execute(&self, transaction: Transaction) -> Result<(), StoreError> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.execute(transaction).await,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Migrations: scripts in the binary, applied once each, in order, by whichever node comes first.
+//!
+//! A migration that was applied is never edited: its checksum is kept and compared.
+
+use std::collections::BTreeMap;
+
+use pulse_kernel::Timestamp;
+
+use crate::sql::dialect::{Dialect, statements};
+use crate::sql::{FromRow, Statement};
+use crate::transaction::{Refusal, Step, Transaction};
+use crate::{Database, StoreError, values};
+
+/// A script that changes the tables of a context. Only ever added, never edited.
+///
+/// Statements end with `;`, comments begin with `--`. Column types: BIGINT, VARCHAR(n), and `{text}`, `{bytes}`,
+/// `{real}` for what engines name differently. Text is compared byte by byte on every engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Counts from 1, without gaps.
+    pub version: i64,
+    /// A few words about it.
+    pub name: &'static str,
+    /// The script.
+    pub sql: &'static str,
+}
+
+/// Whose migrations they are: the store's own come before the context's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Store,
+    Context,
+}
+
+impl Part {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Context => "context",
+        }
+    }
+}
+
+/// A migration as it is noted in the table of migrations.
+struct Applied {
+    checksum: i64,
+    /// How many of its statements are done; all of them, but on engines whose schema changes commit by themselves.
+    statements_done: i64,
+}
+
+/// What is to be done for one migration.
+struct Pending {
+    part: Part,
+    migration: Migration,
+    statements: Vec<String>,
+    statements_done: usize,
+}
+
+/// Applies what is missing and says how many migrations that were.
+pub(crate) async fn apply(
+    database: &Database,
+    context: &'static str,
+    migrations: &'static [Migration],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    assert_context(context);
+    create_table(database, context).await?;
+    let mut count = 0;
+    while let Some(pending) = next_pending(database, context, migrations).await? {
+        let steps = steps_of(&pending, context, now, database.dialect());
+        match database.execute(Transaction { steps }).await {
+            Ok(()) => count += 1,
+            // Another node applies it at the same time: look again.
+            Err(StoreError::AlreadyDone) => {}
+            Err(error) => return Err(error),
+        }
+        tracing::info!(context, version = pending.migration.version, name = pending.migration.name, "migrated");
+    }
+    Ok(count)
+}
+
+/// Refuses tables that are behind.
+pub(crate) async fn check(
+    database: &Database,
+    context: &'static str,
+    migrations: &'static [Migration],
+) -> Result<(), StoreError> {
+    assert_context(context);
+    create_table(database, context).await?;
+    match next_pending(database, context, migrations).await? {
+        None => Ok(()),
+        Some(pending) => Err(StoreError::Migration(format!(
+            "the tables of {context} are behind: {} migration {} ({}) is not applied; run `pulse migrate`",
+            pending.part.as_str(),
+            pending.migration.version,
+            pending.migration.name
+        ))),
+    }
+}
+
+fn assert_context(context: &str) {
+    let is_word = context.bytes().all(|byte| byte.is_ascii_lowercase());
+    assert!(is_word && (1..=20).contains(&context.len()), "{context:?} is not a short lower-case word");
+}
+
+async fn create_table(database: &Database, context: &str) -> Result<(), StoreError> {
+    let sql = format!(
+        "CREATE TABLE IF NOT EXISTS {context}_migrations (part VARCHAR(8) NOT NULL, version BIGINT NOT NULL, \
+         name VARCHAR(128) NOT NULL, checksum BIGINT NOT NULL, statements_done BIGINT NOT NULL, \
+         applied_at BIGINT NOT NULL, PRIMARY KEY (part, version))"
+    );
+    let step = Step::new(database.dialect().migration(&sql), Vec::new());
+    let first = database.execute(Transaction { steps: vec![step.clone()] }).await;
+    match first {
+        Ok(()) => Ok(()),
+        // PostgreSQL lets two nodes race for the name of the table; the second time it is there.
+        Err(StoreError::Defect { .. }) => database.execute(Transaction { steps: vec![step] }).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn next_pending(
+    database: &Database,
+    context: &str,
+    migrations: &'static [Migration],
+) -> Result<Option<Pending>, StoreError> {
+    let applied = applied(database, context).await?;
+    let own = OWN.iter().map(|migration| (Part::Store, migration));
+    for (part, migration) in own.chain(migrations.iter().map(|migration| (Part::Context, migration))) {
+        let statements = script(migration, part, context, database.dialect());
+        let statements_done = match applied.get(&(part.as_str().to_owned(), migration.version)) {
+            None => 0,
+            Some(known) if known.checksum != checksum(migration.sql) => {
+                return Err(StoreError::Migration(format!(
+                    "{} migration {} ({}) of {context} was edited after it was applied; add a new one instead",
+                    part.as_str(),
+                    migration.version,
+                    migration.name
+                )));
+            }
+            Some(known) => usize::try_from(known.statements_done).unwrap_or(usize::MAX),
+        };
+        if statements_done < statements.len() {
+            return Ok(Some(Pending { part, migration: *migration, statements, statements_done }));
+        }
+    }
+    Ok(None)
+}
+
+async fn applied(database: &Database, context: &str) -> Result<BTreeMap<(String, i64), Applied>, StoreError> {
+    let text = format!("SELECT part, version, checksum, statements_done FROM {context}_migrations");
+    let rows = database.query(Statement::composed(text, values![])).await?;
+    rows.iter()
+        .map(|row| {
+            let (part, version, checksum, statements_done) = FromRow::from_row(row)?;
+            Ok(((part, version), Applied { checksum, statements_done }))
+        })
+        .collect()
+}
+
+/// The statements of a migration in the words of the engine.
+fn script(migration: &Migration, part: Part, context: &str, dialect: Dialect) -> Vec<String> {
+    statements(migration.sql)
+        .into_iter()
+        .filter_map(|statement| only_for(statement, dialect))
+        .map(|statement| match part {
+            Part::Store => dialect.migration(&statement.replace('#', context)),
+            Part::Context => dialect.migration(&statement),
+        })
+        .collect()
+}
+
+/// `{sqlite} ...` is for SQLite alone, `{server} ...` for the others.
+fn only_for(statement: String, dialect: Dialect) -> Option<String> {
+    let is_sqlite = dialect == Dialect::Sqlite;
+    if let Some(rest) = statement.strip_prefix("{sqlite}") {
+        return is_sqlite.then(|| rest.to_owned());
+    }
+    if let Some(rest) = statement.strip_prefix("{server}") {
+        return (!is_sqlite).then(|| rest.to_owned());
+    }
+    Some(statement)
+}
+
+/// Notes the migration first: a second node then waits for this one, and finds it done.
+fn steps_of(pending: &Pending, context: &str, now: Timestamp, _dialect: Dialect) -> Vec<Step> {
+    let note = format!(
+        "INSERT INTO {context}_migrations (part, version, name, checksum, statements_done, applied_at) \
+         VALUES (?, ?, ?, ?, ?, ?)"
+    );
+    let done = i64::try_from(pending.statements.len()).unwrap_or(i64::MAX);
+    let migration = pending.migration;
+    let args = values![pending.part.as_str(), migration.version, migration.name, checksum(migration.sql), done, now];
+    let mut steps = vec![Step::new(note, args).on_duplicate(Refusal::AlreadyDone)];
+    steps.extend(pending.statements.iter().map(|statement| Step::new(statement.clone(), Vec::new())));
+    steps
+}
+
+/// FNV-1a over the script without its white space: enough to notice an edit.
+fn checksum(script: &str) -> i64 {
+    let words = script.split_whitespace().flat_map(|word| word.bytes().chain([b' ']));
+    let hash =
+        words.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    i64::from_ne_bytes(hash.to_ne_bytes())
+}
+
+/// The store's own tables; `#` is the name of the context.
+const OWN: &[Migration] = &[Migration { version: 1, name: "outbox, inbox, timers, answers, leases", sql: OWN_1 }];
+
+const OWN_1: &str = "
+-- On SQLite the one writer gives the order; elsewhere `seq` is given to rows after their commit.
+{sqlite} CREATE TABLE #_outbox (seq {identity}, id BIGINT NOT NULL, topic VARCHAR(128) NOT NULL,
+    entity_key BIGINT NOT NULL, occurred_at BIGINT NOT NULL, trace {bytes}, payload {bytes} NOT NULL);
+{server} CREATE TABLE #_outbox (position {identity}, seq BIGINT, id BIGINT NOT NULL, topic VARCHAR(128) NOT NULL,
+    entity_key BIGINT NOT NULL, occurred_at BIGINT NOT NULL, trace {bytes}, payload {bytes} NOT NULL);
+{server} CREATE UNIQUE INDEX #_outbox_seq ON #_outbox (seq);
+{server} CREATE TABLE #_counters (name VARCHAR(64) NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
+{server} INSERT INTO #_counters (name, value) VALUES ('outbox', 0);
+CREATE TABLE #_inbox (consumer VARCHAR(64) NOT NULL, event_id BIGINT NOT NULL,
+    PRIMARY KEY (consumer, event_id)) {clustered};
+CREATE TABLE #_timers (kind VARCHAR(64) NOT NULL, timer_key BIGINT NOT NULL, id BIGINT NOT NULL,
+    due_at BIGINT NOT NULL, wake_at BIGINT NOT NULL, attempts BIGINT NOT NULL, payload {bytes} NOT NULL,
+    PRIMARY KEY (kind, timer_key)) {clustered};
+CREATE INDEX #_timers_wake ON #_timers (wake_at);
+CREATE TABLE #_answers (scope VARCHAR(255) NOT NULL, idempotency_key VARCHAR(255) NOT NULL,
+    fingerprint {bytes} NOT NULL, answer {bytes} NOT NULL, created_at BIGINT NOT NULL,
+    PRIMARY KEY (scope, idempotency_key)) {clustered};
+CREATE INDEX #_answers_created ON #_answers (created_at);
+CREATE TABLE #_leases (name VARCHAR(64) NOT NULL PRIMARY KEY, holder VARCHAR(128) NOT NULL, token BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL);
+";

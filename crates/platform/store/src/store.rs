@@ -1,0 +1,212 @@
+//! One context's view of a database: its tables, its clock, its ids.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use pulse_kernel::{Clock, Cx, Error, IdGenerator, Timestamp};
+use tokio::sync::{Notify, watch};
+
+use crate::answers::InFlight;
+use crate::contract::errors;
+use crate::sql::dialect::Dialect;
+use crate::sql::{FromRow, Sql};
+use crate::transaction::Transaction;
+use crate::{Commit, Database, Migration, Statement, StoreError, migrations};
+
+/// How often a use case that loses races is tried.
+pub const ATTEMPTS_MAX: u32 = 10;
+
+/// How long the first pause after a lost race is at most; each further one twice as long.
+const PAUSE_MICROS: u64 = 500;
+
+/// One context's view of a database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    database: Database,
+    context: &'static str,
+    clock: Clock,
+    ids: Arc<IdGenerator>,
+    /// Our own statements with the context's name in them, by the text in the source.
+    texts: RwLock<HashMap<&'static str, Arc<str>>>,
+    /// Counts the commits of this process that wrote events.
+    pub(crate) events: watch::Sender<u64>,
+    /// Rings when a timer was set that is due before the others.
+    pub(crate) timers: Notify,
+    pub(crate) in_flight: Arc<InFlight>,
+}
+
+impl Store {
+    /// Opens the tables of `context`, a lower-case word, and brings them up to date.
+    ///
+    /// # Errors
+    /// `StoreError::Migration` when an applied migration was edited, or when the tables are behind and
+    /// [`crate::Options::migrate`] is off.
+    pub async fn open(
+        database: &Database,
+        context: &'static str,
+        migrations: &'static [Migration],
+        clock: Clock,
+        ids: Arc<IdGenerator>,
+    ) -> Result<Self, StoreError> {
+        if database.options.migrate {
+            migrations::apply(database, context, migrations, clock.now()).await?;
+        } else {
+            migrations::check(database, context, migrations).await?;
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                database: database.clone(),
+                context,
+                clock,
+                ids,
+                texts: RwLock::default(),
+                events: watch::Sender::new(0),
+                timers: Notify::new(),
+                in_flight: Arc::default(),
+            }),
+        })
+    }
+
+    /// Brings the tables of `context` up to date and says how many migrations were applied.
+    ///
+    /// # Errors
+    /// `StoreError::Migration` when an applied migration was edited.
+    pub async fn migrate(
+        database: &Database,
+        context: &'static str,
+        migrations: &'static [Migration],
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        migrations::apply(database, context, migrations, now).await
+    }
+
+    /// The name of the context.
+    #[must_use]
+    pub fn context(&self) -> &'static str {
+        self.inner.context
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// The database below.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
+    /// A new id.
+    #[must_use]
+    pub fn next_id(&self, now: Timestamp) -> i64 {
+        self.inner.ids.next_id(now)
+    }
+
+    /// Every row that the query finds. It sees every commit that was answered before.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong.
+    pub async fn all<T: FromRow>(&self, query: Statement) -> Result<Vec<T>, StoreError> {
+        self.inner.database.query(query).await?.iter().map(T::from_row).collect()
+    }
+
+    /// The first row that the query finds, if there is one.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong.
+    pub async fn optional<T: FromRow>(&self, query: Statement) -> Result<Option<T>, StoreError> {
+        self.inner.database.query(query).await?.first().map(T::from_row).transpose()
+    }
+
+    /// The row of a query that always finds one, such as a COUNT.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong or finds nothing.
+    pub async fn one<T: FromRow>(&self, query: Statement) -> Result<T, StoreError> {
+        self.optional(query).await?.ok_or_else(|| StoreError::defect("a query that always finds a row found none"))
+    }
+
+    /// Writes everything that the commit says, or nothing.
+    ///
+    /// When the future is dropped, the commit may happen all the same.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; only `Unavailable` with `is_outcome_unknown` leaves open whether it was written.
+    pub async fn commit(&self, cx: &Cx, commit: Commit) -> Result<(), StoreError> {
+        let has_events = commit.has_events();
+        let has_timers = commit.first_due().is_some();
+        self.execute(commit.into_transaction(self, cx)).await?;
+        if has_events {
+            self.inner.events.send_modify(|count| *count += 1);
+        }
+        if has_timers {
+            self.inner.timers.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Runs a use case that loads, decides and commits, again and again while it loses races.
+    ///
+    /// # Errors
+    /// What the use case says; `STORE_CONTENDED` after [`ATTEMPTS_MAX`] lost races.
+    pub async fn attempt<T>(&self, cx: &Cx, mut use_case: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+        let mut attempt = 1;
+        loop {
+            match use_case().await {
+                Err(error) if is_lost_race(&error) && attempt < ATTEMPTS_MAX => {
+                    tokio::time::sleep(self.pause(cx, attempt)).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// A pause that grows with the attempts and differs between the racers, by the low bits of a fresh id.
+    fn pause(&self, cx: &Cx, attempt: u32) -> Duration {
+        let ceiling = PAUSE_MICROS << attempt.min(6);
+        let spread = self.next_id(cx.now).unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        Duration::from_micros(spread.checked_rem(ceiling).unwrap_or(0))
+    }
+
+    pub(crate) async fn execute(&self, transaction: Transaction) -> Result<(), StoreError> {
+        self.inner.database.execute(transaction).await
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.inner.database.dialect()
+    }
+
+    /// The name of one of our own tables.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}_{name}", self.inner.context)
+    }
+
+    /// One of our own statements, with the context's name for each `#`.
+    pub(crate) fn sql(&self, text: &'static str) -> Sql {
+        if let Some(known) = self.inner.texts.read().get(text) {
+            return Sql::Shared(Arc::clone(known));
+        }
+        let named: Arc<str> = text.replace('#', self.inner.context).into();
+        self.inner.texts.write().insert(text, Arc::clone(&named));
+        Sql::Shared(named)
+    }
+
+    /// One of our own queries.
+    pub(crate) fn own(&self, text: &'static str, args: Vec<crate::Value>) -> Statement {
+        Statement { sql: self.sql(text), args }
+    }
+}
+
+fn is_lost_race(error: &Error) -> bool {
+    error.code() == errors::STORE_CONTENDED.code
+}

@@ -1,0 +1,296 @@
+//! Timers: rows that become due. One pump for all of them, no task and no memory per timer.
+//!
+//! A timer has its effect once: the handler's commit takes the row away with [`crate::Commit::fired`], and only one
+//! commit can. The handler itself may run more than once, after a crash or a failure.
+
+use std::collections::{BTreeMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use pulse_kernel::{Error, Timestamp};
+use tokio::task::JoinSet;
+
+use crate::leases::Lease;
+use crate::sql::{FromRow, Row};
+use crate::transaction::{Step, Transaction};
+use crate::{Store, StoreError, values};
+
+/// How many handlers run at once.
+pub const FIRING_MAX: usize = 32;
+/// How long the pause after a failed handler is at most.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How long the pause after the first failure is; each further one is twice as long.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How often the pump looks for timers that other nodes have set.
+const POLL: Duration = Duration::from_secs(1);
+/// How long another node waits before it takes over the timers of one that does not answer.
+const PUMP_LEASE: Duration = Duration::from_secs(10);
+
+/// A timer whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueTimer {
+    /// What is to be done.
+    pub kind: String,
+    /// For which thing.
+    pub key: i64,
+    /// Identifies this setting of the timer; moving it gives it another.
+    pub id: i64,
+    /// When it was due.
+    pub due_at: Timestamp,
+    /// How often a handler has failed on it.
+    pub attempts: u32,
+    /// What was said when it was set.
+    pub payload: Bytes,
+}
+
+impl FromRow for DueTimer {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: row.get("kind")?,
+            key: row.get("timer_key")?,
+            id: row.get("id")?,
+            due_at: row.get("due_at")?,
+            attempts: row.get("attempts")?,
+            payload: row.get("payload")?,
+        })
+    }
+}
+
+impl Store {
+    /// The timers that are to be fired at `now`, the longest due first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<DueTimer>, StoreError> {
+        let query = self.own(
+            "SELECT kind, timer_key, id, due_at, attempts, payload FROM #_timers WHERE wake_at <= ? \
+             ORDER BY wake_at LIMIT ?",
+            values![now, i64::try_from(limit).unwrap_or(i64::MAX)],
+        );
+        self.all(query).await
+    }
+
+    /// When the first timer after `now` is to be fired; `None` when there is none.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn next_timer_after(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let query = self.own("SELECT MIN(wake_at) FROM #_timers WHERE wake_at > ?", values![now]);
+        Ok(self.one::<(Option<Timestamp>,)>(query).await?.0)
+    }
+
+    /// How many timers are set.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn timer_count(&self) -> Result<u64, StoreError> {
+        let (count,): (i64,) = self.one(self.own("SELECT COUNT(*) FROM #_timers", values![])).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Lets a timer whose handler failed sleep until `wake_at`.
+    async fn postpone_timer(&self, due: &DueTimer, wake_at: Timestamp) -> Result<(), StoreError> {
+        let sql = self.sql(
+            "UPDATE #_timers SET wake_at = ?, attempts = attempts + 1 WHERE kind = ? AND timer_key = ? AND id = ?",
+        );
+        let step = Step::new(sql, values![wake_at, &due.kind, due.key, due.id]);
+        self.execute(Transaction { steps: vec![step] }).await
+    }
+}
+
+type Handler = Arc<dyn Fn(DueTimer) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+
+/// Fires the timers of one context. Run one per process; among processes a lease decides who fires.
+pub struct TimerPump {
+    store: Store,
+    handlers: BTreeMap<&'static str, Handler>,
+    firing_max: usize,
+}
+
+impl TimerPump {
+    /// A pump without handlers.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.clone(), handlers: BTreeMap::new(), firing_max: FIRING_MAX }
+    }
+
+    /// Handles timers of this kind. The handler ends with a commit that has `.fired(&due)`; one that has nothing to
+    /// do commits that alone. An error lets the timer be tried again, with growing pauses.
+    #[must_use]
+    pub fn on<F>(mut self, kind: &'static str, handler: impl Fn(DueTimer) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.handlers.insert(kind, Arc::new(move |due| Box::pin(handler(due))));
+        self
+    }
+
+    /// Runs at most so many handlers at once, [`FIRING_MAX`] if nothing is said.
+    #[must_use]
+    pub fn firing_max(mut self, count: usize) -> Self {
+        self.firing_max = count.max(1);
+        self
+    }
+
+    /// Fires timers until the future is dropped, which is safe at any point: what was not committed is due again.
+    pub async fn run(self) {
+        let holder = format!("pump-{}", self.store.next_id(self.store.clock().now()));
+        let mut pump = Firing { pump: self, running: JoinSet::new(), keys: HashSet::new(), lease: None, holder };
+        loop {
+            if let Err(error) = pump.serve().await {
+                tracing::warn!(%error, context = pump.pump.store.context(), "timers pause");
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    /// Fires what is due now and waits for it; says how many handlers ran. For tests and for draining.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn run_due(&self) -> Result<usize, StoreError> {
+        let mut count = 0;
+        loop {
+            let now = self.store.clock().now();
+            let due = self.store.due_timers(now, self.firing_max).await?;
+            if due.is_empty() {
+                return Ok(count);
+            }
+            count += due.len();
+            let mut running: JoinSet<()> = due.into_iter().map(|due| self.fire(due)).collect();
+            while running.join_next().await.is_some() {}
+        }
+    }
+
+    /// Runs the handler of one timer, and lets the timer sleep when it fails.
+    fn fire(&self, due: DueTimer) -> impl Future<Output = ()> + Send + 'static {
+        let (store, handler) = (self.store.clone(), self.handlers.get(due.kind.as_str()).cloned());
+        async move {
+            let outcome = match handler {
+                Some(handler) => run_caught(handler, due.clone()).await,
+                None => Err("nobody handles timers of this kind".to_owned()),
+            };
+            metrics::counter!("pulse_store_timers_fired_total").increment(1);
+            let Err(story) = outcome else { return };
+            tracing::warn!(kind = due.kind, key = due.key, attempts = due.attempts, error = story, "a timer failed");
+            let wake_at = store.clock().now().plus(retry_pause(due.attempts));
+            if let Err(error) = store.postpone_timer(&due, wake_at).await {
+                tracing::warn!(%error, kind = due.kind, key = due.key, "a failed timer was not postponed");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for TimerPump {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TimerPump").field("kinds", &self.handlers.keys()).finish_non_exhaustive()
+    }
+}
+
+/// The outcome of a handler as text for the log; a panic is an outcome too.
+async fn run_caught(handler: Handler, due: DueTimer) -> Result<(), String> {
+    match AssertUnwindSafe(async move { handler(due).await }).catch_unwind().await {
+        Ok(outcome) => outcome.map_err(|error| error.story()),
+        Err(_panic) => Err("the handler panicked".to_owned()),
+    }
+}
+
+/// A pump at work.
+struct Firing {
+    pump: TimerPump,
+    running: JoinSet<(String, i64)>,
+    /// The timers whose handlers run.
+    keys: HashSet<(String, i64)>,
+    /// Held by the one node that fires, where there may be several.
+    lease: Option<Lease>,
+    holder: String,
+}
+
+impl Firing {
+    /// Fires what is due, then waits for the next timer, for news, or for a handler to end.
+    async fn serve(&mut self) -> Result<(), StoreError> {
+        let store = self.pump.store.clone();
+        let now = store.clock().now();
+        if store.database().is_shared() && !self.holds_lease(now).await? {
+            store.clock().sleep_until(now.plus(POLL)).await;
+            return Ok(());
+        }
+        self.start_due(now).await?;
+        let is_full = self.running.len() >= self.pump.firing_max;
+        let next = self.next_wake(now).await?;
+        tokio::select! {
+            () = store.inner.timers.notified(), if !is_full => {}
+            () = store.clock().sleep_until(next.unwrap_or(now)), if !is_full && next.is_some() => {}
+            Some(ended) = self.running.join_next() => self.forget(ended),
+        }
+        while let Some(ended) = self.running.try_join_next() {
+            self.forget(ended);
+        }
+        Ok(())
+    }
+
+    /// Starts handlers for what is due, as many as may run.
+    async fn start_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let running = self.running.len();
+        if running >= self.pump.firing_max {
+            return Ok(());
+        }
+        // The rows of running handlers are still there.
+        for timer in self.pump.store.due_timers(now, self.pump.firing_max + running).await? {
+            let key = (timer.kind.clone(), timer.key);
+            if self.running.len() < self.pump.firing_max && self.keys.insert(key.clone()) {
+                let work = self.pump.fire(timer);
+                self.running.spawn(async move {
+                    work.await;
+                    key
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// When to look again, unless there is news before. What is due already is in the hands of handlers.
+    async fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let next = self.pump.store.next_timer_after(now).await?;
+        if self.pump.store.database().is_shared() {
+            let poll = now.plus(POLL);
+            return Ok(Some(next.map_or(poll, |next| next.min(poll))));
+        }
+        Ok(next)
+    }
+
+    fn forget(&mut self, ended: Result<(String, i64), tokio::task::JoinError>) {
+        match ended {
+            Ok(key) => {
+                self.keys.remove(&key);
+            }
+            // Panics of handlers are caught before; this is the runtime going down.
+            Err(error) => tracing::error!(%error, "a timer's task ended early"),
+        }
+    }
+
+    /// Whether this node is the one that fires the timers of the context.
+    async fn holds_lease(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        let half = PUMP_LEASE.checked_div(2).unwrap_or(PUMP_LEASE);
+        let store = &self.pump.store;
+        self.lease = match self.lease.take() {
+            Some(lease) if lease.expires_at > now.plus(half) => Some(lease),
+            Some(lease) => match store.renew_lease(&lease, PUMP_LEASE).await {
+                Ok(lease) => Some(lease),
+                Err(StoreError::Fenced) => None,
+                Err(error) => return Err(error),
+            },
+            None => store.acquire_lease("timers", &self.holder, PUMP_LEASE).await?,
+        };
+        Ok(self.lease.is_some())
+    }
+}
+
+/// One second, two, four ... up to five minutes.
+fn retry_pause(attempts: u32) -> Duration {
+    RETRY_PAUSE.saturating_mul(1 << attempts.min(16)).min(RETRY_PAUSE_MAX)
+}
