@@ -1,0 +1,253 @@
+//! The search: cells by their least distance, nearest first, until the page cannot change any more.
+//!
+//! Everything is compared as `a`, the square of the sine of half the angle (what the haversine formula computes before
+//! its arc sine): it grows with the distance, and bounds of it cost a few multiplications. Only a shop that may be on
+//! the page is measured exactly.
+#![expect(clippy::float_arithmetic, reason = "geometry on a sphere needs trigonometry")]
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::f64::consts::{FRAC_PI_2, PI};
+use std::sync::Arc;
+
+use pulse_kernel::Timestamp;
+
+use super::tree::{Cell, Entry, Node, Tree};
+use super::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX};
+use crate::domain::geo::{self, EARTH_RADIUS_M};
+use crate::domain::hours::{LocalTime, Schedule, Zone};
+
+const TURN_E7: i64 = 3_600_000_000;
+const E7_RADIANS: f64 = PI / 1_800_000_000.0;
+/// Errors of floating point are far smaller; a bound that is loose by this much loses nothing.
+const SLACK: f64 = 1e-9;
+
+pub(super) fn search(tree: &Tree, query: &Query) -> Page {
+    let mut search = Search::new(query);
+    if let Some(root) = &tree.root {
+        search.frontier.push(Waiting { a: 0.0, node: root, cell: Cell::WORLD });
+    }
+    while let Some(nearest) = search.frontier.pop() {
+        if nearest.a > search.a_max {
+            break;
+        }
+        match nearest.node {
+            Node::Branch(quarters) => search.open(quarters, nearest.cell),
+            Node::Leaf(entries) => entries.iter().for_each(|entry| search.look_at(entry)),
+        }
+    }
+    search.into_page()
+}
+
+struct Search<'a> {
+    query: &'a Query,
+    category: (i64, i64),
+    limit: usize,
+    around: Around,
+    /// Nothing with a greater `a` can be on the page. Shrinks when the page is full.
+    a_max: f64,
+    /// Nothing with a smaller `a` comes after the cursor.
+    a_min: f64,
+    distance_mm_max: u64,
+    frontier: BinaryHeap<Waiting<'a>>,
+    /// The best so far, the worst of them on top; one more than fits on the page tells whether there is a next one.
+    best: BinaryHeap<Hit>,
+    local_times: LocalTimes<'a>,
+}
+
+impl<'a> Search<'a> {
+    fn new(query: &'a Query) -> Self {
+        let radius_m = query.radius_m.min(RADIUS_M_MAX);
+        let distance_mm_max = u64::from(radius_m) * 1_000;
+        let limit = query.limit.clamp(1, LIMIT_MAX);
+        let subtree = query.category.subtree();
+        Self {
+            query,
+            category: (*subtree.start(), *subtree.end()),
+            limit,
+            around: Around::new(query, f64::from(radius_m)),
+            a_max: a_beyond(distance_mm_max),
+            a_min: query.after.map_or(0.0, |Cursor(hit)| a_beyond(hit.distance_mm.saturating_sub(2))),
+            distance_mm_max,
+            frontier: BinaryHeap::new(),
+            best: BinaryHeap::with_capacity(limit + 2),
+            local_times: LocalTimes { at: query.open_at, known: Vec::new() },
+        }
+    }
+
+    fn open(&mut self, quarters: &'a [Option<Arc<Node>>; 4], cell: Cell) {
+        for (index, node) in quarters.iter().enumerate() {
+            let Some(node) = node else { continue };
+            let cell = cell.quarter(index);
+            let (a, a_most) = self.around.cell(cell);
+            if a <= self.a_max && a_most >= self.a_min {
+                self.frontier.push(Waiting { a, node, cell });
+            }
+        }
+    }
+
+    fn look_at(&mut self, entry: &'a Entry) {
+        let query = self.query;
+        if self.around.point(entry) > self.a_max
+            || entry.rating_hundredths < query.rating_hundredths_min
+            || !query.price_level.contains(&entry.price_level)
+            || !(self.category.0..=self.category.1).contains(&entry.category())
+        {
+            return;
+        }
+        let hit = Hit { distance_mm: geo::distance_mm(query.center, entry.at), id: entry.id };
+        let is_on_page = hit.distance_mm <= self.distance_mm_max
+            && query.after.is_none_or(|Cursor(last)| hit > last)
+            && (self.best.len() <= self.limit || self.best.peek().is_none_or(|worst| hit < *worst));
+        if is_on_page && self.local_times.is_open(entry.schedule.as_deref()) {
+            self.take(hit);
+        }
+    }
+
+    fn take(&mut self, hit: Hit) {
+        self.best.push(hit);
+        if self.best.len() > self.limit + 1 {
+            self.best.pop();
+        }
+        if self.best.len() > self.limit {
+            self.a_max = self.best.peek().map_or(self.a_max, |worst| a_beyond(worst.distance_mm));
+        }
+    }
+
+    fn into_page(self) -> Page {
+        let mut hits = self.best.into_sorted_vec();
+        let has_more = hits.len() > self.limit;
+        hits.truncate(self.limit);
+        let next = hits.last().copied().filter(|_| has_more).map(Cursor);
+        Page { hits, next }
+    }
+}
+
+/// An `a` that is greater than that of every point at this distance, by half a millimetre.
+fn a_beyond(distance_mm: u64) -> f64 {
+    let distance_m = f64::from(u32::try_from(distance_mm).unwrap_or(u32::MAX)) / 1_000.0 + 0.001;
+    let half = (distance_m / (2.0 * EARTH_RADIUS_M)).sin();
+    half * half
+}
+
+/// A part of the tree that was not looked at; the nearest comes first out of a heap.
+struct Waiting<'a> {
+    /// Nothing in it has a smaller `a`, as far as it is within the radius.
+    a: f64,
+    node: &'a Node,
+    cell: Cell,
+}
+
+impl Ord for Waiting<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.a.total_cmp(&self.a)
+    }
+}
+
+impl PartialOrd for Waiting<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Waiting<'_> {}
+
+/// Bounds of `a` between the centre and what is within the radius.
+///
+/// `a = sin²(lat gap / 2) + cos(centre) cos(point) sin²(lon gap / 2)`. All points within the radius lie in one band of
+/// latitudes, so `cos(point)` is between the extremes of the band; what lies outside of it need not be bounded, since it
+/// is no hit anyway. `h² - h⁴/3 <= sin² h <= h²`.
+struct Around {
+    lat_e7: i64,
+    lon_e7: i64,
+    /// The product of the two cosines, at least and at most.
+    cosines: (f64, f64),
+}
+
+impl Around {
+    fn new(query: &Query, radius_m: f64) -> Self {
+        let lat = query.center.lat_radians();
+        let reach = radius_m / EARTH_RADIUS_M + SLACK;
+        let (south, north) = ((lat - reach).max(-FRAC_PI_2), (lat + reach).min(FRAC_PI_2));
+        let least = (south.cos().min(north.cos()) - SLACK).max(0.0);
+        let most = if south <= 0.0 && north >= 0.0 { 1.0 } else { south.cos().max(north.cos()) + SLACK };
+        let cosine = lat.cos().max(0.0);
+        Self {
+            lat_e7: i64::from(query.center.lat_e7()),
+            lon_e7: i64::from(query.center.lon_e7()),
+            cosines: (cosine * least, cosine * most),
+        }
+    }
+
+    /// The least and the greatest `a` of points of a cell.
+    fn cell(&self, cell: Cell) -> (f64, f64) {
+        let ((south, north), (west, east)) = (cell.lat_e7(), cell.lon_e7());
+        let lat_gap = (south - self.lat_e7).max(self.lat_e7 - north).max(0);
+        let lat_gap_most = (self.lat_e7 - south).abs().max((north - self.lat_e7).abs());
+        let lon_gap = self.lon_gap(west, east);
+        let lon_gap_most = (lon_gap + (east - west)).min(TURN_E7 >> 1);
+        (self.least(lat_gap, lon_gap), self.most(lat_gap_most, lon_gap_most))
+    }
+
+    /// At most the `a` of the point.
+    fn point(&self, entry: &Entry) -> f64 {
+        let lon_e7 = i64::from(entry.at.lon_e7());
+        let straight = (lon_e7 - self.lon_e7).abs();
+        let lat_gap = (i64::from(entry.at.lat_e7()) - self.lat_e7).abs();
+        self.least(lat_gap, straight.min(TURN_E7 - straight))
+    }
+
+    /// How far it is around the earth to the nearest of these meridians; at most half a turn.
+    fn lon_gap(&self, west: i64, east: i64) -> i64 {
+        if (west..=east).contains(&self.lon_e7) {
+            return 0;
+        }
+        (west - self.lon_e7).rem_euclid(TURN_E7).min((self.lon_e7 - east).rem_euclid(TURN_E7))
+    }
+
+    fn least(&self, lat_gap_e7: i64, lon_gap_e7: i64) -> f64 {
+        let (lat, lon) = (half_squared(lat_gap_e7), half_squared(lon_gap_e7));
+        lat * (1.0 - lat / 3.0) + self.cosines.0 * lon * (1.0 - lon / 3.0)
+    }
+
+    fn most(&self, lat_gap_e7: i64, lon_gap_e7: i64) -> f64 {
+        half_squared(lat_gap_e7) + self.cosines.1 * half_squared(lon_gap_e7)
+    }
+}
+
+/// The square of half a gap, in radians.
+fn half_squared(gap_e7: i64) -> f64 {
+    // Gaps fit into 32 bits: at most half a turn.
+    let half = f64::from(u32::try_from(gap_e7).unwrap_or(u32::MAX)) * (E7_RADIANS / 2.0);
+    half * half
+}
+
+/// What the clocks of the zones that were met show.
+struct LocalTimes<'a> {
+    at: Option<Timestamp>,
+    known: Vec<(&'a Zone, LocalTime)>,
+}
+
+impl<'a> LocalTimes<'a> {
+    /// Whether the schedule is open at the instant that was asked for; yes when none was.
+    fn is_open(&mut self, schedule: Option<&'a Schedule>) -> bool {
+        let Some(at) = self.at else { return true };
+        let Some(schedule) = schedule else { return false };
+        let zone = schedule.zone();
+        let local = match self.known.iter().find(|(known, _)| *known == zone) {
+            Some((_, local)) => *local,
+            None => {
+                let local = zone.local(at);
+                self.known.push((zone, local));
+                local
+            }
+        };
+        schedule.is_open_at(&local)
+    }
+}

@@ -1,0 +1,197 @@
+//! A quadtree over latitude and longitude that shares all unchanged nodes with its older versions.
+//!
+//! It divides where there are many shops, so a crowded city and an empty ocean cost the same.
+
+use std::array;
+use std::sync::Arc;
+
+use pulse_kernel::id::ShopId;
+
+use super::ShopPoint;
+use crate::domain::category::Code;
+use crate::domain::geo::GeoPoint;
+use crate::domain::hours::Schedule;
+
+/// A leaf with more entries is divided: few enough to copy quickly, enough to keep the tree small.
+const LEAF_MAX: usize = 64;
+/// By how many entries a leaf grows, so that little room is wasted.
+const LEAF_GROWTH: usize = 8;
+/// Cells of this depth are 3 m wide and are not divided further: many shops share one address.
+const DEPTH_MAX: u32 = 24;
+const SIDE_BITS: u32 = 32;
+
+/// A shop in a leaf: 32 bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) id: ShopId,
+    pub(super) schedule: Option<Arc<Schedule>>,
+    pub(super) at: GeoPoint,
+    category: u32,
+    pub(super) rating_hundredths: u16,
+    category_depth: u8,
+    pub(super) price_level: u8,
+}
+
+const _: () = assert!(size_of::<Entry>() == 32);
+
+impl Entry {
+    pub(super) fn new(point: &ShopPoint, schedule: Option<Arc<Schedule>>) -> Self {
+        let number = point.category.get();
+        Self {
+            id: point.id,
+            schedule,
+            at: point.at,
+            // Nine digits and a depth, apart they fit: together they are too big for 32 bits.
+            category: u32::try_from(number.div_euclid(10)).unwrap_or(0),
+            rating_hundredths: point.rating_hundredths,
+            category_depth: u8::try_from(number.rem_euclid(10)).unwrap_or(0),
+            price_level: point.price_level,
+        }
+    }
+
+    /// The number of its [`Code`].
+    pub(super) fn category(&self) -> i64 {
+        i64::from(self.category) * 10 + i64::from(self.category_depth)
+    }
+}
+
+const _: () = assert!(size_of::<Code>() == 8);
+
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    Leaf(Vec<Entry>),
+    Branch([Option<Arc<Node>>; 4]),
+}
+
+/// A square of the tree. Units are 1e-7 degree from the south pole and from the date line eastwards.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell {
+    x: u32,
+    y: u32,
+    depth: u32,
+}
+
+impl Cell {
+    pub(super) const WORLD: Self = Self { x: 0, y: 0, depth: 0 };
+
+    pub(super) fn quarter(self, index: usize) -> Self {
+        let half = 1 << (SIDE_BITS - 1 - self.depth);
+        let pick = |bit: usize| if index & bit == 0 { 0 } else { half };
+        Self { x: self.x + pick(1), y: self.y + pick(2), depth: self.depth + 1 }
+    }
+
+    fn quarter_of(self, at: GeoPoint) -> usize {
+        let bit = SIDE_BITS - 1 - self.depth;
+        let (x, y) = xy(at);
+        usize::from(x >> bit & 1 == 1) | usize::from(y >> bit & 1 == 1) << 1
+    }
+
+    /// Southern and northern edge in 1e-7 degrees north.
+    pub(super) fn lat_e7(self) -> (i64, i64) {
+        (i64::from(self.y) - SOUTH, i64::from(self.y) + self.side() - SOUTH)
+    }
+
+    /// Western and eastern edge in 1e-7 degrees east.
+    pub(super) fn lon_e7(self) -> (i64, i64) {
+        (i64::from(self.x) - WEST, i64::from(self.x) + self.side() - WEST)
+    }
+
+    /// The distance from the first to the last unit.
+    fn side(self) -> i64 {
+        (1 << (SIDE_BITS - self.depth)) - 1
+    }
+}
+
+const SOUTH: i64 = 900_000_000;
+const WEST: i64 = 1_800_000_000;
+
+fn xy(at: GeoPoint) -> (u32, u32) {
+    let from_edge = |e7: i32, edge: i64| u32::try_from(i64::from(e7) + edge).unwrap_or(0);
+    (from_edge(at.lon_e7(), WEST), from_edge(at.lat_e7(), SOUTH))
+}
+
+/// One version of the index. Cloning it is one counter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    pub(super) root: Option<Arc<Node>>,
+}
+
+impl Tree {
+    pub(super) fn insert(&mut self, entry: Entry) {
+        insert(&mut self.root, Cell::WORLD, entry);
+    }
+
+    pub(super) fn remove(&mut self, at: GeoPoint, id: ShopId) {
+        remove(&mut self.root, Cell::WORLD, at, id);
+    }
+}
+
+fn insert(slot: &mut Option<Arc<Node>>, cell: Cell, entry: Entry) {
+    let Some(node) = slot else {
+        *slot = Some(Arc::new(Node::Leaf(vec![entry])));
+        return;
+    };
+    let node = Arc::make_mut(node);
+    match node {
+        Node::Branch(quarters) => {
+            let index = cell.quarter_of(entry.at);
+            insert(&mut quarters[index], cell.quarter(index), entry);
+        }
+        Node::Leaf(entries) => {
+            if entries.len() == entries.capacity() {
+                entries.reserve_exact(LEAF_GROWTH);
+            }
+            entries.push(entry);
+            if entries.len() > LEAF_MAX && cell.depth < DEPTH_MAX {
+                *node = divide(std::mem::take(entries), cell);
+            }
+        }
+    }
+}
+
+fn divide(entries: Vec<Entry>, cell: Cell) -> Node {
+    let mut quarters: [Vec<Entry>; 4] = array::from_fn(|_| Vec::new());
+    for entry in entries {
+        quarters[cell.quarter_of(entry.at)].push(entry);
+    }
+    Node::Branch(quarters.map(|mut entries| {
+        entries.shrink_to_fit();
+        (!entries.is_empty()).then(|| Arc::new(Node::Leaf(entries)))
+    }))
+}
+
+fn remove(slot: &mut Option<Arc<Node>>, cell: Cell, at: GeoPoint, id: ShopId) {
+    let Some(node) = slot else { return };
+    let node = Arc::make_mut(node);
+    match node {
+        Node::Leaf(entries) => {
+            entries.retain(|entry| entry.id != id);
+            if entries.is_empty() {
+                *slot = None;
+            }
+        }
+        Node::Branch(quarters) => {
+            let index = cell.quarter_of(at);
+            remove(&mut quarters[index], cell.quarter(index), at, id);
+            if quarters.iter().all(Option::is_none) {
+                *slot = None;
+            } else if let Some(entries) = few_entries(quarters) {
+                *node = Node::Leaf(entries);
+            }
+        }
+    }
+}
+
+/// All entries below, when they are leaves that are together well below the size at which one is divided.
+fn few_entries(quarters: &[Option<Arc<Node>>; 4]) -> Option<Vec<Entry>> {
+    let mut leaves = [&[][..]; 4];
+    for (leaf, node) in leaves.iter_mut().zip(quarters) {
+        match node.as_deref() {
+            None => {}
+            Some(Node::Leaf(entries)) => *leaf = entries,
+            Some(Node::Branch(_)) => return None,
+        }
+    }
+    let is_few = leaves.iter().map(|leaf| leaf.len()).sum::<usize>() * 2 <= LEAF_MAX;
+    is_few.then(|| leaves.concat())
+}
