@@ -1,0 +1,198 @@
+//! Per service: the trait, the client that is local or remote, and the service that replays saved answers.
+
+use crate::binding::{Method, Service};
+use crate::model::{Comments, doc};
+use crate::names;
+use crate::policy;
+
+/// Names that every part of a service needs.
+pub(crate) struct Names<'a> {
+    package: &'a str,
+    pub(crate) stem: &'a str,
+    /// The module of the tonic client.
+    client_module: String,
+    /// The module of the tonic server.
+    pub(crate) server_module: String,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn of(service: &'a Service) -> Self {
+        let snake = names::snake(service.desc.name());
+        Self {
+            package: service.desc.package_name(),
+            stem: service.stem(),
+            client_module: format!("{snake}_client"),
+            server_module: format!("{snake}_server"),
+        }
+    }
+
+    pub(crate) fn input(&self, method: &Method) -> String {
+        let input = method.desc.input();
+        names::type_path(self.package, input.package_name(), input.full_name())
+    }
+
+    pub(crate) fn output(&self, method: &Method) -> String {
+        let output = method.desc.output();
+        names::type_path(self.package, output.package_name(), output.full_name())
+    }
+
+    /// What the method gives: one message or a stream of them.
+    fn answer(&self, method: &Method) -> String {
+        let output = self.output(method);
+        if method.desc.is_server_streaming() {
+            format!("::futures::stream::BoxStream<'static, Result<{output}, ::pulse_kernel::Error>>")
+        } else {
+            output
+        }
+    }
+
+    fn signature(&self, method: &Method) -> String {
+        format!(
+            "async fn {}(&self, cx: &::pulse_kernel::Cx, request: {}) -> Result<{}, ::pulse_kernel::Error>",
+            names::snake(method.desc.name()),
+            self.input(method),
+            self.answer(method)
+        )
+    }
+}
+
+/// Writes the trait, the clients and the idempotent service.
+pub(crate) fn emit(service: &Service, comments: &Comments) -> String {
+    let names = Names::of(service);
+    [
+        emit_trait(service, &names, comments),
+        emit_client(service, &names, comments),
+        emit_remote(service, &names),
+        emit_service(service, &names),
+    ]
+    .concat()
+}
+
+fn emit_trait(service: &Service, names: &Names<'_>, comments: &Comments) -> String {
+    let comment = comments.of(&service.desc.parent_file(), service.desc.path());
+    let methods: String = service
+        .methods
+        .iter()
+        .map(|method| format!("{}{};\n", method_doc(method, comments), names.signature(method)))
+        .collect();
+    format!(
+        "{}#[::async_trait::async_trait]
+        pub trait {}Api: Send + Sync + 'static {{ {methods} }}\n",
+        doc(comment, service.desc.full_name()),
+        names.stem
+    )
+}
+
+fn method_doc(method: &Method, comments: &Comments) -> String {
+    doc(comments.of(&method.desc.parent_file(), method.desc.path()), method.desc.name())
+}
+
+fn emit_client(service: &Service, names: &Names<'_>, comments: &Comments) -> String {
+    let stem = names.stem;
+    let methods: String = service
+        .methods
+        .iter()
+        .map(|method| {
+            let function = names::snake(method.desc.name());
+            let (doc, signature) = (method_doc(method, comments), names.signature(method));
+            format!("{doc}pub {signature} {{ self.0.{function}(cx, request).await }}\n")
+        })
+        .collect();
+    format!(
+        "#[doc = \" Calls {service_name}, in this process or on another node: the caller cannot tell. Cheap to clone.\"]
+        #[derive(Clone)]
+        pub struct {stem}Client(::std::sync::Arc<dyn {stem}Api>);
+
+        impl {stem}Client {{
+            #[doc = \" Calls `api` directly.\"]
+            #[must_use]
+            pub fn local(api: ::std::sync::Arc<dyn {stem}Api>) -> Self {{ Self(api) }}
+
+            #[doc = \" Calls the node at the other end of `channel`.\"]
+            #[must_use]
+            pub fn remote(channel: ::tonic::transport::Channel) -> Self {{
+                Self(::std::sync::Arc::new({stem}Remote({client_module}::{tonic}Client::new(channel))))
+            }}
+            {methods}
+        }}\n",
+        service_name = service.desc.name(),
+        client_module = names.client_module,
+        tonic = names::camel(service.desc.name()),
+    )
+}
+
+fn emit_remote(service: &Service, names: &Names<'_>) -> String {
+    let methods: String = service
+        .methods
+        .iter()
+        .map(|method| {
+            let function = names::snake(method.desc.name());
+            let inner = if method.desc.is_server_streaming() {
+                "Ok(::pulse_contract::grpc::received_stream(answer.into_inner()))"
+            } else {
+                "Ok(answer.into_inner())"
+            };
+            format!(
+                "{} {{
+                    let request = ::pulse_contract::grpc::request_with(cx, request);
+                    let answer = self.0.clone().{function}(request).await
+                        .map_err(|status| ::pulse_contract::grpc::error_of(&status))?;
+                    {inner}
+                }}\n",
+                names.signature(method)
+            )
+        })
+        .collect();
+    format!(
+        "struct {stem}Remote({client_module}::{tonic}Client<::tonic::transport::Channel>);
+
+        #[::async_trait::async_trait]
+        impl {stem}Api for {stem}Remote {{ {methods} }}\n",
+        stem = names.stem,
+        client_module = names.client_module,
+        tonic = names::camel(service.desc.name()),
+    )
+}
+
+fn emit_service(service: &Service, names: &Names<'_>) -> String {
+    let stem = names.stem;
+    let methods: String = service
+        .methods
+        .iter()
+        .map(|method| {
+            let function = names::snake(method.desc.name());
+            let call = if method.policy.idempotent {
+                format!(
+                    "::pulse_contract::answers::Call {{ spec: &{} }}
+                        .once(&*self.answers, cx, move |cx| async move {{ self.api.{function}(&cx, request).await }}).await",
+                    policy::spec(service, method)
+                )
+            } else {
+                format!("self.api.{function}(cx, request).await")
+            };
+            format!("{} {{ {call} }}\n", names.signature(method))
+        })
+        .collect();
+    format!(
+        "#[doc = \" {service_name} behind its saved answers: a repeated request gets the answer of the first one.\"]
+        pub struct {stem}Service {{
+            api: ::std::sync::Arc<dyn {stem}Api>,
+            answers: ::std::sync::Arc<dyn ::pulse_contract::Answers>,
+        }}
+
+        impl {stem}Service {{
+            #[doc = \" Puts `answers` before `api`.\"]
+            #[must_use]
+            pub fn new(
+                api: ::std::sync::Arc<dyn {stem}Api>,
+                answers: ::std::sync::Arc<dyn ::pulse_contract::Answers>,
+            ) -> Self {{
+                Self {{ api, answers }}
+            }}
+        }}
+
+        #[::async_trait::async_trait]
+        impl {stem}Api for {stem}Service {{ {methods} }}\n",
+        service_name = service.desc.name(),
+    )
+}

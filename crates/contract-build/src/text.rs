@@ -1,0 +1,94 @@
+//! `FromText`: fields that are set from path variables and query parameters.
+
+use std::collections::BTreeSet;
+
+use prost_reflect::MessageDescriptor;
+
+use crate::binding::{Body, Service};
+use crate::model::{Field, Message, Model, Place, Shape};
+use crate::names;
+
+/// Full names of the messages that some binding reads from text.
+pub(crate) fn reachable<'a>(model: &Model, services: impl Iterator<Item = &'a Service>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for method in services.flat_map(|service| &service.methods).filter(|method| !method.bindings.is_empty()) {
+        let is_query = method.bindings.iter().any(|binding| binding.body != Body::Whole);
+        visit(model, &method.desc.input(), is_query, &mut found);
+        for variable in method.bindings.iter().flat_map(|binding| &binding.template.variables) {
+            for field in model.resolve(&method.desc.input(), &variable.field).unwrap_or_default() {
+                if let Shape::Message(below) = &field.shape {
+                    found.insert(below.full_name().to_owned());
+                }
+            }
+        }
+    }
+    found
+}
+
+fn visit(model: &Model, desc: &MessageDescriptor, is_deep: bool, found: &mut BTreeSet<String>) {
+    if !found.insert(desc.full_name().to_owned()) || !is_deep {
+        return;
+    }
+    for field in model.message(desc).iter().flat_map(|message| &message.fields) {
+        if let (Place::Plain | Place::Optional | Place::Oneof(_), Shape::Message(below)) = (&field.place, &field.shape)
+        {
+            visit(model, below, is_deep, found);
+        }
+    }
+}
+
+/// Writes the impl for one message; fields of messages that are not `reachable` are left out.
+pub(crate) fn emit(message: &Message, package: &str, reachable: &BTreeSet<String>) -> String {
+    let arms: String = message.fields.iter().filter_map(|field| emit_arm(message, field, package, reachable)).collect();
+    format!(
+        "impl ::pulse_contract::text::FromText for {} {{
+            fn set_text(
+                &mut self,
+                path: &str,
+                value: &str,
+            ) -> Result<::pulse_contract::text::Set, ::pulse_contract::text::Refusal> {{
+                let (head, rest) = ::pulse_contract::text::split(path);
+                match head {{ {arms} _ => Err(::pulse_contract::text::Refusal::Unknown) }}
+            }}
+        }}\n",
+        names::type_path(package, package, message.desc.full_name())
+    )
+}
+
+fn emit_arm(message: &Message, field: &Field, package: &str, reachable: &BTreeSet<String>) -> Option<String> {
+    let (name, camel) = (field.name(), field.desc.json_name());
+    let pattern = if name == camel { format!("{name:?}") } else { format!("{name:?} | {camel:?}") };
+    let leaf = match &field.shape {
+        Shape::Message(below) => {
+            return emit_message_arm(field, below, reachable).map(|code| format!("{pattern} => {{ {code} }}\n"));
+        }
+        Shape::Enum(desc) => {
+            let path = names::type_path(package, desc.package_name(), desc.full_name());
+            format!("::pulse_contract::text::enum_leaf(rest, value, {path}::from_str_name)?")
+        }
+        _ => "::pulse_contract::text::leaf(rest, value)?".to_owned(),
+    };
+    let ident = &field.ident;
+    let (assign, set) = match &field.place {
+        Place::Plain => (format!("self.{ident} = {leaf};"), "Single"),
+        Place::Optional => (format!("self.{ident} = Some({leaf});"), "Single"),
+        Place::Repeated => (format!("self.{ident}.push({leaf});"), "Repeated"),
+        Place::Oneof(index) => {
+            let oneof = message.oneofs.get(*index)?;
+            (format!("self.{} = Some({}::{ident}({leaf}));", oneof.ident, oneof.path), "Single")
+        }
+        Place::Map(_) => return None,
+    };
+    Some(format!("{pattern} => {{ {assign} Ok(::pulse_contract::text::Set::{set}) }}\n"))
+}
+
+fn emit_message_arm(field: &Field, below: &MessageDescriptor, reachable: &BTreeSet<String>) -> Option<String> {
+    if field.place != Place::Optional || !reachable.contains(below.full_name()) {
+        return None;
+    }
+    Some(format!(
+        "let Some(rest) = rest else {{ return Err(::pulse_contract::text::Refusal::Unknown) }};
+        self.{}.get_or_insert_default().set_text(rest, value)",
+        field.ident
+    ))
+}

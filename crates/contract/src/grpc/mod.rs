@@ -1,0 +1,85 @@
+//! The same rpcs over gRPC: who is let in, how errors and the context travel.
+
+mod catalogue;
+mod context;
+mod status;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use http::{Extensions, HeaderMap};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error};
+use tonic::{Request, Response, Status};
+
+pub use catalogue::kind_of;
+pub use context::{CX_HEADER, CxWireError, cx_from_headers, request_with};
+pub use status::{error_of, status_of};
+
+use crate::answers::Call;
+use crate::method::MethodSpec;
+use crate::route::prepare;
+use crate::validate::Validate;
+
+/// Decides who is let in, and makes the context of a call. Implemented by the edge.
+#[async_trait]
+pub trait Admission: Send + Sync + 'static {
+    /// Admits a call of `spec` that came with `headers`; `extensions` holds what the layers before have found.
+    ///
+    /// The shop that the request names is not known yet: the generated adapter checks it afterwards.
+    ///
+    /// # Errors
+    /// Whatever the edge refuses for: `UNAUTHENTICATED`, `RATE_LIMITED`, ...
+    async fn admit(&self, spec: &'static MethodSpec, headers: &HeaderMap, extensions: &Extensions)
+    -> Result<Cx, Error>;
+}
+
+/// A stream of messages as tonic sends it.
+pub type ReplyStream<T> = BoxStream<'static, Result<T, Status>>;
+
+/// Admits and checks a call; gives its context and its message.
+///
+/// # Errors
+/// The refusal, as a status.
+pub async fn receive<T>(
+    call: Call,
+    admission: &Arc<dyn Admission>,
+    request: Request<T>,
+    scope: fn(&T) -> Option<ShopId>,
+) -> Result<(Cx, T), Status>
+where
+    T: Validate + prost::Message,
+{
+    let (metadata, extensions, message) = request.into_parts();
+    let headers = metadata.into_headers();
+    let cx = admission.admit(call.spec, &headers, &extensions).await.map_err(|error| status_of(&error))?;
+    let cx = prepare(call, scope(&message), cx, &message).map_err(|error| status_of(&error))?;
+    Ok((cx, message))
+}
+
+/// The answer of a call as tonic sends it.
+///
+/// # Errors
+/// The error, as a status.
+pub fn send<T>(answer: Result<T, Error>) -> Result<Response<T>, Status> {
+    answer.map(Response::new).map_err(|error| status_of(&error))
+}
+
+/// The streamed answer of a call as tonic sends it.
+///
+/// # Errors
+/// The error, as a status.
+pub fn send_stream<T: 'static>(
+    answer: Result<BoxStream<'static, Result<T, Error>>, Error>,
+) -> Result<Response<ReplyStream<T>>, Status> {
+    let stream = answer.map_err(|error| status_of(&error))?;
+    Ok(Response::new(stream.map_err(|error| status_of(&error)).boxed()))
+}
+
+/// A streamed answer that came from a remote node.
+#[must_use]
+pub fn received_stream<T: Send + 'static>(stream: tonic::Streaming<T>) -> BoxStream<'static, Result<T, Error>> {
+    stream.map_err(|status| error_of(&status)).boxed()
+}
