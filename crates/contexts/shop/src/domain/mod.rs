@@ -3,4 +3,6 @@
 pub mod category;
 pub mod geo;
 pub mod hours;
+pub mod menu;
 pub mod nearby;
+pub mod visibility;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use pulse_kernel::Timestamp;
 
-use super::tree::{Cell, Entry, Node, Tree};
+use super::tree::{self, Cell, Entry, Node, Tree};
 use super::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX};
 use crate::domain::geo::{self, EARTH_RADIUS_M};
 use crate::domain::hours::{LocalTime, Schedule, Zone};
@@ -22,9 +22,9 @@ const E7_RADIANS: f64 = PI / 1_800_000_000.0;
 /// Errors of floating point are far smaller; a bound that is loose by this much loses nothing.
 const SLACK: f64 = 1e-9;
 
-pub(super) fn search(tree: &Tree, query: &Query) -> Page {
+pub(super) fn search(snapshot: &Tree, query: &Query) -> Page {
     let mut search = Search::new(query);
-    if let Some(root) = &tree.root {
+    if let Some(root) = &snapshot.root {
         search.frontier.push(Waiting { a: 0.0, node: root, cell: Cell::WORLD });
     }
     while let Some(nearest) = search.frontier.pop() {
@@ -33,7 +33,9 @@ pub(super) fn search(tree: &Tree, query: &Query) -> Page {
         }
         match nearest.node {
             Node::Branch(quarters) => search.open(quarters, nearest.cell),
-            Node::Leaf(entries) => entries.iter().for_each(|entry| search.look_at(entry)),
+            Node::Leaf(entries) => {
+                tree::of_category(entries, search.category).for_each(|entry| search.look_at(entry));
+            }
         }
     }
     search.into_page()
@@ -41,6 +43,7 @@ pub(super) fn search(tree: &Tree, query: &Query) -> Page {
 
 struct Search<'a> {
     query: &'a Query,
+    /// The numbers of the categories that are asked for.
     category: (i64, i64),
     limit: usize,
     around: Around,
@@ -91,7 +94,6 @@ impl<'a> Search<'a> {
         if self.around.point(entry) > self.a_max
             || entry.rating_hundredths < query.rating_hundredths_min
             || !query.price_level.contains(&entry.price_level)
-            || !(self.category.0..=self.category.1).contains(&entry.category())
         {
             return;
         }

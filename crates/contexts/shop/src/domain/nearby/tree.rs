@@ -59,6 +59,7 @@ const _: () = assert!(size_of::<Code>() == 8);
 
 #[derive(Clone, Debug)]
 pub(super) enum Node {
+    /// Sorted by category, so that a search for a rare one does not look at the others.
     Leaf(Vec<Entry>),
     Branch([Option<Arc<Node>>; 4]),
 }
@@ -141,7 +142,8 @@ fn insert(slot: &mut Option<Arc<Node>>, cell: Cell, entry: Entry) {
             if entries.len() == entries.capacity() {
                 entries.reserve_exact(LEAF_GROWTH);
             }
-            entries.push(entry);
+            let place = entries.partition_point(|other| other.category() <= entry.category());
+            entries.insert(place, entry);
             if entries.len() > LEAF_MAX && cell.depth < DEPTH_MAX {
                 *node = divide(std::mem::take(entries), cell);
             }
@@ -158,6 +160,12 @@ fn divide(entries: Vec<Entry>, cell: Cell) -> Node {
         entries.shrink_to_fit();
         (!entries.is_empty()).then(|| Arc::new(Node::Leaf(entries)))
     }))
+}
+
+/// The entries of a leaf whose category is in the range.
+pub(super) fn of_category(entries: &[Entry], (first, last): (i64, i64)) -> impl Iterator<Item = &Entry> {
+    let start = entries.partition_point(|entry| entry.category() < first);
+    entries.iter().skip(start).take_while(move |entry| entry.category() <= last)
 }
 
 fn remove(slot: &mut Option<Arc<Node>>, cell: Cell, at: GeoPoint, id: ShopId) {
@@ -193,5 +201,9 @@ fn few_entries(quarters: &[Option<Arc<Node>>; 4]) -> Option<Vec<Entry>> {
         }
     }
     let is_few = leaves.iter().map(|leaf| leaf.len()).sum::<usize>() * 2 <= LEAF_MAX;
-    is_few.then(|| leaves.concat())
+    is_few.then(|| {
+        let mut entries = leaves.concat();
+        entries.sort_by_key(Entry::category);
+        entries
+    })
 }
