@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cidr::any_contains;
 pub use cidr::{Cidr, CidrError};
 pub use size::{ByteSize, ByteSizeError};
 

@@ -73,7 +73,8 @@ impl<T> Routes<T> {
     /// Adds a route.
     pub(crate) fn insert(&mut self, verb: &str, template: &str, target: T) -> Result<(), RouteError> {
         let method = Method::from_bytes(verb.as_bytes())
-            .or_else(|_| Err(RouteError::Verb { verb: verb.to_owned(), template: template.to_owned() }))?;
+            .or(Err(()))
+            .map_err(|()| RouteError::Verb { verb: verb.to_owned(), template: template.to_owned() })?;
         let parsed = Template::parse(template)
             .map_err(|reason| RouteError::Template { template: template.to_owned(), reason })?;
         let position = self.by_method.iter().position(|(known, _)| *known == method).unwrap_or_else(|| {
@@ -81,16 +82,21 @@ impl<T> Routes<T> {
             self.by_method.len() - 1
         });
         let Some((_, table)) = self.by_method.get_mut(position) else { return Ok(()) };
-        table.insert(parsed.pattern, Leaf { target, variables: parsed.variables }).map_err(|error| match error {
-            InsertError::Conflict { with } => {
-                RouteError::Ambiguous { verb: verb.to_owned(), template: template.to_owned(), other: with }
+        table.insert(parsed.pattern, Leaf { target, variables: parsed.variables }).map_err(|error| {
+            let (verb, template) = (verb.to_owned(), template.to_owned());
+            if let InsertError::Conflict { with } = error {
+                return RouteError::Ambiguous { verb, template, other: with };
             }
-            _ => RouteError::Template { template: template.to_owned(), reason: "the segments cannot be told apart" },
+            RouteError::Template { template, reason: "the segments cannot be told apart" }
         })
     }
 
     /// The route of a request; a HEAD is answered by the GET route.
-    pub(crate) fn find<'table, 'path>(&'table self, method: &Method, path: &'path str) -> Option<Found<'table, 'path, T>> {
+    pub(crate) fn find<'table, 'path>(
+        &'table self,
+        method: &Method,
+        path: &'path str,
+    ) -> Option<Found<'table, 'path, T>> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         let (_, table) = self.by_method.iter().find(|(known, _)| known == method)?;
         let found = table.at(path).ok()?;

@@ -1,0 +1,183 @@
+//! What is not an rpc: the description of the API, health, numbers and profiles, and pages that the node hands in.
+
+mod assets;
+
+use std::borrow::Cow;
+
+use axum::Router;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Limited;
+use hyper::body::Incoming;
+use pulse_contract::errors;
+use pulse_kernel::Error;
+use tower::ServiceExt;
+
+use crate::body::Body;
+use crate::config::any_contains;
+use crate::core::Core;
+use crate::pipeline::compress;
+use crate::pipeline::origin::Origin;
+pub(crate) use assets::Asset;
+
+/// Paths below this are for operators.
+const OPERATORS: &str = "/admin/";
+
+/// A page of the edge itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Page {
+    /// Whether the process lives.
+    Live,
+    /// Whether the node takes requests.
+    Ready,
+    /// The numbers, for Prometheus.
+    Metrics,
+    /// The description of the API.
+    OpenApi,
+    /// The interactive page and its parts.
+    Asset(&'static Asset),
+}
+
+/// The pages and where they are.
+pub(crate) const PAGES: [(&str, Page); 10] = [
+    ("/health", Page::Ready),
+    ("/health/live", Page::Live),
+    ("/health/ready", Page::Ready),
+    ("/metrics", Page::Metrics),
+    ("/openapi.json", Page::OpenApi),
+    ("/docs", Page::Asset(&assets::INDEX)),
+    ("/docs/init.js", Page::Asset(&assets::INIT)),
+    ("/docs/swagger-ui.css", Page::Asset(&assets::STYLE)),
+    ("/docs/swagger-ui-bundle.js", Page::Asset(&assets::BUNDLE)),
+    ("/docs/favicon-32x32.png", Page::Asset(&assets::ICON)),
+];
+
+/// Says whether the node is ready for requests.
+pub(crate) type IsReady = Box<dyn Fn() -> bool + Send + Sync>;
+/// Renders the numbers in the text format of Prometheus.
+pub(crate) type RenderMetrics = Box<dyn Fn() -> String + Send + Sync>;
+
+/// What the pages need.
+pub(crate) struct Pages {
+    pub(crate) is_ready: IsReady,
+    pub(crate) metrics: RenderMetrics,
+    pub(crate) openapi: Bytes,
+    /// Pages that the node handed in.
+    pub(crate) public: Router,
+    /// The same, for operators alone; their paths begin with `/admin/`.
+    pub(crate) operators: Router,
+}
+
+/// Marks the answer of a router that has no such page.
+#[derive(Clone)]
+struct NoPage;
+
+/// A router whose misses are recognized.
+pub(crate) fn with_misses(router: Router) -> Router {
+    router.fallback(|| async {
+        let mut response = StatusCode::NOT_FOUND.into_response();
+        response.extensions_mut().insert(NoPage);
+        response
+    })
+}
+
+impl Pages {
+    /// Answers a page of the edge itself.
+    pub(crate) async fn own(
+        &self,
+        core: &Core,
+        page: Page,
+        parts: &Parts,
+        origin: &Origin,
+    ) -> Result<Response<Body>, Error> {
+        match page {
+            Page::Live => Ok(health(StatusCode::OK, "live")),
+            Page::Ready if core.draining.is_cancelled() => Ok(health(StatusCode::SERVICE_UNAVAILABLE, "draining")),
+            Page::Ready if (self.is_ready)() => Ok(health(StatusCode::OK, "ready")),
+            Page::Ready => Ok(health(StatusCode::SERVICE_UNAVAILABLE, "starting")),
+            Page::Metrics => {
+                if !any_contains(&core.door.access.metrics, origin.ip) {
+                    core.door.check_operator(&parts.headers, origin.now)?;
+                }
+                core.door.measure();
+                Ok(page_of("text/plain; version=0.0.4; charset=utf-8", (self.metrics)()))
+            }
+            Page::OpenApi => Ok(document(parts, "application/json", Cow::Borrowed(&self.openapi))),
+            Page::Asset(asset) => {
+                let bytes = asset.bytes().ok_or_else(|| errors::INTERNAL.error("an asset is missing"))?;
+                let mut response = document(parts, asset.kind, bytes);
+                response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(assets::POLICY));
+                Ok(response)
+            }
+        }
+    }
+
+    /// Answers a page that was handed in.
+    pub(crate) async fn handed_in(
+        &self,
+        core: &Core,
+        (parts, incoming): (Parts, Incoming),
+        origin: &Origin,
+    ) -> Result<Response<Body>, Error> {
+        let router = if parts.uri.path().starts_with(OPERATORS) {
+            core.door.check_operator(&parts.headers, origin.now)?;
+            &self.operators
+        } else {
+            &self.public
+        };
+        let body = Limited::new(incoming, core.config.limits.body_bytes_max.as_usize());
+        let request = Request::from_parts(parts, axum::body::Body::new(body));
+        let response = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        if response.extensions().get::<NoPage>().is_some() {
+            return Err(errors::UNKNOWN_ROUTE.error("there is nothing at this address"));
+        }
+        Ok(response.map(Body::Page))
+    }
+}
+
+fn health(status: StatusCode, word: &str) -> Response<Body> {
+    let mut response = page_of("application/json", format!("{{\"status\":\"{word}\"}}"));
+    *response.status_mut() = status;
+    response
+}
+
+/// An answer that nobody keeps.
+fn page_of(kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::full(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A document that does not change while the process lives: it is compressed, and not sent again to who has it.
+fn document(parts: &Parts, kind: &'static str, bytes: Cow<'_, [u8]>) -> Response<Body> {
+    let tag = etag(&bytes);
+    let is_known = parts.headers.get(IF_NONE_MATCH).is_some_and(|known| known == tag);
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(ETAG, tag);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
+    match compress::accepts_gzip(&parts.headers).then(|| compress::gzip(&bytes)).flatten() {
+        Some(packed) => {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            *response.body_mut() = Body::full(packed);
+        }
+        None => *response.body_mut() = Body::full(bytes.into_owned()),
+    }
+    response
+}
+
+/// A weak tag: the compressed form has the same.
+fn etag(bytes: &[u8]) -> HeaderValue {
+    let tag = pulse_gate::Key::of("edge.etag", bytes).to_bytes();
+    HeaderValue::try_from(format!("W/\"{}\"", hex::encode(tag))).unwrap_or(HeaderValue::from_static("W/\"\""))
+}
