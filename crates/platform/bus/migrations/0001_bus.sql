@@ -1,0 +1,53 @@
+-- The switch of each consumer; no row means running.
+CREATE TABLE bus_modes (
+    consumer VARCHAR(64) NOT NULL,
+    mode VARCHAR(16) NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (consumer)
+);
+
+-- Up to where each consumer has settled the outbox of each context.
+CREATE TABLE bus_offsets (
+    consumer VARCHAR(64) NOT NULL,
+    context VARCHAR(60) NOT NULL,
+    seq BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (consumer, context)
+);
+
+-- Events below the offset that failed, or wait behind one of the same key that failed. A copy, because outboxes are pruned.
+CREATE TABLE bus_parked (
+    consumer VARCHAR(64) NOT NULL,
+    context VARCHAR(60) NOT NULL,
+    seq BIGINT NOT NULL,
+    event_id BIGINT NOT NULL,
+    topic VARCHAR(200) NOT NULL,
+    event_key BIGINT NOT NULL,
+    occurred_at BIGINT NOT NULL,
+    trace VARCHAR(60) NOT NULL,
+    payload {bytes} NOT NULL,
+    attempts BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    error {text} NOT NULL,
+    PRIMARY KEY (consumer, context, seq)
+);
+
+-- Events that a consumer gave up on; they wait for an operator.
+CREATE TABLE bus_dead_letters (
+    id BIGINT NOT NULL,
+    consumer VARCHAR(64) NOT NULL,
+    context VARCHAR(60) NOT NULL,
+    seq BIGINT NOT NULL,
+    event_id BIGINT NOT NULL,
+    topic VARCHAR(200) NOT NULL,
+    event_key BIGINT NOT NULL,
+    occurred_at BIGINT NOT NULL,
+    trace VARCHAR(60) NOT NULL,
+    payload {bytes} NOT NULL,
+    attempts BIGINT NOT NULL,
+    error {text} NOT NULL,
+    failed_at BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE INDEX bus_dead_letters_by_event ON bus_dead_letters (consumer, context, seq);

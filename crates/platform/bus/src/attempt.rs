@@ -1,0 +1,130 @@
+//! One attempt to deliver one event: the handler in its span, under its time limit, with its panics caught.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use pulse_contract::errors::EVENT_UNREADABLE;
+use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_store::StoredEvent;
+use tracing::Instrument;
+
+use crate::consumer::{Consumer, Delivery};
+
+/// What is to be tried.
+pub(crate) struct Attempt {
+    /// Which of the consumer's outboxes the event comes from.
+    pub(crate) outbox: usize,
+    pub(crate) context: &'static str,
+    pub(crate) event: Arc<StoredEvent>,
+    /// How often it was tried before.
+    pub(crate) attempts: u32,
+    pub(crate) is_degraded: bool,
+}
+
+/// What came of it.
+pub(crate) struct Finished {
+    pub(crate) outbox: usize,
+    pub(crate) event: Arc<StoredEvent>,
+    /// How often it was tried, this time included.
+    pub(crate) attempts: u32,
+    pub(crate) took: Duration,
+    pub(crate) verdict: Verdict,
+}
+
+/// How a handler ended.
+pub(crate) enum Verdict {
+    Handled,
+    /// The inbox of the handler's context knew the event.
+    Duplicate,
+    /// A failed handler is never acknowledged (T17).
+    Failed(Failure),
+}
+
+/// Why a handler failed.
+pub(crate) struct Failure {
+    /// The whole story, for the log and for operators.
+    pub(crate) error: String,
+    /// What the handler asked for; zero when it did not.
+    pub(crate) retry_after: Duration,
+    /// Whether trying again is pointless.
+    pub(crate) is_final: bool,
+}
+
+impl Failure {
+    fn of_defect(error: String) -> Self {
+        Self { error, retry_after: Duration::ZERO, is_final: false }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            error: error.story(),
+            retry_after: error.retry_after().unwrap_or_default(),
+            is_final: error.code() == EVENT_UNREADABLE.code,
+        }
+    }
+}
+
+impl Attempt {
+    /// Runs the handler to its end. Never panics, whatever the handler does.
+    pub(crate) async fn run(self, consumer: Arc<Consumer>, now: Timestamp) -> Finished {
+        let started = Instant::now();
+        let event = Arc::clone(&self.event);
+        let (outbox, attempts) = (self.outbox, self.attempts.saturating_add(1));
+        // PL-48: the trace of the request that wrote the event goes on here.
+        let span = tracing::info_span!(
+            "consume",
+            otel.kind = "consumer",
+            consumer = consumer.name,
+            topic = &*event.topic,
+            event.id = event.id,
+            attempt = attempts,
+            trace_id = format!("{:032x}", event.trace.trace_id),
+            parent_span_id = format!("{:016x}", event.trace.span_id),
+        );
+        let verdict = self.handle(&consumer, now).instrument(span).await;
+        Finished { outbox, event, attempts, took: started.elapsed(), verdict }
+    }
+
+    async fn handle(self, consumer: &Consumer, now: Timestamp) -> Verdict {
+        let Some(handler) = consumer.handler(self.context, &self.event.topic) else {
+            let error = format!("{} has no handler for {}", consumer.name, self.event.topic);
+            return Verdict::Failed(Failure { is_final: true, ..Failure::of_defect(error) });
+        };
+        let mut cx = Cx::system(consumer.name, now).in_trace(self.event.trace);
+        cx.deadline = now.plus(consumer.timeout);
+        let duplicate = Arc::new(AtomicBool::new(false));
+        let delivery = Delivery {
+            consumer: consumer.name,
+            context: self.context,
+            event: self.event,
+            attempt: self.attempts.saturating_add(1),
+            is_degraded: self.is_degraded,
+            duplicate: Arc::clone(&duplicate),
+        };
+        let handled = AssertUnwindSafe(async { handler(cx, delivery).await }).catch_unwind();
+        match tokio::time::timeout(consumer.timeout, handled).await {
+            Ok(Ok(Ok(()))) if duplicate.load(Ordering::Relaxed) => Verdict::Duplicate,
+            Ok(Ok(Ok(()))) => Verdict::Handled,
+            Ok(Ok(Err(error))) => Verdict::Failed(error.into()),
+            Ok(Err(panic)) => {
+                Verdict::Failed(Failure::of_defect(format!("the handler panicked: {}", text_of(&*panic))))
+            }
+            Err(_) => {
+                Verdict::Failed(Failure::of_defect(format!("the handler took longer than {:?}", consumer.timeout)))
+            }
+        }
+    }
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
+}

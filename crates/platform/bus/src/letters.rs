@@ -1,0 +1,95 @@
+//! Dead letters: what a consumer gave up on, and what an operator does about it.
+
+use bytes::Bytes;
+use pulse_contract::errors::DEAD_LETTER_NOT_FOUND;
+use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_store::{Commit, FromRow, Row, Statement, Store, StoreError, StoredEvent, values};
+
+use crate::journal::event_of;
+
+/// A page of dead letters has at most this many.
+pub const DEAD_LETTER_PAGE_MAX: u32 = 200;
+
+/// An event that a consumer failed to handle as often as it may.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// Identifies the dead letter; larger ones are younger.
+    pub id: i64,
+    /// Who failed.
+    pub consumer: String,
+    /// The context whose outbox the event comes from.
+    pub context: String,
+    /// The original event.
+    pub event: StoredEvent,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The last error, for people.
+    pub error: String,
+    /// When it was tried last.
+    pub failed_at: Timestamp,
+}
+
+impl FromRow for DeadLetter {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.get("id")?,
+            consumer: row.get("consumer")?,
+            context: row.get("context")?,
+            event: event_of(row)?,
+            attempts: row.get("attempts")?,
+            error: row.get("error")?,
+            failed_at: row.get("failed_at")?,
+        })
+    }
+}
+
+/// The dead letters of all consumers.
+#[derive(Clone)]
+pub(crate) struct Letters(pub(crate) Store);
+
+impl Letters {
+    pub(crate) async fn list(&self, consumer: Option<&str>, after: i64, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        let limit = i64::from(limit.clamp(1, DEAD_LETTER_PAGE_MAX));
+        let statement = match consumer {
+            Some(consumer) => Statement::new(
+                "SELECT * FROM bus_dead_letters WHERE consumer = ? AND id > ? ORDER BY id LIMIT ?",
+                values![consumer, after, limit],
+            ),
+            None => {
+                Statement::new("SELECT * FROM bus_dead_letters WHERE id > ? ORDER BY id LIMIT ?", values![after, limit])
+            }
+        };
+        Ok(self.0.all(statement).await?)
+    }
+
+    pub(crate) async fn get(&self, id: i64) -> Result<DeadLetter, Error> {
+        let statement = Statement::new("SELECT * FROM bus_dead_letters WHERE id = ?", values![id]);
+        let letter = self.0.optional(statement).await?;
+        letter.ok_or_else(|| DEAD_LETTER_NOT_FOUND.error(format!("there is no dead letter {id}")))
+    }
+
+    /// Moves the letter to the parking place, due at once, with another payload if one is given.
+    pub(crate) async fn replay(&self, cx: &Cx, id: i64, payload: Option<Bytes>) -> Result<(), Error> {
+        let copy = "INSERT INTO bus_parked (consumer, context, seq, event_id, topic, event_key, occurred_at, trace, \
+                    payload, attempts, due_at, error) \
+                    SELECT consumer, context, seq, event_id, topic, event_key, occurred_at, trace, payload, 0, ?, error \
+                    FROM bus_dead_letters WHERE id = ?";
+        let mut commit = Commit::new();
+        if let Some(payload) = payload {
+            let edit = Statement::new("UPDATE bus_dead_letters SET payload = ? WHERE id = ?", values![payload, id]);
+            commit = commit.write(edit);
+        }
+        let commit = commit
+            .write(Statement::new(copy, values![cx.now, id]))
+            .expect_rows_else(1, &DEAD_LETTER_NOT_FOUND)
+            .write(Statement::new("DELETE FROM bus_dead_letters WHERE id = ?", values![id]))
+            .expect_rows_else(1, &DEAD_LETTER_NOT_FOUND);
+        Ok(self.0.commit(cx, commit).await?)
+    }
+
+    pub(crate) async fn discard(&self, cx: &Cx, id: i64) -> Result<(), Error> {
+        let delete = Statement::new("DELETE FROM bus_dead_letters WHERE id = ?", values![id]);
+        let commit = Commit::new().write(delete).expect_rows_else(1, &DEAD_LETTER_NOT_FOUND);
+        Ok(self.0.commit(cx, commit).await?)
+    }
+}

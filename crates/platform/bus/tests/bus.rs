@@ -1,0 +1,20 @@
+//! The bus on every engine.
+
+#[macro_use]
+mod contract;
+
+use pulse_store::{Database, Options};
+
+async fn in_memory() -> (Database, ()) {
+    (Database::open("sqlite::memory:", Options::default()).await.unwrap(), ())
+}
+
+async fn on_file() -> (Database, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("bus.db").display());
+    (Database::open(&url, Options::default()).await.unwrap(), folder)
+}
+
+bus_contract!(sqlite_memory(), crate::in_memory());
+bus_contract!(sqlite_file(), crate::on_file());
+bus_contract!(threads(flavor = "multi_thread", worker_threads = 4), crate::in_memory());

@@ -1,0 +1,187 @@
+//! Crashing, stopping, changing hands: nothing is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pulse_bus::{Bus, Consumer, Mode, Options};
+use pulse_store::{Commit, Database, Statement, values};
+use tokio::sync::Notify;
+
+use super::world::{BROKEN, Dice, Placed, World, options, quick};
+
+/// A consumer that fails now and then, before and after its commit.
+fn unsteady(world: &World, dice: &Dice) -> Consumer {
+    let (world, dice) = (world.clone(), dice.clone());
+    Consumer::named("kitchen.cook").backoff(quick()).concurrency(3).on(move |cx, delivery, event: Placed| {
+        let (world, dice) = (world.clone(), dice.clone());
+        async move {
+            if dice.roll(6) == 0 {
+                return Err(BROKEN.error("before the commit"));
+            }
+            world.effect(&cx, &delivery, event.number).await?;
+            if dice.roll(6) == 0 { Err(BROKEN.error("after the commit")) } else { Ok(()) }
+        }
+    })
+}
+
+/// R16, R17, T2: the process dies after any number of steps, again and again; the next one goes on, nothing is lost,
+/// nothing happens twice, no key is out of order.
+pub async fn a_crash_at_any_step_loses_nothing(database: Database) {
+    let world = World::on(database).await;
+    let dice = Dice::of(17);
+    let mut number = 0;
+    for steps in 0..80 {
+        let bus = world.start_with(unsteady(&world, &dice)).await;
+        number += 1;
+        for key in 0..3 {
+            world.place(key, number).await;
+        }
+        for _ in 0..steps {
+            tokio::task::yield_now().await;
+        }
+        drop(bus);
+        world.clock.advance(Duration::from_millis(100));
+    }
+    let bus = world.start_with(unsteady(&world, &dice)).await;
+    world.drain(&bus).await;
+    world.assert_effects("kitchen.cook", 3, number).await;
+}
+
+/// A stop lets running handlers come to their end and writes how far they came: nothing is delivered again.
+pub async fn a_stop_finishes_what_runs(database: Database) {
+    let world = World::on(database).await;
+    world.place_many(3, 1).await;
+    let begun = Arc::new(Notify::new());
+    let gate = Arc::new(Notify::new());
+    let deliveries = Arc::new(AtomicUsize::new(0));
+    let (cook, started, wait, count) = (world.clone(), Arc::clone(&begun), Arc::clone(&gate), Arc::clone(&deliveries));
+    let consumer = Consumer::named("kitchen.cook").backoff(quick()).on(move |cx, delivery, event: Placed| {
+        let (world, begun, gate) = (cook.clone(), Arc::clone(&started), Arc::clone(&wait));
+        let is_first = count.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if is_first {
+                begun.notify_one();
+                gate.notified().await;
+            }
+            world.effect(&cx, &delivery, event.number).await
+        }
+    });
+    let bus = world.start_with(consumer.clone()).await;
+    begun.notified().await;
+    let (stopping, ()) = tokio::join!(
+        async {
+            bus.stop().await;
+            world.effects("kitchen.cook").await
+        },
+        async {
+            tokio::task::yield_now().await;
+            gate.notify_one();
+        }
+    );
+    assert_eq!(stopping.len(), 3);
+    let bus = world.start_with(consumer).await;
+    assert_eq!(bus.settle().await, Vec::<String>::new());
+    assert_eq!(deliveries.load(Ordering::Relaxed), 3);
+}
+
+/// Two nodes with the same consumer: one delivers, the other takes over when the first stops, or falls silent.
+pub async fn one_node_delivers_and_another_takes_over(database: Database) {
+    let world = World::on(database).await;
+    let node = |name: &str| world.builder_of(options(name)).consumer(world.cook("kitchen.cook"));
+    let active = |bus: &Bus| bus.status()[0].is_active;
+    let first = world.start(node("a")).await;
+    first.settle().await;
+    let second = world.start(node("b")).await;
+    world.place_many(2, 10).await;
+    first.drain().await;
+    second.settle().await;
+    assert_eq!((active(&first), active(&second)), (true, false));
+    first.stop().await;
+    world.clock.advance(Duration::from_secs(5));
+    world.place_many(2, 0).await;
+    second.drain().await;
+    assert!(active(&second));
+    // Falls silent: nothing gives the lease back, its time has to pass.
+    drop(second);
+    let third = world.start(node("c")).await;
+    third.settle().await;
+    assert!(!active(&third));
+    world.place(0, 11).await;
+    world.clock.advance(Duration::from_secs(31));
+    third.drain().await;
+    assert_eq!(world.effects("kitchen.cook").await[&0], (1..=11).collect::<Vec<_>>());
+}
+
+/// A node that lost its lease without noticing cannot move the offsets; what it handled meanwhile has its effect once.
+pub async fn a_late_holder_is_fenced_off(database: Database) {
+    let world = World::on(database).await;
+    let bus = world.start_with(world.cook("kitchen.cook")).await;
+    world.place_many(2, 3).await;
+    bus.settle().await;
+    let before = saved_offset(&world).await;
+    let until = world.clock.now().plus(Duration::from_secs(60));
+    let steal = "UPDATE bus_leases SET holder = 'thief', token = token + 1, expires_at = ? WHERE name = 'kitchen.cook'";
+    let theft = Commit::new().write(Statement::new(steal, values![until])).expect_rows(1);
+    world.order.commit(&world.cx(), theft).await.unwrap();
+    for key in 0..2 {
+        world.place(key, 4).await;
+    }
+    bus.settle().await;
+    assert!(!bus.status()[0].is_active);
+    assert_eq!(saved_offset(&world).await, before);
+    world.assert_effects("kitchen.cook", 2, 4).await;
+    world.drain(&bus).await;
+    assert_eq!(bus.status()[0].duplicate_count, 2);
+    assert!(saved_offset(&world).await > before);
+    world.assert_effects("kitchen.cook", 2, 4).await;
+}
+
+async fn saved_offset(world: &World) -> i64 {
+    let query = "SELECT seq FROM bus_offsets WHERE consumer = 'kitchen.cook' AND context = 'order'";
+    world.order.one::<(i64,)>(Statement::new(query, values![])).await.unwrap().0
+}
+
+/// The whole world at once: writers, failures, crashes, pauses and time, by one seed; the model is a count per key.
+pub async fn a_random_world_delivers_everything_in_order(database: Database) {
+    let world = World::on(database).await;
+    for seed in 0..3 {
+        let dice = Dice::of(seed);
+        let mut written =
+            world.effects("kitchen.cook").await.get(&0).map_or(0, |done| done.last().copied().unwrap_or(0));
+        let mut bus = Some(world.start_with(unsteady(&world, &dice)).await);
+        for _ in 0..120 {
+            match dice.roll(10) {
+                0..=4 => {
+                    written += 1;
+                    for key in 0..4 {
+                        world.place(key, written).await;
+                    }
+                }
+                5 => world.clock.advance(Duration::from_millis(50 << dice.roll(9))),
+                6 => bus = None,
+                7 => set_mode(bus.as_ref(), Mode::Paused).await,
+                8 => set_mode(bus.as_ref(), Mode::Running).await,
+                _ => settle(bus.as_ref()).await,
+            }
+            if bus.is_none() {
+                bus = Some(world.start_with(unsteady(&world, &dice)).await);
+            }
+        }
+        set_mode(bus.as_ref(), Mode::Running).await;
+        world.drain(bus.as_ref().unwrap()).await;
+        world.assert_effects("kitchen.cook", 4, written).await;
+    }
+}
+
+async fn set_mode(bus: Option<&Bus>, mode: Mode) {
+    if let Some(bus) = bus {
+        bus.set_mode("kitchen.cook", mode).await.unwrap();
+    }
+}
+
+async fn settle(bus: Option<&Bus>) {
+    if let Some(bus) = bus {
+        bus.settle().await;
+    }
+}

@@ -1,0 +1,217 @@
+//! What the suite works on: an outbox of `order`, a store of `kitchen` whose rows are the effects of handlers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulse_bus::{Backoff, Builder, Bus, Consumer, Delivery, Options};
+use pulse_kernel::clock::VirtualClock;
+use pulse_kernel::{Clock, Cx, Error, ErrorSpec, IdGenerator, Kind, Retry, Timestamp};
+use pulse_store::{Commit, Database, Insert, Migration, Statement, Store, values};
+
+/// Makes a message an event.
+macro_rules! event {
+    ($message:ident, $topic:expr) => {
+        impl pulse_contract::Event for $message {
+            const TOPIC: &'static str = $topic;
+        }
+        impl pulse_store::contract::Event for $message {
+            const TOPIC: &'static str = $topic;
+        }
+    };
+}
+pub(crate) use event;
+
+/// The event of these tests.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Placed {
+    /// Counts the events of its key from 1.
+    #[prost(int64, tag = "1")]
+    pub number: i64,
+}
+
+event!(Placed, "pulse.order.v1.Placed");
+
+/// Another topic of the same context.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Viewed {
+    #[prost(int64, tag = "1")]
+    pub number: i64,
+}
+
+event!(Viewed, "pulse.order.v1.Viewed");
+
+/// What the kitchen says when it has cooked.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Cooked {
+    #[prost(int64, tag = "1")]
+    pub number: i64,
+}
+
+event!(Cooked, "pulse.kitchen.v1.Cooked");
+
+pub static BROKEN: ErrorSpec = ErrorSpec {
+    code: "BROKEN",
+    domain: "test.pulse",
+    kind: Kind::Internal,
+    retry: Retry::Never,
+    title: "Broken",
+    title_zh: "坏了",
+    http: 0,
+};
+
+const KITCHEN: &[Migration] = &[Migration {
+    version: 1,
+    name: "effects",
+    sql: "CREATE TABLE kitchen_effects (
+              id BIGINT NOT NULL,
+              consumer VARCHAR(64) NOT NULL,
+              event_id BIGINT NOT NULL,
+              event_key BIGINT NOT NULL,
+              number BIGINT NOT NULL,
+              PRIMARY KEY (id)
+          );",
+}];
+
+pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// Two contexts and a clock on one database.
+#[derive(Clone)]
+pub struct World {
+    pub database: Database,
+    pub clock: VirtualClock,
+    pub ids: Arc<IdGenerator>,
+    pub order: Store,
+    pub kitchen: Store,
+}
+
+impl World {
+    pub async fn on(database: Database) -> Self {
+        let clock = VirtualClock::starting_at(START);
+        let ids = Arc::new(IdGenerator::new(1));
+        let open = |context, migrations| {
+            Store::open(&database, context, migrations, Clock::Virtual(clock.clone()), Arc::clone(&ids))
+        };
+        let order = open("order", &[]).await.unwrap();
+        let kitchen = open("kitchen", KITCHEN).await.unwrap();
+        Self { database, clock, ids, order, kitchen }
+    }
+
+    pub fn cx(&self) -> Cx {
+        Cx::system("test", self.clock.now())
+    }
+
+    /// Writes one event of `key`.
+    pub async fn place(&self, key: i64, number: i64) {
+        self.order.commit(&self.cx(), Commit::new().event(key, &Placed { number })).await.unwrap();
+    }
+
+    /// Writes `count` events for each of `keys` keys, numbered from 1 per key, in turns.
+    pub async fn place_many(&self, keys: i64, count: i64) {
+        for number in 1..=count {
+            let commit = (0..keys).fold(Commit::new(), |commit, key| commit.event(key, &Placed { number }));
+            self.order.commit(&self.cx(), commit).await.unwrap();
+        }
+    }
+
+    pub fn builder(&self) -> Builder {
+        self.builder_of(options("node"))
+    }
+
+    pub fn builder_of(&self, options: Options) -> Builder {
+        Bus::builder(options).outbox(&self.order).outbox(&self.kitchen)
+    }
+
+    pub async fn start(&self, builder: Builder) -> Bus {
+        let clock = Clock::Virtual(self.clock.clone());
+        builder.start(&self.database, clock, Arc::clone(&self.ids)).await.unwrap()
+    }
+
+    pub async fn start_with(&self, consumer: Consumer) -> Bus {
+        self.start(self.builder().consumer(consumer)).await
+    }
+
+    /// Moves the clock until everything is delivered.
+    pub async fn drain(&self, bus: &Bus) {
+        for _ in 0..10_000 {
+            bus.settle().await;
+            if bus.status().iter().all(pulse_bus::ConsumerStatus::is_caught_up) {
+                return;
+            }
+            self.clock.advance(Duration::from_secs(30));
+        }
+        panic!("never drained: {:?}", bus.leftovers());
+    }
+
+    /// The commit with the effect of one event on the kitchen.
+    pub async fn effect(&self, cx: &Cx, delivery: &Delivery, number: i64) -> Result<(), Error> {
+        let insert =
+            Insert::into("kitchen_effects", &["id", "consumer", "event_id", "event_key", "number"]).row(values![
+                self.kitchen.next_id(cx.now),
+                delivery.consumer,
+                delivery.event.id,
+                delivery.event.key,
+                number
+            ]);
+        Ok(delivery.commit(&self.kitchen, cx, Commit::new().insert(insert)).await?)
+    }
+
+    /// The numbers whose effects `consumer` wrote, per key, in the order in which they were written.
+    pub async fn effects(&self, consumer: &str) -> BTreeMap<i64, Vec<i64>> {
+        let text = "SELECT event_key, number FROM kitchen_effects WHERE consumer = ? ORDER BY id";
+        let rows = self.kitchen.all::<(i64, i64)>(Statement::new(text, values![consumer])).await.unwrap();
+        let mut effects: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (key, number) in rows {
+            effects.entry(key).or_default().push(number);
+        }
+        effects
+    }
+
+    /// Every key has the effects 1 to `count`, once and in order.
+    pub async fn assert_effects(&self, consumer: &str, keys: i64, count: i64) {
+        let expected: BTreeMap<i64, Vec<i64>> = (0..keys).map(|key| (key, (1..=count).collect())).collect();
+        assert_eq!(self.effects(consumer).await, expected);
+    }
+
+    /// A consumer that only writes its effect.
+    pub fn cook(&self, name: &'static str) -> Consumer {
+        let world = self.clone();
+        Consumer::named(name).backoff(quick()).on(move |cx, delivery, event: Placed| {
+            let world = world.clone();
+            async move { world.effect(&cx, &delivery, event.number).await }
+        })
+    }
+}
+
+pub fn options(holder: &str) -> Options {
+    Options { seed: Some(1), ..Options::of(holder) }
+}
+
+/// Retries soon and for as long as a test lasts.
+pub fn quick() -> Backoff {
+    Backoff { attempts_max: 10_000, first: Duration::from_millis(100), longest: Duration::from_secs(10) }
+}
+
+/// Gives up after three attempts.
+pub fn three_attempts() -> Backoff {
+    Backoff { attempts_max: 3, ..quick() }
+}
+
+/// A small seeded source of choices, shared by handlers.
+#[derive(Clone)]
+pub struct Dice(Arc<std::sync::atomic::AtomicU64>);
+
+impl Dice {
+    pub fn of(seed: u64) -> Self {
+        Self(Arc::new(std::sync::atomic::AtomicU64::new(seed)))
+    }
+
+    /// A number below `sides` (splitmix64).
+    pub fn roll(&self, sides: u64) -> u64 {
+        let state = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, std::sync::atomic::Ordering::Relaxed);
+        let mut mixed = state ^ (state >> 30);
+        mixed = mixed.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+}
