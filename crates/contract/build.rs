@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         includes: vec![proto],
         out_dir,
         name: "contract".to_owned(),
+        title: "Pulse".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     contract.generate()?;

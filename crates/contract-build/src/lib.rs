@@ -47,6 +47,8 @@ pub struct Contract {
     pub out_dir: PathBuf,
     /// The name of the result: `<name>.rs`, `<name>.binpb`, `<name>.openapi.json` and the folder `<name>`.
     pub name: String,
+    /// The title of the OpenAPI document.
+    pub title: String,
     /// The version that the OpenAPI document names.
     pub version: String,
 }
@@ -65,7 +67,7 @@ impl Contract {
         let compiled = compile::compile(self)?;
         let mut problems = Problems::default();
         let comments = Comments::read(&compiled.pool);
-        let model = Model::read(compiled.pool.clone(), &self.root, &mut problems);
+        let model = Model::read(&compiled.pool, &self.root, &mut problems);
         let services = binding::read(&model, &mut problems);
         let mut codes = BTreeMap::new();
         for package in model.packages.values() {
@@ -90,7 +92,9 @@ impl Contract {
         let document = openapi::document(&openapi::Source {
             model: &model,
             services: &services,
+            codes: &codes,
             comments: &comments,
+            title: &self.title,
             version: &self.version,
         });
         problems.done()?;

@@ -16,7 +16,6 @@ pub(crate) const TIMESTAMP: &str = "google.protobuf.Timestamp";
 
 /// Everything that is generated.
 pub(crate) struct Model {
-    pub(crate) pool: DescriptorPool,
     /// By name, in order.
     pub(crate) packages: BTreeMap<String, Package>,
 }
@@ -96,7 +95,7 @@ pub(crate) enum Place {
 
 impl Model {
     /// Reads the packages whose name is `root` or begins with it.
-    pub(crate) fn read(pool: DescriptorPool, root: &str, problems: &mut Problems) -> Self {
+    pub(crate) fn read(pool: &DescriptorPool, root: &str, problems: &mut Problems) -> Self {
         let mut packages: BTreeMap<String, Package> = BTreeMap::new();
         for file in pool.files() {
             let name = file.package_name();
@@ -107,7 +106,7 @@ impl Model {
                 package.read_file(&file, problems);
             }
         }
-        Self { pool, packages }
+        Self { packages }
     }
 
     /// The message with this full name, if it is generated.

@@ -11,13 +11,19 @@ use crate::names;
 /// Full names of the messages that some binding reads from text.
 pub(crate) fn reachable<'a>(model: &Model, services: impl Iterator<Item = &'a Service>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for method in services.flat_map(|service| &service.methods).filter(|method| !method.bindings.is_empty()) {
-        let is_query = method.bindings.iter().any(|binding| binding.body != Body::Whole);
-        visit(model, &method.desc.input(), is_query, &mut found);
-        for variable in method.bindings.iter().flat_map(|binding| &binding.template.variables) {
-            for field in model.resolve(&method.desc.input(), &variable.field).unwrap_or_default() {
-                if let Shape::Message(below) = &field.shape {
-                    found.insert(below.full_name().to_owned());
+    for method in services.flat_map(|service| &service.methods) {
+        let input = method.desc.input();
+        for binding in &method.bindings {
+            found.insert(input.full_name().to_owned());
+            let fields = model.message(&input).into_iter().flat_map(|message| &message.fields);
+            let is_query =
+                |field: &&Field| binding.body != Body::Whole && binding.body != Body::Field(field.name().to_owned());
+            fields.filter(is_query).for_each(|field| visit(model, field, &mut found));
+            for variable in &binding.template.variables {
+                for field in model.resolve(&input, &variable.field).unwrap_or_default() {
+                    if let Shape::Message(below) = &field.shape {
+                        found.insert(below.full_name().to_owned());
+                    }
                 }
             }
         }
@@ -25,15 +31,13 @@ pub(crate) fn reachable<'a>(model: &Model, services: impl Iterator<Item = &'a Se
     found
 }
 
-fn visit(model: &Model, desc: &MessageDescriptor, is_deep: bool, found: &mut BTreeSet<String>) {
-    if !found.insert(desc.full_name().to_owned()) || !is_deep {
-        return;
-    }
-    for field in model.message(desc).iter().flat_map(|message| &message.fields) {
-        if let (Place::Plain | Place::Optional | Place::Oneof(_), Shape::Message(below)) = (&field.place, &field.shape)
-        {
-            visit(model, below, is_deep, found);
-        }
+/// Adds what is below a field that is read from text.
+fn visit(model: &Model, field: &Field, found: &mut BTreeSet<String>) {
+    if let (Place::Optional, Shape::Message(below)) = (&field.place, &field.shape)
+        && found.insert(below.full_name().to_owned())
+    {
+        let fields = model.message(below).into_iter().flat_map(|message| &message.fields);
+        fields.for_each(|field| visit(model, field, found));
     }
 }
 

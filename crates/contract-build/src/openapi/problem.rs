@@ -1,0 +1,126 @@
+//! Errors in the document: the problem+json schema, and which statuses a route can answer with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::Source;
+use crate::binding::{Binding, Body, Method};
+use crate::catalogue::Code;
+
+/// The HTTP status of a code.
+fn status(code: &Code) -> u16 {
+    if code.meaning.http != 0 {
+        return code.meaning.http;
+    }
+    match code.meaning.kind.as_str() {
+        "INVALID_ARGUMENT" => 400,
+        "UNAUTHENTICATED" => 401,
+        "PERMISSION_DENIED" => 403,
+        "NOT_FOUND" => 404,
+        "ALREADY_EXISTS" | "FAILED_PRECONDITION" | "ABORTED" => 409,
+        "RESOURCE_EXHAUSTED" => 429,
+        "DEADLINE_EXCEEDED" => 504,
+        "UNAVAILABLE" => 503,
+        _ => 500,
+    }
+}
+
+/// The statuses that a route can refuse with.
+fn statuses(source: &Source<'_>, package: &str, method: &Method, binding: &Binding) -> BTreeSet<u16> {
+    // Whatever a route does: unknown parameters, bad tokens, deny lists, limits, defects, stores, deadlines.
+    let mut statuses = BTreeSet::from([400, 401, 403, 429, 431, 500, 503, 504]);
+    if binding.body != Body::None {
+        statuses.extend([413, 415]);
+    }
+    if method.policy.idempotent {
+        statuses.insert(422);
+    }
+    let is_read = matches!(binding.verb.as_str(), "GET" | "HEAD");
+    if !is_read {
+        statuses.insert(409);
+    }
+    // What the context itself refuses with; a conflict needs something to be changed.
+    let own = source.codes.get(package).into_iter().flatten().map(status);
+    statuses.extend(own.filter(|status| *status != 409 || !is_read));
+    statuses
+}
+
+/// The refusals of a route, as responses.
+pub(super) fn of_route(
+    source: &Source<'_>,
+    package: &str,
+    method: &Method,
+    binding: &Binding,
+) -> BTreeMap<String, Value> {
+    let reference = |status: u16| {
+        let pointer = format!("#/components/responses/{}", name(status));
+        (status.to_string(), json!({ "$ref": pointer }))
+    };
+    statuses(source, package, method, binding).into_iter().map(reference).collect()
+}
+
+fn name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+/// Every refusal that some route refers to.
+pub(super) fn responses(source: &Source<'_>) -> BTreeMap<String, Value> {
+    let mut used = BTreeSet::new();
+    for (package, services) in source.services {
+        for method in services.iter().flat_map(|service| &service.methods) {
+            for binding in &method.bindings {
+                used.extend(statuses(source, package, method, binding));
+            }
+        }
+    }
+    used.into_iter().map(|used| (name(used), response(source, used))).collect()
+}
+
+fn response(source: &Source<'_>, used: u16) -> Value {
+    let codes = source.codes.values().flatten().filter(|code| status(code) == used);
+    let lines: Vec<String> = codes.map(|code| format!("- `{}`: {}", code.name, code.meaning.title)).collect();
+    let description = if lines.is_empty() { format!("Refused with {used}.") } else { lines.join("\n") };
+    let mut response = json!({
+        "description": description,
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    if matches!(used, 429 | 503)
+        && let Some(response) = response.as_object_mut()
+    {
+        let schema = json!({ "type": "integer", "minimum": 0 });
+        let header = json!({ "description": "Seconds to wait before the next attempt.", "schema": schema });
+        response.insert("headers".to_owned(), json!({ "Retry-After": header }));
+    }
+    response
+}
+
+/// The schema of a refusal.
+pub(super) fn schema() -> Value {
+    let violation = json!({
+        "type": "object",
+        "required": ["field", "code", "message"],
+        "properties": {
+            "field": { "type": "string", "description": "Path of the field, for example items[2].quantity." },
+            "code": { "type": "string", "description": "Stable code of the rule, for example string.max_len." },
+            "message": { "type": "string", "description": "A sentence for a person." },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "Why a request was refused (RFC 9457).",
+        "required": ["type", "title", "status", "code", "retry"],
+        "properties": {
+            "type": { "type": "string", "format": "uri-reference", "description": "The page about the code." },
+            "title": { "type": "string", "description": "A short title in the language of the caller." },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "detail": { "type": "string", "description": "What is special about this occurrence." },
+            "instance": { "type": "string", "description": "The request id, for the operator." },
+            "code": { "type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,62}$", "description": "The stable code." },
+            "retry": { "enum": ["never", "same_key", "backoff"], "description": "Whether to try again." },
+            "metadata": { "type": "object", "additionalProperties": { "type": "string" } },
+            "errors": { "type": "array", "items": violation },
+            "trace_id": { "type": "string", "description": "The trace, for the operator." },
+        },
+    })
+}
