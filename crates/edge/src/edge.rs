@@ -216,13 +216,14 @@ impl EdgeBuilder {
             if route.is_stream {
                 rpc.mark_as_stream();
             }
-            table.insert(route.verb, route.template, Target::Call(Box::new(Endpoint { route, rpc, meter })))?;
+            let (verb, path) = (route.verb, route.path);
+            table.insert(verb, &path, Target::Call(Box::new(Endpoint { route, rpc, meter })))?;
         }
         for (verb, path, bytes) in self.raw {
-            table.insert(verb, path, Target::Raw(bytes))?;
+            table.insert_page(verb, path, Target::Raw(bytes))?;
         }
         for (path, page) in PAGES {
-            table.insert("GET", path, Target::Page(page))?;
+            table.insert_page("GET", path, Target::Page(page))?;
         }
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut services = self.services.add_service(health_service);

@@ -5,39 +5,43 @@
 
 mod template;
 
+use std::borrow::Cow;
+
 use http::Method;
 use matchit::{InsertError, Params, Router};
 use thiserror::Error;
 
-use template::Template;
+use pulse_contract::route::Template;
 pub(crate) use template::Variable;
+use template::{pattern_of, variables_of};
 
 /// Why a set of routes cannot be served.
 #[derive(Debug, Error)]
 pub enum RouteError {
-    /// The template is not one of google.api.http, or uses `**` before the end.
-    #[error("`{template}` is not a path template that can be served: {reason}")]
-    Template {
-        /// The template.
-        template: String,
-        /// What is wrong with it.
-        reason: &'static str,
+    /// The path cannot be told from others by the table, for example a verb behind `**`.
+    #[error("`{pattern}` cannot be served")]
+    Pattern {
+        /// The path as the table writes it.
+        pattern: String,
+        /// What the table says.
+        #[source]
+        source: InsertError,
     },
     /// The verb is not a method of HTTP.
-    #[error("`{verb}` of `{template}` is not a method")]
+    #[error("`{verb}` of `{pattern}` is not a method")]
     Verb {
         /// The verb.
         verb: String,
-        /// The template.
-        template: String,
+        /// The path as the table writes it.
+        pattern: String,
     },
     /// Two routes answer the same requests.
-    #[error("`{verb} {template}` is ambiguous: it overlaps with `{other}`")]
+    #[error("`{verb} {pattern}` overlaps with `{other}`")]
     Ambiguous {
         /// The verb.
         verb: String,
-        /// The template that came second.
-        template: String,
+        /// The path that came second, as the table writes it.
+        pattern: String,
         /// What it overlaps with.
         other: String,
     },
@@ -70,24 +74,30 @@ impl<T> Default for Routes<T> {
 }
 
 impl<T> Routes<T> {
-    /// Adds a route.
-    pub(crate) fn insert(&mut self, verb: &str, template: &str, target: T) -> Result<(), RouteError> {
-        let method = Method::from_bytes(verb.as_bytes())
-            .or(Err(()))
-            .map_err(|()| RouteError::Verb { verb: verb.to_owned(), template: template.to_owned() })?;
-        let parsed = Template::parse(template)
-            .map_err(|reason| RouteError::Template { template: template.to_owned(), reason })?;
+    /// Adds a route of the contract.
+    pub(crate) fn insert(&mut self, verb: &str, path: &Template, target: T) -> Result<(), RouteError> {
+        self.add(verb, pattern_of(path), Leaf { target, variables: variables_of(path) })
+    }
+
+    /// Adds a path without variables.
+    pub(crate) fn insert_page(&mut self, verb: &str, path: &str, target: T) -> Result<(), RouteError> {
+        self.add(verb, path.to_owned(), Leaf { target, variables: Vec::new() })
+    }
+
+    fn add(&mut self, verb: &str, pattern: String, leaf: Leaf<T>) -> Result<(), RouteError> {
+        let Ok(method) = Method::from_bytes(verb.as_bytes()) else {
+            return Err(RouteError::Verb { verb: verb.to_owned(), pattern });
+        };
         let position = self.by_method.iter().position(|(known, _)| *known == method).unwrap_or_else(|| {
             self.by_method.push((method, Router::new()));
             self.by_method.len() - 1
         });
         let Some((_, table)) = self.by_method.get_mut(position) else { return Ok(()) };
-        table.insert(parsed.pattern, Leaf { target, variables: parsed.variables }).map_err(|error| {
-            let (verb, template) = (verb.to_owned(), template.to_owned());
-            if let InsertError::Conflict { with } = error {
-                return RouteError::Ambiguous { verb, template, other: with };
+        table.insert(pattern.clone(), leaf).map_err(|source| {
+            if let InsertError::Conflict { with } = source {
+                return RouteError::Ambiguous { verb: verb.to_owned(), pattern, other: with };
             }
-            RouteError::Template { template, reason: "the segments cannot be told apart" }
+            RouteError::Pattern { pattern, source }
         })
     }
 
@@ -115,10 +125,10 @@ impl<T> Routes<T> {
     }
 }
 
-impl<'table, T> Found<'table, '_, T> {
+impl<T> Found<'_, '_, T> {
     /// The variables of the path with their decoded values; `None` when one is not UTF-8.
-    pub(crate) fn variables(&self) -> Option<Vec<(&'table str, std::borrow::Cow<'_, str>)>> {
-        let values = self.variables.iter().map(|variable| Some((variable.name(), variable.value(&self.params)?)));
+    pub(crate) fn variables(&self) -> Option<Vec<(&'static str, Cow<'_, str>)>> {
+        let values = self.variables.iter().map(|variable| Some((variable.field(), variable.value(&self.params)?)));
         values.collect()
     }
 }
