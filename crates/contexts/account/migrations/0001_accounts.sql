@@ -1,0 +1,86 @@
+-- One row per person or machine that can sign in.
+CREATE TABLE account_accounts (
+    id BIGINT NOT NULL PRIMARY KEY,
+    display_name VARCHAR(40) NOT NULL,
+    phone VARCHAR(16),
+    email VARCHAR(254),
+    avatar_url VARCHAR(500) NOT NULL,
+    bio VARCHAR(300) NOT NULL,
+    time_zone VARCHAR(64) NOT NULL,
+    role_bits BIGINT NOT NULL,
+    follower_count BIGINT NOT NULL,
+    following_count BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX account_accounts_phone ON account_accounts (phone);
+CREATE UNIQUE INDEX account_accounts_email ON account_accounts (email);
+
+-- The shops that a merchant's staff member works for.
+CREATE TABLE account_staff (
+    account_id BIGINT NOT NULL,
+    shop_id BIGINT NOT NULL,
+    PRIMARY KEY (account_id, shop_id)
+);
+
+-- Every four digits in a row of a phone number, so that any part of it can be looked up by key.
+CREATE TABLE account_phone_grams (
+    gram VARCHAR(4) NOT NULL,
+    account_id BIGINT NOT NULL,
+    PRIMARY KEY (gram, account_id)
+);
+
+-- Argon2 hashes, and how many wrong guesses in a row there were.
+CREATE TABLE account_passwords (
+    account_id BIGINT NOT NULL PRIMARY KEY,
+    hash VARCHAR(200) NOT NULL,
+    failure_count BIGINT NOT NULL,
+    locked_until BIGINT NOT NULL
+);
+
+-- The one-time code of a phone or an address; `code_mac` is keyed, so that the table alone does not give the six digits.
+CREATE TABLE account_codes (
+    destination VARCHAR(254) NOT NULL PRIMARY KEY,
+    code_mac VARCHAR(64) NOT NULL,
+    expires_at BIGINT NOT NULL,
+    tries_left BIGINT NOT NULL,
+    next_at BIGINT NOT NULL,
+    window_started_at BIGINT NOT NULL,
+    sent_count BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+
+-- A family of refresh tokens; only the newest generation works.
+CREATE TABLE account_sessions (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account_id BIGINT NOT NULL,
+    generation BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL
+);
+CREATE INDEX account_sessions_account ON account_sessions (account_id, ended_at);
+
+-- Who follows whom, once from each side; both rows are written by one commit.
+CREATE TABLE account_followers (
+    followee_id BIGINT NOT NULL,
+    follower_id BIGINT NOT NULL,
+    followed_at BIGINT NOT NULL,
+    PRIMARY KEY (followee_id, follower_id)
+);
+CREATE INDEX account_followers_page ON account_followers (followee_id, followed_at, follower_id);
+CREATE TABLE account_following (
+    follower_id BIGINT NOT NULL,
+    followee_id BIGINT NOT NULL,
+    followed_at BIGINT NOT NULL,
+    PRIMARY KEY (follower_id, followee_id)
+);
+CREATE INDEX account_following_page ON account_following (follower_id, followed_at, followee_id);
+
+-- The days of a month on which somebody was here; bit 0 is the first day. `month` is year * 12 + month - 1.
+CREATE TABLE account_check_ins (
+    account_id BIGINT NOT NULL,
+    month BIGINT NOT NULL,
+    day_bits BIGINT NOT NULL,
+    PRIMARY KEY (account_id, month)
+);

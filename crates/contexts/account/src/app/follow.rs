@@ -1,0 +1,52 @@
+//! Follows and unfollows. Both sides are written by one commit, so they never differ (TR-47).
+
+use pulse_contract::account::v1::{
+    AccountFollowed, AccountUnfollowed, FollowRequest, FollowResponse, UnfollowRequest, UnfollowResponse, errors,
+};
+use pulse_kernel::id::AccountId;
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::App;
+use super::profile::{caller, load};
+use crate::store::follows;
+
+pub(crate) async fn follow(app: &App, cx: &Cx, request: FollowRequest) -> Result<FollowResponse, Error> {
+    let (follower, followee) = (caller(cx)?, AccountId::new(request.account_id));
+    if follower == followee {
+        return Err(errors::ACCOUNT_FOLLOW_SELF.error("choose somebody else"));
+    }
+    let store = &app.deps.store;
+    store
+        .attempt(cx, || async {
+            if let Some(since) = follows::since(store, follower, followee).await? {
+                return Ok(FollowResponse { followed_at: Some(since.into()) });
+            }
+            load(app, followee).await?;
+            let count = load(app, follower).await?.following_count;
+            if count >= app.deps.config.following_max {
+                return Err(errors::ACCOUNT_FOLLOW_LIMIT.error("unfollow somebody first").with("following", count));
+            }
+            let event = AccountFollowed { follower_id: follower.get(), followee_id: followee.get() };
+            let commit = follows::insert(Commit::new(), follower, followee, cx.now).event(follower.get(), &event);
+            store.commit(cx, commit).await?;
+            Ok(FollowResponse { followed_at: Some(cx.now.into()) })
+        })
+        .await
+}
+
+pub(crate) async fn unfollow(app: &App, cx: &Cx, request: UnfollowRequest) -> Result<UnfollowResponse, Error> {
+    let (follower, followee) = (caller(cx)?, AccountId::new(request.account_id));
+    let store = &app.deps.store;
+    store
+        .attempt(cx, || async {
+            if follows::since(store, follower, followee).await?.is_none() {
+                return Ok(UnfollowResponse {});
+            }
+            let event = AccountUnfollowed { follower_id: follower.get(), followee_id: followee.get() };
+            let commit = follows::delete(Commit::new(), follower, followee).event(follower.get(), &event);
+            store.commit(cx, commit).await?;
+            Ok(UnfollowResponse {})
+        })
+        .await
+}

@@ -1,0 +1,75 @@
+//! Gives roles and takes them away; access tokens carry the new ones from the next refresh on.
+
+use pulse_contract::account::v1::{Account, AccountRolesChanged, GrantRoleRequest, RevokeRoleRequest};
+use pulse_contract::errors as common;
+use pulse_kernel::id::{AccountId, ShopId};
+use pulse_kernel::{Cx, Error, Role};
+use pulse_store::Commit;
+
+use super::profile::load;
+use super::{App, view};
+use crate::store::accounts::{self, AccountRow};
+
+pub(crate) async fn grant_role(app: &App, cx: &Cx, request: GrantRoleRequest) -> Result<Account, Error> {
+    let role = role_of(request.role())?;
+    let added: Vec<ShopId> = request.shop_ids.iter().copied().map(ShopId::new).collect();
+    if (role == Role::MerchantStaff) == added.is_empty() {
+        return Err(common::VALIDATION_FAILED.error("shops go with the role of merchant staff, and with no other"));
+    }
+    app.deps
+        .store
+        .attempt(cx, || async {
+            let row = load(app, AccountId::new(request.account_id)).await?;
+            let row = AccountRow { roles: row.roles.with(role), ..row };
+            let mut commit = Commit::new();
+            if !added.is_empty() {
+                commit = commit.insert(accounts::add_shops(row.id, &added));
+            }
+            let mut shops = accounts::shops_of(&app.deps.store, row.id).await?;
+            shops.extend(&added);
+            shops.sort_unstable();
+            shops.dedup();
+            commit_roles(app, cx, commit, row, &shops).await
+        })
+        .await
+}
+
+pub(crate) async fn revoke_role(app: &App, cx: &Cx, request: RevokeRoleRequest) -> Result<Account, Error> {
+    let role = role_of(request.role())?;
+    let asked: Vec<ShopId> = request.shop_ids.iter().copied().map(ShopId::new).collect();
+    app.deps
+        .store
+        .attempt(cx, || async {
+            let row = load(app, AccountId::new(request.account_id)).await?;
+            let mut shops = accounts::shops_of(&app.deps.store, row.id).await?;
+            let mut commit = Commit::new();
+            if role == Role::MerchantStaff {
+                let (gone, kept): (Vec<_>, Vec<_>) =
+                    shops.into_iter().partition(|shop| asked.is_empty() || asked.contains(shop));
+                commit =
+                    gone.into_iter().fold(commit, |commit, shop| commit.write(accounts::remove_shop(row.id, shop)));
+                shops = kept;
+            }
+            let keeps = role == Role::MerchantStaff && !shops.is_empty();
+            let roles = if keeps { row.roles } else { row.roles.without(role) };
+            commit_roles(app, cx, commit, AccountRow { roles, ..row }, &shops).await
+        })
+        .await
+}
+
+async fn commit_roles(app: &App, cx: &Cx, commit: Commit, row: AccountRow, shops: &[ShopId]) -> Result<Account, Error> {
+    let update = accounts::update(&row);
+    let account = view::account(row, shops);
+    let event = AccountRolesChanged {
+        account_id: account.account_id,
+        roles: account.roles.clone(),
+        shop_ids: account.shop_ids.clone(),
+    };
+    let commit = commit.write(update).expect_rows(1).event(account.account_id, &event).answer(cx, &account);
+    app.deps.store.commit(cx, commit).await?;
+    Ok(account)
+}
+
+fn role_of(role: pulse_contract::account::v1::AccountRole) -> Result<Role, Error> {
+    view::role_from_wire(role).ok_or_else(|| common::VALIDATION_FAILED.error("this role cannot be given or taken"))
+}

@@ -1,0 +1,106 @@
+//! The secret that makes one-time codes and refresh tokens unguessable, and what is made with it.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// 32 random bytes, the same on every node. Never printed.
+#[derive(Clone)]
+pub struct Secret([u8; 32]);
+
+/// What a refresh token says: session and generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RefreshClaims {
+    pub(crate) session: i64,
+    pub(crate) generation: i64,
+}
+
+impl Secret {
+    /// A secret of 32 random bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The keyed hash of a one-time code, bound to where it was sent.
+    pub(crate) fn code_mac(&self, destination: &str, code: &str) -> String {
+        hex::encode(self.mac(b"code", &[destination.as_bytes(), code.as_bytes()]))
+    }
+
+    /// Whether `expected` is the keyed hash of the code; takes the same time for every wrong one.
+    pub(crate) fn is_code(&self, expected: &str, destination: &str, code: &str) -> bool {
+        self.code_mac(destination, code).as_bytes().ct_eq(expected.as_bytes()).into()
+    }
+
+    /// The refresh token of a session's generation.
+    pub(crate) fn refresh_token(&self, claims: RefreshClaims) -> String {
+        let mut bytes = Vec::with_capacity(48);
+        bytes.extend_from_slice(&claims.session.to_be_bytes());
+        bytes.extend_from_slice(&claims.generation.to_be_bytes());
+        let mac = self.mac(b"refresh", &[bytes.as_slice()]);
+        bytes.extend_from_slice(&mac);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What the token says, when it is one of ours.
+    pub(crate) fn read_refresh_token(&self, token: &str) -> Option<RefreshClaims> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (claims, mac) = bytes.split_at_checked(16)?;
+        let is_ours: bool = self.mac(b"refresh", &[claims]).as_slice().ct_eq(mac).into();
+        let (session, generation) = claims.split_at_checked(8)?;
+        let claims = RefreshClaims {
+            session: i64::from_be_bytes(session.try_into().ok()?),
+            generation: i64::from_be_bytes(generation.try_into().ok()?),
+        };
+        is_ours.then_some(claims)
+    }
+
+    /// HMAC-SHA256 over the purpose and the parts, each with its length, so that no two lists look the same.
+    fn mac(&self, purpose: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        // HMAC's key is one block; a shorter one is filled up with zeros (RFC 2104, section 2).
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        for part in std::iter::once(&purpose).chain(parts) {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_token_says_what_it_was_made_for_and_nothing_else_passes() {
+        let secret = Secret::new([7; 32]);
+        let claims = RefreshClaims { session: 42, generation: 3 };
+        let token = secret.refresh_token(claims);
+        assert_eq!(secret.read_refresh_token(&token), Some(claims));
+        assert_eq!(Secret::new([8; 32]).read_refresh_token(&token), None);
+        for broken in ["", "x", "not base64 at all!", &token[1..], &format!("{token}AA")] {
+            assert_eq!(secret.read_refresh_token(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_belongs_to_its_destination() {
+        let secret = Secret::new([7; 32]);
+        let mac = secret.code_mac("+8613800138000", "123456");
+        assert!(secret.is_code(&mac, "+8613800138000", "123456"));
+        assert!(!secret.is_code(&mac, "+8613800138001", "123456"));
+        assert!(!secret.is_code(&mac, "+861380013800", "0123456"));
+    }
+}

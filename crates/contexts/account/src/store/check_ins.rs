@@ -1,0 +1,46 @@
+//! The days on which somebody was here, one row a month.
+
+use std::collections::BTreeMap;
+
+use pulse_contract::errors;
+use pulse_kernel::id::AccountId;
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
+
+use crate::domain::check_in::Month;
+
+/// The bits of each month between the two, both included, that has any.
+pub(crate) async fn between(
+    store: &Store,
+    account: AccountId,
+    first: Month,
+    last: Month,
+) -> Result<BTreeMap<Month, u32>, StoreError> {
+    let query = Statement::new(
+        "SELECT month, day_bits FROM account_check_ins WHERE account_id = ? AND month BETWEEN ? AND ?",
+        values![account, first.number(), last.number()],
+    );
+    let rows: Vec<(i64, i64)> = store.all(query).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(month, bits)| (Month::from_number(month), u32::try_from(bits).unwrap_or_default()))
+        .collect())
+}
+
+/// Replaces the bits of a month; a change since `read` makes it a conflict.
+pub(crate) fn put(commit: Commit, account: AccountId, month: Month, read: Option<u32>, bits: u32) -> Commit {
+    match read {
+        None => commit
+            .insert(Insert::into("account_check_ins", &["account_id", "month", "day_bits"]).row(values![
+                account,
+                month.number(),
+                bits
+            ]))
+            .duplicate_is(&errors::STORE_CONTENDED),
+        Some(read) => commit
+            .write(Statement::new(
+                "UPDATE account_check_ins SET day_bits = ? WHERE account_id = ? AND month = ? AND day_bits = ?",
+                values![bits, account, month.number(), read],
+            ))
+            .expect_rows(1),
+    }
+}

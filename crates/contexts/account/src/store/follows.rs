@@ -1,0 +1,97 @@
+//! Who follows whom, once from each side.
+
+use pulse_contract::errors;
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::AccountId;
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
+
+/// Where a page of a list ended: time and account of the last entry.
+pub(crate) type Place = (Timestamp, AccountId);
+
+/// Before every entry of a list that runs from new to old.
+pub(crate) const FIRST: Place = (Timestamp::from_millis(i64::MAX), AccountId::new(i64::MAX));
+
+pub(crate) async fn since(
+    store: &Store,
+    follower: AccountId,
+    followee: AccountId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let query = Statement::new(
+        "SELECT followed_at FROM account_following WHERE follower_id = ? AND followee_id = ?",
+        values![follower, followee],
+    );
+    let row: Option<(i64,)> = store.optional(query).await?;
+    Ok(row.map(|(at,)| Timestamp::from_millis(at)))
+}
+
+/// Adds both rows and both counts; following already is a conflict. Accounts are locked in the order of their ids.
+pub(crate) fn insert(commit: Commit, follower: AccountId, followee: AccountId, now: Timestamp) -> Commit {
+    let following = Insert::into("account_following", &["follower_id", "followee_id", "followed_at"]);
+    let followers = Insert::into("account_followers", &["followee_id", "follower_id", "followed_at"]);
+    let commit = commit
+        .insert(following.row(values![follower, followee, now]))
+        .duplicate_is(&errors::STORE_CONTENDED)
+        .insert(followers.row(values![followee, follower, now]))
+        .duplicate_is(&errors::STORE_CONTENDED);
+    count(commit, follower, followee, 1)
+}
+
+/// Takes both rows and both counts away; not following is a conflict.
+pub(crate) fn delete(commit: Commit, follower: AccountId, followee: AccountId) -> Commit {
+    let commit = commit
+        .write(Statement::new(
+            "DELETE FROM account_following WHERE follower_id = ? AND followee_id = ?",
+            values![follower, followee],
+        ))
+        .expect_rows(1)
+        .write(Statement::new(
+            "DELETE FROM account_followers WHERE followee_id = ? AND follower_id = ?",
+            values![followee, follower],
+        ))
+        .expect_rows(1);
+    count(commit, follower, followee, -1)
+}
+
+fn count(commit: Commit, follower: AccountId, followee: AccountId, by: i64) -> Commit {
+    use super::accounts::add_to_counts;
+    let mut counts = [(follower, add_to_counts(follower, 0, by)), (followee, add_to_counts(followee, by, 0))];
+    counts.sort_by_key(|(account, _)| *account);
+    counts.into_iter().fold(commit, |commit, (_, statement)| commit.write(statement).expect_rows(1))
+}
+
+/// Whom the account follows, newest first, after `place`.
+pub(crate) async fn following(
+    store: &Store,
+    account: AccountId,
+    place: Place,
+    limit: i64,
+) -> Result<Vec<Place>, StoreError> {
+    let query = Statement::new(
+        "SELECT followed_at, followee_id FROM account_following WHERE follower_id = ? \
+         AND (followed_at < ? OR (followed_at = ? AND followee_id < ?)) \
+         ORDER BY followed_at DESC, followee_id DESC LIMIT ?",
+        values![account, place.0, place.0, place.1, limit],
+    );
+    page(store, query).await
+}
+
+/// Who follows the account, newest first, after `place`.
+pub(crate) async fn followers(
+    store: &Store,
+    account: AccountId,
+    place: Place,
+    limit: i64,
+) -> Result<Vec<Place>, StoreError> {
+    let query = Statement::new(
+        "SELECT followed_at, follower_id FROM account_followers WHERE followee_id = ? \
+         AND (followed_at < ? OR (followed_at = ? AND follower_id < ?)) \
+         ORDER BY followed_at DESC, follower_id DESC LIMIT ?",
+        values![account, place.0, place.0, place.1, limit],
+    );
+    page(store, query).await
+}
+
+async fn page(store: &Store, query: Statement) -> Result<Vec<Place>, StoreError> {
+    let rows: Vec<(i64, i64)> = store.all(query).await?;
+    Ok(rows.into_iter().map(|(at, account)| (Timestamp::from_millis(at), AccountId::new(account))).collect())
+}

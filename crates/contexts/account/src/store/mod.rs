@@ -1,0 +1,14 @@
+//! The rows of the account context: what is read, and the statements that a commit is made of.
+
+pub(crate) mod accounts;
+pub(crate) mod check_ins;
+pub(crate) mod codes;
+pub(crate) mod follows;
+pub(crate) mod passwords;
+pub(crate) mod sessions;
+
+use pulse_store::Migration;
+
+/// The tables of the context, oldest first.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "accounts", sql: include_str!("../../migrations/0001_accounts.sql") }];
