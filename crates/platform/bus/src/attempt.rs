@@ -24,12 +24,17 @@ pub(crate) struct Attempt {
     pub(crate) is_degraded: bool,
 }
 
-/// What came of it.
-pub(crate) struct Finished {
+/// An event that was tried.
+pub(crate) struct Tried {
     pub(crate) outbox: usize,
     pub(crate) event: Arc<StoredEvent>,
-    /// How often it was tried, this time included.
+    /// How often, this time included.
     pub(crate) attempts: u32,
+}
+
+/// What came of it.
+pub(crate) struct Finished {
+    pub(crate) tried: Tried,
     pub(crate) took: Duration,
     pub(crate) verdict: Verdict,
 }
@@ -87,7 +92,7 @@ impl Attempt {
             parent_span_id = format!("{:016x}", event.trace.span_id),
         );
         let verdict = self.handle(&consumer, now).instrument(span).await;
-        Finished { outbox, event, attempts, took: started.elapsed(), verdict }
+        Finished { tried: Tried { outbox, event, attempts }, took: started.elapsed(), verdict }
     }
 
     async fn handle(self, consumer: &Consumer, now: Timestamp) -> Verdict {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pulse_contract::errors::{CONSUMER_NOT_FOUND, OVERLOADED};
-use pulse_kernel::{Clock, Cx, Error, IdGenerator};
+use pulse_kernel::{Clock, Cx, Error, IdGenerator, Timestamp};
 use pulse_store::{Database, Store};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -123,8 +123,22 @@ impl Builder {
     /// `STORE_UNAVAILABLE`.
     ///
     /// # Panics
-    /// If two consumers have one name, or a consumer hears a context without an outbox here.
+    /// If two consumers have one name, or a consumer hears nothing, or a context without an outbox here.
     pub async fn start(self, database: &Database, clock: Clock, ids: Arc<IdGenerator>) -> Result<Bus, Error> {
+        let (bus, workers) = self.prepare(database, clock, ids).await?;
+        for worker in workers {
+            bus.0.workers.lock().spawn(worker.run());
+        }
+        Ok(bus)
+    }
+
+    /// Everything but running the workers.
+    pub(crate) async fn prepare(
+        self,
+        database: &Database,
+        clock: Clock,
+        ids: Arc<IdGenerator>,
+    ) -> Result<(Bus, Vec<Worker>), Error> {
         let names: BTreeSet<&str> = self.consumers.iter().map(|consumer| consumer.name).collect();
         assert_eq!(names.len(), self.consumers.len(), "every consumer has its own name");
         let store = Store::open(database, "bus", MIGRATIONS, clock.clone(), Arc::clone(&ids)).await?;
@@ -132,7 +146,7 @@ impl Builder {
         let classes = Arc::new(self.classes);
         let progress = Arc::new(watch::Sender::new(()));
         let stop = CancellationToken::new();
-        let mut workers = JoinSet::new();
+        let mut workers = Vec::with_capacity(self.consumers.len());
         let mut handles = Vec::with_capacity(self.consumers.len());
         for consumer in self.consumers {
             let journal = Journal { store: store.clone(), consumer: consumer.name, clock: clock.clone() };
@@ -152,7 +166,7 @@ impl Builder {
                 random: random(options.seed, handles.len()),
             };
             handles.push(Handle { consumer: journal.consumer, journal, board, commands: sender });
-            workers.spawn(worker.run());
+            workers.push(worker);
         }
         let inner = Inner {
             letters: Letters(store),
@@ -162,15 +176,16 @@ impl Builder {
             handles,
             progress,
             stop,
-            workers: Mutex::new(workers),
+            workers: Mutex::new(JoinSet::new()),
         };
-        Ok(Bus(Arc::new(inner)))
+        Ok((Bus(Arc::new(inner)), workers))
     }
 }
 
 /// The outboxes that the consumer hears. Where it is new, its beginning is written down before anything else happens.
 async fn sources_of(consumer: &Consumer, outboxes: &[Store], journal: &Journal) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
+    assert!(!consumer.sources().is_empty(), "{} hears nothing", consumer.name);
     for context in consumer.sources() {
         let store = outboxes.iter().find(|store| store.context() == context);
         let Some(store) = store else { panic!("{} hears {context}, whose outbox is not here", consumer.name) };
@@ -328,6 +343,20 @@ impl Bus {
             handle.reload().await;
         }
         Ok(())
+    }
+
+    /// Deletes events that happened before `occurred_before` and that every consumer has settled, parked ones included:
+    /// those have a copy. New consumers then begin after them.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn prune(&self, occurred_before: Timestamp) -> Result<u64, Error> {
+        let mut pruned = 0;
+        for outbox in &self.0.outboxes {
+            let seq = self.0.letters.settled_by_all(outbox.context()).await?;
+            pruned += outbox.prune_events(seq, occurred_before).await?;
+        }
+        Ok(pruned)
     }
 
     fn cx(&self) -> Cx {

@@ -64,6 +64,7 @@ pub(crate) struct Lane<E> {
     /// The same for those beyond what was read, which is so after a restart: events of their key may come before them.
     ahead: BTreeSet<(i64, i64)>,
     parked_count: usize,
+    is_turn_of_parked: bool,
 }
 
 impl<E: Clone> Lane<E> {
@@ -77,6 +78,7 @@ impl<E: Clone> Lane<E> {
             due: BTreeSet::new(),
             ahead: BTreeSet::new(),
             parked_count: 0,
+            is_turn_of_parked: false,
         }
     }
 
@@ -151,17 +153,25 @@ impl<E: Clone> Lane<E> {
         self.list(key);
     }
 
-    /// The next event that may start at `now`; fresh ones first, because parked ones failed before.
+    /// The next event that may start at `now`. Fresh and parked ones take turns, so that neither starves the other.
     pub(crate) fn start(&mut self, now: Timestamp) -> Option<Start<E>> {
-        if let Some(position) = self.ready.first().copied() {
-            let (key, event) = self.open.get(&position).map(|(key, event)| (*key, event.clone()))?;
-            self.run(key, position);
-            return Some(Start::Fresh { position, key, event });
+        self.is_turn_of_parked = !self.is_turn_of_parked;
+        if self.is_turn_of_parked {
+            self.start_parked(now).or_else(|| self.start_fresh())
+        } else {
+            self.start_fresh().or_else(|| self.start_parked(now))
         }
-        let (due_at, position, key) = self.due.first().copied()?;
-        if due_at > now {
-            return None;
-        }
+    }
+
+    fn start_fresh(&mut self) -> Option<Start<E>> {
+        let position = self.ready.first().copied()?;
+        let (key, event) = self.open.get(&position).map(|(key, event)| (*key, event.clone()))?;
+        self.run(key, position);
+        Some(Start::Fresh { position, key, event })
+    }
+
+    fn start_parked(&mut self, now: Timestamp) -> Option<Start<E>> {
+        let (_, position, key) = self.due.first().copied().filter(|(due_at, _, _)| *due_at <= now)?;
         let attempts = self.keys.get(&key)?.parked.get(&position)?.attempts;
         self.run(key, position);
         Some(Start::Parked { position, key, attempts })

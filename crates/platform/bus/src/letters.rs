@@ -87,6 +87,13 @@ impl Letters {
         Ok(self.0.commit(cx, commit).await?)
     }
 
+    /// Up to where all consumers that ever heard `context` have settled its outbox; the end of it when there is none.
+    pub(crate) async fn settled_by_all(&self, context: &str) -> Result<i64, Error> {
+        let text = "SELECT COUNT(*), COALESCE(MIN(seq), 0) FROM bus_offsets WHERE context = ?";
+        let (count, seq) = self.0.one::<(i64, i64)>(Statement::new(text, values![context])).await?;
+        Ok(if count == 0 { i64::MAX } else { seq })
+    }
+
     pub(crate) async fn discard(&self, cx: &Cx, id: i64) -> Result<(), Error> {
         let delete = Statement::new("DELETE FROM bus_dead_letters WHERE id = ?", values![id]);
         let commit = Commit::new().write(delete).expect_rows_else(1, &DEAD_LETTER_NOT_FOUND);

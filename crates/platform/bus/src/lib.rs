@@ -13,6 +13,10 @@
 //! to the tables of the bus. While a lease changes hands, a handler of the old holder may still run next to one of the
 //! new: the inbox makes that harmless for effects, and the order per key holds again from the next event on.
 
+// The world of the tests speaks of this crate by its name.
+#[cfg(test)]
+extern crate self as pulse_bus;
+
 mod attempt;
 mod backoff;
 mod bus;

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::select_all;
 use pulse_contract::errors::INTERNAL;
 use pulse_kernel::{Error, Timestamp};
@@ -16,7 +15,7 @@ use rand::Rng;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::attempt::{Attempt, Failure, Finished, Verdict};
+use crate::attempt::{Attempt, Failure, Finished, Tried, Verdict};
 use crate::journal::{Changes, ParkedRow};
 use crate::lane::{Ended, Lane, Parked, Start};
 use crate::letters::DeadLetter;
@@ -47,10 +46,11 @@ struct Outbox {
 enum Happening {
     Stop,
     Finished(Result<Finished, JoinError>),
-    Command(Option<Command>),
-    MoreToRead,
-    Changed,
-    Time,
+    Command(Command),
+    /// Somebody wrote into this outbox.
+    Written(usize),
+    /// There is something to see for [`Session::look_around`], or to read.
+    Woken,
 }
 
 pub(crate) struct Session<'w> {
@@ -107,6 +107,7 @@ impl<'w> Session<'w> {
     /// Delivers until the worker is stopped.
     pub(crate) async fn deliver(&mut self) -> Result<(), Error> {
         loop {
+            self.look_around().await?;
             self.read().await?;
             self.start().await?;
             if self.running.is_empty() && !self.can_read() {
@@ -114,14 +115,24 @@ impl<'w> Session<'w> {
             }
             self.publish();
             match self.wait().await {
-                Happening::Stop | Happening::Command(None) => return Ok(()),
+                Happening::Stop => return Ok(()),
                 Happening::Finished(finished) => self.absorb(finished).await?,
-                Happening::Command(Some(command)) => self.obey(command).await?,
-                Happening::MoreToRead => {}
-                Happening::Changed => self.notice(),
-                Happening::Time => self.tick().await?,
+                Happening::Command(command) => self.obey(command).await?,
+                Happening::Written(index) => self.outboxes[index].is_dirty = true,
+                Happening::Woken => {}
             }
         }
+    }
+
+    /// Sees what has changed, however busy the handlers keep us.
+    async fn look_around(&mut self) -> Result<(), Error> {
+        for (outbox, source) in self.outboxes.iter_mut().zip(&self.worker.sources) {
+            outbox.is_dirty |= source.changes.has_changed().unwrap_or(false);
+        }
+        while let Ok(command) = self.worker.commands.try_recv() {
+            self.obey(command).await?;
+        }
+        self.tick().await
     }
 
     /// Ends the session: running handlers come to their end, and after a regular stop what they did is written down.
@@ -264,46 +275,49 @@ impl<'w> Session<'w> {
 
     fn conclude(&mut self, finished: Result<Finished, JoinError>) -> Result<(), Error> {
         let finished = finished.map_err(|cause| INTERNAL.error("a delivery was torn off").caused_by(cause))?;
-        let (index, event, took) = (finished.outbox, finished.event, Some(finished.took));
-        match finished.verdict {
+        let Finished { tried, took, verdict } = finished;
+        match verdict {
             Verdict::Handled => {
-                self.settle(index, event.seq, event.key);
-                self.worker.board.count(Outcome::Handled, took, None);
+                self.settle(tried.outbox, tried.event.seq, tried.event.key);
+                self.worker.board.count(Outcome::Handled, Some(took), None);
             }
             Verdict::Duplicate => {
-                self.settle(index, event.seq, event.key);
-                self.worker.board.count(Outcome::Duplicate, took, None);
+                self.settle(tried.outbox, tried.event.seq, tried.event.key);
+                self.worker.board.count(Outcome::Duplicate, Some(took), None);
             }
             Verdict::Failed(failure) => {
-                let outcome = self.fail(index, event, finished.attempts, &failure);
-                self.worker.board.count(outcome, took, Some(&failure.error));
+                let outcome = self.fail(&tried, &failure);
+                self.worker.board.count(outcome, Some(took), Some(&failure.error));
             }
         }
         Ok(())
     }
 
     /// A failed event is dropped, buried or parked, by its class and the number of attempts.
-    fn fail(&mut self, index: usize, event: Arc<StoredEvent>, attempts: u32, failure: &Failure) -> Outcome {
+    fn fail(&mut self, tried: &Tried, failure: &Failure) -> Outcome {
         let now = self.worker.clock.now();
-        if self.class_of(&event) == Durability::Lossy {
-            self.settle(index, event.seq, event.key);
+        if self.class_of(&tried.event) == Durability::Lossy {
+            self.settle(tried.outbox, tried.event.seq, tried.event.key);
             return Outcome::Dropped(Dropped::Failed);
         }
         let random = self.worker.random.random();
-        let pause = self.worker.consumer.backoff.pause_after(attempts, random).filter(|_| !failure.is_final);
-        match pause {
-            None => self.bury(index, &event, attempts, failure, now),
+        let pause = self.worker.consumer.backoff.pause_after(tried.attempts, random);
+        match pause.filter(|_| !failure.is_final) {
+            None => {
+                self.bury(tried, failure, now);
+                Outcome::Buried
+            }
             Some(pause) => {
                 let due_at = now.plus(pause.max(failure.retry_after));
-                self.park(index, &event, Parked { attempts, due_at }, failure);
+                self.park(tried, Parked { attempts: tried.attempts, due_at }, failure);
                 Outcome::Failed
             }
         }
     }
 
-    fn bury(&mut self, index: usize, event: &StoredEvent, attempts: u32, failure: &Failure, now: Timestamp) -> Outcome {
-        let context = self.worker.sources[index].context;
-        self.settle(index, event.seq, event.key);
+    fn bury(&mut self, tried: &Tried, failure: &Failure, now: Timestamp) {
+        let Tried { outbox, event, attempts } = tried;
+        self.settle(*outbox, event.seq, event.key);
         tracing::error!(
             consumer = self.worker.consumer.name,
             topic = &*event.topic,
@@ -315,18 +329,17 @@ impl<'w> Session<'w> {
         self.changes.letters.push(DeadLetter {
             id: self.worker.journal.next_id(now),
             consumer: self.worker.consumer.name.to_owned(),
-            context: context.to_owned(),
-            event: event.clone(),
-            attempts,
+            context: self.worker.sources[*outbox].context.to_owned(),
+            event: StoredEvent::clone(event),
+            attempts: *attempts,
             error: failure.error.clone(),
             failed_at: now,
         });
-        Outcome::Buried
     }
 
-    fn park(&mut self, index: usize, event: &StoredEvent, parked: Parked, failure: &Failure) {
-        let context = self.worker.sources[index].context;
-        let rows = self.outboxes[index].lane.park(event.seq, event.key, parked);
+    fn park(&mut self, tried: &Tried, parked: Parked, failure: &Failure) {
+        let (context, event) = (self.worker.sources[tried.outbox].context, &tried.event);
+        let rows = self.outboxes[tried.outbox].lane.park(event.seq, event.key, parked);
         if rows.is_empty() {
             self.changes.retried.push(((context, event.seq), parked, failure.error.clone()));
         }
@@ -374,7 +387,7 @@ impl<'w> Session<'w> {
             let settled = Settled { ended: self.worker.board.ended() };
             for answer in self.settles.drain(..) {
                 // Whoever asked may have gone.
-                answer.send(settled).unwrap_or_else(|_gone| ());
+                answer.send(settled).unwrap_or(());
             }
         }
         Ok(())
@@ -386,15 +399,15 @@ impl<'w> Session<'w> {
         let due = self.outboxes.iter().filter_map(|outbox| outbox.lane.next_due()).min().filter(|_| can_start);
         let wake_at = due.map_or(self.poll_at, |due| due.min(self.poll_at)).min(self.renew_at);
         let worker = &mut *self.worker;
-        let changed = worker.sources.iter_mut().map(|source| source.changes.changed().boxed());
+        let changed = worker.sources.iter_mut().map(|source| Box::pin(source.changes.changed()));
         tokio::select! {
             biased;
             () = worker.stop.cancelled() => Happening::Stop,
             Some(finished) = self.running.join_next(), if !self.running.is_empty() => Happening::Finished(finished),
-            command = worker.commands.recv() => Happening::Command(command),
-            () = std::future::ready(()), if can_read => Happening::MoreToRead,
-            (Ok(()), _, _) = select_all(changed) => Happening::Changed,
-            () = worker.clock.sleep_until(wake_at) => Happening::Time,
+            Some(command) = worker.commands.recv() => Happening::Command(command),
+            () = std::future::ready(()), if can_read => Happening::Woken,
+            (Ok(()), index, _) = select_all(changed) => Happening::Written(index),
+            () = worker.clock.sleep_until(wake_at) => Happening::Woken,
         }
     }
 

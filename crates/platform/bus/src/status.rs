@@ -104,8 +104,11 @@ impl Board {
             let before = page.status.clone();
             let Page { status, read_versions } = &mut *page;
             change(status, read_versions);
-            page.status.export();
-            page.status != before
+            let is_changed = page.status != before;
+            if is_changed {
+                page.status.export();
+            }
+            is_changed
         };
         if is_changed {
             self.progress.send_replace(());

@@ -107,7 +107,7 @@ impl Worker {
                 () = self.clock.sleep_until(until) => return,
                 command = self.commands.recv() => match command {
                     Some(Command::Settle(answer)) => {
-                        answer.send(Settled { ended: self.board.ended() }).unwrap_or_else(|_gone| ());
+                        answer.send(Settled { ended: self.board.ended() }).unwrap_or(());
                     }
                     Some(Command::Reload) => {}
                     None => return,
@@ -116,3 +116,7 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! The bus on every engine.
 
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
+
 #[macro_use]
 mod contract;
 

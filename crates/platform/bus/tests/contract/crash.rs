@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pulse_bus::{Bus, Consumer, Mode, Options};
+use pulse_bus::{Bus, Consumer, Mode};
 use pulse_store::{Commit, Database, Statement, values};
 use tokio::sync::Notify;
 
@@ -27,16 +27,14 @@ fn unsteady(world: &World, dice: &Dice) -> Consumer {
 
 /// R16, R17, T2: the process dies after any number of steps, again and again; the next one goes on, nothing is lost,
 /// nothing happens twice, no key is out of order.
-pub async fn a_crash_at_any_step_loses_nothing(database: Database) {
+pub(crate) async fn a_crash_at_any_step_loses_nothing(database: Database) {
     let world = World::on(database).await;
     let dice = Dice::of(17);
     let mut number = 0;
     for steps in 0..80 {
         let bus = world.start_with(unsteady(&world, &dice)).await;
         number += 1;
-        for key in 0..3 {
-            world.place(key, number).await;
-        }
+        world.place_each(3, number).await;
         for _ in 0..steps {
             tokio::task::yield_now().await;
         }
@@ -49,7 +47,7 @@ pub async fn a_crash_at_any_step_loses_nothing(database: Database) {
 }
 
 /// A stop lets running handlers come to their end and writes how far they came: nothing is delivered again.
-pub async fn a_stop_finishes_what_runs(database: Database) {
+pub(crate) async fn a_stop_finishes_what_runs(database: Database) {
     let world = World::on(database).await;
     world.place_many(3, 1).await;
     let begun = Arc::new(Notify::new());
@@ -86,7 +84,7 @@ pub async fn a_stop_finishes_what_runs(database: Database) {
 }
 
 /// Two nodes with the same consumer: one delivers, the other takes over when the first stops, or falls silent.
-pub async fn one_node_delivers_and_another_takes_over(database: Database) {
+pub(crate) async fn one_node_delivers_and_another_takes_over(database: Database) {
     let world = World::on(database).await;
     let node = |name: &str| world.builder_of(options(name)).consumer(world.cook("kitchen.cook"));
     let active = |bus: &Bus| bus.status()[0].is_active;
@@ -99,7 +97,6 @@ pub async fn one_node_delivers_and_another_takes_over(database: Database) {
     assert_eq!((active(&first), active(&second)), (true, false));
     first.stop().await;
     world.clock.advance(Duration::from_secs(5));
-    world.place_many(2, 0).await;
     second.drain().await;
     assert!(active(&second));
     // Falls silent: nothing gives the lease back, its time has to pass.
@@ -114,7 +111,7 @@ pub async fn one_node_delivers_and_another_takes_over(database: Database) {
 }
 
 /// A node that lost its lease without noticing cannot move the offsets; what it handled meanwhile has its effect once.
-pub async fn a_late_holder_is_fenced_off(database: Database) {
+pub(crate) async fn a_late_holder_is_fenced_off(database: Database) {
     let world = World::on(database).await;
     let bus = world.start_with(world.cook("kitchen.cook")).await;
     world.place_many(2, 3).await;
@@ -124,9 +121,7 @@ pub async fn a_late_holder_is_fenced_off(database: Database) {
     let steal = "UPDATE bus_leases SET holder = 'thief', token = token + 1, expires_at = ? WHERE name = 'kitchen.cook'";
     let theft = Commit::new().write(Statement::new(steal, values![until])).expect_rows(1);
     world.order.commit(&world.cx(), theft).await.unwrap();
-    for key in 0..2 {
-        world.place(key, 4).await;
-    }
+    world.place_each(2, 4).await;
     bus.settle().await;
     assert!(!bus.status()[0].is_active);
     assert_eq!(saved_offset(&world).await, before);
@@ -143,7 +138,7 @@ async fn saved_offset(world: &World) -> i64 {
 }
 
 /// The whole world at once: writers, failures, crashes, pauses and time, by one seed; the model is a count per key.
-pub async fn a_random_world_delivers_everything_in_order(database: Database) {
+pub(crate) async fn a_random_world_delivers_everything_in_order(database: Database) {
     let world = World::on(database).await;
     for seed in 0..3 {
         let dice = Dice::of(seed);
@@ -154,9 +149,7 @@ pub async fn a_random_world_delivers_everything_in_order(database: Database) {
             match dice.roll(10) {
                 0..=4 => {
                     written += 1;
-                    for key in 0..4 {
-                        world.place(key, written).await;
-                    }
+                    world.place_each(4, written).await;
                 }
                 5 => world.clock.advance(Duration::from_millis(50 << dice.roll(9))),
                 6 => bus = None,

@@ -11,26 +11,39 @@ use pulse_store::{Commit, Database};
 
 use super::world::{BROKEN, Cooked, Dice, Placed, Viewed, World, quick};
 
-pub async fn every_event_has_its_effect_in_order(database: Database) {
+pub(crate) async fn every_event_has_its_effect_in_order(database: Database) {
     let world = World::on(database).await;
     world.place_many(5, 20).await;
     let bus = world.start_with(world.cook("kitchen.cook")).await;
-    world.place_many(5, 0).await;
     bus.drain().await;
     world.assert_effects("kitchen.cook", 5, 20).await;
     // Woken by the commit, without any poll: the clock stands still.
     for number in 21..=30 {
-        for key in 0..5 {
-            world.place(key, number).await;
-        }
+        world.place_each(5, number).await;
     }
     bus.drain().await;
     world.assert_effects("kitchen.cook", 5, 30).await;
     assert_eq!(bus.leftovers(), Vec::<String>::new());
 }
 
+/// A commit wakes the consumers of its process: the clock stands still, nobody polls.
+pub(crate) async fn a_commit_wakes_its_consumers(database: Database) {
+    let world = World::on(database).await;
+    let (woken, mut wakings) = tokio::sync::mpsc::unbounded_channel();
+    let consumer = Consumer::named("sleeper").on(move |_, _, event: Placed| {
+        woken.send(event.number).unwrap();
+        async { Ok(()) }
+    });
+    let bus = world.start_with(consumer).await;
+    for number in 1..=20 {
+        world.place(number, number).await;
+        assert_eq!(wakings.recv().await, Some(number));
+    }
+    drop(bus);
+}
+
 /// TR-63: each event is delivered one to three times, the state is as after one.
-pub async fn duplicates_have_no_effect(database: Database) {
+pub(crate) async fn duplicates_have_no_effect(database: Database) {
     let world = World::on(database).await;
     world.place_many(4, 25).await;
     let dice = Dice::of(63);
@@ -55,7 +68,7 @@ pub async fn duplicates_have_no_effect(database: Database) {
 }
 
 /// TR-62: random failures before the commit, after it, and panics, never change the order within a key.
-pub async fn random_failures_keep_the_order(database: Database) {
+pub(crate) async fn random_failures_keep_the_order(database: Database) {
     let world = World::on(database).await;
     let dice = Dice::of(62);
     let cook = world.clone();
@@ -79,7 +92,7 @@ pub async fn random_failures_keep_the_order(database: Database) {
 }
 
 /// R18: two handlers of one event deduplicate separately; PL-60: both hear it.
-pub async fn two_consumers_deduplicate_separately(database: Database) {
+pub(crate) async fn two_consumers_deduplicate_separately(database: Database) {
     let world = World::on(database).await;
     world.place_many(2, 10).await;
     let builder = world.builder().consumer(world.cook("kitchen.cook")).consumer(world.cook("kitchen.wash"));
@@ -90,7 +103,7 @@ pub async fn two_consumers_deduplicate_separately(database: Database) {
 }
 
 /// PL-60: one topic exactly, or all of a context.
-pub async fn consumers_hear_topics_or_contexts(database: Database) {
+pub(crate) async fn consumers_hear_topics_or_contexts(database: Database) {
     let world = World::on(database).await;
     let heard = Arc::new(Mutex::new(Vec::new()));
     let direct = Arc::clone(&heard);
@@ -113,7 +126,7 @@ pub async fn consumers_hear_topics_or_contexts(database: Database) {
 }
 
 /// PL-17: a new subscriber begins where it is told, and only the first time.
-pub async fn a_new_consumer_begins_where_it_wants(database: Database) {
+pub(crate) async fn a_new_consumer_begins_where_it_wants(database: Database) {
     let world = World::on(database).await;
     world.place_many(1, 6).await;
     let third = world.order.events_after(0, 3).await.unwrap()[2].seq;
@@ -134,7 +147,7 @@ pub async fn a_new_consumer_begins_where_it_wants(database: Database) {
 }
 
 /// What a handler writes reaches the next consumer; settling sees the whole chain.
-pub async fn settling_follows_chains_of_events(database: Database) {
+pub(crate) async fn settling_follows_chains_of_events(database: Database) {
     let world = World::on(database).await;
     let cook = world.clone();
     let first = Consumer::named("kitchen.cook").on(move |cx, delivery, event: Placed| {
@@ -157,7 +170,7 @@ pub async fn settling_follows_chains_of_events(database: Database) {
 }
 
 /// PL-48: the handler works in the trace of the request that wrote the event, retries and replays too.
-pub async fn the_trace_goes_on(database: Database) {
+pub(crate) async fn the_trace_goes_on(database: Database) {
     let world = World::on(database).await;
     let trace = TraceContext { trace_id: 0xABCD, span_id: 0x17, is_sampled: true };
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -174,7 +187,7 @@ pub async fn the_trace_goes_on(database: Database) {
 }
 
 /// T17: a handler that fails, panics or hangs is never acknowledged.
-pub async fn a_failed_handler_is_never_acknowledged(database: Database) {
+pub(crate) async fn a_failed_handler_is_never_acknowledged(database: Database) {
     let world = World::on(database).await;
     world.place(1, 1).await;
     let cook = world.clone();

@@ -10,7 +10,7 @@ use pulse_contract::Event;
 use pulse_kernel::Timestamp;
 use pulse_store::{Commit, Database};
 
-use super::world::{BROKEN, Placed, START, Viewed, World, event, options, quick, three_attempts};
+use super::world::{BROKEN, Impostor, Placed, START, Viewed, World, options, quick, three_attempts};
 
 /// Writes its effect, except for number 13, which fails while `is_poisonous`.
 fn superstitious(world: &World, is_poisonous: &Arc<Mutex<bool>>) -> Consumer {
@@ -25,7 +25,7 @@ fn superstitious(world: &World, is_poisonous: &Arc<Mutex<bool>>) -> Consumer {
 }
 
 /// A poisonous event holds up its own key until it is a dead letter, and no other key at all.
-pub async fn a_poisonous_event_blocks_its_key_alone(database: Database) {
+pub(crate) async fn a_poisonous_event_blocks_its_key_alone(database: Database) {
     let world = World::on(database).await;
     let poison = Arc::new(Mutex::new(true));
     let bus = world.start_with(superstitious(&world, &poison)).await;
@@ -46,7 +46,7 @@ pub async fn a_poisonous_event_blocks_its_key_alone(database: Database) {
 }
 
 /// R15: one event id over all attempts; T16: the attempts are counted per delivery, the pauses grow and are capped.
-pub async fn attempts_have_one_id_and_growing_pauses(database: Database) {
+pub(crate) async fn attempts_have_one_id_and_growing_pauses(database: Database) {
     let world = World::on(database).await;
     let tries = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&tries);
@@ -74,7 +74,7 @@ pub async fn attempts_have_one_id_and_growing_pauses(database: Database) {
 }
 
 /// T16: attempts are persisted: a restart does not begin to count anew, and does not shorten the pause.
-pub async fn attempts_survive_a_restart(database: Database) {
+pub(crate) async fn attempts_survive_a_restart(database: Database) {
     let world = World::on(database).await;
     let poison = Arc::new(Mutex::new(true));
     world.place(1, 13).await;
@@ -96,7 +96,7 @@ pub async fn attempts_survive_a_restart(database: Database) {
 }
 
 /// A dead letter says everything; it can be replayed, edited and replayed, or discarded.
-pub async fn dead_letters_are_replayed_edited_or_discarded(database: Database) {
+pub(crate) async fn dead_letters_are_replayed_edited_or_discarded(database: Database) {
     let world = World::on(database).await;
     let poison = Arc::new(Mutex::new(true));
     let bus = world.start_with(superstitious(&world, &poison)).await;
@@ -137,13 +137,7 @@ pub async fn dead_letters_are_replayed_edited_or_discarded(database: Database) {
 }
 
 /// What cannot be decoded is a dead letter at once: trying again cannot help, and its key goes on.
-pub async fn an_unreadable_event_is_a_dead_letter_at_once(database: Database) {
-    #[derive(Clone, PartialEq, prost::Message)]
-    struct Impostor {
-        #[prost(string, tag = "1")]
-        text: String,
-    }
-    event!(Impostor, "pulse.order.v1.Placed");
+pub(crate) async fn an_unreadable_event_is_a_dead_letter_at_once(database: Database) {
     let world = World::on(database).await;
     let bus = world.start_with(world.cook("kitchen.cook")).await;
     let commit = Commit::new().event(1, &Impostor { text: "not a number".into() });
@@ -157,7 +151,7 @@ pub async fn an_unreadable_event_is_a_dead_letter_at_once(database: Database) {
 }
 
 /// T21, DL-08: an expired event is dropped and counted, a lossy one is tried once, all others are kept.
-pub async fn classes_decide_what_is_lost(database: Database) {
+pub(crate) async fn classes_decide_what_is_lost(database: Database) {
     let world = World::on(database).await;
     for (name, durability, failed, dropped, letters) in [
         ("kept", Durability::Kept, 3, 0, 1),
@@ -179,8 +173,30 @@ pub async fn classes_decide_what_is_lost(database: Database) {
     }
 }
 
+/// What every consumer has settled can be pruned; what is parked has a copy and survives it.
+pub(crate) async fn settled_events_can_be_pruned(database: Database) {
+    let world = World::on(database).await;
+    let poison = Arc::new(Mutex::new(true));
+    let bus = world.start_with(superstitious(&world, &poison)).await;
+    for number in 11..=15 {
+        world.place(1, number).await;
+    }
+    bus.settle().await;
+    world.clock.advance(Duration::from_secs(1));
+    bus.set_mode("kitchen.cook", Mode::Paused).await.unwrap();
+    world.place(1, 16).await;
+    assert_eq!(bus.prune(START).await.unwrap(), 0);
+    bus.prune(world.clock.now()).await.unwrap();
+    let left = world.order.events_after(0, 10).await.unwrap();
+    assert_eq!(left.len(), 1, "the unsettled one");
+    *poison.lock() = false;
+    bus.set_mode("kitchen.cook", Mode::Running).await.unwrap();
+    world.drain(&bus).await;
+    assert_eq!(world.effects("kitchen.cook").await[&1], [11, 12, 13, 14, 15, 16]);
+}
+
 /// TR-38: pausing loses nothing and shows the lag; degrading drops what may be lost and tells the handler.
-pub async fn a_consumer_can_be_paused_and_degraded(database: Database) {
+pub(crate) async fn a_consumer_can_be_paused_and_degraded(database: Database) {
     let world = World::on(database).await;
     let heard = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heard);
@@ -216,7 +232,7 @@ pub async fn a_consumer_can_be_paused_and_degraded(database: Database) {
 }
 
 /// When everything fails, parked events stay within their bound and the offset stops; afterwards nothing is missing.
-pub async fn parking_is_bounded(database: Database) {
+pub(crate) async fn parking_is_bounded(database: Database) {
     let world = World::on(database).await;
     let is_down = Arc::new(Mutex::new(true));
     let (cook, down) = (world.clone(), Arc::clone(&is_down));

@@ -5,52 +5,57 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulse_bus::{Backoff, Builder, Bus, Consumer, Delivery, Options};
+use pulse_contract::Event;
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Clock, Cx, Error, ErrorSpec, IdGenerator, Kind, Retry, Timestamp};
 use pulse_store::{Commit, Database, Insert, Migration, Statement, Store, values};
 
-/// Makes a message an event.
-macro_rules! event {
-    ($message:ident, $topic:expr) => {
-        impl pulse_contract::Event for $message {
-            const TOPIC: &'static str = $topic;
-        }
-        impl pulse_store::contract::Event for $message {
-            const TOPIC: &'static str = $topic;
-        }
-    };
-}
-pub(crate) use event;
-
 /// The event of these tests.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// Counts the events of its key from 1.
     #[prost(int64, tag = "1")]
-    pub number: i64,
+    pub(crate) number: i64,
 }
 
-event!(Placed, "pulse.order.v1.Placed");
+impl Event for Placed {
+    const TOPIC: &'static str = "pulse.order.v1.Placed";
+}
 
 /// Another topic of the same context.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Viewed {
+pub(crate) struct Viewed {
     #[prost(int64, tag = "1")]
-    pub number: i64,
+    pub(crate) number: i64,
 }
 
-event!(Viewed, "pulse.order.v1.Viewed");
+impl Event for Viewed {
+    const TOPIC: &'static str = "pulse.order.v1.Viewed";
+}
 
 /// What the kitchen says when it has cooked.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Cooked {
+pub(crate) struct Cooked {
     #[prost(int64, tag = "1")]
-    pub number: i64,
+    pub(crate) number: i64,
 }
 
-event!(Cooked, "pulse.kitchen.v1.Cooked");
+impl Event for Cooked {
+    const TOPIC: &'static str = "pulse.kitchen.v1.Cooked";
+}
 
-pub static BROKEN: ErrorSpec = ErrorSpec {
+/// Says of itself that it is a [`Placed`], and is not.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Impostor {
+    #[prost(string, tag = "1")]
+    pub(crate) text: String,
+}
+
+impl Event for Impostor {
+    const TOPIC: &'static str = Placed::TOPIC;
+}
+
+pub(crate) static BROKEN: ErrorSpec = ErrorSpec {
     code: "BROKEN",
     domain: "test.pulse",
     kind: Kind::Internal,
@@ -73,20 +78,20 @@ const KITCHEN: &[Migration] = &[Migration {
           );",
 }];
 
-pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// Two contexts and a clock on one database.
 #[derive(Clone)]
-pub struct World {
-    pub database: Database,
-    pub clock: VirtualClock,
-    pub ids: Arc<IdGenerator>,
-    pub order: Store,
-    pub kitchen: Store,
+pub(crate) struct World {
+    pub(crate) database: Database,
+    pub(crate) clock: VirtualClock,
+    pub(crate) ids: Arc<IdGenerator>,
+    pub(crate) order: Store,
+    pub(crate) kitchen: Store,
 }
 
 impl World {
-    pub async fn on(database: Database) -> Self {
+    pub(crate) async fn on(database: Database) -> Self {
         let clock = VirtualClock::starting_at(START);
         let ids = Arc::new(IdGenerator::new(1));
         let open = |context, migrations| {
@@ -97,42 +102,47 @@ impl World {
         Self { database, clock, ids, order, kitchen }
     }
 
-    pub fn cx(&self) -> Cx {
+    pub(crate) fn cx(&self) -> Cx {
         Cx::system("test", self.clock.now())
     }
 
     /// Writes one event of `key`.
-    pub async fn place(&self, key: i64, number: i64) {
+    pub(crate) async fn place(&self, key: i64, number: i64) {
         self.order.commit(&self.cx(), Commit::new().event(key, &Placed { number })).await.unwrap();
     }
 
     /// Writes `count` events for each of `keys` keys, numbered from 1 per key, in turns.
-    pub async fn place_many(&self, keys: i64, count: i64) {
+    pub(crate) async fn place_many(&self, keys: i64, count: i64) {
         for number in 1..=count {
-            let commit = (0..keys).fold(Commit::new(), |commit, key| commit.event(key, &Placed { number }));
-            self.order.commit(&self.cx(), commit).await.unwrap();
+            self.place_each(keys, number).await;
         }
     }
 
-    pub fn builder(&self) -> Builder {
+    /// Writes the event with this number for each of `keys` keys, in one commit.
+    pub(crate) async fn place_each(&self, keys: i64, number: i64) {
+        let commit = (0..keys).fold(Commit::new(), |commit, key| commit.event(key, &Placed { number }));
+        self.order.commit(&self.cx(), commit).await.unwrap();
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
         self.builder_of(options("node"))
     }
 
-    pub fn builder_of(&self, options: Options) -> Builder {
+    pub(crate) fn builder_of(&self, options: Options) -> Builder {
         Bus::builder(options).outbox(&self.order).outbox(&self.kitchen)
     }
 
-    pub async fn start(&self, builder: Builder) -> Bus {
+    pub(crate) async fn start(&self, builder: Builder) -> Bus {
         let clock = Clock::Virtual(self.clock.clone());
         builder.start(&self.database, clock, Arc::clone(&self.ids)).await.unwrap()
     }
 
-    pub async fn start_with(&self, consumer: Consumer) -> Bus {
+    pub(crate) async fn start_with(&self, consumer: Consumer) -> Bus {
         self.start(self.builder().consumer(consumer)).await
     }
 
     /// Moves the clock until everything is delivered.
-    pub async fn drain(&self, bus: &Bus) {
+    pub(crate) async fn drain(&self, bus: &Bus) {
         for _ in 0..10_000 {
             bus.settle().await;
             if bus.status().iter().all(pulse_bus::ConsumerStatus::is_caught_up) {
@@ -144,7 +154,7 @@ impl World {
     }
 
     /// The commit with the effect of one event on the kitchen.
-    pub async fn effect(&self, cx: &Cx, delivery: &Delivery, number: i64) -> Result<(), Error> {
+    pub(crate) async fn effect(&self, cx: &Cx, delivery: &Delivery, number: i64) -> Result<(), Error> {
         let insert =
             Insert::into("kitchen_effects", &["id", "consumer", "event_id", "event_key", "number"]).row(values![
                 self.kitchen.next_id(cx.now),
@@ -157,7 +167,7 @@ impl World {
     }
 
     /// The numbers whose effects `consumer` wrote, per key, in the order in which they were written.
-    pub async fn effects(&self, consumer: &str) -> BTreeMap<i64, Vec<i64>> {
+    pub(crate) async fn effects(&self, consumer: &str) -> BTreeMap<i64, Vec<i64>> {
         let text = "SELECT event_key, number FROM kitchen_effects WHERE consumer = ? ORDER BY id";
         let rows = self.kitchen.all::<(i64, i64)>(Statement::new(text, values![consumer])).await.unwrap();
         let mut effects: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -168,13 +178,13 @@ impl World {
     }
 
     /// Every key has the effects 1 to `count`, once and in order.
-    pub async fn assert_effects(&self, consumer: &str, keys: i64, count: i64) {
+    pub(crate) async fn assert_effects(&self, consumer: &str, keys: i64, count: i64) {
         let expected: BTreeMap<i64, Vec<i64>> = (0..keys).map(|key| (key, (1..=count).collect())).collect();
         assert_eq!(self.effects(consumer).await, expected);
     }
 
     /// A consumer that only writes its effect.
-    pub fn cook(&self, name: &'static str) -> Consumer {
+    pub(crate) fn cook(&self, name: &'static str) -> Consumer {
         let world = self.clone();
         Consumer::named(name).backoff(quick()).on(move |cx, delivery, event: Placed| {
             let world = world.clone();
@@ -183,31 +193,31 @@ impl World {
     }
 }
 
-pub fn options(holder: &str) -> Options {
+pub(crate) fn options(holder: &str) -> Options {
     Options { seed: Some(1), ..Options::of(holder) }
 }
 
 /// Retries soon and for as long as a test lasts.
-pub fn quick() -> Backoff {
+pub(crate) fn quick() -> Backoff {
     Backoff { attempts_max: 10_000, first: Duration::from_millis(100), longest: Duration::from_secs(10) }
 }
 
 /// Gives up after three attempts.
-pub fn three_attempts() -> Backoff {
+pub(crate) fn three_attempts() -> Backoff {
     Backoff { attempts_max: 3, ..quick() }
 }
 
 /// A small seeded source of choices, shared by handlers.
 #[derive(Clone)]
-pub struct Dice(Arc<std::sync::atomic::AtomicU64>);
+pub(crate) struct Dice(Arc<std::sync::atomic::AtomicU64>);
 
 impl Dice {
-    pub fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
         Self(Arc::new(std::sync::atomic::AtomicU64::new(seed)))
     }
 
     /// A number below `sides` (splitmix64).
-    pub fn roll(&self, sides: u64) -> u64 {
+    pub(crate) fn roll(&self, sides: u64) -> u64 {
         let state = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, std::sync::atomic::Ordering::Relaxed);
         let mut mixed = state ^ (state >> 30);
         mixed = mixed.wrapping_mul(0xBF58_476D_1CE4_E5B9);
