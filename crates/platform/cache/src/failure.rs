@@ -1,0 +1,64 @@
+//! One failure for many callers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pulse_kernel::Error;
+
+/// The same failure for each of those who waited for one load: code, detail, metadata and advice are equal,
+/// and the cause is the one original.
+pub(crate) fn share(original: &Arc<Error>) -> Error {
+    let mut error = original.spec().error(original.detail().to_owned());
+    for (key, value) in original.metadata() {
+        error = error.with(key.clone(), value);
+    }
+    error = error.with_violations(original.violations().iter().cloned());
+    if let Some(wait) = original.retry_after() {
+        error = error.retry_in(wait);
+    }
+    match std::error::Error::source(&**original) {
+        Some(_) => error.caused_by(Cause(Arc::clone(original))),
+        None => error,
+    }
+}
+
+/// The cause of the original, which nobody but the original can own.
+#[derive(Debug)]
+struct Cause(Arc<Error>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::error::Error::source(&*self.0) {
+            Some(cause) => fmt::Display::fmt(cause, f),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.0).and_then(std::error::Error::source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::errors;
+
+    #[test]
+    fn a_shared_failure_tells_the_same_story() {
+        let original = errors::INTERNAL
+            .error("no answer")
+            .with("shop", 7)
+            .retry_in(Duration::from_secs(2))
+            .caused_by("the disk is gone");
+        let original = Arc::new(original);
+        let copy = share(&original);
+        assert_eq!(copy.story(), original.story());
+        assert_eq!(copy.metadata(), original.metadata());
+        assert_eq!((copy.code(), copy.retry_after()), (original.code(), original.retry_after()));
+    }
+}
