@@ -10,7 +10,7 @@ use crate::rates::nanos;
 
 /// Calls `call(worker, number)` from `workers` tasks for `duration`, each as soon as its last call has returned.
 ///
-/// `number` counts the calls of one worker from 0. Runs on the runtime that this is called in. A closed loop: right
+/// `number` counts the calls of one worker from 0; every worker calls once at least. Runs on the runtime that this is called in. A closed loop: right
 /// for throughput (group commit, import), while its percentiles are those of callers who wait for each other.
 /// Only calls that return within `duration` are counted; the others are still waited for. Calls that return an
 /// error are counted as `failed`.
@@ -36,11 +36,14 @@ where
             let (call, records) = &*shared;
             let mut sent = nanos(origin.elapsed());
             let mut number = 0;
-            while sent < end {
+            loop {
                 let result = call(worker, number).await;
                 let done = nanos(origin.elapsed());
                 if done <= end || result.is_err() {
                     records.lock().unwrap_or_else(PoisonError::into_inner).add(sent, done, result);
+                }
+                if done >= end {
+                    return;
                 }
                 (sent, number) = (done, number + 1);
             }

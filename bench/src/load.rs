@@ -149,14 +149,12 @@ impl Load {
                 start.send(origin).map_err(|_lost| LoadError::Lost)?;
             }
         }
-        let mut outcome = Outcome::default();
+        let mut parts = Vec::with_capacity(self.threads);
         for (_, start, finished) in waiting {
             drop(start);
-            let part = finished.await.map_err(|_lost| LoadError::Lost)??;
-            outcome.elapsed = outcome.elapsed.max(part.elapsed);
-            outcome.merge(&part);
+            parts.push(finished.await.unwrap_or(Err(LoadError::Lost)));
         }
-        Ok(outcome)
+        sum(parts)
     }
 
     fn check(&self) -> Result<(), LoadError> {
@@ -166,6 +164,23 @@ impl Load {
             _ => Err(LoadError::Invalid("needs 1 to 10,000 connections")),
         }
     }
+}
+
+/// Adds up what the threads recorded. Where one failed the others were lost, so its reason comes first.
+fn sum(parts: Vec<Result<Outcome, LoadError>>) -> Result<Outcome, LoadError> {
+    let mut outcome = Outcome::default();
+    let mut lost = None;
+    for part in parts {
+        match part {
+            Ok(part) => {
+                outcome.elapsed = outcome.elapsed.max(part.elapsed);
+                outcome.merge(&part);
+            }
+            Err(LoadError::Lost) => lost = Some(LoadError::Lost),
+            Err(error) => return Err(error),
+        }
+    }
+    lost.map_or(Ok(outcome), Err)
 }
 
 /// Tells the generator's threads to stop when nobody waits for them any more.

@@ -9,11 +9,14 @@ use crate::machine::machine;
 use crate::measurement::Measurement;
 use crate::outcome::Outcome;
 use crate::progress::Progress;
-use crate::rates::{median, per_second, ratio, rounded, share_of};
+use crate::rates::{fraction, median, per_second, ratio, rounded, share_of};
 use crate::request::Requests;
 
 /// The latency run uses this share of the measured maximum rate: loaded like a busy server, not like a drowning one.
 pub const LOAD_PERCENT: u8 = 70;
+
+/// A server that answered this share of an open loop within its time kept up.
+const KEPT_UP_PERCENT: u8 = 98;
 
 /// The rounds of a paired measurement, in the order in which they ran.
 #[derive(Clone, Debug, Default)]
@@ -167,11 +170,21 @@ impl Paired {
             "subject: {}; percentiles from an open loop at {arrivals}/s ({LOAD_PERCENT} % of the rate), {} replies",
             subject.label, latency.replies,
         ));
-        Ok(match generator_share(&rounds) {
-            Some(note) => measurement.with_note(note),
-            None => measurement,
-        })
+        let notes = [generator_share(&rounds), overload(&latency, arrivals)];
+        Ok(notes.into_iter().flatten().fold(measurement, Measurement::with_note))
     }
+}
+
+/// Says so when the server did not keep up: the percentiles are then those of a queue that only grew.
+fn overload(latency: &Outcome, arrivals: NonZeroU64) -> Option<String> {
+    let kept_up = share_of(latency.rate_per_s(), 100) >= share_of(fraction(arrivals.get()), KEPT_UP_PERCENT);
+    (!kept_up).then(|| {
+        format!(
+            "only {:.0}/s of the open loop were answered: the machine was busy with something else, or {LOAD_PERCENT} % \
+             of full speed is too much without full speed's batches; the percentiles show a growing queue",
+            latency.rate_per_s()
+        )
+    })
 }
 
 /// What the generator itself cost, so that the reader can take it off.
@@ -179,4 +192,43 @@ fn generator_share(rounds: &Rounds) -> Option<String> {
     let all = rounds.subject_as_one();
     let micros = ratio(1e6, per_second(all.sent, all.generator_cpu?));
     Some(format!("the generator used {micros:.1} us of processor time per request"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(rate: u64) -> Outcome {
+        Outcome::of_job(rate, Duration::from_secs(1))
+    }
+
+    #[tokio::test]
+    async fn rounds_take_turns_and_ratios_are_of_neighbours() {
+        // The machine halves its speed in the middle; each pair still says 2.
+        let speeds = [100, 100, 50];
+        let order = std::cell::RefCell::new(String::new());
+        let subject = async |round: usize| {
+            order.borrow_mut().push('A');
+            Ok::<_, LoadError>(at(speeds[round] * 2))
+        };
+        let reference = async |round: usize| {
+            order.borrow_mut().push('B');
+            Ok(at(speeds[round]))
+        };
+        let rounds = alternate(3, &Progress::hidden(), subject, reference).await.unwrap();
+        assert_eq!(order.into_inner(), "ABABAB");
+        assert_eq!((rounds.rate_per_s(), rounds.reference_rate_per_s(), rounds.ratio()), (200.0, 100.0, 2.0));
+        let all = rounds.subject_as_one();
+        assert_eq!((all.replies, all.elapsed), (500, Duration::from_secs(3)));
+        let measurement = rounds.measurement("name", "reference", 64, &all);
+        assert_eq!((measurement.ratio, measurement.rounds), (2.0, 3));
+        assert!((1_000.0..1_001.0).contains(&measurement.p50_ms), "{}", measurement.p50_ms);
+    }
+
+    #[test]
+    fn an_overload_is_told() {
+        let arrivals = NonZeroU64::new(1_000).unwrap();
+        assert_eq!(overload(&at(980), arrivals), None);
+        assert!(overload(&at(979), arrivals).unwrap().starts_with("only 979/s"));
+    }
 }

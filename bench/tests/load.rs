@@ -203,6 +203,8 @@ async fn a_server_that_is_not_there_is_an_error_and_so_is_a_load_without_connect
     let requests = Requests::one(get("/"));
     let error = load(address, 2, Bound::Requests(1)).run(&requests).await.unwrap_err();
     assert!(matches!(error, LoadError::Unreachable(ExchangeError::Connect { .. })), "{error}");
+    let error = Load { threads: 2, ..load(address, 2, Bound::Requests(1)) }.run(&requests).await.unwrap_err();
+    assert!(matches!(error, LoadError::Unreachable(_)), "{error}");
     for (connections, threads) in [(0, 1), (1, 0), (1, 2), (10_001, 1)] {
         let wrong = Load { threads, ..load(address, connections, Bound::Requests(1)) };
         assert!(matches!(wrong.run(&requests).await, Err(LoadError::Invalid(_))));
@@ -225,8 +227,7 @@ async fn a_pair_is_measured_in_turns_and_errors_are_not_hidden() {
     let (address, _) = hyper_server(City::default()).await;
     let (other, _) = hyper_server(City::default()).await;
     let side = |address, path| Side { label: format!("GET {path}"), address, requests: Requests::one(get(path)) };
-    let round = Duration::from_millis(40);
-    let plan = Paired { rounds: 3, round, latency: round, ..Paired::new("tiny", 4) };
+    let plan = Paired { rounds: 3, round: SHORT, latency: SHORT, ..Paired::new("tiny", 4) };
     let measurement = plan.run(&side(address, "/"), &side(other, "/chunked"), &Progress::hidden()).await.unwrap();
     assert_eq!((measurement.name.as_str(), measurement.reference.as_str()), ("tiny", "GET /chunked"));
     assert_eq!((measurement.errors, measurement.connections, measurement.rounds), (0, 4, 3));
