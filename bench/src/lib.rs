@@ -22,9 +22,10 @@
 //!
 //! **A small client.** Generator and server share the same cores, so each microsecond that the client needs is
 //! missing in the result. A general HTTP client is too heavy for that: hyper's took about 9 us of processor time
-//! per request where this one takes 6.5, nine tenths of it in the kernel for the two system calls. It sends prebuilt bytes and reads
-//! replies with a strict minimal reader: HTTP/1.1 keep-alive, `Content-Length` or chunked, no pipelining, no TLS, no
-//! redirects, everything unexpected an error. It is a measuring device and must not be used for anything else.
+//! per request where this one takes 6.5, nine tenths of it in the kernel for the two system calls. It sends
+//! prebuilt bytes and reads replies with a strict minimal reader: HTTP/1.1 keep-alive, `Content-Length` or chunked,
+//! no pipelining, no TLS, no redirects, everything unexpected an error. It is a measuring device and must not be
+//! used for anything else.
 //!
 //! # Example
 //!
