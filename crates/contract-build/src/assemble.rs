@@ -15,7 +15,7 @@ const QUIET: &str = "#[allow(
     clippy::all, clippy::as_conversions, clippy::allow_attributes, clippy::allow_attributes_without_reason,
     clippy::float_arithmetic, clippy::wildcard_enum_match_arm, clippy::too_many_lines, clippy::unwrap_used,
     clippy::large_futures, clippy::string_slice, clippy::let_underscore_must_use, clippy::or_fun_call,
-    clippy::redundant_clone, missing_docs, unused_qualifications, unused_imports, unused_variables, unused_mut,
+    clippy::redundant_clone, clippy::map_err_ignore, clippy::integer_division, missing_docs, unused_qualifications, unused_imports, unused_variables, unused_mut,
     unreachable_patterns, dead_code, reason = \"generated code\")]";
 
 /// Formats the code of a package.

@@ -73,15 +73,11 @@ pub(crate) fn write_whole(field: &Field, package: &str) -> String {
 
 /// An expression that writes one value behind the reference `access` into `out`.
 fn write_value(shape: &Shape, package: &str, access: &str) -> String {
-    match shape {
-        Shape::Enum(desc) => {
-            let path = names::type_path(package, desc.package_name(), desc.full_name());
-            format!(
-                "::pulse_contract::json::enumeration(out, *{access}, |number| \
-                 {path}::try_from(number).ok().map(|value| value.as_str_name()))"
-            )
-            .replace("*&", "")
-        }
-        _ => format!("::pulse_contract::json::WriteJson::write_json({access}, out)"),
+    if let Shape::Enum(desc) = shape {
+        let path = names::type_path(package, desc.package_name(), desc.full_name());
+        let number = access.strip_prefix('&').map_or_else(|| format!("*{access}"), ToOwned::to_owned);
+        let name = format!("|number| {path}::try_from(number).ok().map(|value| value.as_str_name())");
+        return format!("::pulse_contract::json::enumeration(out, {number}, {name})");
     }
+    format!("::pulse_contract::json::WriteJson::write_json({access}, out)")
 }

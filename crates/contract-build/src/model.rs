@@ -196,6 +196,10 @@ impl Oneof {
 
 impl Field {
     fn read(desc: FieldDescriptor, oneofs: &[OneofDescriptor], problems: &mut Problems) -> Self {
+        let is_snake = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if !desc.name().bytes().all(is_snake) {
+            problems.add(desc.full_name(), "is not snake_case");
+        }
         let rules = options::read::<FieldRules>(&desc.options(), "buf.validate.field").unwrap_or_else(|error| {
             problems.add(desc.full_name(), error);
             None
@@ -222,10 +226,7 @@ impl Field {
 }
 
 fn map_entry(desc: &FieldDescriptor) -> Option<MessageDescriptor> {
-    match desc.kind() {
-        Kind::Message(entry) if entry.is_map_entry() => Some(entry),
-        _ => None,
-    }
+    desc.kind().as_message().filter(|message| message.is_map_entry()).cloned()
 }
 
 impl Shape {

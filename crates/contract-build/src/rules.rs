@@ -73,7 +73,9 @@ fn literal(number: &Number, shape: &Shape) -> Result<String, String> {
         Shape::U64 => "u64",
         Shape::F32 => "f32",
         Shape::F64 => "f64",
-        _ => return Err("rules for numbers do not fit the type of the field".to_owned()),
+        Shape::Bool | Shape::String | Shape::Bytes | Shape::Timestamp | Shape::Message(_) | Shape::Enum(_) => {
+            return Err("rules for numbers do not fit the type of the field".to_owned());
+        }
     };
     Ok(format!("({number}_{suffix})"))
 }

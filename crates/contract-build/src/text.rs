@@ -62,15 +62,14 @@ pub(crate) fn emit(message: &Message, package: &str, reachable: &BTreeSet<String
 fn emit_arm(message: &Message, field: &Field, package: &str, reachable: &BTreeSet<String>) -> Option<String> {
     let (name, camel) = (field.name(), field.desc.json_name());
     let pattern = if name == camel { format!("{name:?}") } else { format!("{name:?} | {camel:?}") };
-    let leaf = match &field.shape {
-        Shape::Message(below) => {
-            return emit_message_arm(field, below, reachable).map(|code| format!("{pattern} => {{ {code} }}\n"));
-        }
-        Shape::Enum(desc) => {
-            let path = names::type_path(package, desc.package_name(), desc.full_name());
-            format!("::pulse_contract::text::enum_leaf(rest, value, {path}::from_str_name)?")
-        }
-        _ => "::pulse_contract::text::leaf(rest, value)?".to_owned(),
+    if let Shape::Message(below) = &field.shape {
+        return emit_message_arm(field, below, reachable).map(|code| format!("{pattern} => {{ {code} }}\n"));
+    }
+    let leaf = if let Shape::Enum(desc) = &field.shape {
+        let path = names::type_path(package, desc.package_name(), desc.full_name());
+        format!("::pulse_contract::text::enum_leaf(rest, value, {path}::from_str_name)?")
+    } else {
+        "::pulse_contract::text::leaf(rest, value)?".to_owned()
     };
     let ident = &field.ident;
     let (assign, set) = match &field.place {

@@ -157,9 +157,10 @@ fn emit_value(
     package: &str,
     with_rules: &BTreeSet<String>,
 ) -> Result<String, String> {
-    let enum_path = match shape {
-        Shape::Enum(desc) => names::type_path(package, desc.package_name(), desc.full_name()),
-        _ => String::new(),
+    let enum_path = if let Shape::Enum(desc) = shape {
+        names::type_path(package, desc.package_name(), desc.full_name())
+    } else {
+        String::new()
     };
     let rules = rules::of_value(rules, shape, &enum_path)?;
     let mut code: String = rules.iter().map(emit_rule).collect();

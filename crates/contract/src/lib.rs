@@ -13,6 +13,7 @@ pub mod event;
 pub mod grpc;
 pub mod json;
 pub mod method;
+pub mod page;
 pub mod route;
 pub mod text;
 pub mod timestamp;

@@ -53,7 +53,7 @@ macro_rules! text_value_by_from_str {
     ($($type:ty => $expected:literal),+ $(,)?) => {
         $(impl TextValue for $type {
             fn from_text(text: &str) -> Result<Self, Refusal> {
-                Self::from_str(text).map_err(|_| Refusal::Mistyped($expected))
+                Self::from_str(text).ok().ok_or(Refusal::Mistyped($expected))
             }
         })+
     };
@@ -122,7 +122,7 @@ impl TextValue for Bytes {
     fn from_text(text: &str) -> Result<Self, Refusal> {
         let text = text.trim_end_matches('=');
         let bytes = URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text));
-        bytes.map(Self::from).map_err(|_| Refusal::Mistyped("base64"))
+        bytes.ok().map(Self::from).ok_or(Refusal::Mistyped("base64"))
     }
 }
 

@@ -10,15 +10,16 @@ use crate::binding::{Binding, Body, Method, Service};
 use crate::model::{Field, Place, Shape};
 use crate::template::Segment;
 
-/// How deep nested query parameters are listed; deeper ones work and are not documented.
-const DEPTH_MAX: usize = 4;
-
 /// Adds the routes of a service.
 pub(super) fn add(source: &Source<'_>, service: &Service, paths: &mut BTreeMap<String, BTreeMap<String, Value>>) {
     for method in &service.methods {
         for (index, binding) in method.bindings.iter().enumerate() {
             let operation = operation(source, service, method, (index, binding));
-            paths.entry(path(binding)).or_default().insert(binding.verb.to_lowercase(), operation);
+            let verb = binding.verb.to_lowercase();
+            // OpenAPI knows these verbs and no others, so the rest goes into an extension.
+            let is_known = matches!(verb.as_str(), "get" | "put" | "post" | "delete" | "patch" | "head" | "options");
+            let verb = if is_known { verb } else { format!("x-{verb}") };
+            paths.entry(path(binding)).or_default().insert(verb, operation);
         }
     }
 }
@@ -97,7 +98,7 @@ fn parameters(source: &Source<'_>, method: &Method, binding: &Binding) -> Vec<Va
         }
     }
     if binding.body != Body::Whole {
-        query_parameters(source, &input, binding, "", &mut parameters);
+        query_parameters(source, &[input], binding, "", &mut parameters);
     }
     if method.policy.idempotent {
         parameters.push(json!({
@@ -134,14 +135,17 @@ fn comment<'a>(source: &Source<'a>, field: &Field) -> &'a str {
     source.comments.of(&field.desc.parent_file(), field.desc.path())
 }
 
+/// Adds the fields of the last of `messages`, the others are around it. Where a message contains itself the list ends;
+/// deeper fields work, and nobody would read them.
 fn query_parameters(
     source: &Source<'_>,
-    message: &MessageDescriptor,
+    messages: &[MessageDescriptor],
     binding: &Binding,
     prefix: &str,
     parameters: &mut Vec<Value>,
 ) {
-    let Some(fields) = source.model.message(message).map(|message| &message.fields) else { return };
+    let message = messages.last().and_then(|message| source.model.message(message));
+    let Some(fields) = message.map(|message| &message.fields) else { return };
     for field in fields {
         let name = format!("{prefix}{}", field.name());
         let is_bound = binding.template.variables.iter().any(|variable| variable.field == name)
@@ -150,8 +154,9 @@ fn query_parameters(
             continue;
         }
         if let Shape::Message(below) = &field.shape {
-            if field.place == Place::Optional && name.split('.').count() < DEPTH_MAX {
-                query_parameters(source, below, binding, &format!("{name}."), parameters);
+            if field.place == Place::Optional && !messages.contains(below) {
+                let messages = [messages, std::slice::from_ref(below)].concat();
+                query_parameters(source, &messages, binding, &format!("{name}."), parameters);
             }
             continue;
         }

@@ -36,12 +36,10 @@ fn visit(source: &Source<'_>, desc: &MessageDescriptor, found: &mut BTreeMap<Str
     let Some(message) = source.model.message(desc).filter(|_| !found.contains_key(&key)) else { return };
     found.insert(key, self::message(source, message, &[]));
     for field in &message.fields {
-        match &field.shape {
-            Shape::Message(below) => visit(source, below, found),
-            Shape::Enum(desc) => {
-                found.entry(name(desc.full_name())).or_insert_with(|| enumeration(source, desc));
-            }
-            _ => {}
+        if let Shape::Message(below) = &field.shape {
+            visit(source, below, found);
+        } else if let Shape::Enum(desc) = &field.shape {
+            found.entry(name(desc.full_name())).or_insert_with(|| enumeration(source, desc));
         }
     }
 }
