@@ -1,6 +1,6 @@
 //! What every connection shares: the table, the doorkeeper, the pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -77,6 +77,11 @@ impl Rpcs {
     /// The rpc with this path, when it was seen.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<Rpc>> {
         self.by_path.read().get(path).cloned()
+    }
+
+    /// The names of the services.
+    pub(crate) fn services(&self) -> BTreeSet<&'static str> {
+        self.by_path.read().values().map(|rpc| rpc.spec.service).collect()
     }
 
     /// What is the same for every call of `spec`.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep, timeout};
+use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::core::Core;
@@ -54,6 +55,7 @@ impl Server {
     /// Returns whether everything under way was finished.
     pub async fn run(self, leave: impl Future<Output = ()>) -> bool {
         let Self { core, health, listener, .. } = self;
+        set_health(&core, &health, ServingStatus::Serving).await;
         let connections = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(core.config.capacity.connections_max.get()));
         {
@@ -65,7 +67,7 @@ impl Server {
             }
             tracing::info!("draining: readiness is false");
             core.draining.cancel();
-            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+            set_health(&core, &health, ServingStatus::NotServing).await;
             tokio::select! {
                 () = &mut accepting => {}
                 () = sleep(core.config.drain.notice) => {}
@@ -76,6 +78,13 @@ impl Server {
         let is_finished = timeout(core.config.drain.deadline, connections.shutdown()).await.is_ok();
         tracing::info!(connections = open, is_finished, "drained");
         is_finished
+    }
+}
+
+/// Says to gRPC health how every service is, and with the empty name how the node is.
+async fn set_health(core: &Core, health: &HealthReporter, status: ServingStatus) {
+    for service in core.rpcs.services().into_iter().chain([""]) {
+        health.set_service_status(service, status).await;
     }
 }
 
@@ -116,12 +125,7 @@ async fn serve_connection(
     let limits = &core.config.limits;
     let header_bytes_max = limits.header_bytes_max.as_usize().max(HEADER_BYTES_MIN);
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(header_bytes_max)
-        .pipeline_flush(true);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(header_bytes_max);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -1,0 +1,156 @@
+//! gRPC and gRPC-web on the same port.
+
+use prost::Message;
+use pulse_contract::account::v1::account_service_client::AccountServiceClient;
+use pulse_contract::account::v1::{Account, GetMeRequest, GetProfileRequest, UpdateMeRequest};
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_types::StatusExt;
+
+use crate::caller::{ask, get};
+use crate::town::{ENDED_SESSION, Town, configured, town};
+
+async fn channel(town: &Town) -> Channel {
+    let endpoint: Endpoint = format!("http://{}", town.address).parse().expect("an address");
+    endpoint.connect().await.expect("the edge speaks HTTP/2")
+}
+
+fn with_token<T>(message: T, token: &str) -> Request<T> {
+    let mut request = Request::new(message);
+    let value: MetadataValue<_> = format!("Bearer {token}").parse().expect("a header value");
+    request.metadata_mut().insert("authorization", value);
+    request
+}
+
+fn reason(status: &Status) -> String {
+    status.get_details_error_info().expect("every refusal has a code").reason
+}
+
+/// PL-28: REST and gRPC answer the same on one port.
+#[tokio::test]
+async fn the_same_port_speaks_grpc_and_rest() {
+    let town = town().await;
+    let mut client = AccountServiceClient::new(channel(&town).await);
+    let me = client.get_me(with_token(GetMeRequest {}, &town.consumer())).await.unwrap();
+    assert_eq!(me.get_ref().account_id, 7);
+    assert!(me.metadata().contains_key("traceparent") && me.metadata().contains_key("x-request-id"));
+    assert_eq!(get("/v1/me").bearer(&town.consumer()).send(town.address).await.json()["account_id"], "7");
+}
+
+/// PL-28: the same policy guards gRPC, and refusals carry the same codes.
+#[tokio::test]
+async fn grpc_calls_go_through_the_same_door() {
+    let town = town().await;
+    let mut client = AccountServiceClient::new(channel(&town).await);
+    let missing = client.get_me(GetMeRequest {}).await.unwrap_err();
+    assert_eq!((missing.code(), reason(&missing).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
+    let ended = client.get_me(with_token(GetMeRequest {}, &town.token(ENDED_SESSION, &[], &[]))).await.unwrap_err();
+    assert_eq!(reason(&ended), "TOKEN_INVALID");
+    let absent = client.get_profile(GetProfileRequest { account_id: 404 }).await.unwrap_err();
+    assert_eq!((absent.code(), reason(&absent).as_str()), (Code::NotFound, "ACCOUNT_NOT_FOUND"));
+    let wrong = UpdateMeRequest { display_name: Some(String::new()), ..UpdateMeRequest::default() };
+    let wrong = client.update_me(with_token(wrong, &town.consumer())).await.unwrap_err();
+    let fields = wrong.get_details_bad_request().unwrap().field_violations;
+    assert_eq!((wrong.code(), fields[0].field.as_str()), (Code::InvalidArgument, "display_name"));
+    // 60 changes a minute; REST and gRPC count together.
+    let change = || with_token(UpdateMeRequest::default(), &town.consumer());
+    for _ in 0..59 {
+        client.update_me(change()).await.unwrap();
+    }
+    let limited = client.update_me(change()).await.unwrap_err();
+    assert_eq!((limited.code(), reason(&limited).as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
+    let over_rest = ask("PATCH", "/v1/me").bearer(&town.consumer()).body("{}").send(town.address).await;
+    assert_eq!(over_rest.status, 429);
+}
+
+/// PL-28: addresses are denied for gRPC too, and unknown methods are answered in gRPC's own words.
+#[tokio::test]
+async fn grpc_refusals_are_grpc() {
+    let denied = configured("access.deny = [\"127.0.0.1\"]").await;
+    let refused = AccountServiceClient::new(channel(&denied).await).get_me(GetMeRequest {}).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "CLIENT_DENIED"));
+    let town = town().await;
+    let mut grpc = tonic::client::Grpc::new(channel(&town).await);
+    grpc.ready().await.unwrap();
+    let path = "/pulse.account.v1.AccountService/Nothing".parse().unwrap();
+    let codec = tonic_prost::ProstCodec::<GetMeRequest, Account>::default();
+    let unknown = grpc.unary(Request::new(GetMeRequest {}), path, codec).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::Unimplemented);
+}
+
+/// PL-28: a deadline of the caller that has passed.
+#[tokio::test]
+async fn grpc_deadlines_are_kept() {
+    let town = town().await;
+    let mut client = AccountServiceClient::new(channel(&town).await);
+    let mut request = with_token(GetMeRequest {}, &town.consumer());
+    request.metadata_mut().insert("grpc-timeout", "0n".parse().unwrap());
+    let late = client.get_me(request).await.unwrap_err();
+    assert!(matches!(late.code(), Code::DeadlineExceeded | Code::Cancelled), "{late}");
+}
+
+/// PL-28: reflection lists the services of the contract.
+#[tokio::test]
+async fn reflection_lists_the_services() {
+    let town = town().await;
+    let mut client = ServerReflectionClient::new(channel(&town).await);
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers = client.server_reflection_info(futures::stream::iter([request])).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else { panic!("{answer:?}") };
+    let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
+    assert!(names.contains(&"pulse.account.v1.AccountService"), "{names:?}");
+}
+
+/// PL-46: gRPC health follows the drain.
+#[tokio::test]
+async fn health_follows_the_drain() {
+    let mut town = configured("drain.notice = \"1h\"").await;
+    let mut client = HealthClient::new(channel(&town).await);
+    for service in ["", "pulse.account.v1.AccountService"] {
+        let health = client.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap();
+        assert_eq!(health.into_inner().status(), ServingStatus::Serving, "{service:?}");
+    }
+    let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    town.leave();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert_eq!(
+        client.check(HealthCheckRequest::default()).await.unwrap().into_inner().status(),
+        ServingStatus::NotServing
+    );
+}
+
+/// PL-28: gRPC-web over HTTP/1.1, answered and refused.
+#[tokio::test]
+async fn grpc_web_is_spoken() {
+    let town = configured("cors.origins = [\"https://shop.example\"]").await;
+    let call = |token: &str| {
+        ask("POST", "/pulse.account.v1.AccountService/GetMe")
+            .header("content-type", "application/grpc-web+proto")
+            .header("origin", "https://shop.example")
+            .bearer(token)
+            .body([0, 0, 0, 0, 0])
+    };
+    let reply = call(&town.consumer()).send(town.address).await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/grpc-web+proto")));
+    assert_eq!(reply.header("access-control-allow-origin"), Some("https://shop.example"));
+    let (frame, rest) = reply.body.split_at(5);
+    let length = usize::try_from(u32::from_be_bytes([frame[1], frame[2], frame[3], frame[4]])).unwrap();
+    assert_eq!(Account::decode(&rest[..length]).unwrap().account_id, 7);
+    assert!(String::from_utf8_lossy(&rest[length..]).contains("grpc-status:0"));
+    let refused = call("junk").send(town.address).await;
+    let status = refused.header("grpc-status").map(str::to_owned);
+    let trailers = String::from_utf8_lossy(&refused.body).into_owned();
+    assert!(status.as_deref() == Some("16") || trailers.contains("grpc-status:16"), "{refused:?}");
+}

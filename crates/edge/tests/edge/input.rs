@@ -1,0 +1,83 @@
+//! What callers send wrongly, and what they are told.
+
+use crate::caller::{ask, get, post};
+use crate::town::town;
+
+/// PL-28, DL-05: every field that is wrong is named with its path, all at once where they can be read.
+#[tokio::test]
+async fn wrong_fields_are_named() {
+    let town = town().await;
+    for (body, code, fields) in [
+        (
+            r#"{"email":"x","code":"1","password":"short","display_name":""}"#,
+            "VALIDATION_FAILED",
+            &["email", "code", "password", "display_name"][..],
+        ),
+        (r#"{}"#, "VALIDATION_FAILED", &["email", "code", "password", "display_name"]),
+        ("", "VALIDATION_FAILED", &["email", "code", "password", "display_name"]),
+        (r#"{"email":"a@b.c","nickname":"x"}"#, "VALIDATION_FAILED", &["nickname"]),
+        (r#"{"email":7}"#, "VALIDATION_FAILED", &["email"]),
+        (r#"{"email":{"a":1}}"#, "VALIDATION_FAILED", &["email"]),
+    ] {
+        let reply = post("/v1/account/registrations", body).send(town.address).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, code), "{body}");
+        let problem = reply.json();
+        let named: Vec<&str> =
+            problem["errors"].as_array().unwrap().iter().filter_map(|error| error["field"].as_str()).collect();
+        assert_eq!(named, fields, "{body}: {problem}");
+    }
+}
+
+/// PL-28: what is not JSON at all.
+#[tokio::test]
+async fn broken_json_is_refused() {
+    let town = town().await;
+    for body in ["{", "nonsense", "{\"email\":}", "{\"email\":\"a", "\u{0}", "{}{}"] {
+        let reply = post("/v1/account/registrations", body).send(town.address).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "MALFORMED_JSON"), "{body:?}");
+    }
+    for body in ["[]", "1", "null", "\"text\""] {
+        let reply = post("/v1/account/registrations", body).send(town.address).await;
+        assert_eq!(reply.status, 400, "{body:?}");
+    }
+}
+
+/// PL-28: path variables and query parameters are checked like fields.
+#[tokio::test]
+async fn paths_and_queries_are_checked() {
+    let town = town().await;
+    for path in [
+        "/v1/accounts/zero",
+        "/v1/accounts/0",
+        "/v1/accounts/-5",
+        "/v1/accounts/99999999999999999999",
+        "/v1/accounts/%FF",
+        "/v1/accounts/1?unknown=1",
+        "/v1/accounts/1/followers?page_size=many",
+    ] {
+        let reply = get(path).send(town.address).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "VALIDATION_FAILED"), "{path}: {reply:?}");
+        assert!(!reply.json()["errors"].as_array().unwrap().is_empty(), "{path}");
+    }
+}
+
+/// PL-28: what is not JSON by its type is 415.
+#[tokio::test]
+async fn bodies_of_other_types_are_refused() {
+    let town = town().await;
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""]
+    {
+        let reply = ask("POST", "/test/echo").header("content-type", kind).body("{}").send(town.address).await;
+        assert_eq!((reply.status, reply.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{kind:?}");
+    }
+    let packed = post("/test/echo", "{}").header("content-encoding", "gzip").send(town.address).await;
+    assert_eq!(packed.status, 415);
+    for kind in ["application/json", "application/json; charset=utf-8", "application/problem+json"] {
+        let reply = ask("POST", "/test/echo").header("content-type", kind).body("{}").send(town.address).await;
+        assert_eq!(reply.status, 200, "{kind}");
+    }
+    assert_eq!(ask("POST", "/test/echo").body("{}").send(town.address).await.status, 200);
+    let empty = ask("POST", "/test/echo").header("content-type", "text/plain").body("").send(town.address).await;
+    assert_eq!(empty.status, 200, "an empty body has no type");
+}

@@ -1,0 +1,14 @@
+//! The edge over real sockets: one test per concern (PL-28).
+
+mod caller;
+mod fuzz;
+mod grpc;
+mod identity;
+mod input;
+mod lifecycle;
+mod limits;
+mod pages;
+mod replies;
+mod routing;
+mod streams;
+mod town;
