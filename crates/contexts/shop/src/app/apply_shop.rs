@@ -1,0 +1,97 @@
+//! Asks for a new shop; it waits for an operator.
+
+use pulse_contract::errors as common;
+use pulse_contract::shop::v1::{ApplyShopRequest, Shop, ShopApplied, ShopDraft, ShopState, StoredShop, errors};
+use pulse_kernel::id::{MerchantId, ShopId};
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::{App, merchants::owned, view};
+use crate::domain::category::Code;
+use crate::domain::geo::GeoPoint;
+use crate::store::shops::ShopRow;
+use crate::store::{categories, merchants, shops};
+
+pub(crate) async fn apply_shop(app: &App, cx: &Cx, request: ApplyShopRequest) -> Result<Shop, Error> {
+    let draft = request.shop.unwrap_or_default();
+    let merchant = MerchantId::new(request.merchant_id);
+    let store = &app.deps.store;
+    let id = ShopId::new(store.next_id(cx.now));
+    let row = draft_row(app, cx, id, draft)?;
+    check_category(app, row.category).await?;
+    store.attempt(cx, || commit(app, cx, merchant, &row)).await
+}
+
+async fn commit(app: &App, cx: &Cx, merchant: MerchantId, row: &ShopRow) -> Result<Shop, Error> {
+    let read = owned(app, cx, merchant).await?;
+    if read.shop_count >= app.deps.config.shops_per_merchant_max {
+        return Err(errors::SHOP_LIMIT.error("the merchant has too many shops").with("shops", read.shop_count));
+    }
+    let row = ShopRow { merchant, state: ShopState::PendingReview, ..row.clone() };
+    let event = ShopApplied { shop_id: row.id.get(), merchant_id: merchant.get(), name: row.name.clone() };
+    let commit = Commit::new()
+        .insert(shops::insert([&row]))
+        .write(merchants::count_shop(&read))
+        .expect_rows(1)
+        .event(row.id.get(), &event);
+    let shop = view::shop(&view::known(app, row), cx.now);
+    app.deps.store.commit(cx, commit.answer(cx, &shop)).await?;
+    Ok(shop)
+}
+
+/// The row of a new shop without an owner, active; hours and place are checked.
+///
+/// # Errors
+/// `SHOP_HOURS_INVALID`, `SHOP_TIME_ZONE_UNKNOWN`, `VALIDATION_FAILED` for a place that is none, `SHOP_CATEGORY_NOT_FOUND` for
+/// a code against the law.
+pub(super) fn draft_row(app: &App, cx: &Cx, id: ShopId, draft: ShopDraft) -> Result<ShopRow, Error> {
+    if let Some(hours) = &draft.hours {
+        app.zones.read(hours)?;
+    }
+    let place = draft.location.unwrap_or_default();
+    Ok(ShopRow {
+        id,
+        merchant: MerchantId::new(0),
+        name: draft.name,
+        state: ShopState::Active,
+        external_id: None,
+        category: category(draft.category_code)?,
+        at: place_of(place.latitude, place.longitude)?,
+        price_level: u8::try_from(draft.price_level).unwrap_or_default(),
+        rating_hundredths: 0,
+        rating_count: 0,
+        details: StoredShop {
+            name_en: draft.name_en,
+            address: draft.address,
+            phone: draft.phone,
+            website: draft.website,
+            hours: draft.hours,
+            image_urls: draft.image_urls,
+            description: draft.description,
+            ..StoredShop::default()
+        },
+        version: 1,
+        created_at: cx.now,
+    })
+}
+
+pub(super) fn place_of(latitude: f64, longitude: f64) -> Result<GeoPoint, Error> {
+    GeoPoint::from_degrees(latitude, longitude)
+        .ok_or_else(|| common::VALIDATION_FAILED.error("the place is not on earth"))
+}
+
+pub(super) fn category(code: i64) -> Result<Code, Error> {
+    Code::new(code).ok_or_else(|| category_not_found(code))
+}
+
+/// Makes sure that the category is there; 0 is no category and always there.
+pub(super) async fn check_category(app: &App, code: Code) -> Result<(), Error> {
+    if code == Code::ALL || categories::by_code(&app.deps.store, code).await?.is_some() {
+        return Ok(());
+    }
+    Err(category_not_found(code.get()))
+}
+
+pub(super) fn category_not_found(code: i64) -> Error {
+    errors::SHOP_CATEGORY_NOT_FOUND.error("there is no such category").with("category_code", code)
+}

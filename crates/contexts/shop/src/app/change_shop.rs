@@ -1,0 +1,118 @@
+//! Changes a shop: what it shows, when it is open, whether it is on the streets.
+
+use pulse_contract::shop::v1::{
+    CloseShopRequest, ReopenShopRequest, SetHoursRequest, Shop, ShopChanged, ShopState, UpdateShopRequest, errors,
+};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::apply_shop::{category, check_category, place_of};
+use super::get_shop::not_found;
+use super::{App, view};
+use crate::store::shops::{self, ShopRow};
+
+pub(crate) async fn update_shop(app: &App, cx: &Cx, request: UpdateShopRequest) -> Result<Shop, Error> {
+    let id = ShopId::new(request.shop_id);
+    if let Some(code) = request.category_code {
+        check_category(app, category(code)?).await?;
+    }
+    let read = load(app, id).await?;
+    if read.version != request.version {
+        return Err(stale(&read));
+    }
+    let version = read.version;
+    let row = apply(read, request)?;
+    match commit(app, cx, row, Commit::new()).await {
+        // Not repeated from load: the caller decided on what it saw.
+        Err(error) if error.code() == pulse_contract::errors::STORE_CONTENDED.code => {
+            Err(errors::SHOP_VERSION_STALE.error("read the shop again").with("version", version))
+        }
+        outcome => outcome,
+    }
+}
+
+fn apply(read: ShopRow, request: UpdateShopRequest) -> Result<ShopRow, Error> {
+    let mut row = read;
+    if let Some(place) = request.location {
+        row.at = place_of(place.latitude, place.longitude)?;
+    }
+    if let Some(code) = request.category_code {
+        row.category = category(code)?;
+    }
+    row.name = request.name.unwrap_or(row.name);
+    row.price_level = request.price_level.and_then(|level| u8::try_from(level).ok()).unwrap_or(row.price_level);
+    let details = &mut row.details;
+    replace(&mut details.name_en, request.name_en);
+    replace(&mut details.address, request.address);
+    replace(&mut details.phone, request.phone);
+    replace(&mut details.website, request.website);
+    replace(&mut details.description, request.description);
+    Ok(row)
+}
+
+fn replace(field: &mut String, value: Option<String>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+pub(crate) async fn set_hours(app: &App, cx: &Cx, request: SetHoursRequest) -> Result<Shop, Error> {
+    let hours = request.hours.unwrap_or_default();
+    app.zones.read(&hours)?;
+    let id = ShopId::new(request.shop_id);
+    app.deps
+        .store
+        .attempt(cx, || async {
+            let mut row = load(app, id).await?;
+            row.details.hours = Some(hours.clone());
+            commit(app, cx, row, Commit::new()).await
+        })
+        .await
+}
+
+pub(crate) async fn close_shop(app: &App, cx: &Cx, request: CloseShopRequest) -> Result<Shop, Error> {
+    change_state(app, cx, ShopId::new(request.shop_id), ShopState::Closed).await
+}
+
+pub(crate) async fn reopen_shop(app: &App, cx: &Cx, request: ReopenShopRequest) -> Result<Shop, Error> {
+    change_state(app, cx, ShopId::new(request.shop_id), ShopState::Active).await
+}
+
+async fn change_state(app: &App, cx: &Cx, id: ShopId, to: ShopState) -> Result<Shop, Error> {
+    app.deps
+        .store
+        .attempt(cx, || async {
+            let row = load(app, id).await?;
+            if row.state == to {
+                return Ok(view::shop(&view::known(app, row), cx.now));
+            }
+            if !matches!(row.state, ShopState::Active | ShopState::Closed) {
+                return Err(state_invalid(row.state));
+            }
+            commit(app, cx, ShopRow { state: to, ..row }, Commit::new()).await
+        })
+        .await
+}
+
+pub(super) fn state_invalid(state: ShopState) -> Error {
+    errors::SHOP_STATE_INVALID.error("the state of the shop does not allow this").with("state", state.as_str_name())
+}
+
+pub(super) async fn load(app: &App, id: ShopId) -> Result<ShopRow, Error> {
+    shops::by_id(&app.deps.store, id).await?.ok_or_else(|| not_found(id))
+}
+
+fn stale(read: &ShopRow) -> Error {
+    errors::SHOP_VERSION_STALE.error("somebody changed the shop since you read it").with("version", read.version)
+}
+
+/// Writes `row`, which was read and changed, under its next version.
+pub(super) async fn commit(app: &App, cx: &Cx, row: ShopRow, commit: Commit) -> Result<Shop, Error> {
+    let row = ShopRow { version: row.version + 1, ..row };
+    let (id, event) = (row.id, ShopChanged { shop_id: row.id.get(), version: row.version });
+    let commit = commit.write(shops::update(&row)).expect_rows(1).event(id.get(), &event);
+    let shop = view::shop(&view::known(app, row), cx.now);
+    app.commit_shop(cx, id, commit.answer(cx, &shop)).await?;
+    Ok(shop)
+}

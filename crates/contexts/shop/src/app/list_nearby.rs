@@ -1,0 +1,62 @@
+//! Shops around a place, nearest first, from memory alone.
+
+use pulse_contract::errors as common;
+use pulse_contract::shop::v1::{ListNearbyRequest, ListNearbyResponse, NearbyShop};
+use pulse_kernel::{Cx, Error};
+
+use super::apply_shop::{category, place_of};
+use super::{App, view};
+use crate::domain::nearby::{Hit, Query};
+use crate::places::Card;
+
+/// How far one looks without saying, in metres (PL-04).
+const RADIUS_DEFAULT_M: i32 = 5_000;
+/// How many shops come without saying (PL-04).
+const SIZE_DEFAULT: i32 = 5;
+
+pub(crate) async fn list_nearby(app: &App, cx: &Cx, request: ListNearbyRequest) -> Result<ListNearbyResponse, Error> {
+    let query = query(cx, &request)?;
+    let (page, cards) = app.places.search(&query);
+    let shops = page.hits.iter().zip(cards).filter_map(|(hit, card)| Some(shop(cx, hit, card.as_deref()?))).collect();
+    let next_page_token = page.next.map(|cursor| cursor.to_string()).unwrap_or_default();
+    Ok(ListNearbyResponse { shops, next_page_token })
+}
+
+fn query(cx: &Cx, request: &ListNearbyRequest) -> Result<Query, Error> {
+    let center = place_of(request.latitude, request.longitude)?;
+    let radius_m = or(request.radius_m, RADIUS_DEFAULT_M);
+    let mut query = Query::around(center, u32::try_from(radius_m).unwrap_or_default());
+    query.category = category(request.category_code)?;
+    if let Ok(level @ 1..) = u8::try_from(request.price_level_max) {
+        query.price_level = 1..=level;
+    }
+    query.rating_hundredths_min = u16::try_from(request.rating_hundredths_min).unwrap_or_default();
+    query.open_at = request.is_open_now.then_some(cx.now);
+    query.limit = usize::try_from(or(request.page_size, SIZE_DEFAULT)).unwrap_or_default();
+    if !request.page_token.is_empty() {
+        let cursor = request.page_token.parse();
+        let invalid = || common::PAGE_TOKEN_INVALID.error("use next_page_token as it came");
+        query.after = Some(cursor.map_err(|_not_a_cursor| invalid())?);
+    }
+    Ok(query)
+}
+
+fn or(value: i32, default: i32) -> i32 {
+    if value == 0 { default } else { value }
+}
+
+fn shop(cx: &Cx, hit: &Hit, card: &Card) -> NearbyShop {
+    NearbyShop {
+        shop_id: hit.id.get(),
+        name: card.name.to_string(),
+        name_en: card.name_en.to_string(),
+        category_code: card.category_code,
+        location: Some(view::point(card.at)),
+        // To the nearest metre.
+        distance_m: i32::try_from(hit.distance_mm.saturating_add(500).div_euclid(1_000)).unwrap_or(i32::MAX),
+        price_level: card.price_level.into(),
+        rating_hundredths: card.rating_hundredths.into(),
+        rating_count: i32::try_from(card.rating_count).unwrap_or(i32::MAX),
+        is_open: card.schedule.as_ref().map(|schedule| schedule.is_open(cx.now)),
+    }
+}

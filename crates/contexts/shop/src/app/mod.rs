@@ -1,0 +1,85 @@
+//! The use cases, one file each.
+
+mod apply_shop;
+mod categories;
+mod change_shop;
+mod export_shops;
+mod get_shop;
+pub(crate) mod hours;
+mod import_shops;
+mod list_nearby;
+mod list_shops;
+mod menus;
+mod merchants;
+mod move_category;
+mod product_draft;
+mod products;
+mod review_shop;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulse_cache::{Cache, CachePolicy};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use crate::places::Places;
+use crate::store::shops::ShopRow;
+use crate::{ShopDeps, domain};
+use hours::Zones;
+
+pub(crate) use apply_shop::apply_shop;
+pub(crate) use categories::{create_category, list_categories};
+pub(crate) use change_shop::{close_shop, reopen_shop, set_hours, update_shop};
+pub(crate) use export_shops::export_shops;
+pub(crate) use get_shop::get_shop;
+pub(crate) use import_shops::import_shops;
+pub(crate) use list_nearby::list_nearby;
+pub(crate) use list_shops::{list_merchant_shops, list_shops};
+pub(crate) use menus::{get_menu, list_catalog};
+pub(crate) use merchants::{create_merchant, get_merchant};
+pub(crate) use move_category::move_category;
+pub(crate) use products::{create_product, delete_product, get_product, update_product};
+pub(crate) use review_shop::review_shop;
+
+/// A shop as it is served: its row, and its hours as rules.
+#[derive(Debug)]
+pub(crate) struct KnownShop {
+    pub(crate) row: ShopRow,
+    pub(crate) hours: Option<Arc<domain::hours::Hours>>,
+}
+
+/// What every use case works with.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) deps: Arc<ShopDeps>,
+    pub(crate) places: Arc<Places>,
+    pub(crate) zones: Arc<Zones>,
+    pub(crate) cache: Cache<ShopId, Arc<KnownShop>>,
+    pub(crate) categories: Cache<i64, Arc<pulse_contract::shop::v1::ListCategoriesResponse>>,
+}
+
+impl App {
+    pub(crate) fn new(deps: ShopDeps) -> Self {
+        let clock = deps.store.clock().clone();
+        // Another node may change a shop, so ten seconds is how stale an answer can be.
+        let policy = CachePolicy { ttl: Duration::from_secs(10), weight_max: 50_000, ..CachePolicy::default() };
+        Self {
+            places: Arc::default(),
+            zones: Arc::new(Zones::new(&deps.config.time_zone)),
+            cache: Cache::new("shop", policy.clone(), clock.clone()),
+            categories: Cache::new("category", policy, clock),
+            deps: Arc::new(deps),
+        }
+    }
+
+    /// Commits a change of one shop, and lets lists and caches know.
+    pub(crate) async fn commit_shop(&self, cx: &Cx, id: ShopId, commit: Commit) -> Result<(), Error> {
+        let outcome = self.deps.store.commit(cx, commit).await;
+        self.cache.invalidate(&id);
+        outcome?;
+        self.places.reload(&self.deps.store, id, &self.zones).await
+    }
+}

@@ -1,0 +1,70 @@
+//! Moves a category with everything below it: all codes change in one commit (TR-78).
+
+use pulse_contract::errors as common;
+use pulse_contract::shop::v1::{CategoriesChanged, Category, MoveCategoryRequest};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::App;
+use super::apply_shop::{category, category_not_found, check_category};
+use super::categories::{TREE_KEY, refused, view};
+use crate::domain::category::{Code, Move};
+use crate::store::categories::{self, CategoryRow};
+use crate::store::{products, shops};
+
+/// How many shops are read at a time when lists are brought up to date.
+const BATCH: i64 = 2_000;
+
+pub(crate) async fn move_category(app: &App, cx: &Cx, request: MoveCategoryRequest) -> Result<Category, Error> {
+    let (from, parent) = (category(request.code)?, category(request.new_parent_code)?);
+    let (plan, moved) = app.deps.store.attempt(cx, || commit(app, cx, from, parent)).await?;
+    for code in [from.parent(), plan.to.parent(), from.parent().and_then(Code::parent), parent.parent()] {
+        app.categories.invalidate(&code.unwrap_or(Code::ALL).get());
+    }
+    refresh(app, plan.to).await?;
+    Ok(moved)
+}
+
+async fn commit(app: &App, cx: &Cx, from: Code, parent: Code) -> Result<(Move, Category), Error> {
+    check_category(app, parent).await?;
+    let store = &app.deps.store;
+    let moving = categories::subtree(store, from).await?;
+    let Some(top) = moving.first().filter(|row| row.code == from).cloned() else {
+        return Err(category_not_found(from.get()));
+    };
+    let siblings = categories::children(store, parent).await?;
+    let deepest = moving.iter().map(|row| row.code.depth()).max().unwrap_or_default();
+    let plan = Move::plan(from, parent, siblings.iter().map(|row| row.code), deepest).map_err(refused)?;
+    let mut writes = Commit::new();
+    for row in &moving {
+        let Some(to) = plan.recode(row.code).filter(|to| *to != row.code) else { continue };
+        let recoded = CategoryRow { code: to, ..row.clone() };
+        writes = writes
+            .write(categories::delete(row.code))
+            .expect_rows(1)
+            .insert(categories::insert(&recoded))
+            .duplicate_is(&common::STORE_CONTENDED)
+            .write(shops::recode(row.code, to))
+            .write(products::recode(row.code, to));
+    }
+    let moved = view(CategoryRow { code: plan.to, ..top }, moving.len() > 1);
+    let event = CategoriesChanged { code: plan.to.get().min(from.get()) };
+    store.commit(cx, writes.event(TREE_KEY, &event).answer(cx, &moved)).await?;
+    Ok((plan, moved))
+}
+
+/// Brings lists and caches of the shops that moved along up to date.
+async fn refresh(app: &App, to: Code) -> Result<(), Error> {
+    let mut after = ShopId::new(0);
+    loop {
+        let _order = app.places.in_order().await;
+        let rows = shops::in_category(&app.deps.store, to, after, BATCH).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id;
+        for row in &rows {
+            app.cache.invalidate(&row.id);
+        }
+        app.places.apply(&rows, &app.zones);
+    }
+}

@@ -1,0 +1,109 @@
+//! Makes, shows, replaces and removes products.
+
+use pulse_contract::errors as common;
+use pulse_contract::shop::v1::{
+    CreateProductRequest, DeleteProductRequest, DeleteProductResponse, GetProductRequest, Product, ProductChanged,
+    UpdateProductRequest, errors,
+};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::apply_shop::check_category;
+use super::{App, change_shop, get_shop, product_draft};
+use crate::store::products::{self, ProductId, ProductRow};
+
+pub(crate) async fn create_product(app: &App, cx: &Cx, request: CreateProductRequest) -> Result<Product, Error> {
+    let shop = ShopId::new(request.shop_id);
+    change_shop::load(app, shop).await?;
+    let row = product_draft::row(app, cx, shop, request.product.unwrap_or_default(), &[])?;
+    check_category(app, row.category).await?;
+    let store = &app.deps.store;
+    let count = products::count_of_shop(store, shop).await?;
+    if count >= app.deps.config.products_per_shop_max {
+        return Err(errors::SHOP_PRODUCT_LIMIT.error("the shop has too many products").with("products", count));
+    }
+    let commit = products::insert(Commit::new(), &row).event(shop.get(), &changed(&row, false));
+    let product = view(row);
+    store.commit(cx, commit.answer(cx, &product)).await?;
+    Ok(product)
+}
+
+pub(crate) async fn get_product(app: &App, cx: &Cx, request: GetProductRequest) -> Result<Product, Error> {
+    let (shop, id) = (ShopId::new(request.shop_id), ProductId::new(request.product_id));
+    get_shop::visible(app, cx, shop).await?;
+    let row = load(app, shop, id).await?;
+    if !row.is_on_sale && !cx.actor.works_for(shop) {
+        return Err(not_found(id));
+    }
+    Ok(view(row))
+}
+
+pub(crate) async fn update_product(app: &App, cx: &Cx, request: UpdateProductRequest) -> Result<Product, Error> {
+    let (shop, id) = (ShopId::new(request.shop_id), ProductId::new(request.product_id));
+    let read = load(app, shop, id).await?;
+    if read.version != request.version {
+        return Err(stale(read.version));
+    }
+    let draft = request.product.unwrap_or_default();
+    let row = product_draft::row(app, cx, shop, draft, &read.details.variants)?;
+    check_category(app, row.category).await?;
+    let row = ProductRow { id, version: read.version + 1, created_at: read.created_at, ..row };
+    let commit = products::update(Commit::new(), &row).event(shop.get(), &changed(&row, false));
+    match app.deps.store.commit(cx, commit).await.map_err(Error::from) {
+        // Not repeated from load: the caller decided on what it saw.
+        Err(error) if error.code() == common::STORE_CONTENDED.code => Err(stale(read.version)),
+        outcome => outcome.map(|()| view(row)),
+    }
+}
+
+pub(crate) async fn delete_product(
+    app: &App,
+    cx: &Cx,
+    request: DeleteProductRequest,
+) -> Result<DeleteProductResponse, Error> {
+    let (shop, id) = (ShopId::new(request.shop_id), ProductId::new(request.product_id));
+    let store = &app.deps.store;
+    store
+        .attempt(cx, || async {
+            let Some(row) = products::by_id(store, shop, id).await? else { return Ok(DeleteProductResponse {}) };
+            let commit = products::delete(Commit::new(), &row).event(shop.get(), &changed(&row, true));
+            store.commit(cx, commit).await?;
+            Ok(DeleteProductResponse {})
+        })
+        .await
+}
+
+async fn load(app: &App, shop: ShopId, id: ProductId) -> Result<ProductRow, Error> {
+    products::by_id(&app.deps.store, shop, id).await?.ok_or_else(|| not_found(id))
+}
+
+fn not_found(id: ProductId) -> Error {
+    errors::SHOP_PRODUCT_NOT_FOUND.error("there is no such product").with("product_id", id.get())
+}
+
+fn stale(version: i64) -> Error {
+    errors::SHOP_VERSION_STALE.error("somebody changed the product since you read it").with("version", version)
+}
+
+fn changed(row: &ProductRow, is_removed: bool) -> ProductChanged {
+    ProductChanged { shop_id: row.shop.get(), product_id: row.id.get(), version: row.version, is_removed }
+}
+
+pub(super) fn view(row: ProductRow) -> Product {
+    Product {
+        product_id: row.id.get(),
+        shop_id: row.shop.get(),
+        name: row.name,
+        name_en: row.details.name_en,
+        description: row.details.description,
+        section: row.details.section,
+        category_code: row.category.get(),
+        image_urls: row.details.image_urls,
+        variants: row.details.variants,
+        modifier_groups: row.details.modifier_groups,
+        is_on_sale: row.is_on_sale,
+        is_shared: row.is_shared,
+        version: row.version,
+    }
+}

@@ -1,0 +1,20 @@
+//! The rows of the shop context: what is read, and the statements that a commit is made of.
+
+pub(crate) mod categories;
+pub(crate) mod merchants;
+pub(crate) mod products;
+pub(crate) mod shops;
+
+use pulse_store::{Migration, StoreError};
+
+/// The tables of the context, oldest first.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "shops", sql: include_str!("../../migrations/0001_shops.sql") }];
+
+/// Decodes what a row keeps as one message.
+fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {
+    M::decode(bytes.as_slice()).map_err(|error| StoreError::Defect {
+        detail: "a stored message cannot be read".into(),
+        source: Some(error.into()),
+    })
+}

@@ -1,0 +1,152 @@
+//! Products and their variants.
+
+use prost::Message;
+use pulse_contract::errors;
+use pulse_contract::shop::v1::StoredProduct;
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::ShopId;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use crate::domain::category::Code;
+
+pulse_kernel::define_id!(
+    /// Identifies a product (SPU).
+    ProductId, "prd"
+);
+
+/// A product as its row tells.
+#[derive(Clone, Debug)]
+pub(crate) struct ProductRow {
+    pub(crate) id: ProductId,
+    pub(crate) shop: ShopId,
+    pub(crate) name: String,
+    pub(crate) category: Code,
+    pub(crate) is_on_sale: bool,
+    pub(crate) is_shared: bool,
+    pub(crate) details: StoredProduct,
+    pub(crate) version: i64,
+    pub(crate) created_at: Timestamp,
+}
+
+impl FromRow for ProductRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ProductId::new(row.get("id")?),
+            shop: row.get("shop_id")?,
+            name: row.get("name")?,
+            category: Code::new(row.get("category_code")?).unwrap_or(Code::ALL),
+            is_on_sale: row.get("is_on_sale")?,
+            is_shared: row.get("is_shared")?,
+            details: super::decode(row.get("details")?)?,
+            version: row.get("version")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+pub(crate) async fn by_id(store: &Store, shop: ShopId, id: ProductId) -> Result<Option<ProductRow>, StoreError> {
+    let query = Statement::new("SELECT * FROM shop_products WHERE id = ? AND shop_id = ?", values![id.get(), shop]);
+    store.optional(query).await
+}
+
+/// What a shop has, oldest first.
+pub(crate) async fn of_shop(store: &Store, shop: ShopId, limit: i64) -> Result<Vec<ProductRow>, StoreError> {
+    let query =
+        Statement::new("SELECT * FROM shop_products WHERE shop_id = ? ORDER BY id LIMIT ?", values![shop, limit]);
+    store.all(query).await
+}
+
+/// What a shop may put on its menu: its own, and those that others share (TR-79). Oldest first.
+pub(crate) async fn visible_to(
+    store: &Store,
+    shop: ShopId,
+    after: ProductId,
+    limit: i64,
+) -> Result<Vec<ProductRow>, StoreError> {
+    // Two index ranges, each with its own limit, instead of an OR that would scan.
+    let own = Statement::new(
+        "SELECT * FROM shop_products WHERE shop_id = ? AND id > ? ORDER BY id LIMIT ?",
+        values![shop, after.get(), limit],
+    );
+    let shared = Statement::new(
+        "SELECT * FROM shop_products WHERE is_shared = 1 AND id > ? ORDER BY id LIMIT ?",
+        values![after.get(), limit],
+    );
+    let mut rows: Vec<ProductRow> = store.all(own).await?;
+    let others: Vec<ProductRow> = store.all(shared).await?;
+    rows.extend(others.into_iter().filter(|row| row.shop != shop));
+    rows.sort_by_key(|row| row.id);
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(rows)
+}
+
+pub(crate) async fn count_of_shop(store: &Store, shop: ShopId) -> Result<i64, StoreError> {
+    let query = Statement::new("SELECT COUNT(*) FROM shop_products WHERE shop_id = ?", values![shop]);
+    Ok(store.one::<(i64,)>(query).await?.0)
+}
+
+/// Adds the writes that make a product.
+pub(crate) fn insert(commit: Commit, row: &ProductRow) -> Commit {
+    let product = Insert::into(
+        "shop_products",
+        &["id", "shop_id", "name", "category_code", "is_on_sale", "is_shared", "details", "version", "created_at"],
+    )
+    .row(values![
+        row.id.get(),
+        row.shop,
+        row.name.as_str(),
+        row.category.get(),
+        row.is_on_sale,
+        row.is_shared,
+        row.details.encode_to_vec(),
+        row.version,
+        row.created_at
+    ]);
+    index(commit.insert(product), row)
+}
+
+/// Adds the writes that replace a product that was read under the version before.
+pub(crate) fn update(commit: Commit, row: &ProductRow) -> Commit {
+    let product = Statement::new(
+        "UPDATE shop_products SET name = ?, category_code = ?, is_on_sale = ?, is_shared = ?, details = ?, version = ? \
+         WHERE id = ? AND version = ?",
+        values![
+            row.name.as_str(),
+            row.category.get(),
+            row.is_on_sale,
+            row.is_shared,
+            row.details.encode_to_vec(),
+            row.version,
+            row.id.get(),
+            row.version - 1
+        ],
+    );
+    let commit = commit.write(product).expect_rows(1).write(unindex(row.id));
+    index(commit, row)
+}
+
+/// Adds the writes that remove a product.
+pub(crate) fn delete(commit: Commit, row: &ProductRow) -> Commit {
+    let product =
+        Statement::new("DELETE FROM shop_products WHERE id = ? AND version = ?", values![row.id.get(), row.version]);
+    commit.write(product).expect_rows(1).write(unindex(row.id))
+}
+
+fn index(commit: Commit, row: &ProductRow) -> Commit {
+    let insert = Insert::into("shop_variants", &["id", "product_id"]);
+    let variants = row.details.variants.iter();
+    let insert = variants.fold(insert, |insert, variant| insert.row(values![variant.variant_id, row.id.get()]));
+    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+}
+
+fn unindex(id: ProductId) -> Statement {
+    Statement::new("DELETE FROM shop_variants WHERE product_id = ?", values![id.get()])
+}
+
+/// Gives the products of a moved category its new code.
+pub(crate) fn recode(from: Code, to: Code) -> Statement {
+    Statement::new(
+        "UPDATE shop_products SET category_code = ?, version = version + 1 WHERE category_code = ?",
+        values![to.get(), from.get()],
+    )
+}

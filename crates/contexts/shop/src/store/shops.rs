@@ -1,0 +1,182 @@
+//! Shops.
+
+use prost::Message;
+use pulse_contract::shop::v1::{ShopState, StoredShop};
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::{MerchantId, ShopId};
+use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use crate::domain::category::Code;
+use crate::domain::geo::GeoPoint;
+
+/// A shop as its row tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ShopRow {
+    pub(crate) id: ShopId,
+    /// Whose shop; 0 for one that was imported and has no owner yet.
+    pub(crate) merchant: MerchantId,
+    pub(crate) name: String,
+    pub(crate) state: ShopState,
+    pub(crate) external_id: Option<String>,
+    pub(crate) category: Code,
+    pub(crate) at: GeoPoint,
+    pub(crate) price_level: u8,
+    pub(crate) rating_hundredths: u16,
+    pub(crate) rating_count: u32,
+    pub(crate) details: StoredShop,
+    pub(crate) version: i64,
+    pub(crate) created_at: Timestamp,
+}
+
+const COLUMNS: [&str; 14] = [
+    "id",
+    "merchant_id",
+    "name",
+    "state",
+    "external_id",
+    "category_code",
+    "latitude_e7",
+    "longitude_e7",
+    "price_level",
+    "rating_hundredths",
+    "rating_count",
+    "details",
+    "version",
+    "created_at",
+];
+
+impl FromRow for ShopRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let at = GeoPoint::from_e7(row.get("latitude_e7")?, row.get("longitude_e7")?);
+        Ok(Self {
+            id: row.get("id")?,
+            merchant: row.get("merchant_id")?,
+            name: row.get("name")?,
+            state: ShopState::try_from(row.get::<i32>("state")?).unwrap_or(ShopState::Unspecified),
+            external_id: row.get("external_id")?,
+            category: Code::new(row.get("category_code")?).unwrap_or(Code::ALL),
+            at: at.ok_or_else(|| defect("a shop is not on earth"))?,
+            price_level: row.get("price_level")?,
+            rating_hundredths: row.get("rating_hundredths")?,
+            rating_count: row.get("rating_count")?,
+            details: super::decode(row.get("details")?)?,
+            version: row.get("version")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+pub(crate) async fn by_id(store: &Store, id: ShopId) -> Result<Option<ShopRow>, StoreError> {
+    store.optional(Statement::new("SELECT * FROM shop_shops WHERE id = ?", values![id])).await
+}
+
+pub(crate) async fn by_external_ids(store: &Store, ids: &[&str]) -> Result<Vec<ShopRow>, StoreError> {
+    let query =
+        Statement::listing("SELECT * FROM shop_shops WHERE external_id IN (??)", ids.iter().copied(), values![]);
+    store.all(query).await
+}
+
+pub(crate) async fn of_merchant(
+    store: &Store,
+    merchant: MerchantId,
+    after: ShopId,
+    limit: i64,
+) -> Result<Vec<ShopRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM shop_shops WHERE merchant_id = ? AND id > ? ORDER BY id LIMIT ?",
+        values![merchant, after, limit],
+    );
+    store.all(query).await
+}
+
+/// Shops in a state, or in every state, in the order of their ids.
+pub(crate) async fn in_state(
+    store: &Store,
+    state: ShopState,
+    after: ShopId,
+    limit: i64,
+) -> Result<Vec<ShopRow>, StoreError> {
+    let query = match state {
+        ShopState::Unspecified => {
+            Statement::new("SELECT * FROM shop_shops WHERE id > ? ORDER BY id LIMIT ?", values![after, limit])
+        }
+        state => Statement::new(
+            "SELECT * FROM shop_shops WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
+            values![i32::from(state), after, limit],
+        ),
+    };
+    store.all(query).await
+}
+
+/// The write that makes these shops; a row each.
+pub(crate) fn insert<'a>(rows: impl IntoIterator<Item = &'a ShopRow>) -> Insert {
+    rows.into_iter().fold(Insert::into("shop_shops", &COLUMNS), |insert, row| {
+        insert.row(values![
+            row.id,
+            row.merchant,
+            row.name.as_str(),
+            i32::from(row.state),
+            row.external_id.as_deref(),
+            row.category.get(),
+            row.at.lat_e7(),
+            row.at.lon_e7(),
+            row.price_level,
+            row.rating_hundredths,
+            row.rating_count,
+            row.details.encode_to_vec(),
+            row.version,
+            row.created_at
+        ])
+    })
+}
+
+/// The write that replaces what was read under the version before; somebody else's write makes it a conflict.
+pub(crate) fn update(row: &ShopRow) -> Statement {
+    Statement::new(
+        "UPDATE shop_shops SET merchant_id = ?, name = ?, state = ?, category_code = ?, latitude_e7 = ?, \
+         longitude_e7 = ?, price_level = ?, rating_hundredths = ?, rating_count = ?, details = ?, version = ? \
+         WHERE id = ? AND version = ?",
+        values![
+            row.merchant,
+            row.name.as_str(),
+            i32::from(row.state),
+            row.category.get(),
+            row.at.lat_e7(),
+            row.at.lon_e7(),
+            row.price_level,
+            row.rating_hundredths,
+            row.rating_count,
+            row.details.encode_to_vec(),
+            row.version,
+            row.id,
+            row.version - 1
+        ],
+    )
+}
+
+/// Gives the shops of a moved category its new code.
+pub(crate) fn recode(from: Code, to: Code) -> Statement {
+    Statement::new(
+        "UPDATE shop_shops SET category_code = ?, version = version + 1 WHERE category_code = ?",
+        values![to.get(), from.get()],
+    )
+}
+
+/// The shops of a category and of those below it, at most `limit`, after an id.
+pub(crate) async fn in_category(
+    store: &Store,
+    category: Code,
+    after: ShopId,
+    limit: i64,
+) -> Result<Vec<ShopRow>, StoreError> {
+    let range = category.subtree();
+    let query = Statement::new(
+        "SELECT * FROM shop_shops WHERE category_code BETWEEN ? AND ? AND id > ? ORDER BY id LIMIT ?",
+        values![*range.start(), *range.end(), after, limit],
+    );
+    store.all(query).await
+}
+
+fn defect(detail: &'static str) -> StoreError {
+    StoreError::Defect { detail: detail.into(), source: None }
+}
