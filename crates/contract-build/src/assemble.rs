@@ -11,7 +11,7 @@ use crate::policy;
 use crate::problems::Error;
 
 /// Generated code is not written by people, so the lints for people do not apply to it.
-const QUIET: &str = "#[allow(
+pub(crate) const QUIET: &str = "#[allow(
     clippy::all, clippy::as_conversions, clippy::allow_attributes, clippy::allow_attributes_without_reason,
     clippy::float_arithmetic, clippy::wildcard_enum_match_arm, clippy::too_many_lines, clippy::unwrap_used,
     clippy::large_futures, clippy::string_slice, clippy::let_underscore_must_use, clippy::or_fun_call,
@@ -102,8 +102,10 @@ pub(crate) fn lists(
     let written = write!(
         code,
         "#[doc = \" Every error code of the contract, sorted by code.\"]
+        {QUIET}
         pub static ERRORS: &[&::pulse_kernel::ErrorSpec] = &[{errors}];
         #[doc = \" Every rpc of the contract.\"]
+        {QUIET}
         pub static METHODS: &[&::pulse_contract::MethodSpec] = &[{methods}];\n"
     );
     debug_assert!(written.is_ok(), "a String takes everything");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{Model, Package};
 use crate::names;
 use crate::problems::Problems;
+use crate::assemble::QUIET;
 use crate::{json, text, validate};
 
 /// Writes the impls for the messages of a package.
@@ -45,6 +46,7 @@ pub(crate) fn emit_lists(model: &Model, root: &str) -> String {
     }
     format!(
         "#[doc = \" Every message of the contract.\"]
+        {QUIET}
         pub static MESSAGES: &[::pulse_contract::json::MessageSpec] = &[{messages}];
         #[doc = \" The topic of every event of the contract.\"]
         pub static TOPICS: &[&str] = &[{topics}];\n"

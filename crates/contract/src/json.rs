@@ -78,13 +78,24 @@ fn violation(path: &str, message: &str) -> Violation {
     let (field, code) = if let Some(name) = named("unknown field `") {
         (join(path, name), "json.unknown_field")
     } else if let Some(name) = named("duplicate field `") {
-        (join(path, name), "json.duplicate_field")
+        (join(path, &snake(name)), "json.duplicate_field")
     } else if message.starts_with("invalid type") {
         (path.to_owned(), "json.type")
     } else {
         (path.to_owned(), "json.value")
     };
     Violation { field: field.into(), code: code.into(), message: message.to_owned().into() }
+}
+
+/// The name as the contract spells it; serde names fields that come twice in camelCase.
+fn snake(name: &str) -> String {
+    name.chars().fold(String::with_capacity(name.len() + 4), |mut snake, letter| {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+        snake
+    })
 }
 
 /// The path `below` inside `path`; serde calls the whole document `.`, and may have named the last field already.

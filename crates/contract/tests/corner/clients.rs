@@ -1,0 +1,163 @@
+//! A local and a remote client give the same answer and the same coded error.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use http::{Extensions, HeaderMap};
+use pulse_contract::grpc::{Admission, cx_from_headers};
+use pulse_contract::{MethodSpec, errors};
+use pulse_kernel::{Cx, Error, Kind};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Channel, Endpoint, Server};
+
+use crate::corner::v1::{
+    All, Color, CornerClient, CornerGrpc, CountRequest, EchoRequest, FailRequest, Rules, SaveRequest,
+    echo_request::Shop,
+};
+use crate::{Corner, anonymous, staff};
+
+/// Believes the context that came: what a node does on the listener that other nodes use.
+struct Trusting;
+
+#[async_trait]
+impl Admission for Trusting {
+    async fn admit(
+        &self,
+        _spec: &'static MethodSpec,
+        headers: &HeaderMap,
+        _extensions: &Extensions,
+    ) -> Result<Cx, Error> {
+        let cx =
+            cx_from_headers(headers).map_err(|error| errors::UNAUTHENTICATED.error("no context").caused_by(error))?;
+        cx.ok_or_else(|| errors::UNAUTHENTICATED.error("no context"))
+    }
+}
+
+async fn serve(corner: Arc<Corner>) -> Channel {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = CornerGrpc::new(CornerClient::local(corner), Arc::new(Trusting)).into_server();
+    let incoming = TcpListenerStream::new(listener);
+    tokio::spawn(async move { Server::builder().add_service(server).serve_with_incoming(incoming).await });
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
+/// Both kinds of client, each with its own server.
+async fn clients() -> [(CornerClient, Arc<Corner>); 2] {
+    let (local, remote) = (Arc::new(Corner::default()), Arc::new(Corner::default()));
+    let channel = serve(remote.clone()).await;
+    [(CornerClient::local(local.clone()), local), (CornerClient::remote(channel), remote)]
+}
+
+/// Everything that a caller can see of an error.
+fn seen(error: &Error) -> String {
+    let mut metadata = error.metadata().to_vec();
+    metadata.sort();
+    let (violations, wait) = (error.violations(), error.retry_after());
+    format!("{:?} {:?} {metadata:?} {violations:?} {wait:?}", error.spec(), error.detail())
+}
+
+#[tokio::test]
+async fn the_answer_is_the_same() {
+    let all = All {
+        an_int64: i64::MIN,
+        color: Color::Green.into(),
+        at: Some(pulse_kernel::Timestamp::from_millis(1).into()),
+        by_string: [("城".to_owned(), "x".to_owned())].into(),
+        all: Some(Box::new(All { a_bytes: "\0".into(), ..All::default() })),
+        ..All::default()
+    };
+    let request =
+        EchoRequest { shop: Some(Shop { id: 7, name: "x".into() }), all: Some(all), ..EchoRequest::default() };
+    let mut answers = Vec::new();
+    for (client, corner) in clients().await {
+        answers.push(client.echo(&staff(), request.clone()).await.unwrap());
+        assert_eq!(
+            format!("{:?}", corner.seen.lock().take().unwrap()),
+            format!("{:?}", staff()),
+            "the context arrives"
+        );
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn the_error_is_the_same() {
+    let [(local, _), (remote, _)] = clients().await;
+    for spec in pulse_contract::ERRORS {
+        let request = FailRequest { code: spec.code.to_owned() };
+        let local = local.fail(&anonymous(), request.clone()).await.unwrap_err();
+        let remote = remote.fail(&anonymous(), request).await.unwrap_err();
+        assert_eq!(seen(&local), seen(&remote), "{}", spec.code);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_this_node_does_not_know_keeps_its_name_and_its_kind() {
+    let [_, (remote, _)] = clients().await;
+    let request = FailRequest { code: "CORNER_TAKEN".to_owned() };
+    for _ in 0..2 {
+        let error = remote.fail(&anonymous(), request.clone()).await.unwrap_err();
+        assert_eq!((error.code(), error.kind()), ("CORNER_TAKEN", Kind::ResourceExhausted));
+        assert_eq!((error.detail(), error.spec().domain), ("somebody is there", "corner.pulse"));
+        assert_eq!(error.metadata()[0].1, "somebody");
+    }
+}
+
+#[tokio::test]
+async fn streams_are_the_same() {
+    for (client, _) in clients().await {
+        let request = CountRequest { to: 3, fails_at: 3 };
+        let items: Vec<_> = client.count(&anonymous(), request).await.unwrap().collect().await;
+        let items: Vec<String> = items
+            .iter()
+            .map(|item| item.as_ref().map_or_else(|it| it.code().to_owned(), |it| it.number.to_string()))
+            .collect();
+        assert_eq!(items, ["1", "2", "CORNER_TAKEN"]);
+        let refused = client.count(&anonymous(), CountRequest { to: 1, fails_at: -1 }).await;
+        assert_eq!(refused.err().unwrap().code(), "CORNER_DARK");
+    }
+}
+
+#[tokio::test]
+async fn a_server_checks_policy_and_rules_itself() {
+    let [_, (remote, _)] = clients().await;
+    let echo = |id| EchoRequest { shop: Some(Shop { id, ..Shop::default() }), ..EchoRequest::default() };
+    assert_eq!(remote.echo(&anonymous(), echo(7)).await.unwrap_err().code(), "UNAUTHENTICATED");
+    let broken = remote.r#match(&staff(), Rules::default()).await.unwrap_err();
+    assert_eq!(broken.code(), "VALIDATION_FAILED");
+    assert!(broken.violations().len() > 20, "{broken:?}");
+    assert!(broken.violations().iter().any(|it| it.field == "len" && it.code == "string.len"));
+}
+
+#[tokio::test]
+async fn a_sealed_key_arrives_as_it_was_sealed() {
+    let [_, (remote, corner)] = clients().await;
+    let call = pulse_contract::answers::Call { spec: &crate::corner::v1::corner_methods::SAVE };
+    let request = SaveRequest { text: "a".to_owned() };
+    let cx = call.seal(crate::idempotency::with_key(staff(), "k"), &request);
+    remote.save(&cx, request).await.unwrap();
+    assert_eq!(corner.seen.lock().take().unwrap().idempotency, cx.idempotency);
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_there_is_unavailable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let error = CornerClient::remote(channel).save(&anonymous(), SaveRequest::default()).await.unwrap_err();
+    assert_eq!(error.code(), "REMOTE_UNAVAILABLE");
+    assert!(!error.detail().contains("127.0.0.1"), "hosts stay in the log: {error}");
+}
+
+#[tokio::test]
+async fn the_deadline_ends_the_wait() {
+    // A listener that accepts and never answers.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let channel = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap().connect_lazy();
+    let cx = Cx { deadline: crate::NOW, ..anonymous() };
+    let error = CornerClient::remote(channel).save(&cx, SaveRequest::default()).await.unwrap_err();
+    assert_eq!(error.code(), "DEADLINE_EXCEEDED");
+}

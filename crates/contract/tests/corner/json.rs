@@ -1,0 +1,141 @@
+//! proto3 JSON: compared with an independent implementation, and what is refused.
+
+use proptest::prelude::*;
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use pulse_contract::Json;
+use pulse_contract::json::MessageSpec;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::corner::v1::All;
+use crate::random::Random;
+
+fn contracts() -> [(DescriptorPool, &'static [MessageSpec]); 2] {
+    [
+        (DescriptorPool::decode(crate::FILE_DESCRIPTOR_SET).unwrap(), crate::MESSAGES),
+        (DescriptorPool::decode(pulse_contract::FILE_DESCRIPTOR_SET).unwrap(), pulse_contract::MESSAGES),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// PL-38: every field of every message round-trips in snake_case, is read in camelCase too, and means what
+    /// prost-reflect says that it means.
+    #[test]
+    fn every_message_round_trips(seed: u64) {
+        for (pool, messages) in contracts() {
+            for (index, spec) in messages.iter().enumerate() {
+                let desc = pool.get_message_by_name(spec.name).unwrap();
+                let mut random = Random(seed.wrapping_add(u64::try_from(index).unwrap()));
+                let message = random.message(&desc, 0);
+                let wire = message.encode_to_vec();
+                let message = DynamicMessage::decode(desc.clone(), wire.as_slice()).unwrap();
+                let json = (spec.to_json)(&wire).unwrap();
+                let mut theirs = serde_json::Deserializer::from_slice(&json);
+                let theirs = DynamicMessage::deserialize(desc.clone(), &mut theirs).unwrap();
+                // Over the wire, where a plain field with its default is the same as none.
+                let theirs = DynamicMessage::decode(desc.clone(), theirs.encode_to_vec().as_slice()).unwrap();
+                // The messages are not printed: some of their types contain themselves.
+                let text = String::from_utf8_lossy(&json);
+                prop_assert!(theirs == message, "{}: {text}", spec.name);
+
+                let camel = message.serialize(serde_json::value::Serializer).unwrap().to_string();
+                for text in [&json[..], camel.as_bytes()] {
+                    let back = DynamicMessage::decode(desc.clone(), (spec.from_json)(text).unwrap()).unwrap();
+                    prop_assert!(back == message, "{}: {}", spec.name, String::from_utf8_lossy(text));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn broken_json_never_panics(mut json in proptest::collection::vec(any::<u8>(), 0..64), cut in 0_usize..64) {
+        let _: Result<All, _> = All::from_json(&json);
+        json.truncate(cut);
+        let _: Result<All, _> = All::from_json(&json);
+    }
+}
+
+/// PL-38: no field is left out of the round trip because its message is not in the list.
+#[test]
+fn the_list_of_messages_is_complete_and_every_field_is_snake_case() {
+    for (pool, messages) in contracts() {
+        let ours = |name: &str| {
+            name.starts_with("pulse.") && !name.starts_with("pulse.Policy") && name != "pulse.ErrorMeaning"
+        };
+        for desc in pool.all_messages().filter(|desc| ours(desc.full_name()) && !desc.is_map_entry()) {
+            assert!(messages.iter().any(|spec| spec.name == desc.full_name()), "{}", desc.full_name());
+            for field in desc.fields() {
+                assert_eq!(field.name(), field.name().to_ascii_lowercase(), "{}", field.full_name());
+            }
+        }
+    }
+}
+
+#[test]
+fn plain_fields_are_always_there_and_absent_ones_never() {
+    let json: Value = serde_json::from_slice(&All::default().to_json()).unwrap();
+    for (field, value) in [
+        ("an_int32", "0"),
+        ("an_int64", "\"0\""),
+        ("a_bool", "false"),
+        ("a_string", "\"\""),
+        ("color", "\"COLOR_UNSPECIFIED\""),
+        ("many_string", "[]"),
+        ("by_string", "{}"),
+    ] {
+        assert_eq!(json[field].to_string(), value, "{field}");
+    }
+    for field in ["at", "inner", "maybe_int64", "choice_int64", "all"] {
+        assert!(json.get(field).is_none(), "{field}");
+    }
+}
+
+#[test]
+fn unusual_values_survive() {
+    let all = All { a_double: f64::INFINITY, a_float: f32::NEG_INFINITY, color: 77, ..All::default() };
+    let json = String::from_utf8(all.to_json().to_vec()).unwrap();
+    assert!(json.contains("\"a_double\":\"Infinity\"") && json.contains("\"a_float\":\"-Infinity\""), "{json}");
+    assert!(json.contains("\"color\":77"), "{json}");
+    assert!(All::from_json(b"{\"a_double\":\"NaN\"}").unwrap().a_double.is_nan());
+}
+
+#[test]
+fn what_is_not_understood_is_refused_with_its_path() {
+    for (json, field, code) in [
+        ("{\"nothing\":1}", "nothing", "json.unknown_field"),
+        ("{\"inner\":{\"depth\":{\"nothing\":1}}}", "inner.depth.nothing", "json.unknown_field"),
+        ("{\"many_inner\":[{},{\"text\":5}]}", "many_inner[1].text", "json.type"),
+        ("{\"by_int64\":{\"5\":{\"text\":[]}}}", "by_int64.5.text", "json.type"),
+        ("{\"an_int32\":\"x\"}", "an_int32", "json.value"),
+        ("{\"an_int32\":2147483648}", "an_int32", "json.value"),
+        ("{\"an_int64\":\"9223372036854775808\"}", "an_int64", "json.value"),
+        ("{\"a_uint32\":-1}", "a_uint32", "json.value"),
+        ("{\"a_bool\":\"true\"}", "a_bool", "json.type"),
+        ("{\"color\":\"COLOR_BLUE\"}", "color", "json.value"),
+        ("{\"at\":\"yesterday\"}", "at", "json.value"),
+        ("{\"a_bytes\":\"!\"}", "a_bytes", "json.value"),
+        ("{\"a_string\":\"a\",\"aString\":\"b\"}", "a_string", "json.duplicate_field"),
+        ("{\"choice_int64\":1,\"choice_string\":\"b\"}", "choice_string", "json.duplicate_field"),
+        ("[]", "", "json.type"),
+        ("7", "", "json.type"),
+    ] {
+        let error = All::from_json(json.as_bytes()).unwrap_err();
+        assert_eq!(error.code(), "VALIDATION_FAILED", "{json}");
+        let violation = &error.violations()[0];
+        assert_eq!((&*violation.field, &*violation.code), (field, code), "{json}: {violation:?}");
+        assert!(!violation.message.contains(" at line "), "{violation:?}");
+    }
+}
+
+#[test]
+fn what_is_not_json_is_malformed() {
+    let deep = "{\"all\":".repeat(1_000);
+    for json in ["{", "{\"a_string\":}", "nul", "{}{}", "{\"a_string\":\"\u{1}\"}", "'", &deep] {
+        assert_eq!(All::from_json(json.as_bytes()).unwrap_err().code(), "MALFORMED_JSON", "{json:.20}");
+    }
+    assert_eq!(All::from_json(b"{\"a_string\":\"\xff\"}").unwrap_err().code(), "MALFORMED_JSON");
+    assert_eq!(All::from_json(b"").unwrap(), All::default());
+}
