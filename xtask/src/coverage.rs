@@ -1,7 +1,7 @@
 //! How much of the rules the tests execute: the lines of `src/domain` of every context, tests in them not counted.
 //!
-//! Builds the tests once more with rustc's own instrumentation below `target/coverage`, runs them, and asks the
-//! LLVM tools that belong to the toolchain (`rustup component add llvm-tools`). Needs nothing else.
+//! Builds the crates of the workspace once more with rustc's own instrumentation, runs the tests of the contexts, and
+//! asks the LLVM tools that belong to the toolchain (`rustup component add llvm-tools`). Needs nothing else.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,19 +23,21 @@ struct Lines {
     covered: u64,
 }
 
-/// Builds, runs, measures.
-pub(crate) fn run() -> Result<String, String> {
+/// Builds, runs, measures: the contexts that are named, or all of them.
+pub(crate) fn run(only: &[&str]) -> Result<String, String> {
     let repository = Repository::read()?;
-    let crates: Vec<&str> = measured(&repository).collect();
-    let target = repository.root.join("target/coverage");
-    let profiles = target.join("profiles");
+    let crates: Vec<&str> = measured(&repository).filter(|name| only.is_empty() || only.contains(name)).collect();
+    if crates.is_empty() {
+        return Err("coverage: no context of that name has rules".to_owned());
+    }
+    let profiles = repository.root.join("target/coverage");
     // Profiles of an earlier build would count against lines that have moved.
     if profiles.exists() {
         fs::remove_dir_all(&profiles).map_err(|error| format!("{}: {error}", profiles.display()))?;
     }
     let tools = tools()?;
-    let binaries = build(&crates, &target)?;
-    let tests = cargo_test(&crates, &target).env("LLVM_PROFILE_FILE", profiles.join("%p-%m.profraw")).status();
+    let binaries = build(cargo_test(&crates, &repository.root, &profiles))?;
+    let tests = cargo_test(&crates, &repository.root, &profiles).status();
     if !tests.map_err(|error| format!("cargo test: {error}"))?.success() {
         return Err("coverage: the tests fail".to_owned());
     }
@@ -61,17 +63,18 @@ fn tools() -> Result<PathBuf, String> {
     Ok(bin)
 }
 
-fn cargo_test(crates: &[&str], target: &Path) -> Command {
+fn cargo_test(crates: &[&str], root: &Path, profiles: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.args(["test", "--locked", "--quiet", "--lib", "--tests"]);
     command.args(crates.iter().flat_map(|name| ["--package", name]));
-    command.env("CARGO_TARGET_DIR", target).env("RUSTFLAGS", "-C instrument-coverage");
+    command.env("RUSTC_WORKSPACE_WRAPPER", root.join("scripts/rustc-with-coverage.sh"));
+    // Build scripts are instrumented too and write next to the tests, not into the folders of the sources.
+    command.env("LLVM_PROFILE_FILE", profiles.join("%p-%m.profraw"));
     command
 }
 
 /// Builds the tests and says where their executables are.
-fn build(crates: &[&str], target: &Path) -> Result<Vec<String>, String> {
-    let mut command = cargo_test(crates, target);
+fn build(mut command: Command) -> Result<Vec<String>, String> {
     command.args(["--no-run", "--message-format=json"]).stderr(Stdio::inherit());
     let messages = output(&mut command, "cargo test")?;
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
