@@ -60,6 +60,7 @@ CREATE TABLE account_sessions (
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX account_sessions_account ON account_sessions (account_id, ended_at);
+CREATE INDEX account_sessions_ended ON account_sessions (ended_at);
 
 -- Who follows whom, once from each side; both rows are written by one commit.
 CREATE TABLE account_followers (

@@ -8,17 +8,22 @@ mod api;
 mod app;
 pub mod codes;
 pub mod domain;
+mod ended_sessions;
+mod events;
 mod secret;
 mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use pulse_bus::Consumer;
 use pulse_contract::account::v1::{AccountClient, AccountService};
+use pulse_kernel::Error;
 use pulse_store::Store;
 use pulse_token::KeyRing;
 
 pub use codes::{CodeSender, Destination};
+pub use ended_sessions::EndedSessions;
 pub use secret::Secret;
 pub use store::MIGRATIONS;
 
@@ -61,10 +66,25 @@ pub struct AccountDeps {
     pub config: AccountConfig,
 }
 
-/// Starts the context: the service that others call.
-#[must_use]
-pub fn start(deps: AccountDeps) -> AccountClient {
+/// The context, running.
+pub struct Accounts {
+    /// Its service.
+    pub client: AccountClient,
+    /// What it does when other contexts' events arrive.
+    pub consumers: Vec<Consumer>,
+    /// The sessions that have ended while their access tokens still look valid.
+    pub ended: EndedSessions,
+}
+
+/// Starts the context.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE` when the sessions that have just ended cannot be read.
+pub async fn start(deps: AccountDeps) -> Result<Accounts, Error> {
     let answers = Arc::new(deps.store.clone());
-    let api = Arc::new(api::Api(app::App::new(deps)));
-    AccountClient::local(Arc::new(AccountService::new(api, answers)))
+    let app = app::App::new(deps);
+    app.ended.load(&app.deps.store).await?;
+    let (consumers, ended) = (events::consumers(&app), app.ended.clone());
+    let client = AccountClient::local(Arc::new(AccountService::new(Arc::new(api::Api(app)), answers)));
+    Ok(Accounts { client, consumers, ended })
 }

@@ -19,19 +19,26 @@ pub(crate) async fn grant_role(app: &App, cx: &Cx, request: GrantRoleRequest) ->
     app.deps
         .store
         .attempt(cx, || async {
-            let row = load(app, AccountId::new(request.account_id)).await?;
-            let row = AccountRow { roles: row.roles.with(role), ..row };
-            let mut commit = Commit::new();
-            if !added.is_empty() {
-                commit = commit.insert(accounts::add_shops(row.id, &added));
-            }
-            let mut shops = accounts::shops_of(&app.deps.store, row.id).await?;
-            shops.extend(&added);
-            shops.sort_unstable();
-            shops.dedup();
-            commit_roles(app, cx, commit, row, &shops).await
+            let (commit, account) = grant(app, AccountId::new(request.account_id), role, &added).await?;
+            app.deps.store.commit(cx, commit.answer(cx, &account)).await?;
+            Ok(account)
         })
         .await
+}
+
+/// Loads the account and decides what giving the role changes.
+pub(crate) async fn grant(app: &App, id: AccountId, role: Role, added: &[ShopId]) -> Result<(Commit, Account), Error> {
+    let row = load(app, id).await?;
+    let row = AccountRow { roles: row.roles.with(role), ..row };
+    let mut commit = Commit::new();
+    if !added.is_empty() {
+        commit = commit.insert(accounts::add_shops(row.id, added));
+    }
+    let mut shops = accounts::shops_of(&app.deps.store, row.id).await?;
+    shops.extend(added);
+    shops.sort_unstable();
+    shops.dedup();
+    Ok(with_roles(commit, row, &shops))
 }
 
 pub(crate) async fn revoke_role(app: &App, cx: &Cx, request: RevokeRoleRequest) -> Result<Account, Error> {
@@ -52,12 +59,15 @@ pub(crate) async fn revoke_role(app: &App, cx: &Cx, request: RevokeRoleRequest) 
             }
             let keeps = role == Role::MerchantStaff && !shops.is_empty();
             let roles = if keeps { row.roles } else { row.roles.without(role) };
-            commit_roles(app, cx, commit, AccountRow { roles, ..row }, &shops).await
+            let (commit, account) = with_roles(commit, AccountRow { roles, ..row }, &shops);
+            app.deps.store.commit(cx, commit.answer(cx, &account)).await?;
+            Ok(account)
         })
         .await
 }
 
-async fn commit_roles(app: &App, cx: &Cx, commit: Commit, row: AccountRow, shops: &[ShopId]) -> Result<Account, Error> {
+/// Adds the roles of `row` and the event to a commit.
+fn with_roles(commit: Commit, row: AccountRow, shops: &[ShopId]) -> (Commit, Account) {
     let update = accounts::update(&row);
     let account = view::account(row, shops);
     let event = AccountRolesChanged {
@@ -65,9 +75,7 @@ async fn commit_roles(app: &App, cx: &Cx, commit: Commit, row: AccountRow, shops
         roles: account.roles.clone(),
         shop_ids: account.shop_ids.clone(),
     };
-    let commit = commit.write(update).expect_rows(1).event(account.account_id, &event).answer(cx, &account);
-    app.deps.store.commit(cx, commit).await?;
-    Ok(account)
+    (commit.write(update).expect_rows(1).event(account.account_id, &event), account)
 }
 
 fn role_of(role: pulse_contract::account::v1::AccountRole) -> Result<Role, Error> {

@@ -19,12 +19,12 @@ mod view;
 
 use std::sync::Arc;
 
-use crate::AccountDeps;
+use crate::{AccountDeps, EndedSessions};
 use passwords::Passwords;
 
 pub(crate) use check_in::{check_in, get_check_ins};
 pub(crate) use follow::{follow, unfollow};
-pub(crate) use grant_role::{grant_role, revoke_role};
+pub(crate) use grant_role::{grant, grant_role, revoke_role};
 pub(crate) use list_follows::{list_followers, list_following};
 pub(crate) use profile::{get_me, get_profile, update_me};
 pub(crate) use refresh_session::refresh_session;
@@ -40,11 +40,13 @@ pub(crate) use sign_out::sign_out;
 pub(crate) struct App {
     pub(crate) deps: Arc<AccountDeps>,
     pub(crate) passwords: Passwords,
+    pub(crate) ended: EndedSessions,
 }
 
 impl App {
     pub(crate) fn new(deps: AccountDeps) -> Self {
         let passwords = Passwords::new(deps.config.hashers);
-        Self { deps: Arc::new(deps), passwords }
+        let ended = EndedSessions::new(deps.config.access_ttl);
+        Self { deps: Arc::new(deps), passwords, ended }
     }
 }

@@ -40,5 +40,6 @@ async fn end_for_safety(app: &App, cx: &Cx, read: &SessionRow) -> Result<Session
     let event = SessionEnded { account_id: read.account.get(), session_id: read.id, is_reuse: true };
     let commit = Commit::new().write(sessions::end(read.id, cx.now)).expect_rows(1).event(read.account.get(), &event);
     app.deps.store.commit(cx, commit).await?;
+    app.ended.note(read.id, cx.now);
     Err(errors::ACCOUNT_SESSION_REUSED.error("a refresh token was used twice, so the session has been ended"))
 }

@@ -23,5 +23,6 @@ pub(crate) async fn sign_out(app: &App, cx: &Cx, request: SignOutRequest) -> Res
     }
     let response = SignOutResponse { ended_count: i32::try_from(ended.len()).unwrap_or(i32::MAX) };
     store.commit(cx, commit.answer(cx, &response)).await?;
+    ended.iter().for_each(|session| app.ended.note(session.id, cx.now));
     Ok(response)
 }

@@ -57,3 +57,10 @@ pub(crate) fn rotate(read: &SessionRow, next: i64, expires_at: Timestamp) -> Sta
 pub(crate) fn end(id: i64, now: Timestamp) -> Statement {
     Statement::new("UPDATE account_sessions SET ended_at = ? WHERE id = ? AND ended_at = 0", values![now, id])
 }
+
+/// The sessions that have ended since, and when.
+pub(crate) async fn ended_since(store: &Store, since: Timestamp) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    let query = Statement::new("SELECT id, ended_at FROM account_sessions WHERE ended_at > ?", values![since]);
+    let rows: Vec<(i64, i64)> = store.all(query).await?;
+    Ok(rows.into_iter().map(|(id, at)| (id, Timestamp::from_millis(at))).collect())
+}

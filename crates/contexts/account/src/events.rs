@@ -1,0 +1,29 @@
+//! What the account context does when other contexts' events arrive.
+
+use pulse_bus::{Consumer, Delivery};
+use pulse_contract::shop::v1::ShopApproved;
+use pulse_kernel::id::{AccountId, ShopId};
+use pulse_kernel::{Cx, Error, Role};
+
+use crate::app::{self, App};
+
+pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
+    let app = app.clone();
+    let staff = Consumer::named("account.staff_of_approved_shops").on(
+        move |cx: Cx, delivery: Delivery, event: ShopApproved| {
+            let app = app.clone();
+            async move { make_owner_staff(&app, &cx, &delivery, &event).await }
+        },
+    );
+    vec![staff]
+}
+
+/// Who owns a shop works for it from the moment when it is let in.
+async fn make_owner_staff(app: &App, cx: &Cx, delivery: &Delivery, event: &ShopApproved) -> Result<(), Error> {
+    if event.owner_account_id == 0 {
+        return Ok(());
+    }
+    let (owner, shop) = (AccountId::new(event.owner_account_id), ShopId::new(event.shop_id));
+    let (commit, _account) = app::grant(app, owner, Role::MerchantStaff, &[shop]).await?;
+    Ok(delivery.commit(&app.deps.store, cx, commit).await?)
+}
