@@ -12,9 +12,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use pulse_kernel::{Cx, Error, Idempotency};
 
-use crate::contract::{Answers, Begun, InFlightGuard, errors};
 use crate::transaction::{Step, Transaction};
 use crate::{Store, StoreError, values};
+use pulse_contract::{Answers, Begun, InFlightGuard, errors};
 
 /// How long an answer is kept.
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);

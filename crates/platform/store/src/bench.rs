@@ -12,8 +12,8 @@ use pulse_kernel::{Clock, Cx, IdGenerator, Idempotency};
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use crate::contract::Event;
 use crate::{Commit, Database, Migration, Options, Statement, Store, StoreError, WriterStats, values};
+use pulse_contract::Event;
 
 /// What to measure.
 #[derive(Clone, Debug)]

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use pulse_kernel::{Cx, ErrorSpec, Timestamp};
 
-use crate::contract::{Event, errors};
 use crate::leases::Lease;
 use crate::sql::dialect::Dialect;
 use crate::sql::{Insert, Statement, Value};
 use crate::timers::DueTimer;
 use crate::transaction::{Refusal, Step, Transaction};
 use crate::{Store, outbox, values};
+use pulse_contract::{Event, errors};
 
 /// Something to be done at a time. It survives restarts and costs one row until then.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::StoreError;
+use crate::server::{Mysql, Postgres};
 use crate::sql::dialect::Dialect;
 use crate::sql::{Row, Statement};
 use crate::sqlite::{Sqlite, WriterStats, WriterStep};
-use crate::transaction::Transaction;
+use crate::transaction::{Step, Transaction};
 
 /// How a database is used.
 #[derive(Clone, Debug)]
@@ -53,6 +54,8 @@ pub struct Database {
 #[derive(Debug)]
 enum Engine {
     Sqlite(Sqlite),
+    Postgres(Postgres),
+    Mysql(Mysql),
 }
 
 impl Database {
@@ -66,6 +69,8 @@ impl Database {
             Some(("sqlite", path)) => {
                 Engine::Sqlite(Sqlite::open(Some(Path::new(path.trim_start_matches("//"))), &options)?)
             }
+            Some(("postgres" | "postgresql", _)) => Engine::Postgres(Postgres::open(url, &options).await?),
+            Some(("mysql" | "mariadb", _)) => Engine::Mysql(Mysql::open(url, &options).await?),
             Some(_) | None => return Err(StoreError::unavailable("the URL names no engine that we know")),
         };
         Ok(Self { engine: Arc::new(engine), options: Arc::new(options) })
@@ -76,6 +81,7 @@ impl Database {
     pub fn is_shared(&self) -> bool {
         match *self.engine {
             Engine::Sqlite(_) => false,
+            Engine::Postgres(_) | Engine::Mysql(_) => true,
         }
     }
 
@@ -84,24 +90,50 @@ impl Database {
     pub fn writer_stats(&self) -> WriterStats {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.stats(),
+            Engine::Postgres(_) | Engine::Mysql(_) => WriterStats::default(),
         }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
         match &*self.engine {
             Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+            Engine::Mysql(mysql) => mysql.dialect(),
         }
     }
 
     pub(crate) async fn query(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.query(statement).await,
+            Engine::Postgres(postgres) => postgres.query(&statement).await,
+            Engine::Mysql(mysql) => mysql.query(&statement).await,
         }
     }
 
     pub(crate) async fn execute(&self, transaction: Transaction) -> Result<(), StoreError> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.execute(transaction).await,
+            Engine::Postgres(postgres) => postgres.execute(&transaction).await,
+            Engine::Mysql(mysql) => mysql.execute(&transaction).await,
+        }
+    }
+
+    /// Executes the steps of a migration, one node at a time.
+    pub(crate) async fn migrate(&self, lock: &str, steps: Vec<Step>, is_resumed: bool) -> Result<(), StoreError> {
+        match &*self.engine {
+            Engine::Mysql(mysql) => mysql.execute_locked(lock, &steps, is_resumed).await,
+            Engine::Sqlite(_) | Engine::Postgres(_) => self.execute(Transaction { steps }).await,
+        }
+    }
+
+    /// Ends the connections after what is under way; later calls are refused as unavailable.
+    ///
+    /// SQLite closes by itself with the last clone.
+    pub async fn close(&self) {
+        match &*self.engine {
+            Engine::Sqlite(_) => {}
+            Engine::Postgres(postgres) => postgres.close().await,
+            Engine::Mysql(mysql) => mysql.close().await,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pulse_kernel::{Error, ErrorSpec};
 
-use crate::contract::errors;
+use pulse_contract::errors;
 
 /// The cause of a failure, for the log.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;

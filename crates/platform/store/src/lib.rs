@@ -12,12 +12,12 @@
 mod answers;
 pub mod bench;
 mod commit;
-pub mod contract;
 mod database;
 mod error;
 mod leases;
 mod migrations;
 mod outbox;
+mod server;
 mod sql;
 mod sqlite;
 mod store;

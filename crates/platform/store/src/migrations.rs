@@ -54,6 +54,8 @@ struct Pending {
     migration: Migration,
     statements: Vec<String>,
     statements_done: usize,
+    /// Whether a node has begun with it, and did not come to its end.
+    is_noted: bool,
 }
 
 /// Applies what is missing and says how many migrations that were.
@@ -68,7 +70,7 @@ pub(crate) async fn apply(
     let mut count = 0;
     while let Some(pending) = next_pending(database, context, migrations).await? {
         let steps = steps_of(&pending, context, now, database.dialect());
-        match database.execute(Transaction { steps }).await {
+        match database.migrate(&format!("pulse_migrate_{context}"), steps, pending.is_noted).await {
             Ok(()) => count += 1,
             // Another node applies it at the same time: look again.
             Err(StoreError::AlreadyDone) => {}
@@ -128,7 +130,8 @@ async fn next_pending(
     let own = OWN.iter().map(|migration| (Part::Store, migration));
     for (part, migration) in own.chain(migrations.iter().map(|migration| (Part::Context, migration))) {
         let statements = script(migration, part, context, database.dialect());
-        let statements_done = match applied.get(&(part.as_str().to_owned(), migration.version)) {
+        let known = applied.get(&(part.as_str().to_owned(), migration.version));
+        let statements_done = match known {
             None => 0,
             Some(known) if known.checksum != checksum(migration.sql) => {
                 return Err(StoreError::Migration(format!(
@@ -141,7 +144,8 @@ async fn next_pending(
             Some(known) => usize::try_from(known.statements_done).unwrap_or(usize::MAX),
         };
         if statements_done < statements.len() {
-            return Ok(Some(Pending { part, migration: *migration, statements, statements_done }));
+            let is_noted = known.is_some();
+            return Ok(Some(Pending { part, migration: *migration, statements, statements_done, is_noted }));
         }
     }
     Ok(None)
@@ -183,16 +187,38 @@ fn only_for(statement: String, dialect: Dialect) -> Option<String> {
 }
 
 /// Notes the migration first: a second node then waits for this one, and finds it done.
-fn steps_of(pending: &Pending, context: &str, now: Timestamp, _dialect: Dialect) -> Vec<Step> {
-    let note = format!(
-        "INSERT INTO {context}_migrations (part, version, name, checksum, statements_done, applied_at) \
-         VALUES (?, ?, ?, ?, ?, ?)"
-    );
-    let done = i64::try_from(pending.statements.len()).unwrap_or(i64::MAX);
-    let migration = pending.migration;
-    let args = values![pending.part.as_str(), migration.version, migration.name, checksum(migration.sql), done, now];
-    let mut steps = vec![Step::new(note, args).on_duplicate(Refusal::AlreadyDone)];
-    steps.extend(pending.statements.iter().map(|statement| Step::new(statement.clone(), Vec::new())));
+///
+/// Where each schema change commits by itself, how far it came is noted after each, so that it can be resumed.
+fn steps_of(pending: &Pending, context: &str, now: Timestamp, dialect: Dialect) -> Vec<Step> {
+    let commits_by_itself = matches!(dialect, Dialect::Mysql { .. });
+    let (part, migration) = (pending.part.as_str(), pending.migration);
+    let count = |statements: usize| i64::try_from(statements).unwrap_or(i64::MAX);
+    let note = |done: i64| {
+        let text = format!(
+            "INSERT INTO {context}_migrations (part, version, name, checksum, statements_done, applied_at) \
+             VALUES (?, ?, ?, ?, ?, ?)"
+        );
+        Step::new(text, values![part, migration.version, migration.name, checksum(migration.sql), done, now])
+            .on_duplicate(Refusal::AlreadyDone)
+    };
+    let progress = |from: i64, to: i64| {
+        let text = format!(
+            "UPDATE {context}_migrations SET statements_done = ? WHERE part = ? AND version = ? AND statements_done = ?"
+        );
+        Step::new(text, values![to, part, migration.version, from]).expecting(1, Refusal::AlreadyDone)
+    };
+    let mut steps = vec![match pending.statements_done {
+        0 if pending.is_noted => progress(0, 0),
+        0 if commits_by_itself => note(0),
+        0 => note(count(pending.statements.len())),
+        done => progress(count(done), count(done)),
+    }];
+    for (index, statement) in pending.statements.iter().enumerate().skip(pending.statements_done) {
+        steps.push(Step::new(statement.clone(), Vec::new()));
+        if commits_by_itself {
+            steps.push(progress(count(index), count(index + 1)));
+        }
+    }
     steps
 }
 

@@ -9,11 +9,11 @@ use pulse_kernel::{Clock, Cx, Error, IdGenerator, Timestamp};
 use tokio::sync::{Notify, watch};
 
 use crate::answers::InFlight;
-use crate::contract::errors;
 use crate::sql::dialect::Dialect;
 use crate::sql::{FromRow, Sql};
 use crate::transaction::Transaction;
 use crate::{Commit, Database, Migration, Statement, StoreError, migrations};
+use pulse_contract::errors;
 
 /// How often a use case that loses races is tried.
 pub const ATTEMPTS_MAX: u32 = 10;
@@ -158,7 +158,10 @@ impl Store {
     ///
     /// # Errors
     /// What the use case says; `STORE_CONTENDED` after [`ATTEMPTS_MAX`] lost races.
-    pub async fn attempt<T>(&self, cx: &Cx, mut use_case: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    pub async fn attempt<T, Work>(&self, cx: &Cx, mut use_case: impl FnMut() -> Work) -> Result<T, Error>
+    where
+        Work: Future<Output = Result<T, Error>>,
+    {
         let mut attempt = 1;
         loop {
             match use_case().await {

@@ -1,0 +1,63 @@
+//! Private PostgreSQL, MariaDB and Redis: loopback, random port, temporary folder, stopped on drop.
+//!
+//! Tests of one process share a server: the first one starts it, the last one to drop its handle stops it. A server
+//! does not outlive the process either, however that ends. Each test takes a database of its own.
+
+mod child;
+mod mariadb;
+mod postgres;
+mod redis;
+
+use std::sync::{Arc, Weak};
+
+pub use self::child::Error;
+pub use self::mariadb::Mariadb;
+pub use self::postgres::Postgres;
+pub use self::redis::Redis;
+
+/// The PostgreSQL of this process.
+///
+/// # Errors
+/// When PostgreSQL is not installed or does not start.
+pub fn postgres() -> Result<Arc<Postgres>, Error> {
+    static SHARED: Shared<Postgres> = Shared::new();
+    SHARED.get_or_start(Postgres::start)
+}
+
+/// The MariaDB of this process.
+///
+/// # Errors
+/// When MariaDB is not installed or does not start.
+pub fn mariadb() -> Result<Arc<Mariadb>, Error> {
+    static SHARED: Shared<Mariadb> = Shared::new();
+    SHARED.get_or_start(Mariadb::start)
+}
+
+/// The Redis of this process.
+///
+/// # Errors
+/// When Redis is not installed or does not start.
+pub fn redis() -> Result<Arc<Redis>, Error> {
+    static SHARED: Shared<Redis> = Shared::new();
+    SHARED.get_or_start(Redis::start)
+}
+
+/// A server that lives as long as somebody uses it.
+struct Shared<T>(std::sync::Mutex<Weak<T>>);
+
+impl<T> Shared<T> {
+    const fn new() -> Self {
+        Self(std::sync::Mutex::new(Weak::new()))
+    }
+
+    fn get_or_start(&self, start: impl FnOnce() -> Result<T, Error>) -> Result<Arc<T>, Error> {
+        // A test that panicked while it started a server leaves none behind.
+        let mut shared = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return Ok(server);
+        }
+        let server = Arc::new(start()?);
+        *shared = Arc::downgrade(&server);
+        Ok(server)
+    }
+}

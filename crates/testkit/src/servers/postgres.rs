@@ -1,0 +1,86 @@
+//! A private PostgreSQL.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+
+use super::child::{Error, Server, command, free_port, is_root, log_to, run};
+
+/// A PostgreSQL without a password, and without the flushes that tests do not need.
+#[derive(Debug)]
+pub struct Postgres {
+    // Stopped before its folder goes away: fields are dropped in this order.
+    _server: Server,
+    _folder: TempDir,
+    port: u16,
+    binaries: PathBuf,
+    database_count: AtomicU32,
+}
+
+impl Postgres {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed or does not start.
+    pub fn start() -> Result<Self, Error> {
+        let binaries = newest_binaries()?;
+        let folder = tempfile::Builder::new().prefix("pulse-postgres-").tempdir()?;
+        if is_root() {
+            run(shell("chown", &["postgres:postgres", &folder.path().display().to_string()]))?;
+        }
+        let data = folder.path().join("data").display().to_string();
+        let mut init = command(Some("postgres"), &binaries.join("initdb").display().to_string());
+        init.args(["-D", &data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]);
+        run(init)?;
+        let port = free_port()?;
+        let mut serve = command(Some("postgres"), &binaries.join("postgres").display().to_string());
+        serve.args([
+            "-D",
+            &data,
+            "-p",
+            &port.to_string(),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            &folder.path().display().to_string(),
+        ]);
+        serve.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
+        let log = folder.path().join("log");
+        log_to(&mut serve, &log)?;
+        let server = Server::start(serve, "INT", port, &log)?;
+        Ok(Self { _server: server, _folder: folder, port, binaries, database_count: AtomicU32::new(0) })
+    }
+
+    /// Makes an empty database and gives its URL.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn fresh_database(&self) -> Result<String, Error> {
+        let name = format!("t{}", self.database_count.fetch_add(1, Ordering::Relaxed));
+        let port = self.port;
+        let mut psql = Command::new(self.binaries.join("psql"));
+        psql.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
+        psql.args(["-c", &format!("CREATE DATABASE {name}")]);
+        run(psql)?;
+        Ok(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
+    }
+}
+
+fn shell(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
+}
+
+/// The folder of the newest installed version.
+fn newest_binaries() -> Result<PathBuf, Error> {
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map_err(|error| Error::new(format!("PostgreSQL is not installed (apt install postgresql): {error}")))?
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|binaries| Path::exists(&binaries.join("postgres")))
+        .collect();
+    versions.sort();
+    versions.pop().ok_or_else(|| Error::new("PostgreSQL is not installed (apt install postgresql)"))
+}
