@@ -1,0 +1,345 @@
+//! Cuts a stream into rows without understanding them: lines, lines of a table, items of a JSON array.
+//!
+//! Only one row is in memory at a time, and none is longer than [`ROW_BYTES_MAX`].
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+use std::str::FromStr;
+
+/// How long a row may be, in bytes. Shapes of big buildings are long.
+pub const ROW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How deep arrays and objects of a row may be nested.
+pub const NESTING_MAX: u32 = 64;
+
+/// Where a row ends, so that reading can go on behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Bytes from the start of the file.
+    pub bytes: u64,
+    /// Line feeds before it.
+    pub line_feeds: u64,
+    /// Rows before it, refused ones too.
+    pub rows: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.bytes, self.line_feeds, self.rows)
+    }
+}
+
+/// The text is not a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAPosition;
+
+impl FromStr for Position {
+    type Err = NotAPosition;
+
+    fn from_str(text: &str) -> Result<Self, NotAPosition> {
+        let mut numbers = text.split('-').map(str::parse);
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(bytes)), Some(Ok(line_feeds)), Some(Ok(rows)), None) => Ok(Self { bytes, line_feeds, rows }),
+            _ => Err(NotAPosition),
+        }
+    }
+}
+
+/// What came out of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// There is no more row.
+    End,
+    /// A row is in the buffer.
+    Row,
+    /// Here is a row that cannot be used, and why; the next one may be.
+    Refused(&'static str),
+    /// Here the stream cannot be understood any more, and why.
+    Broken(&'static str),
+}
+
+/// How rows are separated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// By line feeds.
+    Lines,
+    /// By line feeds outside of quotes; fields are separated by this byte.
+    Table(u8),
+    /// Items of the array that is the file, or its member `features` or `elements`.
+    Items,
+}
+
+const TOO_LONG: &str = "the row is too long";
+const TOO_DEEP: &str = "the row is nested too deeply";
+const CUT_OFF: &str = "the file ends within a row";
+
+/// A stream that is cut into rows.
+#[derive(Debug)]
+pub(crate) struct Source<R> {
+    pub(crate) reader: R,
+    pub(crate) position: Position,
+    /// The line on which the last row began, from 1.
+    pub(crate) row_line: u64,
+    is_in_array: bool,
+    is_over: bool,
+}
+
+impl<R: BufRead> Source<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self { reader, position: Position::default(), row_line: 1, is_in_array: false, is_over: false }
+    }
+
+    /// Goes on at a position at which the reader already is.
+    pub(crate) fn go_on(&mut self, position: Position) {
+        self.position = position;
+        self.is_in_array = true;
+    }
+
+    /// The next row that is not blank.
+    pub(crate) fn next(&mut self, framing: Framing, row: &mut Vec<u8>) -> io::Result<Frame> {
+        row.clear();
+        if self.is_over {
+            return Ok(Frame::End);
+        }
+        let frame = match framing {
+            Framing::Lines => self.next_line(row)?,
+            Framing::Table(delimiter) => self.next_table_row(delimiter, row)?,
+            Framing::Items => self.next_item(row)?,
+        };
+        match frame {
+            Frame::Row | Frame::Refused(_) => self.position.rows += 1,
+            Frame::End | Frame::Broken(_) => self.is_over = true,
+        }
+        Ok(frame)
+    }
+
+    fn next_line(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
+        loop {
+            row.clear();
+            self.row_line = self.position.line_feeds + 1;
+            if self.append_line(row)? == 0 {
+                return Ok(Frame::End);
+            }
+            if row.len() > ROW_BYTES_MAX {
+                return Ok(Frame::Refused(TOO_LONG));
+            }
+            if !row.trim_ascii().is_empty() {
+                return Ok(Frame::Row);
+            }
+        }
+    }
+
+    fn next_table_row(&mut self, delimiter: u8, row: &mut Vec<u8>) -> io::Result<Frame> {
+        let first = self.next_line(row)?;
+        if first != Frame::Row {
+            return Ok(first);
+        }
+        let mut quotes = Quotes::FieldStart;
+        let mut seen = 0;
+        loop {
+            quotes = row.iter().skip(seen).fold(quotes, |quotes, byte| quotes.after(*byte, delimiter));
+            seen = row.len();
+            if quotes != Quotes::Inside {
+                return Ok(Frame::Row);
+            }
+            if self.append_line(row)? == 0 {
+                return Ok(Frame::Refused("a quote is not closed"));
+            }
+            if row.len() > ROW_BYTES_MAX {
+                return Ok(Frame::Refused(TOO_LONG));
+            }
+        }
+    }
+
+    /// Appends a line with its line feed; of one that is too long only the beginning. Returns how long it was.
+    fn append_line(&mut self, row: &mut Vec<u8>) -> io::Result<usize> {
+        let before = row.len();
+        let room = u64::try_from(ROW_BYTES_MAX + 1 - before.min(ROW_BYTES_MAX)).unwrap_or(u64::MAX);
+        let mut length = self.reader.by_ref().take(room).read_until(b'\n', row)?;
+        let is_whole = row.last() == Some(&b'\n') || row.len() <= ROW_BYTES_MAX;
+        let mut has_line_feed = length > 0 && row.last() == Some(&b'\n');
+        if !is_whole {
+            let skipped = self.reader.skip_until(b'\n')?;
+            length += skipped;
+            has_line_feed = skipped > 0;
+        }
+        self.position.bytes += u64::try_from(length).unwrap_or(0);
+        self.position.line_feeds += u64::from(has_line_feed);
+        Ok(length)
+    }
+
+    fn next_item(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
+        if !self.is_in_array {
+            if let Some(broken) = self.find_array(row)? {
+                return Ok(broken);
+            }
+            self.is_in_array = true;
+        }
+        loop {
+            match self.peek()? {
+                None => return Ok(Frame::Broken("the file ends within the array")),
+                Some(b']') => return Ok(Frame::End),
+                Some(b',') => self.skip()?,
+                Some(_) => break,
+            }
+        }
+        self.row_line = self.position.line_feeds + 1;
+        self.value(row)
+    }
+
+    /// Reads up to the array; tells when there is none.
+    fn find_array(&mut self, row: &mut Vec<u8>) -> io::Result<Option<Frame>> {
+        const NO_ARRAY: Frame = Frame::Broken("there is no array of features or elements");
+        if self.reader.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
+            self.reader.consume(3);
+            self.position.bytes += 3;
+        }
+        let start = self.peek()?;
+        if start != Some(b'[') && start != Some(b'{') {
+            return Ok(Some(NO_ARRAY));
+        }
+        self.skip()?;
+        while start == Some(b'{') {
+            while self.peek()? == Some(b',') {
+                self.skip()?;
+            }
+            if self.peek()? != Some(b'"') {
+                return Ok(Some(NO_ARRAY));
+            }
+            row.clear();
+            self.value(row)?;
+            if self.peek()? != Some(b':') {
+                return Ok(Some(NO_ARRAY));
+            }
+            self.skip()?;
+            let is_wanted = matches!(row.as_slice(), b"\"features\"" | b"\"elements\"");
+            if is_wanted && self.peek()? == Some(b'[') {
+                self.skip()?;
+                break;
+            }
+            row.clear();
+            self.value(row)?;
+        }
+        row.clear();
+        Ok(None)
+    }
+
+    /// The next byte that is not a blank.
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            let Some(byte) = chunk.first().copied() else { return Ok(None) };
+            if !byte.is_ascii_whitespace() {
+                return Ok(Some(byte));
+            }
+            self.position.line_feeds += u64::from(byte == b'\n');
+            self.skip()?;
+        }
+    }
+
+    fn skip(&mut self) -> io::Result<()> {
+        self.reader.consume(1);
+        self.position.bytes += 1;
+        Ok(())
+    }
+
+    /// Reads one JSON value, as far as brackets and quotes tell where it ends.
+    fn value(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
+        let mut scan = Scan::default();
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                return Ok(Frame::Broken(CUT_OFF));
+            }
+            let (taken, is_done) = scan.advance(chunk);
+            let room = ROW_BYTES_MAX.saturating_sub(row.len());
+            scan.is_too_long |= taken > room;
+            let kept = chunk.iter().take(taken.min(room)).copied();
+            row.extend(kept);
+            self.reader.consume(taken);
+            self.position.bytes += u64::try_from(taken).unwrap_or(0);
+            if is_done {
+                break;
+            }
+        }
+        self.position.line_feeds += scan.line_feeds;
+        match scan {
+            // A bracket that nothing opened: it would be found here again and again.
+            Scan { .. } if row.is_empty() => Ok(Frame::Broken("a bracket closes what is not open")),
+            Scan { is_too_long: true, .. } => Ok(Frame::Refused(TOO_LONG)),
+            Scan { depth_most, .. } if depth_most > NESTING_MAX => Ok(Frame::Refused(TOO_DEEP)),
+            Scan { .. } => Ok(Frame::Row),
+        }
+    }
+}
+
+/// Where in a JSON value the reader is.
+#[derive(Debug, Default)]
+struct Scan {
+    depth: u32,
+    depth_most: u32,
+    is_in_string: bool,
+    is_escaped: bool,
+    is_too_long: bool,
+    line_feeds: u64,
+}
+
+impl Scan {
+    /// How many bytes of the chunk belong to the value, and whether it ends with them.
+    fn advance(&mut self, chunk: &[u8]) -> (usize, bool) {
+        for (index, byte) in chunk.iter().enumerate() {
+            if self.is_in_string {
+                if self.is_escaped {
+                    self.is_escaped = false;
+                } else if *byte == b'\\' {
+                    self.is_escaped = true;
+                } else if *byte == b'"' {
+                    self.is_in_string = false;
+                    if self.depth == 0 {
+                        return (index + 1, true);
+                    }
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.is_in_string = true,
+                b'\n' => self.line_feeds += 1,
+                b'{' | b'[' => {
+                    self.depth = self.depth.saturating_add(1);
+                    self.depth_most = self.depth_most.max(self.depth);
+                }
+                // A number, a word or nonsense ends where what is around it goes on.
+                b'}' | b']' | b',' if self.depth == 0 => return (index, true),
+                b'}' | b']' => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return (index + 1, true);
+                    }
+                }
+                _ => {}
+            }
+        }
+        (chunk.len(), false)
+    }
+}
+
+/// Where in a row of a table the reader is, as far as quotes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    FieldStart,
+    Outside,
+    Inside,
+    /// Behind a quote that ends the field, or is the first of two that mean one.
+    Closing,
+}
+
+impl Quotes {
+    fn after(self, byte: u8, delimiter: u8) -> Self {
+        match (self, byte) {
+            (Self::FieldStart | Self::Closing, b'"') => Self::Inside,
+            (Self::Inside, b'"') => Self::Closing,
+            (Self::Inside, _) => Self::Inside,
+            (Self::FieldStart | Self::Outside | Self::Closing, byte) if byte == delimiter => Self::FieldStart,
+            (Self::FieldStart | Self::Outside | Self::Closing, _) => Self::Outside,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! One JSON object is one shop: a GeoJSON feature, an element of OpenStreetMap, or a plain object such as Yelp's.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::geometry::{self, Vertex};
+use crate::record::{Draft, Fault, Field, ShopRecord, TAGS_MAX, degrees};
+
+/// Reads the shop of a row. `prefix` names the source of ids that do not say where they come from.
+pub(crate) fn parse(row: &[u8], prefix: &str) -> Result<ShopRecord, Fault> {
+    let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("not UTF-8")) };
+    let object = Object::parse(text.trim_start_matches(['\u{feff}', '\u{1e}']))?;
+    match object.text("type").as_deref() {
+        Some("Feature") => feature(&object, prefix),
+        Some(kind @ ("node" | "way" | "relation")) if object.raw("id").is_some() => element(&object, kind, prefix),
+        _ => plain(&object, prefix),
+    }
+}
+
+fn feature(object: &Object<'_>, prefix: &str) -> Result<ShopRecord, Fault> {
+    let mut draft = Draft::default();
+    let center = geometry::center(object.raw("geometry").ok_or_else(|| Fault::at("geometry", "missing"))?)?;
+    (draft.lon, draft.lat) = (Some(center.lon), Some(center.lat));
+    if let Some(id) = object.text("id") {
+        draft.set(&Field::Id, "id", &id)?;
+    }
+    match object.raw("properties").map(RawValue::get) {
+        None | Some("null") => {}
+        Some(text) => {
+            let properties = Object::parse(text).map_err(|fault| Fault::at("properties", fault.reason))?;
+            properties.set_all(&mut draft, |field| matches!(field, Field::Lat | Field::Lon))?;
+        }
+    }
+    draft.finish(prefix)
+}
+
+fn element(object: &Object<'_>, kind: &str, prefix: &str) -> Result<ShopRecord, Fault> {
+    let id = object.text("id").map(|id| [kind, "/", &id].concat());
+    let mut draft = Draft { id, ..Draft::default() };
+    let Some(tags) = object.raw("tags") else { return Err(Fault::at("tags", "missing")) };
+    let center = element_center(object)?;
+    (draft.lon, draft.lat) = (Some(center.lon), Some(center.lat));
+    let tags = Object::parse(tags.get()).map_err(|fault| Fault::at("tags", fault.reason))?;
+    tags.set_all(&mut draft, |field| matches!(field, Field::Lat | Field::Lon | Field::Id))?;
+    draft.finish(prefix)
+}
+
+/// A node's own place; of ways and relations their `center`, else the middle of their `geometry`.
+fn element_center(object: &Object<'_>) -> Result<Vertex, Fault> {
+    #[derive(Deserialize)]
+    struct Place {
+        lat: f64,
+        lon: f64,
+    }
+    let vertex = |place: Place| Vertex { lon: place.lon, lat: place.lat };
+    if let (Some(lat), Some(lon)) = (object.text("lat"), object.text("lon")) {
+        let lat = degrees(&lat).ok_or_else(|| Fault::at("lat", "not a number of degrees"))?;
+        let lon = degrees(&lon).ok_or_else(|| Fault::at("lon", "not a number of degrees"))?;
+        return Ok(Vertex { lon, lat });
+    }
+    if let Some(center) = object.raw("center") {
+        return serde_json::from_str(center.get()).map(vertex).map_err(|error| Fault::at("center", error.to_string()));
+    }
+    let Some(line) = object.raw("geometry") else { return Err(Fault::at("center", "missing")) };
+    let places: Vec<Option<Place>> =
+        serde_json::from_str(line.get()).map_err(|error| Fault::at("geometry", error.to_string()))?;
+    let vertices: Vec<Vertex> = places.into_iter().flatten().map(vertex).collect();
+    geometry::mean(&vertices).ok_or_else(|| Fault::at("geometry", "empty"))
+}
+
+fn plain(object: &Object<'_>, prefix: &str) -> Result<ShopRecord, Fault> {
+    let mut draft = Draft::default();
+    object.set_all(&mut draft, |_| false)?;
+    let is_yelp = object.raw("business_id").is_some();
+    draft.finish(if is_yelp { "yelp" } else { prefix })
+}
+
+/// The members of an object, still to be read.
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Object<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Fault> {
+        serde_json::from_str(text).map_err(|error| Fault::row(format!("not a JSON object: {error}")))
+    }
+
+    fn raw(&self, key: &str) -> Option<&'a RawValue> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    fn text(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.raw(key).and_then(text)
+    }
+
+    /// Hands all members to the draft; those whose field is `kept` are only tags here.
+    fn set_all(&self, draft: &mut Draft, kept: impl Fn(&Field) -> bool) -> Result<(), Fault> {
+        for (key, value) in &self.0 {
+            match (key.as_ref(), Object::maybe(value)) {
+                // One level only: tags within tags are a tag.
+                ("tags", Some(tags)) => {
+                    tags.set_texts(draft, &|field| kept(field) || matches!(field, Field::Lat | Field::Lon))?;
+                }
+                ("names", Some(names)) => names.set_names(draft),
+                ("attributes", Some(attributes)) => attributes.set_attributes(draft)?,
+                ("hours", Some(week)) => {
+                    let written = week.week().unwrap_or_else(|| value.get().to_owned());
+                    draft.set(&Field::of_key("hours"), "hours", &written)?;
+                }
+                ("categories", None) if value.get().starts_with('[') => set_words(draft, value)?,
+                (key, _) => set_text(draft, key, value, &kept)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands all members to the draft, objects and arrays among them as their JSON text.
+    pub(crate) fn set_texts(&self, draft: &mut Draft, kept: &impl Fn(&Field) -> bool) -> Result<(), Fault> {
+        self.0.iter().try_for_each(|(key, value)| set_text(draft, key, value, kept))
+    }
+
+    pub(crate) fn set_names(&self, draft: &mut Draft) {
+        let names = self.0.iter().filter_map(|(key, value)| Some((key.to_string(), text(value)?.into_owned())));
+        draft.record.names.extend(names);
+    }
+
+    fn set_attributes(&self, draft: &mut Draft) -> Result<(), Fault> {
+        for (key, value) in &self.0 {
+            let field = if key == "RestaurantsPriceRange2" { Field::PriceLevel } else { Field::Tag };
+            if let Some(value) = text(value) {
+                draft.set(&field, &["attributes.", key].concat(), &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Yelp's week (`{"Monday": "8:0-18:30"}`) in OpenStreetMap's syntax; `None` when it is something else.
+    fn week(&self) -> Option<String> {
+        let mut days: Vec<(usize, String)> = Vec::new();
+        for (key, value) in &self.0 {
+            let day = DAYS.iter().position(|(name, _)| name.eq_ignore_ascii_case(key))?;
+            let times = text(value)?;
+            let (from, until) = times.split_once('-')?;
+            let (from, until) = (time(from)?, time(until)?);
+            let until = if until == "00:00" { "24:00" } else { &until };
+            days.push((day, format!("{from}-{until}")));
+        }
+        days.sort();
+        let runs = days.chunk_by(|(day, times), (next, next_times)| next - day == 1 && times == next_times);
+        let rules: Vec<String> = runs
+            .filter_map(|run| match run {
+                [] => None,
+                [(day, times)] => Some(format!("{} {times}", DAYS[*day].1)),
+                [(first, times), .., (last, _)] => Some(format!("{}-{} {times}", DAYS[*first].1, DAYS[*last].1)),
+            })
+            .collect();
+        (!rules.is_empty()).then(|| rules.join("; "))
+    }
+
+    fn maybe(value: &'a RawValue) -> Option<Self> {
+        if value.get().starts_with('{') { serde_json::from_str(value.get()).ok() } else { None }
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut members = Vec::with_capacity(16);
+                while let Some((Key(key), value)) = map.next_entry()? {
+                    // Everything that is not a field becomes a tag.
+                    if members.len() > 2 * TAGS_MAX {
+                        return Err(serde::de::Error::custom("too many members"));
+                    }
+                    members.push((key, value));
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+const DAYS: [(&str, &str); 7] = [
+    ("Monday", "Mo"),
+    ("Tuesday", "Tu"),
+    ("Wednesday", "We"),
+    ("Thursday", "Th"),
+    ("Friday", "Fr"),
+    ("Saturday", "Sa"),
+    ("Sunday", "Su"),
+];
+
+/// `8:0` as `08:00`.
+fn time(text: &str) -> Option<String> {
+    let (hours, minutes) = text.trim().split_once(':')?;
+    let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then(|| format!("{hours:02}:{minutes:02}"))
+}
+
+fn set_text(draft: &mut Draft, key: &str, value: &RawValue, kept: &impl Fn(&Field) -> bool) -> Result<(), Fault> {
+    let Some(value) = text(value) else { return Ok(()) };
+    let field = Field::of_key(key);
+    let field = if kept(&field) { Field::Tag } else { field };
+    draft.set(&field, key, &value)
+}
+
+/// The words of an array, each as it is.
+pub(crate) fn set_words(draft: &mut Draft, array: &RawValue) -> Result<(), Fault> {
+    let words: Vec<String> =
+        serde_json::from_str(array.get()).map_err(|error| Fault::at("categories", error.to_string()))?;
+    draft.record.categories.extend(words.into_iter().filter(|word| !word.trim().is_empty()));
+    Ok(())
+}
+
+/// What a value is as text: a string without its quotes, anything else as it is written; `None` for null.
+fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let written = value.get();
+    let Some(inner) = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return (written != "null").then_some(Cow::Borrowed(written));
+    };
+    if inner.contains('\\') {
+        return serde_json::from_str(written).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inner))
+}

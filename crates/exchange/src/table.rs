@@ -1,0 +1,211 @@
+//! Rows of a table: quotes, headers, and which column is which field.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+
+use crate::json::{Object, set_words};
+use crate::record::{Draft, Fault, Field, ShopRecord};
+
+/// How many columns a table may have.
+pub const COLUMNS_MAX: usize = 1_024;
+
+/// Says which column of a table is a field: written `name=Title`, field first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnMapping {
+    /// The field, by the name of the column that an export writes for it: `name`, `latitude`, `street`, ...
+    pub field: String,
+    /// The header of the column, as it is in the file.
+    pub header: String,
+}
+
+/// The text is not `field=Header`, or there is no such field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAMapping;
+
+impl FromStr for ColumnMapping {
+    type Err = NotAMapping;
+
+    fn from_str(text: &str) -> Result<Self, NotAMapping> {
+        let (field, header) = text.split_once('=').ok_or(NotAMapping)?;
+        let (field, header) = (field.trim().to_owned(), header.trim().to_owned());
+        let is_known = Column::of_name(&field) != Column::Field(Field::Tag) && !header.is_empty();
+        if is_known { Ok(Self { field, header }) } else { Err(NotAMapping) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Column {
+    Field(Field),
+    /// A JSON object of tags.
+    Tags,
+    /// A JSON object of names by language.
+    Names,
+}
+
+impl Column {
+    fn of_name(name: &str) -> Self {
+        let name = name.trim().to_lowercase().replace(' ', "_");
+        let key = match name.as_str() {
+            "tags" => return Self::Tags,
+            "names" => return Self::Names,
+            "title" | "shop_name" => "name",
+            "y" => "lat",
+            "x" | "long" => "lon",
+            "type" | "kind" => "category",
+            "tel" | "telephone" | "phone_number" => "phone",
+            "web" | "homepage" => "website",
+            "number" | "housenumber" => "house_number",
+            "town" => "city",
+            "province" => "state",
+            "zip" | "zip_code" | "zipcode" => "postcode",
+            "full_address" => "address",
+            "price" => "price_level",
+            "reviews" => "review_count",
+            other => other,
+        };
+        Self::Field(Field::of_key(key))
+    }
+}
+
+/// The header of a table.
+#[derive(Debug)]
+pub(crate) struct Header {
+    delimiter: char,
+    columns: Vec<(String, Column)>,
+}
+
+impl Header {
+    /// Reads the header and checks that every mapping names one of its columns and that there are coordinates.
+    pub(crate) fn parse(row: &[u8], delimiter: u8, mappings: &[ColumnMapping]) -> Result<Self, String> {
+        let delimiter = char::from(delimiter);
+        let text = str::from_utf8(row).or(Err("the header is not UTF-8"))?;
+        let headers = split(trim_end(text.trim_start_matches('\u{feff}')), delimiter);
+        if headers.len() > COLUMNS_MAX {
+            return Err(format!("more than {COLUMNS_MAX} columns"));
+        }
+        if let Some(mapping) = mappings.iter().find(|mapping| !headers.iter().any(|name| name.trim() == mapping.header))
+        {
+            return Err(format!("there is no column {:?}", mapping.header));
+        }
+        let columns: Vec<(String, Column)> = headers.iter().map(|name| column(name.trim(), mappings)).collect();
+        for (field, name) in [(Field::Lat, "latitude"), (Field::Lon, "longitude")] {
+            if !columns.iter().any(|(_, column)| *column == Column::Field(field.clone())) {
+                return Err(format!("there is no column {name}: name it, for example --map {name}=Y"));
+            }
+        }
+        Ok(Self { delimiter, columns })
+    }
+
+    /// Reads the shop of a row.
+    pub(crate) fn record(&self, row: &[u8], prefix: &str) -> Result<ShopRecord, Fault> {
+        let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("not UTF-8")) };
+        let cells = split(trim_end(text), self.delimiter);
+        if cells.len() != self.columns.len() {
+            return Err(Fault::row(format!("{} cells, but {} columns", cells.len(), self.columns.len())));
+        }
+        let mut draft = Draft::default();
+        for ((header, column), cell) in self.columns.iter().zip(&cells) {
+            set(&mut draft, column, header, cell)?;
+        }
+        draft.finish(prefix)
+    }
+}
+
+fn column(header: &str, mappings: &[ColumnMapping]) -> (String, Column) {
+    let named = |name: &str| mappings.iter().find(|mapping| mapping.header == name);
+    let column = match named(header) {
+        Some(mapping) => Column::of_name(&mapping.field),
+        None => match Column::of_name(header) {
+            // Somebody said which column it is, so it is not this one.
+            column if mappings.iter().any(|mapping| Column::of_name(&mapping.field) == column) => {
+                Column::Field(Field::Tag)
+            }
+            column => column,
+        },
+    };
+    (header.to_owned(), column)
+}
+
+fn set(draft: &mut Draft, column: &Column, header: &str, cell: &str) -> Result<(), Fault> {
+    if cell.trim().is_empty() {
+        return Ok(());
+    }
+    let object = || Object::parse(cell).map_err(|fault| Fault::at(header, fault.reason));
+    match column {
+        Column::Tags => object()?.set_texts(draft, &|field| matches!(field, Field::Lat | Field::Lon)),
+        Column::Names => {
+            object()?.set_names(draft);
+            Ok(())
+        }
+        Column::Field(Field::Categories) if cell.starts_with('[') => {
+            let array: &RawValue = serde_json::from_str(cell).map_err(|error| Fault::at(header, error.to_string()))?;
+            set_words(draft, array)
+        }
+        Column::Field(field) => draft.set(field, header, cell),
+    }
+}
+
+/// The delimiter of a table: the one of comma, semicolon and tab that is most frequent in its first line.
+pub(crate) fn delimiter(head: &[u8]) -> u8 {
+    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |delimiter: &u8| first_line.iter().filter(|byte| *byte == delimiter).count();
+    // The last of equals wins: the comma.
+    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+}
+
+fn trim_end(row: &str) -> &str {
+    let row = row.strip_suffix('\n').unwrap_or(row);
+    row.strip_suffix('\r').unwrap_or(row)
+}
+
+/// The cells of a row (RFC 4180); a quote that does not begin a cell is a character like any other.
+pub(crate) fn split(row: &str, delimiter: char) -> Vec<Cow<'_, str>> {
+    let mut cells = Vec::new();
+    let mut rest = Some(row);
+    while let Some(text) = rest {
+        let (cell, after) = match text.strip_prefix('"') {
+            Some(quoted) => unquote(quoted, delimiter),
+            None => match text.split_once(delimiter) {
+                Some((cell, after)) => (Cow::Borrowed(cell), Some(after)),
+                None => (Cow::Borrowed(text), None),
+            },
+        };
+        cells.push(cell);
+        rest = after;
+    }
+    cells
+}
+
+/// A cell behind its opening quote, and what comes after its delimiter.
+fn unquote(text: &str, delimiter: char) -> (Cow<'_, str>, Option<&str>) {
+    let mut cell = Cow::Borrowed("");
+    let mut text = text;
+    loop {
+        let Some((part, after)) = text.split_once('"') else { return (joined(cell, text), None) };
+        cell = joined(cell, part);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                cell.to_mut().push('"');
+                text = more;
+            }
+            None => {
+                return match after.split_once(delimiter) {
+                    Some((tail, rest)) => (joined(cell, tail), Some(rest)),
+                    None => (joined(cell, after), None),
+                };
+            }
+        }
+    }
+}
+
+fn joined<'a>(mut cell: Cow<'a, str>, part: &'a str) -> Cow<'a, str> {
+    if cell.is_empty() {
+        return Cow::Borrowed(part);
+    }
+    if !part.is_empty() {
+        cell.to_mut().push_str(part);
+    }
+    cell
+}
