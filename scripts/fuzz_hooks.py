@@ -1,0 +1,80 @@
+"""Hooks for schemathesis: who asks, from where, and about which shop.
+
+Every request comes from another address, so that rate limits do not hide the code behind them, and from another actor:
+nobody, a consumer, staff of a shop, a courier, an operator. The tokens are made from the keys in the data folder of the
+node under test; half of the ids in paths are ids that exist.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import random
+import time
+import urllib.request
+
+import schemathesis
+
+URL = os.environ["PULSE_FUZZ_URL"]
+KEYS = os.path.join(os.environ["PULSE_FUZZ_DATA"], "token.keys")
+KID, SECRET = open(KEYS, encoding="utf-8").readline().split()
+DRAW = random.Random(1)
+
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def token(account, roles, shops=()):
+    """An access token as the account context mints it; each has a session of its own, so that none can end another."""
+    now = int(time.time())
+    claims = {"iss": "pulse", "aud": "pulse-api", "sub": str(account), "sid": str(DRAW.getrandbits(50)),
+              "roles": list(roles), "shops": [str(shop) for shop in shops], "iat": now, "exp": now + 900}
+    header = f'{{"alg":"HS256","kid":"{KID}","typ":"JWT"}}'
+    message = encode(header.encode()) + b"." + encode(json.dumps(claims).encode())
+    signature = hmac.new(bytes.fromhex(SECRET), message, hashlib.sha256).digest()
+    return (message + b"." + encode(signature)).decode()
+
+
+def get(path, **headers):
+    with urllib.request.urlopen(urllib.request.Request(URL + path, headers=headers), timeout=30) as answer:
+        return json.load(answer)
+
+
+OPERATOR = {"Authorization": "Bearer " + token(1, ["operator"])}
+SHOPS = [shop["shop_id"] for shop in get("/v1/operator/shops?page_size=50", **OPERATOR).get("shops", [])]
+ACCOUNTS = [
+    account["account_id"]
+    for account in get("/v1/operator/accounts?phone_digits=1380&page_size=50", **OPERATOR).get("accounts", [])
+]
+KNOWN = {"shop_id": SHOPS, "account_id": ACCOUNTS}
+print(f"fuzz: {len(SHOPS)} shops and {len(ACCOUNTS)} accounts are known")
+
+
+def actor():
+    account = DRAW.choice(ACCOUNTS) if ACCOUNTS and DRAW.random() < 0.8 else DRAW.getrandbits(62)
+    kind = DRAW.choice(["nobody", "consumer", "staff", "courier", "operator", "operator"])
+    if kind == "nobody":
+        return None
+    if kind == "staff":
+        return token(account, ["merchant_staff"], DRAW.sample(SHOPS, min(3, len(SHOPS))))
+    return token(account, [] if kind == "consumer" else [kind])
+
+
+@schemathesis.hook
+def map_path_parameters(context, path_parameters):
+    for name, known in KNOWN.items():
+        if path_parameters and name in path_parameters and known and DRAW.random() < 0.5:
+            path_parameters[name] = DRAW.choice(known)
+    return path_parameters
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    headers = dict(kwargs.get("headers") or {})
+    headers["X-Forwarded-For"] = f"198.18.{DRAW.randrange(256)}.{DRAW.randrange(1, 255)}"
+    bearer = actor()
+    if bearer and "Authorization" not in headers:
+        headers["Authorization"] = "Bearer " + bearer
+    kwargs["headers"] = headers
