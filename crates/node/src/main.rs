@@ -1,3 +1,7 @@
 //! The command line of Pulse.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pulse_node::commands::run()
+}

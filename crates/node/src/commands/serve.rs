@@ -1,0 +1,100 @@
+//! Runs a node until it is told to stop.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::arguments::{Demo, Serve};
+use super::show::print;
+use crate::config::Config;
+use crate::demo;
+use crate::inbox::{DevInbox, NoChannel};
+use crate::node::{Node, NodeOptions};
+
+/// `pulse serve`.
+pub(super) async fn serve(arguments: Serve) -> anyhow::Result<()> {
+    let config = arguments.node.config()?;
+    log(&config)?;
+    let options = if config.node.has_dev_inbox {
+        with_inbox(&DevInbox::default())
+    } else {
+        NodeOptions::new(Arc::new(NoChannel))
+    };
+    let node = Node::start(&config, options).await?;
+    run(node, &config, arguments.json, None::<std::future::Pending<()>>).await
+}
+
+/// `pulse demo`.
+pub(super) async fn demo(arguments: Demo) -> anyhow::Result<()> {
+    let mut config = arguments.node.config()?;
+    if arguments.node.data.is_none() && config.node.data == Config::default().node.data {
+        config.node.data.push("demo");
+    }
+    config.node.has_dev_inbox = true;
+    log(&config)?;
+    let inbox = DevInbox::default();
+    let node = Node::start(&config, with_inbox(&inbox)).await?;
+    let size = pulse_city::Size { shops: arguments.shops, people: arguments.people, couriers: 10 };
+    let city = demo::settle(&node, &inbox, pulse_city::City::new(arguments.seed, size)).await?;
+    let life = (!arguments.quiet).then(|| demo::live(city));
+    run(node, &config, arguments.json, life).await
+}
+
+fn with_inbox(inbox: &DevInbox) -> NodeOptions {
+    NodeOptions { pages: Some(inbox.router()), ..NodeOptions::new(Arc::new(inbox.clone())) }
+}
+
+async fn run(
+    node: Node,
+    config: &Config,
+    is_json: bool,
+    life: Option<impl Future<Output = ()> + Send + 'static>,
+) -> anyhow::Result<()> {
+    let server = node.bind(config, config.node.listen)?;
+    print(&banner(&server.address().to_string(), config, is_json))?;
+    let life = life.map(tokio::spawn);
+    let stop = stop_signal()?;
+    let finished = server.run(stop).await;
+    if let Some(life) = life {
+        life.abort();
+    }
+    node.stop().await;
+    tracing::info!(finished, "stopped");
+    Ok(())
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn banner(address: &str, config: &Config, is_json: bool) -> String {
+    let url = format!("http://{address}");
+    if is_json {
+        return serde_json::json!({ "url": url, "data": config.node.data, "version": env!("CARGO_PKG_VERSION") })
+            .to_string();
+    }
+    let mut banner = format!(
+        "\n  Pulse {} is ready\n\n    REST and gRPC   {url}\n    API reference   {url}/docs\n    OpenAPI         {url}/openapi.json\n    health          {url}/health\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    if config.node.has_dev_inbox {
+        banner += &format!("    one-time codes  {url}/dev/inbox\n");
+    }
+    banner += &format!("    data            {}\n\n  Stop it with Ctrl-C.\n", config.node.data.display());
+    banner
+}
+
+fn log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.node.log)?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let outcome = if config.node.is_log_json { builder.json().try_init() } else { builder.try_init() };
+    outcome.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))
+}

@@ -1,0 +1,287 @@
+//! The configuration: one file, then the environment, then flags. A key that is not known is an error.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use pulse_edge::EdgeConfig;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set. Each part says what it is for.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where this node is and where it keeps its things.
+    pub node: NodeConfig,
+    /// The relational truth.
+    pub store: StoreConfig,
+    /// What the HTTP and gRPC side allows.
+    pub edge: EdgeConfig,
+    /// People.
+    pub account: AccountSection,
+    /// Shops.
+    pub shop: ShopSection,
+}
+
+/// Where this node is and where it keeps its things.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeConfig {
+    /// The data folder: embedded database, keys, secrets. Made when it is not there, readable by its owner only.
+    /// Default `data`. Since 0.1.
+    pub data: PathBuf,
+    /// The address to listen on; port 0 takes a free one. Default 127.0.0.1:8080. Since 0.1.
+    pub listen: SocketAddr,
+    /// What is logged, in the syntax of `tracing`'s `EnvFilter`. Default `info`. Since 0.1.
+    pub log: String,
+    /// Whether log lines are JSON. Default false. Since 0.1.
+    pub is_log_json: bool,
+    /// Whether one-time codes are shown at `/dev/inbox` instead of being sent. Never in production. Default false,
+    /// `pulse demo` sets it. Since 0.1.
+    pub has_dev_inbox: bool,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            log: "info".into(),
+            is_log_json: false,
+            has_dev_inbox: false,
+        }
+    }
+}
+
+/// The relational truth.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `sqlite:PATH`, `postgres://user:password@host/database` or `mysql://...`; empty means `pulse.db` in the data
+    /// folder. Default empty. Since 0.1.
+    pub url: Secret,
+    /// A database of its own for the account context; empty means `url`. Default empty. Since 0.1.
+    pub account_url: Secret,
+    /// A database of its own for the shop context; empty means `url`. Default empty. Since 0.1.
+    pub shop_url: Secret,
+    /// Threads that read from SQLite. 1 to 64, default 2. Since 0.1.
+    pub readers: usize,
+    /// Connections to PostgreSQL or MariaDB. 1 to 1000, default 16. Since 0.1.
+    pub connections_max: u32,
+    /// Reads, and commits, that wait at most; above it callers are refused. 16 to 1000000, default 4096. Since 0.1.
+    pub queue_max: usize,
+    /// How long to wait for a connection or a lock. Default 5s. Since 0.1.
+    #[serde(with = "humantime_serde")]
+    pub busy_timeout: Duration,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::default(),
+            account_url: Secret::default(),
+            shop_url: Secret::default(),
+            readers: 2,
+            connections_max: 16,
+            queue_max: 4_096,
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// People.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountSection {
+    /// How long an access token works; roles that are taken away stay in force that long. 1m to 1h, default 15m.
+    /// Since 0.1.
+    #[serde(with = "humantime_serde")]
+    pub access_ttl: Duration,
+    /// The time zone of new accounts, an IANA name. Default Asia/Shanghai. Since 0.1.
+    pub time_zone: String,
+    /// How many accounts one may follow. Default 5000. Since 0.1.
+    pub following_max: i64,
+    /// Passwords hashed at the same time, 19 MiB each. Default 2. Since 0.1.
+    pub hashers: usize,
+}
+
+impl Default for AccountSection {
+    fn default() -> Self {
+        let default = pulse_account::AccountConfig::default();
+        Self {
+            access_ttl: default.access_ttl,
+            time_zone: default.time_zone,
+            following_max: default.following_max,
+            hashers: default.hashers,
+        }
+    }
+}
+
+/// Shops.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShopSection {
+    /// The zone of opening hours that name none, an IANA name. Default Asia/Shanghai. Since 0.1.
+    pub time_zone: String,
+    /// Shops of one merchant. Default 200. Since 0.1.
+    pub shops_per_merchant_max: i64,
+    /// Products of one shop. 1 to 500, default 500. Since 0.1.
+    pub products_per_shop_max: i64,
+}
+
+impl Default for ShopSection {
+    fn default() -> Self {
+        let default = pulse_shop::ShopConfig::default();
+        Self {
+            time_zone: default.time_zone,
+            shops_per_merchant_max: default.shops_per_merchant_max,
+            products_per_shop_max: default.products_per_shop_max,
+        }
+    }
+}
+
+/// A text that may hold a password: printed without it.
+#[derive(Clone, Default, Deserialize)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A text that may hold a password.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The whole text. Never log it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The text with the password of its URL replaced.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        match self.0.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+            Some((scheme, (user, host))) => {
+                let user = user.split(':').next().unwrap_or_default();
+                format!("{scheme}://{user}:***@{host}")
+            }
+            None => self.0.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.masked())
+    }
+}
+
+/// Every variable of the environment that sets something begins with this; `__` goes one part deeper:
+/// `PULSE_NODE__LISTEN`, `PULSE_STORE__URL`.
+const PREFIX: &str = "PULSE_";
+
+impl Config {
+    /// Reads the file, when one is named, and lays the environment over it.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not TOML, when a key is not known, when a value does not fit.
+    pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        let mut table = match file {
+            None => toml::Table::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                text.parse().with_context(|| format!("{} is not TOML", path.display()))?
+            }
+        };
+        for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX) && name.contains("__")) {
+            lay_over(&mut table, &name, &value)?;
+        }
+        let config: Self = table.try_into().context("the configuration does not fit")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses values that would hurt later.
+    ///
+    /// # Errors
+    /// With the first value that is out of its range, and the range.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let minute = Duration::from_secs(60);
+        if !(minute..=minute * 60).contains(&self.account.access_ttl) {
+            bail!("account.access_ttl is from 1m to 1h: a token cannot be taken back while it works");
+        }
+        if !(1..=64).contains(&self.store.readers) {
+            bail!("store.readers is from 1 to 64");
+        }
+        if !(16..=1_000_000).contains(&self.store.queue_max) {
+            bail!("store.queue_max is from 16 to 1000000");
+        }
+        if !(1..=1_000).contains(&self.store.connections_max) {
+            bail!("store.connections_max is from 1 to 1000");
+        }
+        if !(1..=500).contains(&self.shop.products_per_shop_max) {
+            bail!("shop.products_per_shop_max is from 1 to 500");
+        }
+        Ok(())
+    }
+}
+
+/// Sets `PULSE_PART__FIELD=value` in the table; the value is TOML when it reads as such, otherwise text.
+fn lay_over(table: &mut toml::Table, name: &str, value: &str) -> anyhow::Result<()> {
+    let path: Vec<String> = name.trim_start_matches(PREFIX).split("__").map(str::to_ascii_lowercase).collect();
+    let Some((field, parts)) = path.split_last() else { return Ok(()) };
+    let mut place = table;
+    for part in parts {
+        let entry = place.entry(part.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        place = entry.as_table_mut().with_context(|| format!("{name} sets something inside of a value"))?;
+    }
+    let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+    place.insert(field.clone(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>().into_iter()
+    }
+
+    #[test]
+    fn the_environment_lies_over_the_defaults() {
+        let set =
+            [("PULSE_NODE__LISTEN", "0.0.0.0:9"), ("PULSE_STORE__READERS", "3"), ("PULSE_ACCOUNT__ACCESS_TTL", "5m")];
+        let config = Config::load(None, environment(&set)).unwrap();
+        assert_eq!(config.node.listen.port(), 9);
+        assert_eq!(config.store.readers, 3);
+        assert_eq!(config.account.access_ttl, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn unknown_keys_and_values_out_of_range_are_refused() {
+        for (name, value, expected) in [
+            ("PULSE_NODE__LISTN", "1", "unknown field `listn`"),
+            ("PULSE_STORE__READERS", "0", "store.readers"),
+            ("PULSE_ACCOUNT__ACCESS_TTL", "2h", "account.access_ttl"),
+            ("PULSE_NODE__LISTEN", "nowhere", "invalid socket address"),
+        ] {
+            let error = format!("{:#}", Config::load(None, environment(&[(name, value)])).unwrap_err());
+            assert!(error.contains(expected), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_masked() {
+        let config = Config::load(None, environment(&[("PULSE_STORE__URL", "postgres://me:secret@host/db")])).unwrap();
+        let printed = toml::to_string(&config).unwrap() + &format!("{config:?}");
+        assert!(!printed.contains("secret") && printed.contains("postgres://me:***@host/db"));
+    }
+}

@@ -1,0 +1,7 @@
+//! The living city of `pulse demo`: everything goes through the same calls that an app would make.
+
+mod life;
+mod settle;
+
+pub(crate) use life::live;
+pub(crate) use settle::{DemoCity, settle};

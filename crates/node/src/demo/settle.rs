@@ -1,0 +1,236 @@
+//! People and shops move in: by the same calls that an app and an operator make.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use pulse_city::{City, Person};
+use pulse_contract::GeoPoint;
+use pulse_contract::Money;
+use pulse_contract::account::v1::{
+    AccountClient, AccountRole, FollowRequest, GrantRoleRequest, RequestCodeRequest, SearchAccountsRequest,
+    SignInWithCodeRequest, request_code_request,
+};
+use pulse_contract::shop::v1::{
+    CreateCategoryRequest, CreateProductRequest, Hours, ImportShopsRequest, ImportedShop, ListCategoriesRequest,
+    Modifier, ModifierGroup, ProductDraft, ShopDraft, VariantDraft,
+};
+use pulse_kernel::id::AccountId;
+use pulse_kernel::{Actor, Clock, Cx, Error, Principal};
+use pulse_shop::Shops;
+
+use crate::inbox::DevInbox;
+use crate::node::Node;
+
+/// How many calls run at the same time: group commit likes company.
+const CONCURRENCY: usize = 64;
+/// How many shops come in one call.
+const BATCH: usize = 500;
+
+/// The city, and who lives in it.
+pub(crate) struct DemoCity {
+    pub(crate) city: City,
+    pub(crate) accounts: AccountClient,
+    pub(crate) shops: Shops,
+    pub(crate) clock: Clock,
+    /// The account of each person.
+    pub(crate) people: Vec<AccountId>,
+}
+
+/// Fills an empty node; on one that was filled before, only finds out who lives there.
+pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow::Result<DemoCity> {
+    let begun = Instant::now();
+    let mut demo = DemoCity {
+        city,
+        accounts: node.accounts.clone(),
+        shops: node.shops.clone(),
+        clock: node.clock.clone(),
+        people: Vec::new(),
+    };
+    let is_empty = demo.shops.places.is_empty();
+    if is_empty {
+        demo.make_categories().await.context("the categories could not be made")?;
+        demo.open_shops().await.context("the shops could not be opened")?;
+        demo.fill_menus().await.context("the menus could not be written")?;
+    }
+    demo.move_in(inbox).await.context("the people could not move in")?;
+    if is_empty {
+        demo.meet().await.context("the people could not follow each other")?;
+    }
+    tracing::info!(
+        shops = demo.shops.places.len(),
+        people = demo.people.len(),
+        duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "the city is there"
+    );
+    Ok(demo)
+}
+
+impl DemoCity {
+    /// The context of the city itself, now.
+    pub(crate) fn cx(&self) -> Cx {
+        Cx::system("demo", self.clock.now())
+    }
+
+    /// The context of somebody who lives here, now.
+    pub(crate) fn cx_of(&self, person: AccountId) -> Cx {
+        let principal = Principal { account: person, session: 0, roles: Vec::new(), shops: Vec::new() };
+        self.cx().as_actor(Actor::Principal(principal.into()))
+    }
+
+    async fn make_categories(&self) -> Result<(), Error> {
+        let first_level = ListCategoriesRequest { parent_code: 0 };
+        if !self.shops.shops.list_categories(&self.cx(), first_level).await?.categories.is_empty() {
+            return Ok(());
+        }
+        // In order: the law gives out codes one after the other, and the city counts on that.
+        for category in pulse_city::categories() {
+            let request = CreateCategoryRequest {
+                parent_code: category.code.parent().map_or(0, |parent| parent.number()),
+                name: category.name_en.to_owned(),
+                name_zh: category.name.to_owned(),
+                legacy_code: String::new(),
+            };
+            self.shops.shops.create_category(&self.cx(), request).await?;
+        }
+        Ok(())
+    }
+
+    async fn open_shops(&self) -> Result<(), Error> {
+        let batches = stream::iter(self.city.shops().map(imported)).chunks(BATCH);
+        let mut batches = std::pin::pin!(batches);
+        while let Some(shops) = batches.next().await {
+            self.shops.shops.import_shops(&self.cx(), ImportShopsRequest { shops }).await?;
+        }
+        Ok(())
+    }
+
+    /// Menus for the shops that are on the first pages; the rest of a large city cooks in secret.
+    async fn fill_menus(&self) -> Result<(), Error> {
+        let mut shops = self.shops.shops.export_shops(&self.cx(), Default::default()).await?;
+        let mut products = Vec::new();
+        while let Some(shop) = shops.next().await.transpose()? {
+            let Some(number) = shop.external_id.strip_prefix("city:").and_then(|number| number.parse().ok()) else {
+                continue;
+            };
+            if number >= MENUS_MAX {
+                continue;
+            }
+            let menu = self.city.menu(&self.city.shop(number));
+            products.extend(menu.into_iter().map(|product| (shop.shop_id, draft(product))));
+        }
+        stream::iter(products)
+            .map(|(shop_id, product)| async move {
+                let request = CreateProductRequest { shop_id, product: Some(product) };
+                self.shops.catalog.create_product(&self.cx(), request).await.map(drop)
+            })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await
+    }
+
+    async fn move_in(&mut self, inbox: &DevInbox) -> Result<(), Error> {
+        let this = &*self;
+        let people: Vec<AccountId> = stream::iter(this.city.people())
+            .map(|person| async move { this.account_of(inbox, &person).await })
+            .buffered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        self.people = people;
+        self.appoint().await
+    }
+
+    /// The account of a person, who signs up when there is none.
+    async fn account_of(&self, inbox: &DevInbox, person: &Person) -> Result<AccountId, Error> {
+        let search = SearchAccountsRequest { phone_digits: person.phone.clone(), page_size: 1, ..Default::default() };
+        if let Some(account) = self.accounts.search_accounts(&self.cx(), search).await?.accounts.first() {
+            return Ok(AccountId::new(account.account_id));
+        }
+        let destination = Some(request_code_request::Destination::Phone(person.phone.clone()));
+        self.accounts.request_code(&self.cx(), RequestCodeRequest { destination }).await?;
+        let request = SignInWithCodeRequest {
+            phone: person.phone.clone(),
+            code: inbox.newest_code_to(&person.phone).unwrap_or_default(),
+            display_name: person.name.clone(),
+        };
+        let session = self.accounts.sign_in_with_code(&self.cx(), request).await?;
+        Ok(AccountId::new(session.account.map_or(0, |account| account.account_id)))
+    }
+
+    /// The first person runs the platform, so that everything can be tried.
+    async fn appoint(&self) -> Result<(), Error> {
+        let Some(first) = self.people.first() else { return Ok(()) };
+        let request =
+            GrantRoleRequest { account_id: first.get(), role: AccountRole::Operator.into(), shop_ids: Vec::new() };
+        self.accounts.grant_role(&self.cx(), request).await.map(drop)
+    }
+
+    async fn meet(&self) -> Result<(), Error> {
+        let numbers = 0..u32::try_from(self.people.len()).unwrap_or(u32::MAX);
+        let pairs = numbers.flat_map(|number| self.city.follows(number).into_iter().map(move |other| (number, other)));
+        stream::iter(pairs)
+            .map(|(number, other)| async move {
+                let (Some(follower), Some(followee)) = (self.person(number), self.person(other)) else { return Ok(()) };
+                let request = FollowRequest { account_id: followee.get() };
+                self.accounts.follow(&self.cx_of(follower), request).await.map(drop)
+            })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await
+    }
+
+    /// The account of the person with this number.
+    pub(crate) fn person(&self, number: u32) -> Option<AccountId> {
+        self.people.get(usize::try_from(number).ok()?).copied()
+    }
+}
+
+/// How many shops have a menu in the demo.
+const MENUS_MAX: u32 = 200;
+
+fn imported(shop: pulse_city::Shop) -> ImportedShop {
+    ImportedShop {
+        external_id: format!("city:{}", shop.number),
+        shop: Some(ShopDraft {
+            name: shop.name,
+            name_en: shop.name_en,
+            category_code: shop.category.number(),
+            location: Some(GeoPoint { latitude: shop.place.latitude(), longitude: shop.place.longitude() }),
+            address: shop.address,
+            phone: shop.phone,
+            price_level: shop.price_level.into(),
+            hours: Some(Hours { osm: shop.opening_hours.to_owned(), ..Hours::default() }),
+            ..ShopDraft::default()
+        }),
+        rating_hundredths: shop.rating_hundredths.into(),
+        rating_count: i32::try_from(shop.rating_count).unwrap_or(i32::MAX),
+        ..ImportedShop::default()
+    }
+}
+
+fn draft(product: pulse_city::Product) -> ProductDraft {
+    let variants = product.variants.into_iter().map(|variant| VariantDraft {
+        name: variant.name.to_owned(),
+        price: Some(Money { minor: variant.price_minor, currency: "CNY".into() }),
+        ..VariantDraft::default()
+    });
+    let modifier_groups = product.modifier_groups.into_iter().map(|group| ModifierGroup {
+        name: group.name.to_owned(),
+        choices_min: group.choices_min.into(),
+        choices_max: group.choices_max.into(),
+        modifiers: group
+            .modifiers
+            .into_iter()
+            .map(|modifier| Modifier { name: modifier.name.to_owned(), price_delta_minor: modifier.price_delta_minor })
+            .collect(),
+    });
+    ProductDraft {
+        name: product.name.to_owned(),
+        name_en: product.name_en.to_owned(),
+        section: product.section.to_owned(),
+        variants: variants.collect(),
+        modifier_groups: modifier_groups.collect(),
+        is_on_sale: true,
+        ..ProductDraft::default()
+    }
+}

@@ -1,0 +1,11 @@
+//! The node: configuration, wiring, command line. The only crate that knows all the others.
+
+pub mod commands;
+pub mod config;
+pub mod data_folder;
+mod demo;
+pub mod inbox;
+pub mod node;
+
+pub use config::Config;
+pub use node::{Node, NodeOptions};

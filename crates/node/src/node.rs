@@ -1,0 +1,269 @@
+//! A running node: engines, contexts, bus and edge, wired from a configuration.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use bytes::Bytes;
+use pulse_account::{AccountDeps, CodeSender, EndedSessions, Secret};
+use pulse_bus::{Bus, Consumer};
+use pulse_contract::account::v1::{AccountClient, AccountGrpc, account_routes};
+use pulse_contract::shop::v1::{CatalogGrpc, ShopGrpc, catalog_routes, shop_routes};
+use pulse_edge::{Deps, Edge, Server};
+use pulse_gate::{Gate, MemoryGate};
+use pulse_kernel::{Clock, IdGenerator};
+use pulse_shop::{ShopDeps, Shops};
+use pulse_store::{Database, NodeLease, Options, Store};
+use pulse_token::KeyRing;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, StoreConfig};
+use crate::data_folder::DataFolder;
+
+/// How long this node's number belongs to it without being renewed.
+const NODE_LEASE: Duration = Duration::from_secs(30);
+
+/// What is not in the configuration, because only code can give it.
+pub struct NodeOptions {
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Brings one-time codes to people.
+    pub codes: Arc<dyn CodeSender>,
+    /// Further public pages.
+    pub pages: Option<Router>,
+    /// Routes that answer a constant after routing only: the reference of benchmarks.
+    pub constants: Vec<(&'static str, &'static str)>,
+    /// Sleeps so long after each flush of SQLite, as a slow disk would.
+    pub flush_delay: Option<Duration>,
+}
+
+impl NodeOptions {
+    /// The machine's clock, these channels, nothing else.
+    #[must_use]
+    pub fn new(codes: Arc<dyn CodeSender>) -> Self {
+        Self { clock: Clock::system(), codes, pages: None, constants: Vec::new(), flush_delay: None }
+    }
+}
+
+/// The engines and contexts of a node, without its edge.
+pub struct Node {
+    /// The account context.
+    pub accounts: AccountClient,
+    /// The shop context.
+    pub shops: Shops,
+    /// Delivers events.
+    pub bus: Bus,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The databases, by URL.
+    pub databases: Vec<Database>,
+    keys: KeyRing,
+    gate: Arc<dyn Gate>,
+    ended: EndedSessions,
+    pages: Option<Router>,
+    constants: Vec<(&'static str, &'static str)>,
+    tasks: JoinSet<()>,
+    _folder: DataFolder,
+}
+
+impl Node {
+    /// Opens the databases, applies migrations, starts contexts and bus.
+    ///
+    /// # Errors
+    /// When the data folder is in use, a database does not answer, or a key is weak.
+    pub async fn start(config: &Config, options: NodeOptions) -> anyhow::Result<Self> {
+        let folder = DataFolder::open(&config.node.data)?;
+        let mut engines = Engines::new(&config.store, &folder, options.flush_delay);
+        let clock = options.clock.clone();
+        let main = engines.open(config.store.url.expose()).await?;
+        let mut tasks = JoinSet::new();
+        let (ids, holder) = lease_number(&main, &clock, &mut tasks).await?;
+        let account_db = engines.open(config.store.account_url.expose()).await?;
+        let shop_db = engines.open(config.store.shop_url.expose()).await?;
+        let account_store =
+            Store::open(&account_db, "account", pulse_account::MIGRATIONS, clock.clone(), ids.clone()).await?;
+        let shop_store = Store::open(&shop_db, "shop", pulse_shop::MIGRATIONS, clock.clone(), ids.clone()).await?;
+        let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
+        let secret = Secret::new(folder.secret("account.secret")?);
+        let shops = pulse_shop::start(ShopDeps { store: shop_store.clone(), config: shop_config(config) }).await?;
+        let accounts = pulse_account::start(AccountDeps {
+            store: account_store.clone(),
+            keys: keys.clone(),
+            secret,
+            codes: options.codes,
+            config: account_config(config),
+        })
+        .await?;
+        let bus = start_bus(&main, [&account_store, &shop_store], accounts.consumers, &clock, ids, holder).await?;
+        let (ended, watched) = (accounts.ended.clone(), account_store.clone());
+        tasks.spawn(async move { ended.watch(&watched).await });
+        for store in [account_store, shop_store] {
+            tasks.spawn(async move { sweep(&store).await });
+        }
+        Ok(Self {
+            accounts: accounts.client,
+            shops,
+            bus,
+            clock,
+            databases: engines.into_opened(),
+            keys,
+            gate: Arc::new(MemoryGate::default()),
+            ended: accounts.ended,
+            pages: options.pages,
+            constants: options.constants,
+            tasks,
+            _folder: folder,
+        })
+    }
+
+    /// Builds the edge over the contexts and binds it.
+    ///
+    /// # Errors
+    /// When the address is taken, or two routes contradict each other.
+    pub fn bind(&self, config: &Config, listen: SocketAddr) -> anyhow::Result<Server> {
+        let ended = self.ended.clone();
+        let deps = Deps {
+            clock: self.clock.clone(),
+            gate: Arc::clone(&self.gate),
+            keys: self.keys.clone(),
+            is_revoked: Box::new(move |principal| ended.contains(principal.session)),
+        };
+        let mut edge = Edge::builder(config.edge.clone(), deps);
+        let admission = edge.admission();
+        edge = edge
+            .routes(account_routes(&self.accounts))
+            .routes(shop_routes(&self.shops.shops))
+            .routes(catalog_routes(&self.shops.catalog))
+            .grpc(AccountGrpc::new(self.accounts.clone(), admission.clone()).into_server())
+            .grpc(ShopGrpc::new(self.shops.shops.clone(), admission.clone()).into_server())
+            .grpc(CatalogGrpc::new(self.shops.catalog.clone(), admission).into_server())
+            .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
+            .openapi(Bytes::from_static(pulse_contract::OPENAPI.as_bytes()));
+        if let Some(pages) = &self.pages {
+            edge = edge.pages(pages.clone());
+        }
+        for (path, body) in &self.constants {
+            edge = edge.raw("GET", path, *body);
+        }
+        edge.build()?.bind(listen).with_context(|| format!("cannot listen on {listen}"))
+    }
+
+    /// Ends the work that nobody waits for, and hands in what is open.
+    pub async fn stop(mut self) {
+        self.bus.stop().await;
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Databases by URL, each opened once.
+struct Engines<'a> {
+    config: &'a StoreConfig,
+    default_url: String,
+    options: Options,
+    opened: HashMap<String, Database>,
+}
+
+impl<'a> Engines<'a> {
+    fn new(config: &'a StoreConfig, folder: &DataFolder, flush_delay: Option<Duration>) -> Self {
+        let default_url = match config.url.expose() {
+            "" => format!("sqlite:{}", folder.path().join("pulse.db").display()),
+            url => url.to_owned(),
+        };
+        let options = Options {
+            readers: config.readers,
+            connections_max: config.connections_max,
+            queue_max: config.queue_max,
+            busy_timeout: config.busy_timeout,
+            flush_delay,
+            ..Options::default()
+        };
+        Self { config, default_url, options, opened: HashMap::new() }
+    }
+
+    async fn open(&mut self, url: &str) -> anyhow::Result<Database> {
+        let url = if url.is_empty() { self.default_url.clone() } else { url.to_owned() };
+        if let Some(database) = self.opened.get(&url) {
+            return Ok(database.clone());
+        }
+        let database = Database::open(&url, self.options.clone())
+            .await
+            .with_context(|| format!("cannot open the database {}", self.config.url.masked()))?;
+        self.opened.insert(url, database.clone());
+        Ok(database)
+    }
+
+    fn into_opened(self) -> Vec<Database> {
+        self.opened.into_values().collect()
+    }
+}
+
+/// Leases a number for this node's ids. Losing it would let two nodes draw the same id, so the process ends instead.
+async fn lease_number(
+    database: &Database,
+    clock: &Clock,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<(Arc<IdGenerator>, String)> {
+    let holder = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
+    let store = Store::open(database, "node", &[], clock.clone(), Arc::new(IdGenerator::new(0))).await?;
+    let lease = NodeLease::acquire(&store, &holder, NODE_LEASE).await.context("cannot lease a number for this node")?;
+    let ids = Arc::new(IdGenerator::new(lease.number()));
+    tasks.spawn(async move {
+        let error = lease.keep().await;
+        tracing::error!(%error, "the lease of this node's number was lost; stopping, so that no id is drawn twice");
+        std::process::exit(EXIT_LEASE_LOST);
+    });
+    Ok((ids, holder))
+}
+
+/// The exit code of a node that lost its number, for whoever restarts it.
+const EXIT_LEASE_LOST: i32 = 75;
+
+async fn start_bus(
+    database: &Database,
+    outboxes: [&Store; 2],
+    consumers: Vec<Consumer>,
+    clock: &Clock,
+    ids: Arc<IdGenerator>,
+    holder: String,
+) -> anyhow::Result<Bus> {
+    let mut builder = Bus::builder(pulse_bus::Options::of(&holder));
+    for outbox in outboxes {
+        builder = builder.outbox(outbox);
+    }
+    for consumer in consumers {
+        builder = builder.consumer(consumer);
+    }
+    Ok(builder.start(database, clock.clone(), ids).await?)
+}
+
+/// How often saved answers that nobody can ask for any more are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+async fn sweep(store: &Store) {
+    loop {
+        store.clock().sleep_until(store.clock().now().plus(SWEEP_EVERY)).await;
+        if let Err(error) = store.sweep_answers().await {
+            tracing::warn!(context = store.context(), %error, "old answers could not be deleted");
+        }
+    }
+}
+
+fn account_config(config: &Config) -> pulse_account::AccountConfig {
+    pulse_account::AccountConfig {
+        access_ttl: config.account.access_ttl,
+        time_zone: config.account.time_zone.clone(),
+        following_max: config.account.following_max,
+        hashers: config.account.hashers,
+    }
+}
+
+fn shop_config(config: &Config) -> pulse_shop::ShopConfig {
+    pulse_shop::ShopConfig {
+        time_zone: config.shop.time_zone.clone(),
+        shops_per_merchant_max: config.shop.shops_per_merchant_max,
+        products_per_shop_max: config.shop.products_per_shop_max,
+    }
+}
