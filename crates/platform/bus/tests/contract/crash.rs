@@ -1,10 +1,10 @@
 //! Crashing, stopping, changing hands: nothing is lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pulse_bus::{Bus, Consumer, Mode};
+use pulse_bus::{Backoff, Bus, Consumer, Mode};
 use pulse_store::{Commit, Database, Statement, values};
 use tokio::sync::Notify;
 
@@ -44,6 +44,42 @@ pub(crate) async fn a_crash_at_any_step_loses_nothing(database: Database) {
     let bus = world.start_with(unsteady(&world, &dice)).await;
     world.drain(&bus).await;
     world.assert_effects("kitchen.cook", 3, number).await;
+}
+
+/// An event that became a dead letter while an earlier one was still running is not delivered again after a crash.
+pub(crate) async fn a_dead_letter_stays_one_over_a_crash(database: Database) {
+    let world = World::on(database).await;
+    let cook = world.clone();
+    let is_blocking = Arc::new(AtomicBool::new(true));
+    let blocking = Arc::clone(&is_blocking);
+    let once = Backoff { attempts_max: 1, ..quick() };
+    let consumer = Consumer::named("kitchen.cook").backoff(once).on(move |cx, delivery, event: Placed| {
+        let (world, blocking) = (cook.clone(), Arc::clone(&blocking));
+        async move {
+            if delivery.event.key == 1 && blocking.load(Ordering::Relaxed) {
+                std::future::pending().await
+            }
+            if delivery.event.key == 2 {
+                return Err(BROKEN.error("always"));
+            }
+            world.effect(&cx, &delivery, event.number).await
+        }
+    });
+    for key in 1..=3 {
+        world.place(key, 1).await;
+    }
+    let bus = world.start_with(consumer.clone()).await;
+    while bus.dead_letters(None, 0, 9).await.unwrap().is_empty() || world.effects("kitchen.cook").await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(saved_offset(&world).await, 0, "1 holds it up");
+    drop(bus);
+    is_blocking.store(false, Ordering::Relaxed);
+    let bus = world.start_with(consumer).await;
+    world.drain(&bus).await;
+    let status = bus.status().remove(0);
+    assert_eq!((status.failed_count, status.handled_count, status.dead_letter_count), (0, 2, 1));
+    assert_eq!(world.effects("kitchen.cook").await, [(1, vec![1]), (3, vec![1])].into());
 }
 
 /// A stop lets running handlers come to their end and writes how far they came: nothing is delivered again.

@@ -42,6 +42,21 @@ pub(crate) async fn a_commit_wakes_its_consumers(database: Database) {
     drop(bus);
 }
 
+/// R16: many writers commit at the same time, in another order than they began; no event is passed over.
+pub(crate) async fn concurrent_writers_lose_nothing(database: Database) {
+    let world = World::on(database).await;
+    let bus = world.start_with(world.cook("kitchen.cook")).await;
+    let write = async |key| {
+        for number in 1..=25 {
+            world.place(key, number).await;
+        }
+    };
+    futures::future::join_all((0..12).map(write)).await;
+    bus.drain().await;
+    world.assert_effects("kitchen.cook", 12, 25).await;
+    assert_eq!(bus.leftovers(), Vec::<String>::new());
+}
+
 /// TR-63: each event is delivered one to three times, the state is as after one.
 pub(crate) async fn duplicates_have_no_effect(database: Database) {
     let world = World::on(database).await;

@@ -11,7 +11,7 @@ macro_rules! bus_contract {
         mod $engine {
             use crate::contract::{crash, delivery, failure};
             bus_contract!(@tests ($($flavor)*) $open;
-                delivery: a_commit_wakes_its_consumers every_event_has_its_effect_in_order duplicates_have_no_effect random_failures_keep_the_order
+                delivery: a_commit_wakes_its_consumers concurrent_writers_lose_nothing every_event_has_its_effect_in_order duplicates_have_no_effect random_failures_keep_the_order
                     two_consumers_deduplicate_separately consumers_hear_topics_or_contexts
                     a_new_consumer_begins_where_it_wants settling_follows_chains_of_events the_trace_goes_on
                     a_failed_handler_is_never_acknowledged;
@@ -19,7 +19,7 @@ macro_rules! bus_contract {
                     attempts_survive_a_restart dead_letters_are_replayed_edited_or_discarded
                     an_unreadable_event_is_a_dead_letter_at_once classes_decide_what_is_lost
                     a_consumer_can_be_paused_and_degraded settled_events_can_be_pruned parking_is_bounded;
-                crash: a_crash_at_any_step_loses_nothing a_stop_finishes_what_runs
+                crash: a_crash_at_any_step_loses_nothing a_dead_letter_stays_one_over_a_crash a_stop_finishes_what_runs
                     one_node_delivers_and_another_takes_over a_late_holder_is_fenced_off
                     a_random_world_delivers_everything_in_order;
             );
