@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p pulse-contract-build` writes the expected files anew; read the difference.
 
+#![cfg(test)]
+
 use std::path::{Path, PathBuf};
 
 use pulse_contract_build::Contract;

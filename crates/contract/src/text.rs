@@ -172,15 +172,17 @@ const DEPTH_MAX: usize = 16;
 /// `VALIDATION_FAILED`.
 pub fn set_fields<T: FromText>(message: &mut T, rest: RestRequest<'_>, bound: &[&str]) -> Result<(), Error> {
     let mut violations = Vec::new();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: Vec<Cow<'_, str>> = Vec::new();
     for pair in rest.query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (Some(name), Some(value)) = (decode(name), decode(value)) else {
             violations.push(violation(name, "query.encoding", "is not percent-encoded UTF-8"));
             continue;
         };
-        if let Err(problem) = set_parameter(message, (&name, &value), bound, &mut seen) {
-            violations.push(problem);
+        match set_parameter(message, (&name, &value), bound, &seen) {
+            Ok(Set::Single) => seen.push(name),
+            Ok(Set::Repeated) => {}
+            Err(problem) => violations.push(problem),
         }
         if violations.len() >= VIOLATIONS_MAX {
             break;
@@ -208,25 +210,31 @@ fn set_parameter<T: FromText>(
     message: &mut T,
     (name, value): (&str, &str),
     bound: &[&str],
-    seen: &mut Vec<String>,
-) -> Result<(), Violation> {
-    let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();
-    let key = plain(name);
-    let is_below = |bound: &str| key.strip_prefix(bound).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let is_bound = bound.iter().any(|bound| *bound == "*" || is_below(&plain(bound)));
+    seen: &[Cow<'_, str>],
+) -> Result<Set, Violation> {
+    let is_bound = bound.iter().any(|bound| *bound == "*" || is_same_or_below(name, bound));
     if is_bound || name.split('.').count() > DEPTH_MAX {
         return Err(violation(name, "query.unknown", "is not a parameter of this route"));
     }
     match message.set_text(name, value) {
-        Ok(Set::Repeated) => Ok(()),
-        Ok(Set::Single) if seen.contains(&key) => Err(violation(name, "query.duplicate", "comes more than once")),
-        Ok(Set::Single) => {
-            seen.push(key);
-            Ok(())
+        Ok(Set::Single) if seen.iter().any(|earlier| plain(earlier).eq(plain(name))) => {
+            Err(violation(name, "query.duplicate", "comes more than once"))
         }
+        Ok(set) => Ok(set),
         Err(Refusal::Unknown) => Err(violation(name, "query.unknown", "is not a parameter of this route")),
         Err(Refusal::Mistyped(expected)) => Err(violation(name, "query.type", &format!("is not {expected}"))),
     }
+}
+
+/// The letters of a name without what differs between snake_case and camelCase.
+fn plain(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
+}
+
+/// Whether the name is the field `bound` or one below it.
+fn is_same_or_below(name: &str, bound: &str) -> bool {
+    let mut letters = plain(name);
+    plain(bound).all(|letter| letters.next() == Some(letter)) && matches!(letters.next(), None | Some(b'.'))
 }
 
 fn violation(name: &str, code: &'static str, message: &str) -> Violation {

@@ -181,27 +181,19 @@ mod tests {
 
     #[test]
     fn formats() {
-        for (check, good, bad) in [
-            (
-                is_email as fn(&str) -> bool,
-                vec!["a@b", "a.b+c@d-e.fr"],
-                vec!["", "a", "@b", "a@", "a@-b", "a b@c", "a@b..c"],
-            ),
-            (
-                is_uuid,
-                vec!["123e4567-e89b-12d3-a456-426614174000"],
-                vec!["", "123e4567e89b12d3a456426614174000", "123e4567-e89b-12d3-a456-42661417400g"],
-            ),
-            (is_hostname, vec!["a", "a.b", "a-b.c1."], vec!["", "a..b", "-a", "a_b", "1.2.3.4", "."]),
-            (
-                is_uri,
-                vec!["https://a.b/c?d=e#f", "urn:x:y", "mailto:a%20b"],
-                vec!["", "a", "/a", "1a:b", "a:b c", "a:%2", "a:%zz"],
-            ),
-        ] {
-            good.into_iter().for_each(|text| assert!(check(text), "{text:?}"));
-            bad.into_iter().for_each(|text| assert!(!check(text), "{text:?}"));
-        }
+        let check = |is_it: fn(&str) -> bool, good: &[&str], bad: &[&str]| {
+            good.iter().for_each(|text| assert!(is_it(text), "{text:?}"));
+            bad.iter().for_each(|text| assert!(!is_it(text), "{text:?}"));
+        };
+        check(is_email, &["a@b", "a.b+c@d-e.fr"], &["", "a", "@b", "a@", "a@-b", "a b@c", "a@b..c"]);
+        check(is_hostname, &["a", "a.b", "a-b.c1."], &["", "a..b", "-a", "a_b", "1.2.3.4", "."]);
+        check(
+            is_uri,
+            &["https://a.b/c?d=e#f", "urn:x:y", "mailto:a%20b"],
+            &["", "a", "/a", "1a:b", "a:b c", "a:%2", "a:%zz"],
+        );
+        let good = "123e4567-e89b-12d3-a456-426614174000";
+        check(is_uuid, &[good], &["", "123e4567e89b12d3a456426614174000", "123e4567-e89b-12d3-a456-42661417400g"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The generated code at work, on the contract that uses every corner of the grammar and on the real one.
 
+#![cfg(test)]
+
 mod catalogue;
 mod clients;
 mod idempotency;

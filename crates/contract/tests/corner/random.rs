@@ -53,8 +53,9 @@ impl Random {
         let mut message = DynamicMessage::new(desc.clone());
         if desc.full_name() == "google.protobuf.Timestamp" {
             let seconds = i64::try_from(self.below(315_537_897_600)).unwrap() - 62_135_596_800;
-            let unit = [1, 1_000, 1_000_000, 1_000_000_000][usize::try_from(self.below(4)).unwrap()];
-            let nanos = i32::try_from(self.below(1_000_000_000)).unwrap() / unit * unit;
+            let unit: i32 = [1, 1_000, 1_000_000, 1_000_000_000][usize::try_from(self.below(4)).unwrap()];
+            let nanos = i32::try_from(self.below(1_000_000_000)).unwrap();
+            let nanos = nanos - nanos % unit;
             message.set_field_by_name("seconds", Value::I64(seconds));
             message.set_field_by_name("nanos", Value::I32(nanos));
             return message;
@@ -71,14 +72,17 @@ impl Random {
 
     fn field(&mut self, field: &FieldDescriptor, depth: u32) -> Value {
         let count = self.below(4);
-        match field.kind() {
-            Kind::Message(entry) if entry.is_map_entry() => {
-                let (keys, values) = (entry.map_entry_key_field(), entry.map_entry_value_field());
-                Value::Map((0..count).map(|_| (self.key(&keys.kind()), self.value(&values.kind(), depth))).collect())
-            }
-            kind if field.is_list() => Value::List((0..count).map(|_| self.value(&kind, depth)).collect()),
-            kind => self.value(&kind, depth),
+        let kind = field.kind();
+        if let Some(entry) = kind.as_message().filter(|message| message.is_map_entry()) {
+            let (keys, values) = (entry.map_entry_key_field(), entry.map_entry_value_field());
+            return Value::Map(
+                (0..count).map(|_| (self.key(&keys.kind()), self.value(&values.kind(), depth))).collect(),
+            );
         }
+        if field.is_list() {
+            return Value::List((0..count).map(|_| self.value(&kind, depth)).collect());
+        }
+        self.value(&kind, depth)
     }
 
     fn key(&mut self, kind: &Kind) -> MapKey {
@@ -88,7 +92,9 @@ impl Random {
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => MapKey::I64(self.number()),
             Kind::Uint32 | Kind::Fixed32 => MapKey::U32(self.int32().unsigned_abs()),
             Kind::Uint64 | Kind::Fixed64 => MapKey::U64(self.number().unsigned_abs()),
-            _ => MapKey::String(self.text()),
+            Kind::Double | Kind::Float | Kind::String | Kind::Bytes | Kind::Message(_) | Kind::Enum(_) => {
+                MapKey::String(self.text())
+            }
         }
     }
 
