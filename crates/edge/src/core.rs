@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use pulse_contract::MethodSpec;
 use pulse_kernel::Clock;
+use pulse_telemetry::Sampling;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Capacity, EdgeConfig};
@@ -23,6 +24,7 @@ use crate::routes::Routes;
 pub(crate) struct Core {
     pub(crate) config: EdgeConfig,
     pub(crate) clock: Clock,
+    pub(crate) sampling: Sampling,
     pub(crate) door: Arc<Doorkeeper>,
     pub(crate) rpcs: Arc<Rpcs>,
     pub(crate) table: Routes<Target>,

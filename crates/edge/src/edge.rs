@@ -13,6 +13,7 @@ use pulse_contract::Route;
 use pulse_contract::grpc::Admission;
 use pulse_gate::{Gate, Quota};
 use pulse_kernel::{Clock, Principal};
+use pulse_telemetry::Sampling;
 use pulse_token::KeyRing;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ use tower::{Layer, Service};
 use crate::config::EdgeConfig;
 use crate::core::{Core, Meters, Rpcs, Target};
 use crate::grpc::GrpcAdmission;
-use crate::pages::{self, IsReady, PAGES, Pages, RenderMetrics};
+use crate::pages::{self, IsReady, PAGES, Pages};
 use crate::pipeline::capacity::Room;
 use crate::pipeline::cors::Cors;
 use crate::pipeline::meter::{self, Meter};
@@ -69,6 +70,7 @@ pub struct Edge {
 pub struct EdgeBuilder {
     config: EdgeConfig,
     clock: Clock,
+    sampling: Sampling,
     door: Arc<Doorkeeper>,
     rpcs: Arc<Rpcs>,
     routes: Vec<Route>,
@@ -97,6 +99,7 @@ impl Edge {
             rpcs: Arc::new(Rpcs::new(config.capacity.clone())),
             config,
             clock: deps.clock,
+            sampling: Sampling::default(),
             door: Arc::new(door),
             routes: Vec::new(),
             raw: Vec::new(),
@@ -104,7 +107,6 @@ impl Edge {
             descriptors: Vec::new(),
             pages: Pages {
                 is_ready: Box::new(|| true),
-                metrics: Box::new(String::new),
                 openapi: Bytes::from_static(b"{}"),
                 public: Router::new(),
                 operators: Router::new(),
@@ -163,11 +165,10 @@ impl EdgeBuilder {
         self
     }
 
-    /// Serves what this renders at `/metrics`.
+    /// Decides by this which requests are traced. Without it, one of a hundred, and those whose caller asks for it.
     #[must_use]
-    pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        let render: RenderMetrics = Box::new(render);
-        self.pages.metrics = render;
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
         self
     }
 
@@ -239,6 +240,7 @@ impl EdgeBuilder {
             cors: Cors::new(&self.config.cors),
             config: self.config,
             clock: self.clock,
+            sampling: self.sampling,
             door: self.door,
             rpcs: self.rpcs,
             table,

@@ -48,7 +48,7 @@ impl Admission for GrpcAdmission {
         let timeout = deadline::of_grpc(headers, rpc.timeout);
         let asked = Asked { rpc: &rpc, headers, origin, timeout };
         let admitted = self.door.admit(asked, &mut None).await;
-        admitted.inspect_err(|error| problem::report(error, spec.path, origin))
+        admitted.inspect_err(|error| problem::report(error, spec.path))
     }
 }
 

@@ -91,7 +91,6 @@ fn write_waits(error: &Error, headers: &mut HeaderMap) {
 /// The error as JSON.
 pub(crate) fn json(error: &Error, origin: &Origin, errors_url: &str) -> Bytes {
     let spec = error.spec();
-    let instance = origin.request_id();
     let problem = Problem {
         r#type: format!("{errors_url}{}", spec.code),
         title: match origin.locale {
@@ -100,7 +99,7 @@ pub(crate) fn json(error: &Error, origin: &Origin, errors_url: &str) -> Bytes {
         },
         status: status_of(spec).as_u16(),
         detail: public_detail(error, origin.locale),
-        instance: instance.to_str().unwrap_or_default(),
+        instance: origin.request_id_text(),
         code: spec.code,
         retry: match spec.retry {
             Retry::Never => "never",
@@ -140,16 +139,15 @@ fn public_detail(error: &Error, locale: Locale) -> &str {
     }
 }
 
-/// Counts an error, and tells its story once: loudly only when somebody must act.
-pub(crate) fn report(error: &Error, route: &str, origin: &Origin) {
+/// Counts an error, and tells its story once: loudly only when somebody must act. Called inside of the trace.
+pub(crate) fn report(error: &Error, route: &str) {
     let code = error.code();
     metrics::counter!("pulse_edge_errors_total", "code" => code).increment(1);
-    let trace_id = tracing::field::display(TraceId(origin.trace.trace_id));
     match error.kind() {
-        Kind::Internal => tracing::error!(trace_id, route, code, story = error.story(), "a request failed"),
+        Kind::Internal => tracing::error!(route, code, story = error.story(), "a request failed"),
         // That we are busy or leaving is known without a line per request.
         Kind::Unavailable if code != errors::OVERLOADED.code && code != errors::DRAINING.code => {
-            tracing::warn!(trace_id, route, code, story = error.story(), "something that we need does not answer");
+            tracing::warn!(route, code, story = error.story(), "something that we need does not answer");
         }
         Kind::InvalidArgument
         | Kind::Unauthenticated
@@ -161,7 +159,7 @@ pub(crate) fn report(error: &Error, route: &str, origin: &Origin) {
         | Kind::ResourceExhausted
         | Kind::Unavailable
         | Kind::DeadlineExceeded => {
-            tracing::debug!(trace_id, route, code, story = story(error).as_ref(), "a request was refused");
+            tracing::debug!(route, code, story = story(error).as_ref(), "a request was refused");
         }
     }
 }
@@ -171,14 +169,5 @@ fn story(error: &Error) -> Cow<'_, str> {
     match std::error::Error::source(error) {
         None => Cow::Borrowed(error.detail()),
         Some(_) => Cow::Owned(error.story()),
-    }
-}
-
-/// A trace id as log lines show it.
-pub(crate) struct TraceId(pub(crate) u128);
-
-impl std::fmt::Display for TraceId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:032x}", self.0)
     }
 }

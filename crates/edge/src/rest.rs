@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::request::Parts;
@@ -12,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use hyper::body::Incoming;
 use pulse_contract::{RestReply, RestRequest, Route, errors};
 use pulse_kernel::{Cx, Error, Violation};
-use tracing::Instrument;
+use pulse_telemetry::in_trace;
 
 use crate::body::Body;
 use crate::core::Core;
@@ -21,8 +22,9 @@ use crate::pipeline::meter::Meter;
 use crate::pipeline::origin::Origin;
 use crate::pipeline::rates::Standing;
 use crate::pipeline::{Asked, Rpc, body, compress, deadline};
-use crate::problem::{self, TraceId};
+use crate::problem;
 use crate::routes::Found;
+use crate::sse::EventStream;
 
 /// Bodies above this are compressed on a thread of their own: on this one it would take more than a millisecond.
 const GZIP_INLINE_BYTES_MAX: usize = 128 * 1024;
@@ -77,13 +79,7 @@ impl Call<'_, '_, '_> {
 
     /// Calls the route and waits for at most `left`.
     async fn reply(&self, cx: Cx, body: &[u8], left: Duration) -> Result<RestReply, Error> {
-        let span = tracing::info_span!(
-            "request",
-            trace_id = %TraceId(self.origin.trace.trace_id),
-            route = self.endpoint.meter.route.as_str(),
-        );
         let work = {
-            let _in_span = span.enter();
             let variables = self.found.variables().ok_or_else(not_utf8)?;
             let path: Vec<(&str, &str)> = variables.iter().map(as_pair).collect();
             let query = self.parts.uri.query().unwrap_or_default();
@@ -91,7 +87,7 @@ impl Call<'_, '_, '_> {
         };
         let timed_out =
             |_| errors::DEADLINE_EXCEEDED.error("the time of the request is over; its outcome may be unknown");
-        tokio::time::timeout(left, work.instrument(span)).await.map_err(timed_out)?
+        tokio::time::timeout(left, work).await.map_err(timed_out)?
     }
 
     async fn json(&self, json: Bytes) -> Response<Body> {
@@ -116,14 +112,20 @@ impl Call<'_, '_, '_> {
 
     fn events(&self, messages: BoxStream<'static, Result<Bytes, Error>>, slot: Slot) -> Response<Body> {
         let (core, origin) = (Arc::clone(self.core), self.origin.clone());
-        let route = self.endpoint.meter.route.clone();
-        let problem = move |error: &Error| {
-            problem::report(error, &route, &origin);
-            problem::json(error, &origin, &core.config.replies.errors_url)
-        };
+        let route: Arc<str> = self.endpoint.meter.route.as_str().into();
+        // What makes the messages runs after the answer has begun, and still belongs to its trace.
+        let trace = self.origin.trace;
+        let messages = futures::stream::unfold(messages, move |mut messages| {
+            let route = Arc::clone(&route);
+            in_trace(trace, async move {
+                let message = messages.next().await?;
+                Some((message.inspect_err(|error| problem::report(error, &route)), messages))
+            })
+        });
+        let problem = move |error: &Error| problem::json(error, &origin, &core.config.replies.errors_url);
         let draining = self.core.draining.clone().cancelled_owned();
-        let events =
-            crate::sse::EventStream::new(messages, problem, self.core.config.replies.heartbeat, draining, slot);
+        let heartbeat = self.core.config.replies.heartbeat;
+        let events = EventStream::new(messages.boxed(), problem, heartbeat, draining, slot);
         response(reply_headers("text/event-stream"), Body::Events(Box::new(events)))
     }
 }

@@ -10,18 +10,22 @@ use http::header::{
     ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use pulse_contract::errors;
 use pulse_kernel::Error;
+use pulse_telemetry::{SpanKind, TraceSpan};
 
 use crate::body::Body;
 use crate::core::{Core, Target};
+use crate::pages::Page;
 use crate::pipeline::meter::Meter;
 use crate::pipeline::origin::{Origin, REQUEST_ID, TRACEPARENT};
-use crate::problem::TraceId;
-use crate::rest::Call;
+use crate::rest::{Call, Endpoint};
+use crate::routes::Found;
 use crate::{grpc, problem};
+
+type Answer = Result<Response<Body>, Error>;
 
 /// Answers a request that came from `peer`.
 pub(crate) async fn serve(
@@ -30,125 +34,160 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let (parts, incoming) = request.into_parts();
-    let origin = || Origin::read(&parts.headers, peer, &core.door.access, core.clock.now());
     if grpc::is_grpc(&parts.headers) {
-        let origin = origin();
-        return Ok(Box::pin(serve_grpc(&core, origin, parts, incoming)).await);
+        return Ok(Box::pin(serve_grpc(&core, peer, parts, incoming)).await);
     }
     let Some(found) = core.table.find(&parts.method, parts.uri.path()) else {
-        let origin = origin();
-        return Ok(Box::pin(serve_other(&core, origin, parts, incoming)).await);
+        return Ok(Box::pin(serve_other(&core, peer, parts, incoming)).await);
     };
-    match found.target {
-        Target::Raw(bytes) => Ok(Response::new(Body::full(bytes.clone()))),
+    let response = match found.target {
+        Target::Raw(bytes) => Response::new(Body::full(bytes.clone())),
         Target::Call(endpoint) => {
-            let (origin, mut standing) = (origin(), None);
-            let call = Call { core: &core, endpoint, found: &found, parts: &parts, origin: &origin };
-            let allowed = core.door.check_address(origin.ip);
-            let answer = match allowed {
-                Ok(()) => guarded(call.answer(incoming, &mut standing)).await,
-                Err(error) => Err(error),
-            };
-            let mut response = core.or_problem(answer, &endpoint.meter, &origin);
-            if let Some(standing) = standing {
-                endpoint.rpc.rates.write(standing, response.headers_mut());
-            }
-            Ok(core.finish(response, &endpoint.meter, &parts, &origin))
+            let exchange = Exchange::begin(&core, &endpoint.meter, peer, &parts.headers);
+            exchange.span.run(exchange.call(endpoint, &found, &parts, incoming)).await
         }
         Target::Page(page) => {
-            let origin = origin();
-            let answer = match core.door.check_address(origin.ip) {
-                Ok(()) => guarded(Box::pin(core.pages.own(&core, *page, &parts, &origin))).await,
-                Err(error) => Err(error),
-            };
-            let response = core.or_problem(answer, &core.meters.page, &origin);
-            Ok(core.finish(response, &core.meters.page, &parts, &origin))
+            let exchange = Exchange::begin(&core, &core.meters.page, peer, &parts.headers);
+            Box::pin(exchange.span.run(exchange.page(*page, &parts))).await
         }
-    }
+    };
+    Ok(response)
 }
 
-async fn serve_grpc(core: &Core, origin: Origin, parts: Parts, incoming: Incoming) -> Response<Body> {
+async fn serve_grpc(core: &Arc<Core>, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
     let rpc = core.rpcs.get(parts.uri.path());
-    let kind = parts.headers.get(CONTENT_TYPE).cloned();
-    let request_headers = if core.cors.is_on() { parts.headers.clone() } else { http::HeaderMap::new() };
-    let answer = match core.door.check_address(origin.ip) {
-        Ok(()) => guarded(grpc::answer(core, rpc.as_deref(), (parts, incoming), &origin)).await,
-        Err(error) => Err(error),
-    };
     let meter = rpc.as_deref().map_or(&core.meters.grpc, |rpc| rpc.grpc_meter());
-    let mut response = answer.unwrap_or_else(|error| {
-        problem::report(&error, &meter.route, &origin);
-        grpc::refusal(&error, kind)
-    });
-    core.cors.write(&request_headers, response.headers_mut());
-    write_trace(&mut response, &origin);
-    core.record(meter, grpc::status_for_meter(&response), &origin);
-    response
+    let headers = parts.headers.clone();
+    let exchange = Exchange::begin(core, meter, peer, &headers);
+    let work = async {
+        let answer = exchange.guarded(grpc::answer(core, rpc.as_deref(), (parts, incoming), &exchange.origin)).await;
+        let mut response = answer.unwrap_or_else(|error| {
+            exchange.report(&error);
+            grpc::refusal(&error, headers.get(CONTENT_TYPE).cloned())
+        });
+        exchange.write_trace(&mut response);
+        core.cors.write(&headers, response.headers_mut());
+        exchange.record(grpc::status_for_meter(&response));
+        response
+    };
+    exchange.span.run(work).await
 }
 
 /// What is in no table: a preflight, a method that the path does not take, a page that was handed in, or nothing.
-async fn serve_other(core: &Core, origin: Origin, parts: Parts, incoming: Incoming) -> Response<Body> {
-    if let Some(headers) = core.cors.preflight(&parts.method, &parts.headers) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        *response.headers_mut() = headers;
-        write_trace(&mut response, &origin);
-        core.record(&core.meters.preflight, StatusCode::NO_CONTENT, &origin);
+async fn serve_other(core: &Arc<Core>, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
+    let headers = parts.headers.clone();
+    if let Some(allowed) = core.cors.preflight(&parts.method, &headers) {
+        let exchange = Exchange::begin(core, &core.meters.preflight, peer, &headers);
+        let mut response = no_content();
+        *response.headers_mut() = allowed;
+        exchange.write_trace(&mut response);
+        exchange.record(StatusCode::NO_CONTENT);
         return response;
     }
-    let seen = Parts::clone(&parts);
     let methods = core.table.methods_of(parts.uri.path());
     if methods.is_empty() {
-        let answer = match core.door.check_address(origin.ip) {
-            Ok(()) => guarded(core.pages.handed_in(core, (parts, incoming), &origin)).await,
-            Err(error) => Err(error),
+        let exchange = Exchange::begin(core, &core.meters.page, peer, &headers);
+        let work = async {
+            let answer = exchange.guarded(core.pages.handed_in(core, (parts, incoming), &exchange.origin)).await;
+            let is_unknown = matches!(&answer, Err(error) if error.code() == errors::UNKNOWN_ROUTE.code);
+            let meter = if is_unknown { &core.meters.none } else { &core.meters.page };
+            exchange.finish(exchange.or_problem(answer), meter)
         };
-        let is_unknown = matches!(&answer, Err(error) if error.code() == errors::UNKNOWN_ROUTE.code);
-        let meter = if is_unknown { &core.meters.none } else { &core.meters.page };
-        let response = core.or_problem(answer, meter, &origin);
-        return core.finish(response, meter, &seen, &origin);
+        return exchange.span.run(work).await;
     }
+    let exchange = Exchange::begin(core, &core.meters.none, peer, &headers);
     let allow = methods.iter().map(|method| method.as_str()).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
-    let mut response = if parts.method == Method::OPTIONS {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        response
-    } else {
-        let error = errors::METHOD_NOT_ALLOWED.error(format!("this address takes {allow}"));
-        core.or_problem(Err(error), &core.meters.none, &origin)
+    let mut response = match parts.method {
+        Method::OPTIONS => no_content(),
+        _ => exchange.or_problem(Err(errors::METHOD_NOT_ALLOWED.error(format!("this address takes {allow}")))),
     };
     if let Ok(allow) = HeaderValue::try_from(allow) {
         response.headers_mut().insert(ALLOW, allow);
     }
-    core.finish(response, &core.meters.none, &seen, &origin)
+    exchange.finish(response, exchange.meter)
 }
 
-/// Runs `work`; a panic in it becomes an answer, and the process lives.
-async fn guarded(work: impl Future<Output = Result<Response<Body>, Error>>) -> Result<Response<Body>, Error> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(errors::INTERNAL.error("a defect").caused_by(format!("panic: {message}")))
-    })
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
-fn write_trace(response: &mut Response<Body>, origin: &Origin) {
-    response.headers_mut().insert(TRACEPARENT, origin.traceparent());
-    response.headers_mut().insert(REQUEST_ID, origin.request_id());
+/// A request and its answer.
+struct Exchange<'a> {
+    core: &'a Arc<Core>,
+    meter: &'a Meter,
+    /// The headers of the request.
+    headers: &'a HeaderMap,
+    span: TraceSpan,
+    origin: Origin,
 }
 
-impl Core {
-    /// The answer, or the problem instead of it.
-    fn or_problem(&self, answer: Result<Response<Body>, Error>, meter: &Meter, origin: &Origin) -> Response<Body> {
-        answer.unwrap_or_else(|error| {
-            problem::report(&error, &meter.route, origin);
-            problem::response(&error, origin, &self.config.replies.errors_url)
+impl<'a> Exchange<'a> {
+    fn begin(core: &'a Arc<Core>, meter: &'a Meter, peer: IpAddr, headers: &'a HeaderMap) -> Self {
+        let cause = core.sampling.trace_of(|name| headers.get(name).and_then(|value| value.to_str().ok()));
+        let span = TraceSpan::open(&meter.route, SpanKind::Server, cause);
+        let origin = Origin::read(headers, peer, &core.door.access, (core.clock.now(), span.trace()));
+        Self { core, meter, headers, span, origin }
+    }
+
+    /// Answers an rpc of the contract.
+    async fn call(
+        &self,
+        endpoint: &Endpoint,
+        found: &Found<'_, '_, Target>,
+        parts: &Parts,
+        incoming: Incoming,
+    ) -> Response<Body> {
+        let mut standing = None;
+        let call = Call { core: self.core, endpoint, found, parts, origin: &self.origin };
+        let answer = self.guarded(call.answer(incoming, &mut standing)).await;
+        let mut response = self.or_problem(answer);
+        if let Some(standing) = standing {
+            endpoint.rpc.rates.write(standing, response.headers_mut());
+        }
+        self.finish(response, self.meter)
+    }
+
+    /// Answers a page of the edge itself.
+    async fn page(&self, page: Page, parts: &Parts) -> Response<Body> {
+        let answer = self.guarded(self.core.pages.own(self.core, page, parts, &self.origin)).await;
+        self.finish(self.or_problem(answer), self.meter)
+    }
+
+    /// Runs `work` for whoever may call from there; a panic in it becomes an answer, and the process lives.
+    async fn guarded(&self, work: impl Future<Output = Answer>) -> Answer {
+        self.core.door.check_address(self.origin.ip)?;
+        AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(errors::INTERNAL.error("a defect").caused_by(format!("panic: {message}")))
         })
     }
 
+    /// The answer, or the problem instead of it.
+    fn or_problem(&self, answer: Answer) -> Response<Body> {
+        answer.unwrap_or_else(|error| {
+            self.report(&error);
+            problem::response(&error, &self.origin, &self.core.config.replies.errors_url)
+        })
+    }
+
+    fn report(&self, error: &Error) {
+        problem::report(error, &self.meter.route);
+        if problem::status_of(error.spec()).is_server_error() {
+            self.span.fail(error.code());
+        }
+    }
+
+    fn write_trace(&self, response: &mut Response<Body>) {
+        response.headers_mut().insert(TRACEPARENT, self.origin.traceparent());
+        response.headers_mut().insert(REQUEST_ID, self.origin.request_id.clone());
+    }
+
     /// Adds what every answer carries, and counts it.
-    fn finish(&self, mut response: Response<Body>, meter: &Meter, parts: &Parts, origin: &Origin) -> Response<Body> {
-        write_trace(&mut response, origin);
+    fn finish(&self, mut response: Response<Body>, meter: &Meter) -> Response<Body> {
+        self.write_trace(&mut response);
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -156,26 +195,29 @@ impl Core {
             let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
             headers.insert(CONTENT_SECURITY_POLICY, nothing);
         }
-        if self.config.replies.is_behind_tls {
+        if self.core.config.replies.is_behind_tls {
             headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
-        self.cors.write(&parts.headers, headers);
-        self.record(meter, response.status(), origin);
+        self.core.cors.write(self.headers, headers);
+        let status = response.status();
+        self.record_as(meter, status);
         response
     }
 
+    fn record(&self, status: StatusCode) {
+        self.record_as(self.meter, status);
+    }
+
     /// Counts an answer, and writes its line into the log.
-    fn record(&self, meter: &Meter, status: StatusCode, origin: &Origin) {
-        let took = origin.started.elapsed();
+    fn record_as(&self, meter: &Meter, status: StatusCode) {
+        let took = self.origin.started.elapsed();
         meter.record(status, took);
+        self.span.set("http.response.status_code", status.as_u16());
         let (route, status) = (meter.route.as_str(), status.as_u16());
-        if self.config.replies.has_access_log {
-            let trace_id = tracing::field::display(TraceId(origin.trace.trace_id));
-            let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            tracing::info!(trace_id, route, status, duration_us, "answered");
+        if self.core.config.replies.has_access_log {
+            tracing::info!(route, status, duration_us = took.as_micros(), "answered");
         } else {
-            let trace_id = tracing::field::display(TraceId(origin.trace.trace_id));
-            tracing::debug!(trace_id, route, status, duration_us = took.as_micros(), "answered");
+            tracing::debug!(route, status, duration_us = took.as_micros(), "answered");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is not an rpc: the description of the API, health, numbers and profiles, and pages that the node hands in.
 
 mod assets;
+mod profile;
 
 use std::borrow::Cow;
 
@@ -22,6 +23,7 @@ use crate::core::Core;
 use crate::pipeline::compress;
 use crate::pipeline::origin::Origin;
 pub(crate) use assets::Asset;
+pub(crate) use profile::Profile;
 
 /// Paths below this are for operators.
 const OPERATORS: &str = "/admin/";
@@ -39,10 +41,12 @@ pub(crate) enum Page {
     OpenApi,
     /// The interactive page and its parts.
     Asset(&'static Asset),
+    /// What the process is doing, for operators.
+    Profile(Profile),
 }
 
 /// The pages and where they are.
-pub(crate) const PAGES: [(&str, Page); 10] = [
+pub(crate) const PAGES: [(&str, Page); 13] = [
     ("/health", Page::Ready),
     ("/health/live", Page::Live),
     ("/health/ready", Page::Ready),
@@ -53,17 +57,17 @@ pub(crate) const PAGES: [(&str, Page); 10] = [
     ("/docs/swagger-ui.css", Page::Asset(&assets::STYLE)),
     ("/docs/swagger-ui-bundle.js", Page::Asset(&assets::BUNDLE)),
     ("/docs/favicon-32x32.png", Page::Asset(&assets::ICON)),
+    ("/admin/profile/cpu", Page::Profile(Profile::Cpu)),
+    ("/admin/profile/heap", Page::Profile(Profile::Heap)),
+    ("/admin/profile/tasks", Page::Profile(Profile::Tasks)),
 ];
 
 /// Says whether the node is ready for requests.
 pub(crate) type IsReady = Box<dyn Fn() -> bool + Send + Sync>;
-/// Renders the numbers in the text format of Prometheus.
-pub(crate) type RenderMetrics = Box<dyn Fn() -> String + Send + Sync>;
 
 /// What the pages need.
 pub(crate) struct Pages {
     pub(crate) is_ready: IsReady,
-    pub(crate) metrics: RenderMetrics,
     pub(crate) openapi: Bytes,
     /// Pages that the node handed in.
     pub(crate) public: Router,
@@ -103,9 +107,14 @@ impl Pages {
                     core.door.check_operator(&parts.headers, origin.now)?;
                 }
                 core.door.measure();
-                Ok(page_of("text/plain; version=0.0.4; charset=utf-8", (self.metrics)()))
+                let text = tokio::task::spawn_blocking(pulse_telemetry::metrics::render).await.map_err(defect)?;
+                Ok(page_of(pulse_telemetry::metrics::CONTENT_TYPE, text))
             }
             Page::OpenApi => Ok(document(parts, "application/json", Cow::Borrowed(&self.openapi))),
+            Page::Profile(profile) => {
+                core.door.check_operator(&parts.headers, origin.now)?;
+                profile.answer(parts.uri.query().unwrap_or_default()).await
+            }
             Page::Asset(asset) => {
                 let bytes = asset.bytes().ok_or_else(|| errors::INTERNAL.error("an asset is missing"))?;
                 let mut response = document(parts, asset.kind, bytes);
@@ -136,6 +145,11 @@ impl Pages {
         }
         Ok(response.map(Body::Page))
     }
+}
+
+/// A thread of ours ended without an answer.
+fn defect(error: tokio::task::JoinError) -> Error {
+    errors::INTERNAL.error("a defect").caused_by(error)
 }
 
 fn health(status: StatusCode, word: &str) -> Response<Body> {

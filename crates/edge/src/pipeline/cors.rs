@@ -35,11 +35,6 @@ impl Cors {
         }
     }
 
-    /// Whether any origin may call.
-    pub(crate) const fn is_on(&self) -> bool {
-        !self.origins.is_empty()
-    }
-
     /// What `Access-Control-Allow-Origin` says to this request; `None` when its origin may not call.
     fn allowed(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(ORIGIN)?;

@@ -33,9 +33,26 @@ async fn the_api_describes_itself() {
 async fn the_numbers_are_not_for_everybody() {
     let town = town().await;
     let reply = get("/metrics").send(town.address).await;
-    assert_eq!((reply.status, reply.text()), (200, "pulse_up 1\n"));
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));
+    assert!(reply.text().contains("# TYPE "), "{}", reply.text());
     let strict = configured("access.metrics = []").await;
     assert_eq!(get("/metrics").send(strict.address).await.status, 401);
     assert_eq!(get("/metrics").bearer(&strict.consumer()).send(strict.address).await.status, 403);
     assert_eq!(get("/metrics").bearer(&strict.operator()).send(strict.address).await.status, 200);
+}
+
+/// PL-52: profiles are for operators.
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_are_for_operators() {
+    let town = town().await;
+    for path in ["/admin/profile/cpu", "/admin/profile/heap", "/admin/profile/tasks"] {
+        assert_eq!(get(path).send(town.address).await.status, 401, "{path}");
+        assert_eq!(get(path).bearer(&town.consumer()).send(town.address).await.status, 403, "{path}");
+    }
+    let tasks = get("/admin/profile/tasks").bearer(&town.operator()).send(town.address).await;
+    assert!(tasks.status == 200 && tasks.text().contains("workers"), "{tasks:?}");
+    let pprof = get("/admin/profile/cpu?seconds=1&format=pprof").bearer(&town.operator()).send(town.address).await;
+    assert_eq!((pprof.status, pprof.header("content-disposition")), (200, Some("attachment; filename=\"cpu.pb\"")));
+    let wrong = get("/admin/profile/cpu?seconds=1000").bearer(&town.operator()).send(town.address).await;
+    assert_eq!((wrong.status, wrong.json()["errors"][0]["field"].as_str()), (400, Some("seconds")));
 }

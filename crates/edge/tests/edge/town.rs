@@ -70,7 +70,6 @@ pub(crate) async fn town_with(config: &str, also: impl FnOnce(EdgeBuilder) -> Ed
         .grpc(grpc)
         .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
         .openapi(r#"{"openapi":"3.1.0"}"#)
-        .metrics(|| "pulse_up 1\n".to_owned())
         .raw("GET", "/bench/constant", "ok");
     let server = also(builder).build().expect("routes that fit").bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let address = server.address();

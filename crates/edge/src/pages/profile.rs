@@ -1,0 +1,124 @@
+//! What the process is doing, for operators: where the time goes, who holds the memory, what the tasks do.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
+use http::{HeaderValue, Response};
+use pulse_contract::errors;
+use pulse_kernel::{Error, Violation};
+use pulse_telemetry::profile::{CPU_DURATION_MAX, ProfileError, cpu, heap};
+use tokio::runtime::Handle;
+
+use super::{defect, page_of};
+use crate::body::Body;
+
+/// How long the CPU is watched when nobody says otherwise.
+const CPU_DURATION: Duration = Duration::from_secs(30);
+
+/// A flame graph brings its own style and script; it may load nothing.
+const FLAMEGRAPH_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// A profile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Profile {
+    /// Where the time goes: `?seconds=30`, and `&format=pprof` for other tools than a browser.
+    Cpu,
+    /// Who holds the memory, for `pprof`.
+    Heap,
+    /// What tasks and threads do, as text.
+    Tasks,
+}
+
+impl Profile {
+    /// Takes the profile; `query` is that of the request.
+    pub(super) async fn answer(self, query: &str) -> Result<Response<Body>, Error> {
+        match self {
+            Self::Cpu => {
+                let wanted = Wanted::parse(query)?;
+                let profile = cpu(wanted.duration).await.map_err(refusal)?;
+                if wanted.is_pprof {
+                    return Ok(download(profile.pprof, "attachment; filename=\"cpu.pb\""));
+                }
+                let mut response = page_of("image/svg+xml", profile.flamegraph);
+                let policy = HeaderValue::from_static(FLAMEGRAPH_POLICY);
+                response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+                Ok(response)
+            }
+            Self::Heap => Ok(download(heap().await.map_err(refusal)?, "attachment; filename=\"heap.pb.gz\"")),
+            Self::Tasks => {
+                let runtime = Handle::current();
+                let report = tokio::task::spawn_blocking(move || pulse_telemetry::runtime::report(&runtime));
+                Ok(page_of("text/plain; charset=utf-8", report.await.map_err(defect)?))
+            }
+        }
+    }
+}
+
+fn download(bytes: Vec<u8>, disposition: &'static str) -> Response<Body> {
+    let mut response = page_of("application/octet-stream", bytes);
+    response.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
+    response
+}
+
+/// What the query asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    duration: Duration,
+    is_pprof: bool,
+}
+
+impl Wanted {
+    fn parse(query: &str) -> Result<Self, Error> {
+        let mut wanted = Self { duration: CPU_DURATION, is_pprof: false };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=').unwrap_or((pair, "")) {
+                ("seconds", text) => wanted.duration = seconds(text).ok_or_else(|| wrong("seconds", "1 to 300"))?,
+                ("format", "pprof") => wanted.is_pprof = true,
+                ("format", "flamegraph") => wanted.is_pprof = false,
+                ("format", _) => return Err(wrong("format", "flamegraph or pprof")),
+                (_, _) => return Err(wrong("query", "only seconds and format")),
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let duration = Duration::from_secs(text.parse().ok()?);
+    (!duration.is_zero() && duration <= CPU_DURATION_MAX).then_some(duration)
+}
+
+fn wrong(field: &'static str, message: &'static str) -> Error {
+    let violation = Violation { field: field.into(), code: "query.value".into(), message: message.into() };
+    errors::VALIDATION_FAILED.error("the query cannot be read").with_violations([violation])
+}
+
+fn refusal(error: ProfileError) -> Error {
+    match error {
+        ProfileError::Busy => errors::OVERLOADED.error("another profile is being taken").retry_in(CPU_DURATION),
+        ProfileError::NotBuilt => errors::UNIMPLEMENTED.error("the allocator of this process does not profile"),
+        ProfileError::Failed(_) => errors::INTERNAL.error("the profiler failed").caused_by(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_read() {
+        let wanted = |seconds, is_pprof| Some(Wanted { duration: Duration::from_secs(seconds), is_pprof });
+        for (query, expected) in [
+            ("", wanted(30, false)),
+            ("seconds=5&format=pprof", wanted(5, true)),
+            ("format=flamegraph&seconds=300", wanted(300, false)),
+            ("seconds=0", None),
+            ("seconds=301", None),
+            ("seconds=x", None),
+            ("format=png", None),
+            ("second=5", None),
+        ] {
+            assert_eq!(Wanted::parse(query).ok(), expected, "{query:?}");
+        }
+    }
+}
