@@ -4,8 +4,8 @@ pub mod commands;
 pub mod config;
 pub mod data_folder;
 mod demo;
-pub mod inbox;
 pub mod node;
+pub mod pages;
 
 pub use config::Config;
 pub use node::{Node, NodeOptions};

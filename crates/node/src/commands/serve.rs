@@ -9,8 +9,8 @@ use super::arguments::{Demo, Serve};
 use super::show::print;
 use crate::config::Config;
 use crate::demo;
-use crate::inbox::{DevInbox, NoChannel};
 use crate::node::{Node, NodeOptions};
+use crate::pages::{self, DevInbox, NoChannel};
 
 /// `pulse serve`.
 pub(super) async fn serve(arguments: Serve) -> anyhow::Result<()> {
@@ -19,7 +19,7 @@ pub(super) async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let options = if config.node.has_dev_inbox {
         with_inbox(&DevInbox::default())
     } else {
-        NodeOptions::new(Arc::new(NoChannel))
+        NodeOptions { pages: Some(pages::router(false)), ..NodeOptions::new(Arc::new(NoChannel)) }
     };
     let node = Node::start(&config, options).await?;
     run(node, &config, arguments.json, None::<std::future::Pending<()>>).await
@@ -42,7 +42,8 @@ pub(super) async fn demo(arguments: Demo) -> anyhow::Result<()> {
 }
 
 fn with_inbox(inbox: &DevInbox) -> NodeOptions {
-    NodeOptions { pages: Some(inbox.router()), ..NodeOptions::new(Arc::new(inbox.clone())) }
+    let pages = pages::router(true).merge(inbox.router());
+    NodeOptions { pages: Some(pages), ..NodeOptions::new(Arc::new(inbox.clone())) }
 }
 
 async fn run(

@@ -6,8 +6,8 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::arguments::{Arguments, CheckConfig, NodeArguments};
-use crate::inbox::NoChannel;
 use crate::node::{Node, NodeOptions};
+use crate::pages::NoChannel;
 
 /// Prints the configuration that is in force.
 pub(super) fn check_config(check: &CheckConfig) -> anyhow::Result<()> {

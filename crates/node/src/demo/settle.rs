@@ -19,8 +19,8 @@ use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Clock, Cx, Error, Principal};
 use pulse_shop::Shops;
 
-use crate::inbox::DevInbox;
 use crate::node::Node;
+use crate::pages::DevInbox;
 
 /// How many calls run at the same time: group commit likes company.
 const CONCURRENCY: usize = 64;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::response::Html;
+use axum::response::Response;
 use axum::routing::get;
 use parking_lot::Mutex;
 use pulse_account::{CodeSender, Destination};
@@ -42,11 +42,9 @@ impl DevInbox {
         Router::new().route("/dev/inbox", get(move || async move { inbox.page() }))
     }
 
-    fn page(&self) -> Html<String> {
+    fn page(&self) -> Response {
         let texts: Vec<(String, String)> = self.texts.lock().iter().cloned().collect();
-        let environment = minijinja::Environment::new();
-        let page = environment.render_named_str("inbox.html", PAGE, minijinja::context! { texts });
-        Html(page.unwrap_or_else(|error| format!("the page cannot be shown: {error}")))
+        super::page(PAGE, minijinja::context! { texts })
     }
 }
 

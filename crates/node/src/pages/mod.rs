@@ -1,0 +1,33 @@
+//! The few pages of a node itself: where everything is, and the developer's inbox.
+
+mod inbox;
+
+use axum::Router;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+
+pub use inbox::{DevInbox, NoChannel};
+
+/// Own styles and nothing else: no script, no frame, nothing from elsewhere.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The page at `/`, and the styles of all pages.
+#[must_use]
+pub fn router(has_inbox: bool) -> Router {
+    let home =
+        move || async move { page(HOME, minijinja::context! { has_inbox, version => env!("CARGO_PKG_VERSION") }) };
+    let styles = || async { ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLES) };
+    Router::new().route("/", get(home)).route("/pages/pulse.css", get(styles))
+}
+
+fn page(template: &str, values: minijinja::Value) -> Response {
+    let environment = minijinja::Environment::new();
+    let page = environment.render_named_str("page.html", template, values);
+    let page = page.unwrap_or_else(|error| format!("the page cannot be shown: {error}"));
+    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
+}
+
+const HOME: &str = include_str!("home.html");
+const STYLES: &str = include_str!("pulse.css");
