@@ -253,8 +253,7 @@ impl<R: BufRead> Source<R> {
             let (taken, is_done) = scan.advance(chunk);
             let room = ROW_BYTES_MAX.saturating_sub(row.len());
             scan.is_too_long |= taken > room;
-            let kept = chunk.iter().take(taken.min(room)).copied();
-            row.extend(kept);
+            row.extend_from_slice(&chunk[..taken.min(room)]);
             self.reader.consume(taken);
             self.position.bytes += u64::try_from(taken).unwrap_or(0);
             if is_done {

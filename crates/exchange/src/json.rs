@@ -144,6 +144,7 @@ impl<'a> Object<'a> {
             let times = text(value)?;
             let (from, until) = times.split_once('-')?;
             let (from, until) = (time(from)?, time(until)?);
+            // Midnight as an end; a whole day is written 0:0-0:0.
             let until = if until == "00:00" { "24:00" } else { &until };
             days.push((day, format!("{from}-{until}")));
         }

@@ -35,6 +35,9 @@ impl Hours {
     /// From OpenStreetMap's `opening_hours` syntax. The text is kept as it is, understood or not.
     ///
     /// Understood are weekdays, times (past midnight too), several rules, `off`, `24/7`, `PH`, months and dates.
+    /// A night belongs to the day on which it began: after "Fr 22:00-02:00; Sa off" it is open on Saturday until two,
+    /// which is what people mean, although the specification lets the later rule take the whole of Saturday.
+    ///
     /// Not understood, therefore neither open nor closed, are sunset, weeks, school holidays, open ends, comments.
     #[must_use]
     pub fn from_osm(text: &str, zone: &Zone) -> Self {
