@@ -33,7 +33,7 @@ if ! cmp -s "$requirements" "$venv/installed.txt"; then
 fi
 
 # The fuzzer names an address per request, so the node has to believe it.
-PULSE_EDGE__ACCESS__TRUSTED_PROXIES='["127.0.0.0/8"]' \
+NO_COLOR=1 PULSE_EDGE__ACCESS__TRUSTED_PROXIES='["127.0.0.0/8"]' \
     "$pulse" demo --quiet --shops 200 --people 60 --data "$work/data" --listen 127.0.0.1:0 --json \
     >"$work/node.json" 2>"$work/node.log" </dev/null &
 node=$!
@@ -47,8 +47,20 @@ url=$(python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["url"
 curl --silent --show-error --fail --output "$work/openapi.json" "$url/openapi.json"
 "$venv/bin/openapi-spec-validator" "$work/openapi.json"
 
-PULSE_FUZZ_URL=$url PULSE_FUZZ_DATA=$work/data PYTHONPATH=scripts PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=fuzz_hooks \
+outcome=0
+PULSE_FUZZ_URL=$url PULSE_FUZZ_DATA=$work/data PULSE_FUZZ_REACHED=$work/reached.txt \
+    PYTHONPATH=scripts PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=fuzz_hooks \
     "$venv/bin/schemathesis" run "$work/openapi.json" --url "$url" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
     --phases examples,coverage,fuzzing --mode all --max-examples "${FUZZ_EXAMPLES:-40}" --seed 1 \
-    --workers 2 --request-timeout 20 --continue-on-failure --no-color
+    --workers 1 --request-timeout 20 --continue-on-failure --warnings off --no-color || outcome=$?
+
+reached=$(wc -l <"$work/reached.txt")
+all=$(python3 -c 'import json, sys; print(sum(len(path) for path in json.load(sys.stdin)["paths"].values()))' \
+    <"$work/openapi.json")
+echo "fuzz: $reached of $all operations answered with success at least once"
+if ((reached * 2 < all)); then
+    echo "fuzz: too few; the fuzzer does not get in" >&2
+    exit 1
+fi
+exit "$outcome"
