@@ -65,13 +65,13 @@ impl GeoPoint {
     }
 
     /// Radians east.
-    pub(super) fn lon_radians(self) -> f64 {
+    fn lon_radians(self) -> f64 {
         radians(self.lon_e7)
     }
 }
 
 /// 1e-7 degrees in radians.
-pub(super) fn radians(e7: i32) -> f64 {
+fn radians(e7: i32) -> f64 {
     f64::from(e7) * (PI / (180.0 * E7))
 }
 
@@ -95,21 +95,40 @@ fn saturating_u64(value: f64) -> u64 {
 /// Symmetric to the last bit; off by up to 0.5 % from the ellipsoid.
 #[must_use]
 pub fn distance_m(a: GeoPoint, b: GeoPoint) -> f64 {
-    2.0 * EARTH_RADIUS_M * haversine(a, b).sqrt().asin()
+    Origin::new(a).distance_m(b)
 }
 
 /// [`distance_m`] in millimetres, rounded: what places are ranked by, because whole numbers have an order.
 #[must_use]
 pub fn distance_mm(a: GeoPoint, b: GeoPoint) -> u64 {
-    saturating_u64((distance_m(a, b) * 1_000.0).round())
+    Origin::new(a).distance_mm(b)
 }
 
-/// The square of the sine of half the angle between two points, 0 to 1.
-fn haversine(a: GeoPoint, b: GeoPoint) -> f64 {
-    let half_lat = ((a.lat_radians() - b.lat_radians()) / 2.0).sin();
-    let half_lon = ((a.lon_radians() - b.lon_radians()) / 2.0).sin();
-    let cosines = a.lat_radians().cos() * b.lat_radians().cos();
-    (half_lat * half_lat + cosines * half_lon * half_lon).min(1.0)
+/// A point from which many distances are measured; what depends on it alone is computed once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    lat: f64,
+    lon: f64,
+    lat_cosine: f64,
+}
+
+impl Origin {
+    pub(super) fn new(point: GeoPoint) -> Self {
+        let lat = point.lat_radians();
+        Self { lat, lon: point.lon_radians(), lat_cosine: lat.cos() }
+    }
+
+    pub(super) fn distance_mm(&self, point: GeoPoint) -> u64 {
+        saturating_u64((self.distance_m(point) * 1_000.0).round())
+    }
+
+    fn distance_m(&self, point: GeoPoint) -> f64 {
+        let lat = point.lat_radians();
+        let half_lat = ((self.lat - lat) / 2.0).sin();
+        let half_lon = ((self.lon - point.lon_radians()) / 2.0).sin();
+        let squared = half_lat * half_lat + self.lat_cosine * lat.cos() * half_lon * half_lon;
+        2.0 * EARTH_RADIUS_M * squared.min(1.0).sqrt().asin()
+    }
 }
 
 /// A box between two latitudes and two longitudes; `west > east` means that it lies across the date line.

@@ -14,7 +14,7 @@ use pulse_kernel::Timestamp;
 
 use super::tree::{self, Cell, Entry, Node, Tree};
 use super::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX};
-use crate::domain::geo::{self, EARTH_RADIUS_M};
+use crate::domain::geo::{EARTH_RADIUS_M, Origin};
 use crate::domain::hours::{LocalTime, Schedule, Zone};
 
 const TURN_E7: i64 = 3_600_000_000;
@@ -46,6 +46,7 @@ struct Search<'a> {
     /// The numbers of the categories that are asked for.
     category: (i64, i64),
     limit: usize,
+    origin: Origin,
     around: Around,
     /// Nothing with a greater `a` can be on the page. Shrinks when the page is full.
     a_max: f64,
@@ -68,6 +69,7 @@ impl<'a> Search<'a> {
             query,
             category: (*subtree.start(), *subtree.end()),
             limit,
+            origin: Origin::new(query.center),
             around: Around::new(query, f64::from(radius_m)),
             a_max: a_beyond(distance_mm_max),
             a_min: query.after.map_or(0.0, |Cursor(hit)| a_beyond(hit.distance_mm.saturating_sub(2))),
@@ -97,7 +99,7 @@ impl<'a> Search<'a> {
         {
             return;
         }
-        let hit = Hit { distance_mm: geo::distance_mm(query.center, entry.at), id: entry.id };
+        let hit = Hit { distance_mm: self.origin.distance_mm(entry.at), id: entry.id };
         let is_on_page = hit.distance_mm <= self.distance_mm_max
             && query.after.is_none_or(|Cursor(last)| hit > last)
             && (self.best.len() <= self.limit || self.best.peek().is_none_or(|worst| hit < *worst));
