@@ -7,6 +7,7 @@ mod identity;
 mod input;
 mod lifecycle;
 mod limits;
+mod logs;
 mod pages;
 mod replies;
 mod routing;

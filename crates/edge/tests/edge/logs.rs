@@ -1,0 +1,51 @@
+//! What is written about a request.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use pulse_telemetry::{LogFormat, TelemetryConfig};
+
+use crate::caller::get;
+use crate::town::configured;
+
+/// Keeps what is written.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// PL-28, PL-50: one line per request and one story per failure, each in the trace of its request, with nothing of
+/// the caller's in it.
+#[tokio::test]
+async fn every_line_carries_its_trace() {
+    let lines = Lines::default();
+    let config = TelemetryConfig { log_format: LogFormat::Json, ..TelemetryConfig::default() };
+    let writer = lines.clone();
+    let (subscriber, _guard) = pulse_telemetry::install(&config, move || writer.clone()).expect("a configuration");
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    // The runtime of this test has one thread, so the edge writes here too.
+    let _default = tracing::subscriber::set_default(subscriber);
+    let town = configured("replies.has_access_log = true").await;
+    let request = get("/test/fails?internal").bearer(&town.consumer());
+    let reply = request.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-00")).send(town.address).await;
+    assert_eq!(reply.status, 500);
+    let written = String::from_utf8(lines.0.lock().clone()).expect("text");
+    let lines: Vec<&str> = written.lines().filter(|line| line.contains(trace)).collect();
+    assert_eq!(lines.len(), 2, "{written}");
+    let story = lines.iter().find(|line| line.contains("\"ERROR\"")).expect("the story");
+    assert!(story.contains("row 7 of table account_accounts") && story.contains("disk full"), "{story}");
+    let access = lines.iter().find(|line| line.contains("answered")).expect("the line of the request");
+    assert!(access.contains("GET /test/fails") && access.contains("500"), "{access}");
+    for private in ["Bearer", "eyJ", "127.0.0.1"] {
+        assert!(!written.contains(private), "{private}: {written}");
+    }
+}
