@@ -10,6 +10,7 @@ pulse=${PULSE:-target/debug/pulse}
 venv=target/fuzz
 requirements=scripts/fuzz-requirements.txt
 work=$(mktemp -d)
+# shellcheck disable=SC2329 # stop is called by the trap
 node=
 stop() {
     local status=$?
