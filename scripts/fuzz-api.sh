@@ -10,8 +10,8 @@ pulse=${PULSE:-target/debug/pulse}
 venv=target/fuzz
 requirements=scripts/fuzz-requirements.txt
 work=$(mktemp -d)
-# shellcheck disable=SC2329 # stop is called by the trap
 node=
+# shellcheck disable=SC2329 # the trap calls it
 stop() {
     local status=$?
     if [[ -n $node ]]; then
