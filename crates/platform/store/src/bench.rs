@@ -51,7 +51,7 @@ impl Run {
     #[must_use]
     pub fn quantile(&self, per_mille: usize) -> Duration {
         let index = (self.latencies.len() * per_mille).checked_div(1_000).unwrap_or(0);
-        self.latencies.get(index).or(self.latencies.last()).copied().unwrap_or_default()
+        self.latencies.get(index).or_else(|| self.latencies.last()).copied().unwrap_or_default()
     }
 }
 

@@ -111,7 +111,7 @@ impl Store {
                 self.sql("SELECT token FROM #_leases WHERE name = ? AND token = ? LOCK IN SHARE MODE")
             }
         };
-        Step::new(sql, values![name, token]).as_query().expecting(1, Refusal::Fenced)
+        Step::new(sql, values![name, token]).querying().expecting(1, Refusal::Fenced)
     }
 }
 

@@ -53,7 +53,7 @@ impl Step {
         self
     }
 
-    pub(crate) fn as_query(mut self) -> Self {
+    pub(crate) fn querying(mut self) -> Self {
         self.is_query = true;
         self
     }

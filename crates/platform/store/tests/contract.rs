@@ -1,5 +1,7 @@
 //! One suite for every engine: what a store promises, whatever is below it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod suite;
 
 /// The cases, once for each engine.

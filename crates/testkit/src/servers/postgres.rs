@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::child::{Error, Server, command, free_port, is_root, log_to, run};
+
+/// How long the server may take from its first connection to its first answer.
+const READY_MAX: Duration = Duration::from_secs(30);
 
 /// A PostgreSQL without a password, and without the flushes that tests do not need.
 #[derive(Debug)]
@@ -50,7 +55,9 @@ impl Postgres {
         let log = folder.path().join("log");
         log_to(&mut serve, &log)?;
         let server = Server::start(serve, "INT", port, &log)?;
-        Ok(Self { _server: server, _folder: folder, port, binaries, database_count: AtomicU32::new(0) })
+        let postgres = Self { _server: server, _folder: folder, port, binaries, database_count: AtomicU32::new(0) };
+        postgres.wait_until_ready()?;
+        Ok(postgres)
     }
 
     /// Makes an empty database and gives its URL.
@@ -59,12 +66,25 @@ impl Postgres {
     /// When the server refuses.
     pub fn fresh_database(&self) -> Result<String, Error> {
         let name = format!("t{}", self.database_count.fetch_add(1, Ordering::Relaxed));
-        let port = self.port;
+        self.sql(&format!("CREATE DATABASE {name}"))?;
+        Ok(format!("postgres://postgres@127.0.0.1:{}/{name}", self.port))
+    }
+
+    /// PostgreSQL accepts connections before it is done with starting up.
+    fn wait_until_ready(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + READY_MAX;
+        loop {
+            match self.sql("SELECT 1") {
+                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn sql(&self, statement: &str) -> Result<(), Error> {
         let mut psql = Command::new(self.binaries.join("psql"));
-        psql.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
-        psql.args(["-c", &format!("CREATE DATABASE {name}")]);
-        run(psql)?;
-        Ok(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
+        psql.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-c", statement]);
+        run(psql)
     }
 }
 

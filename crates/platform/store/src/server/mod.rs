@@ -58,6 +58,7 @@ fn pool_options<DB: sqlx::Database>(options: &Options) -> PoolOptions<DB> {
         .test_before_acquire(false)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other error of the driver is a wrong statement")]
 fn failure<DB: Wire>(error: &sqlx::Error) -> Failure {
     match error {
         sqlx::Error::Database(error) if error.is_unique_violation() => Failure::Duplicate,

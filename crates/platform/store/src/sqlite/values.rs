@@ -45,7 +45,7 @@ pub(super) fn query(connection: &Connection, statement: &Statement) -> Result<Ve
 
 fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
     let mut prepared = prepare(connection, statement.sql.as_str(), &statement.args)?;
-    let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
     let mut found = prepared.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {

@@ -30,7 +30,7 @@ async fn create(store: &Store, cx: &Cx, id: i64) -> Result<(i64, bool), Error> {
     }
 }
 
-pub async fn a_repeated_request_gets_its_answer(fixture: &Fixture) {
+pub(crate) async fn a_repeated_request_gets_its_answer(fixture: &Fixture) {
     let store = fixture.store().await;
     let cx = keyed(fixture, "k", 1);
     assert_eq!(create(&store, &cx, 1).await.unwrap(), (1, false));
@@ -42,7 +42,7 @@ pub async fn a_repeated_request_gets_its_answer(fixture: &Fixture) {
     assert_eq!(count(&store).await, 2);
 }
 
-pub async fn a_key_in_flight_is_refused(fixture: &Fixture) {
+pub(crate) async fn a_key_in_flight_is_refused(fixture: &Fixture) {
     let store = fixture.store().await;
     let cx = keyed(fixture, "k", 1);
     let Begun::Proceed(guard) = store.begin(&cx).await.unwrap() else { panic!("nothing was saved yet") };
@@ -53,7 +53,7 @@ pub async fn a_key_in_flight_is_refused(fixture: &Fixture) {
     assert_eq!(create(&store, &cx, 1).await.unwrap(), (1, false));
 }
 
-pub async fn a_key_of_another_request_is_refused(fixture: &Fixture) {
+pub(crate) async fn a_key_of_another_request_is_refused(fixture: &Fixture) {
     let store = fixture.store().await;
     create(&store, &keyed(fixture, "k", 1), 1).await.unwrap();
     let error = create(&store, &keyed(fixture, "k", 2), 2).await.unwrap_err();
@@ -61,7 +61,7 @@ pub async fn a_key_of_another_request_is_refused(fixture: &Fixture) {
     assert_eq!(count(&store).await, 1);
 }
 
-pub async fn two_nodes_answer_a_key_once(fixture: &Fixture) {
+pub(crate) async fn two_nodes_answer_a_key_once(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     let mut tasks = JoinSet::new();
     for id in 0..8_i64 {
@@ -81,7 +81,7 @@ pub async fn two_nodes_answer_a_key_once(fixture: &Fixture) {
     assert_eq!(count(&nodes[0]).await, 1);
 }
 
-pub async fn answers_are_kept_for_a_day(fixture: &Fixture) {
+pub(crate) async fn answers_are_kept_for_a_day(fixture: &Fixture) {
     let store = fixture.store().await;
     let day = Duration::from_secs(24 * 60 * 60);
     create(&store, &keyed(fixture, "old", 1), 1).await.unwrap();

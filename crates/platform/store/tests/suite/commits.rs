@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{Fixture, Happened, NAME_TAKEN, SOLD_OUT, count, put, thing, version};
 
-pub async fn a_duplicate_is_the_refusal_that_the_commit_names(fixture: &Fixture) {
+pub(crate) async fn a_duplicate_is_the_refusal_that_the_commit_names(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1, "tea", 0).await;
     let commit = Commit::new().insert(thing(2, "tea", 0)).duplicate_is(&NAME_TAKEN);
@@ -22,7 +22,7 @@ pub async fn a_duplicate_is_the_refusal_that_the_commit_names(fixture: &Fixture)
     assert_eq!(count(&store).await, 1);
 }
 
-pub async fn a_missed_expectation_leaves_nothing(fixture: &Fixture) {
+pub(crate) async fn a_missed_expectation_leaves_nothing(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1, "tea", 7).await;
     let stale = Commit::new()
@@ -42,7 +42,7 @@ pub async fn a_missed_expectation_leaves_nothing(fixture: &Fixture) {
     assert_eq!(store.events_after(0, 10).await.unwrap(), []);
 }
 
-pub async fn a_refused_commit_takes_nobody_with_it(fixture: &Fixture) {
+pub(crate) async fn a_refused_commit_takes_nobody_with_it(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1_000, "taken", 0).await;
     let mut tasks = JoinSet::new();
@@ -65,7 +65,7 @@ pub async fn a_refused_commit_takes_nobody_with_it(fixture: &Fixture) {
 }
 
 /// Optimistic versions: 16 tasks try 20 decrements each of a stock of 100, on two nodes; exactly 100 succeed.
-pub async fn the_last_unit_is_sold_once(fixture: &Fixture) {
+pub(crate) async fn the_last_unit_is_sold_once(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     put(&nodes[0], 1, "stock", 100).await;
     let mut tasks = JoinSet::new();
@@ -108,7 +108,7 @@ async fn sell_one(store: &Store, cx: &Cx) -> bool {
     }
 }
 
-pub async fn a_lost_race_is_repeated_a_bounded_number_of_times(fixture: &Fixture) {
+pub(crate) async fn a_lost_race_is_repeated_a_bounded_number_of_times(fixture: &Fixture) {
     let store = fixture.store().await;
     let cx = fixture.cx();
     let attempts = AtomicU32::new(0);
@@ -153,7 +153,7 @@ impl Api for Shop {
     }
 }
 
-pub async fn a_commit_may_run_inside_of_an_async_trait(fixture: &Fixture) {
+pub(crate) async fn a_commit_may_run_inside_of_an_async_trait(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1, "tea", 0).await;
     let (api, cx): (Arc<dyn Api>, _) = (Arc::new(Shop(store)), fixture.cx());

@@ -18,7 +18,7 @@ fn counts(events: &[StoredEvent]) -> Vec<(i64, i64)> {
     events.iter().map(|event| (event.key, Happened::decode(event.payload.clone()).unwrap().count)).collect()
 }
 
-pub async fn events_keep_the_order_of_their_commits(fixture: &Fixture) {
+pub(crate) async fn events_keep_the_order_of_their_commits(fixture: &Fixture) {
     let store = fixture.store().await;
     let trace = TraceContext { trace_id: 7 << 100, span_id: u64::MAX, is_sampled: true };
     let commit = Commit::new().event(5, &Happened { thing: 5, count: 1 }).event(6, &Happened { thing: 6, count: 2 });
@@ -36,7 +36,7 @@ pub async fn events_keep_the_order_of_their_commits(fixture: &Fixture) {
 
 /// Transactions commit in another order than they draw numbers in; readers that run meanwhile see every event,
 /// and those of one key in order.
-pub async fn a_reader_never_misses_an_event(fixture: &Fixture) {
+pub(crate) async fn a_reader_never_misses_an_event(fixture: &Fixture) {
     const WRITERS: i64 = 8;
     const COMMITS: i64 = 20;
     let nodes = [fixture.store().await, fixture.store().await];
@@ -73,7 +73,7 @@ pub async fn a_reader_never_misses_an_event(fixture: &Fixture) {
     }
 }
 
-pub async fn an_event_is_consumed_once(fixture: &Fixture) {
+pub(crate) async fn an_event_is_consumed_once(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     let mut tasks = JoinSet::new();
     for task in 0..8_i64 {
@@ -95,7 +95,7 @@ pub async fn an_event_is_consumed_once(fixture: &Fixture) {
     assert!(!nodes[0].is_consumed("t.another", 42).await.unwrap());
 }
 
-pub async fn delivered_events_are_pruned_but_the_last(fixture: &Fixture) {
+pub(crate) async fn delivered_events_are_pruned_but_the_last(fixture: &Fixture) {
     let store = fixture.store().await;
     for count in 0..5 {
         emit(&store, fixture, 1, count).await;
@@ -112,7 +112,7 @@ pub async fn delivered_events_are_pruned_but_the_last(fixture: &Fixture) {
     assert_eq!(counts(&store.events_after(seqs[4], 10).await.unwrap()), [(1, 5)]);
 }
 
-pub async fn commits_with_events_wake_the_relay(fixture: &Fixture) {
+pub(crate) async fn commits_with_events_wake_the_relay(fixture: &Fixture) {
     let store = fixture.store().await;
     let mut news = store.watch_events();
     store.commit(&fixture.cx(), Commit::new().insert(thing(1, "tea", 0))).await.unwrap();

@@ -10,7 +10,7 @@ use super::{Fixture, count, thing};
 const TTL: Duration = Duration::from_secs(10);
 
 /// PL-27, DL-24: a holder that slept past the end of its lease is refused by the token, not by its clock.
-pub async fn a_late_holder_is_fenced(fixture: &Fixture) {
+pub(crate) async fn a_late_holder_is_fenced(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     let cx = fixture.cx();
     let lease = nodes[0].acquire_lease("shard-1", "a", TTL).await.unwrap().unwrap();
@@ -28,7 +28,7 @@ pub async fn a_late_holder_is_fenced(fixture: &Fixture) {
     assert_eq!(count(&nodes[0]).await, 3);
 }
 
-pub async fn a_lease_is_held_by_one(fixture: &Fixture) {
+pub(crate) async fn a_lease_is_held_by_one(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     let mut tasks = JoinSet::new();
     for holder in 0..8_usize {
@@ -42,7 +42,7 @@ pub async fn a_lease_is_held_by_one(fixture: &Fixture) {
     assert_eq!(again.token, held[0].token + 1);
 }
 
-pub async fn a_lease_is_renewed_and_released(fixture: &Fixture) {
+pub(crate) async fn a_lease_is_renewed_and_released(fixture: &Fixture) {
     let store = fixture.store().await;
     let lease = store.acquire_lease("one", "a", TTL).await.unwrap().unwrap();
     fixture.clock.advance(TTL / 2);
@@ -53,7 +53,7 @@ pub async fn a_lease_is_renewed_and_released(fixture: &Fixture) {
     assert_eq!(store.acquire_lease("one", "b", TTL).await.unwrap().unwrap().token, lease.token + 1);
 }
 
-pub async fn nodes_draw_with_different_numbers(fixture: &Fixture) {
+pub(crate) async fn nodes_draw_with_different_numbers(fixture: &Fixture) {
     let stores = [fixture.store().await, fixture.store().await];
     let mut tasks = JoinSet::new();
     for node in 0..8_usize {
@@ -72,7 +72,7 @@ pub async fn nodes_draw_with_different_numbers(fixture: &Fixture) {
     assert_ne!(next.number(), number);
 }
 
-pub async fn a_lapsed_node_stops_drawing(fixture: &Fixture) {
+pub(crate) async fn a_lapsed_node_stops_drawing(fixture: &Fixture) {
     let store = fixture.store().await;
     let lease = NodeLease::acquire(&store, "a", TTL).await.unwrap();
     assert!(lease.is_held(fixture.clock.now()));

@@ -26,7 +26,7 @@ async fn open(database: &Database, fixture: &Fixture, migrations: &'static [Migr
     Store::open(database, "m", migrations, fixture.clock(), Arc::new(IdGenerator::new(0))).await
 }
 
-pub async fn migrations_are_applied_once(fixture: &Fixture) {
+pub(crate) async fn migrations_are_applied_once(fixture: &Fixture) {
     let database = fixture.database().await;
     open(&database, fixture, FIRST).await.unwrap();
     let store = open(&database, fixture, BOTH).await.unwrap();
@@ -37,14 +37,14 @@ pub async fn migrations_are_applied_once(fixture: &Fixture) {
     open(&database, fixture, FIRST).await.unwrap();
 }
 
-pub async fn an_edited_migration_is_refused(fixture: &Fixture) {
+pub(crate) async fn an_edited_migration_is_refused(fixture: &Fixture) {
     let database = fixture.database().await;
     open(&database, fixture, BOTH).await.unwrap();
     let outcome = open(&database, fixture, REWRITTEN).await;
     assert!(matches!(&outcome, Err(StoreError::Migration(text)) if text.contains("edited")), "{outcome:?}");
 }
 
-pub async fn two_nodes_migrate_at_once(fixture: &Fixture) {
+pub(crate) async fn two_nodes_migrate_at_once(fixture: &Fixture) {
     let mut tasks = JoinSet::new();
     for _ in 0..4 {
         let database = fixture.database().await;
@@ -56,7 +56,7 @@ pub async fn two_nodes_migrate_at_once(fixture: &Fixture) {
     assert_eq!(applied, 3);
 }
 
-pub async fn tables_that_are_behind_are_refused(fixture: &Fixture) {
+pub(crate) async fn tables_that_are_behind_are_refused(fixture: &Fixture) {
     let database = fixture.database().await;
     open(&database, fixture, FIRST).await.unwrap();
     let Some(url) = fixture.shared_url() else { return };

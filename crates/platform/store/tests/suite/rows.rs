@@ -10,7 +10,7 @@ const SELECT: &str = "SELECT name, note, data, score, version FROM t_things WHER
 
 type Thing = (Option<String>, Option<String>, Option<Bytes>, Option<f64>, i64);
 
-pub async fn every_type_comes_back_as_it_went(fixture: &Fixture) {
+pub(crate) async fn every_type_comes_back_as_it_went(fixture: &Fixture) {
     let store = fixture.store().await;
     let long = "长".repeat(100_000);
     let rows: Vec<(i64, Thing)> = vec![
@@ -39,7 +39,7 @@ pub async fn every_type_comes_back_as_it_went(fixture: &Fixture) {
     assert_eq!(nothing, None);
 }
 
-pub async fn text_is_compared_byte_by_byte(fixture: &Fixture) {
+pub(crate) async fn text_is_compared_byte_by_byte(fixture: &Fixture) {
     let store = fixture.store().await;
     let names = ["B", "Z", "a", "a ", "b", "\u{e4}", "e\u{301}", "\u{e9}", "\u{4e2d}"];
     for (id, name) in (0_i64..).zip(names) {
@@ -55,7 +55,7 @@ pub async fn text_is_compared_byte_by_byte(fixture: &Fixture) {
     assert_eq!(found, [(2,)]);
 }
 
-pub async fn sums_counts_and_averages_are_numbers(fixture: &Fixture) {
+pub(crate) async fn sums_counts_and_averages_are_numbers(fixture: &Fixture) {
     let store = fixture.store().await;
     for id in 1..=4 {
         put(&store, id, &id.to_string(), i64::from(u32::MAX) * id).await;
@@ -69,7 +69,7 @@ pub async fn sums_counts_and_averages_are_numbers(fixture: &Fixture) {
     assert!(store.one::<(bool,)>(exists).await.unwrap().0);
 }
 
-pub async fn a_list_finds_its_rows(fixture: &Fixture) {
+pub(crate) async fn a_list_finds_its_rows(fixture: &Fixture) {
     let store = fixture.store().await;
     for id in 1..=9 {
         put(&store, id, &id.to_string(), id % 2).await;
@@ -81,7 +81,7 @@ pub async fn a_list_finds_its_rows(fixture: &Fixture) {
     assert_eq!(none, []);
 }
 
-pub async fn many_rows_are_inserted_at_once(fixture: &Fixture) {
+pub(crate) async fn many_rows_are_inserted_at_once(fixture: &Fixture) {
     let store = fixture.store().await;
     let insert = (0..1_000_i64).fold(Insert::into("t_things", &["id", "name", "version"]), |insert, id| {
         insert.row(values![id, id.to_string(), 0_i64])
@@ -91,7 +91,7 @@ pub async fn many_rows_are_inserted_at_once(fixture: &Fixture) {
     store.commit(&fixture.cx(), Commit::new().insert(Insert::into("t_things", COLUMNS))).await.unwrap();
 }
 
-pub async fn an_existing_row_is_updated_or_left(fixture: &Fixture) {
+pub(crate) async fn an_existing_row_is_updated_or_left(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1, "old", 1).await;
     let update = thing(1, "new", 2).row(values![2_i64, "two", 2_i64]).on_conflict_update(&["id"], &["name", "version"]);
@@ -103,7 +103,7 @@ pub async fn an_existing_row_is_updated_or_left(fixture: &Fixture) {
     assert_eq!(found, [(1, "new".into(), 2), (2, "two".into(), 2), (3, "three".into(), 3)]);
 }
 
-pub async fn a_wrong_statement_is_a_defect(fixture: &Fixture) {
+pub(crate) async fn a_wrong_statement_is_a_defect(fixture: &Fixture) {
     let store = fixture.store().await;
     let outcome = store.all::<(i64,)>(Statement::new("SELECT nothing FROM t_nowhere", values![])).await;
     assert!(matches!(outcome, Err(StoreError::Defect { .. })), "{outcome:?}");

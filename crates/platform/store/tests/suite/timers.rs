@@ -58,7 +58,7 @@ async fn advance_until(fixture: &Fixture, closings: &mut mpsc::UnboundedReceiver
 }
 
 /// TR-82: a durable timer fires at its time and not before, and takes effect once.
-pub async fn a_timer_fires_once_at_its_time(fixture: &Fixture) {
+pub(crate) async fn a_timer_fires_once_at_its_time(fixture: &Fixture) {
     let store = fixture.store().await;
     for key in [3, 1, 2] {
         set(&store, timer(key, u32::try_from(key).unwrap())).await;
@@ -77,7 +77,7 @@ pub async fn a_timer_fires_once_at_its_time(fixture: &Fixture) {
     assert_eq!((count(&store).await, store.timer_count().await.unwrap()), (4, 0));
 }
 
-pub async fn a_timer_is_moved_and_cancelled(fixture: &Fixture) {
+pub(crate) async fn a_timer_is_moved_and_cancelled(fixture: &Fixture) {
     let store = fixture.store().await;
     set(&store, timer(1, 1)).await;
     set(&store, timer(2, 1)).await;
@@ -97,7 +97,7 @@ pub async fn a_timer_is_moved_and_cancelled(fixture: &Fixture) {
 }
 
 /// PL-36: a restart in the middle loses no timer.
-pub async fn timers_survive_a_restart(fixture: &Fixture) {
+pub(crate) async fn timers_survive_a_restart(fixture: &Fixture) {
     let store = fixture.store().await;
     let commit = (0..500).fold(Commit::new(), |commit, key| commit.timer(timer(key, u32::try_from(key % 10).unwrap())));
     store.commit(&fixture.cx(), commit).await.unwrap();
@@ -112,7 +112,7 @@ pub async fn timers_survive_a_restart(fixture: &Fixture) {
     assert_eq!((count(&store).await, store.timer_count().await.unwrap()), (500, 0));
 }
 
-pub async fn a_failed_timer_is_tried_again_later(fixture: &Fixture) {
+pub(crate) async fn a_failed_timer_is_tried_again_later(fixture: &Fixture) {
     let store = fixture.store().await;
     set(&store, timer(1, 0)).await;
     let unknown = Timer { kind: "t.nobody_knows", ..timer(2, 0) };
@@ -140,7 +140,7 @@ pub async fn a_failed_timer_is_tried_again_later(fixture: &Fixture) {
     assert_eq!(store.timer_count().await.unwrap(), 1, "a timer that nobody handles stays");
 }
 
-pub async fn two_nodes_fire_a_timer_once(fixture: &Fixture) {
+pub(crate) async fn two_nodes_fire_a_timer_once(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     let commit = (0..40).fold(Commit::new(), |commit, key| commit.timer(timer(key, 0)));
     nodes[0].commit(&fixture.cx(), commit).await.unwrap();
@@ -151,7 +151,7 @@ pub async fn two_nodes_fire_a_timer_once(fixture: &Fixture) {
     assert_eq!((count(&nodes[0]).await, nodes[1].timer_count().await.unwrap()), (40, 0));
 }
 
-pub async fn a_slow_timer_does_not_hold_up_the_others(fixture: &Fixture) {
+pub(crate) async fn a_slow_timer_does_not_hold_up_the_others(fixture: &Fixture) {
     let store = fixture.store().await;
     let (closed, mut closings) = mpsc::unbounded_channel();
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
