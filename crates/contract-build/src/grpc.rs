@@ -15,7 +15,7 @@ pub(crate) fn emit(model: &Model, service: &Service) -> String {
         #[derive(Clone)]
         pub struct {stem}Grpc {{
             client: {stem}Client,
-            admission: ::std::sync::Arc<dyn ::pulse_contract::grpc::Admission>,
+            entrance: ::pulse_contract::grpc::Entrance,
         }}
 
         impl {stem}Grpc {{
@@ -25,7 +25,15 @@ pub(crate) fn emit(model: &Model, service: &Service) -> String {
                 client: {stem}Client,
                 admission: ::std::sync::Arc<dyn ::pulse_contract::grpc::Admission>,
             ) -> Self {{
-                Self {{ client, admission }}
+                Self {{ client, entrance: ::pulse_contract::grpc::Entrance::Public(admission) }}
+            }}
+
+            #[doc = \" Serves what `client` reaches to other nodes, whose word is believed.\"]
+            #[doc = \"\"]
+            #[doc = \" Only for a listener that other nodes alone can reach.\"]
+            #[must_use]
+            pub fn between_nodes(client: {stem}Client) -> Self {{
+                Self {{ client, entrance: ::pulse_contract::grpc::Entrance::Nodes }}
             }}
 
             #[doc = \" As a service of tonic.\"]
@@ -59,7 +67,7 @@ fn emit_method(model: &Model, service: &Service, method: &Method, names: &Names<
             request: ::tonic::Request<{input}>,
         ) -> Result<::tonic::Response<{answer}>, ::tonic::Status> {{
             let call = ::pulse_contract::answers::Call {{ spec: &{spec} }};
-            let (cx, request) = ::pulse_contract::grpc::receive(call, &self.admission, request, {scope}).await?;
+            let (cx, request) = ::pulse_contract::grpc::receive(call, &self.entrance, request, {scope}).await?;
             ::pulse_contract::grpc::{send}(self.client.{function}(&cx, request).await)
         }}\n",
         input = names.input(method),

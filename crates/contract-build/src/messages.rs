@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::assemble::QUIET;
 use crate::model::{Model, Package};
 use crate::names;
 use crate::problems::Problems;
-use crate::assemble::QUIET;
 use crate::{json, text, validate};
 
 /// Writes the impls for the messages of a package.

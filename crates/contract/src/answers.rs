@@ -69,11 +69,10 @@ pub struct Call {
 impl Call {
     /// Says in `cx` what its idempotency key is used for; drops the key when the rpc does not take one.
     ///
-    /// A key that another node has sealed stays as it is: only where a request enters Pulse is it fresh.
+    /// This happens where a request enters Pulse, and nowhere below.
     #[must_use]
     pub fn seal<T: prost::Message>(self, mut cx: Cx, request: &T) -> Cx {
         cx.idempotency = match cx.idempotency.take() {
-            Some(idempotency) if !idempotency.scope.is_empty() => Some(idempotency),
             Some(idempotency) if self.spec.policy.idempotent => Some(Arc::new(Idempotency {
                 scope: scope(&cx, self.spec),
                 key: idempotency.key.clone(),

@@ -19,6 +19,7 @@ pub use context::{CX_HEADER, CxWireError, cx_from_headers, request_with};
 pub use status::{error_of, status_of};
 
 use crate::answers::Call;
+use crate::errors;
 use crate::method::MethodSpec;
 use crate::route::prepare;
 use crate::validate::Validate;
@@ -39,13 +40,23 @@ pub trait Admission: Send + Sync + 'static {
 /// A stream of messages as tonic sends it.
 pub type ReplyStream<T> = BoxStream<'static, Result<T, Status>>;
 
+/// Who comes in here.
+#[derive(Clone)]
+pub enum Entrance {
+    /// Everybody: calls are admitted, and checked against policy and rules.
+    Public(Arc<dyn Admission>),
+    /// Other nodes of Pulse alone: they have admitted and checked already, and send the context along. So a call that
+    /// one context makes to another one behaves the same, whether both run in one node or not.
+    Nodes,
+}
+
 /// Admits and checks a call; gives its context and its message.
 ///
 /// # Errors
 /// The refusal, as a status.
 pub async fn receive<T>(
     call: Call,
-    admission: &Arc<dyn Admission>,
+    entrance: &Entrance,
     request: Request<T>,
     scope: fn(&T) -> Option<ShopId>,
 ) -> Result<(Cx, T), Status>
@@ -54,9 +65,18 @@ where
 {
     let (metadata, extensions, message) = request.into_parts();
     let headers = metadata.into_headers();
-    let cx = admission.admit(call.spec, &headers, &extensions).await.map_err(|error| status_of(&error))?;
-    let cx = prepare(call, scope(&message), cx, &message).map_err(|error| status_of(&error))?;
-    Ok((cx, message))
+    let checked = match entrance {
+        Entrance::Public(admission) => match admission.admit(call.spec, &headers, &extensions).await {
+            Ok(cx) => prepare(call, scope(&message), cx, &message),
+            Err(error) => Err(error),
+        },
+        Entrance::Nodes => match cx_from_headers(&headers) {
+            Ok(Some(cx)) => Ok(cx),
+            Ok(None) => Err(errors::UNAUTHENTICATED.error("only other nodes may call here")),
+            Err(error) => Err(errors::UNAUTHENTICATED.error("only other nodes may call here").caused_by(error)),
+        },
+    };
+    checked.map(|cx| (cx, message)).map_err(|error| status_of(&error))
 }
 
 /// The answer of a call as tonic sends it.

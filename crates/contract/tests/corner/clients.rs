@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use http::{Extensions, HeaderMap};
-use pulse_contract::grpc::{Admission, cx_from_headers};
-use pulse_contract::{MethodSpec, errors};
+use pulse_contract::MethodSpec;
+use pulse_contract::grpc::{Admission, CX_HEADER};
 use pulse_kernel::{Cx, Error, Kind};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Endpoint, Server};
@@ -17,36 +17,32 @@ use crate::corner::v1::{
 };
 use crate::{Corner, anonymous, staff};
 
-/// Believes the context that came: what a node does on the listener that other nodes use.
-struct Trusting;
+/// Lets in everybody as the same somebody, whatever they say.
+struct Doorman(Cx);
 
 #[async_trait]
-impl Admission for Trusting {
-    async fn admit(
-        &self,
-        _spec: &'static MethodSpec,
-        headers: &HeaderMap,
-        _extensions: &Extensions,
-    ) -> Result<Cx, Error> {
-        let cx =
-            cx_from_headers(headers).map_err(|error| errors::UNAUTHENTICATED.error("no context").caused_by(error))?;
-        cx.ok_or_else(|| errors::UNAUTHENTICATED.error("no context"))
+impl Admission for Doorman {
+    async fn admit(&self, spec: &'static MethodSpec, headers: &HeaderMap, _: &Extensions) -> Result<Cx, Error> {
+        assert!(headers.contains_key(CX_HEADER), "a remote client sends its context");
+        spec.policy.admit(&self.0.actor)?;
+        Ok(self.0.clone())
     }
 }
 
-async fn serve(corner: Arc<Corner>) -> Channel {
+async fn serve(server: CornerGrpc) -> Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = CornerGrpc::new(CornerClient::local(corner), Arc::new(Trusting)).into_server();
     let incoming = TcpListenerStream::new(listener);
-    tokio::spawn(async move { Server::builder().add_service(server).serve_with_incoming(incoming).await });
+    tokio::spawn(
+        async move { Server::builder().add_service(server.into_server()).serve_with_incoming(incoming).await },
+    );
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
 /// Both kinds of client, each with its own server.
 async fn clients() -> [(CornerClient, Arc<Corner>); 2] {
     let (local, remote) = (Arc::new(Corner::default()), Arc::new(Corner::default()));
-    let channel = serve(remote.clone()).await;
+    let channel = serve(CornerGrpc::between_nodes(CornerClient::local(remote.clone()))).await;
     [(CornerClient::local(local.clone()), local), (CornerClient::remote(channel), remote)]
 }
 
@@ -121,14 +117,27 @@ async fn streams_are_the_same() {
 }
 
 #[tokio::test]
-async fn a_server_checks_policy_and_rules_itself() {
-    let [_, (remote, _)] = clients().await;
-    let echo = |id| EchoRequest { shop: Some(Shop { id, ..Shop::default() }), ..EchoRequest::default() };
-    assert_eq!(remote.echo(&anonymous(), echo(7)).await.unwrap_err().code(), "UNAUTHENTICATED");
-    let broken = remote.r#match(&staff(), Rules::default()).await.unwrap_err();
+async fn a_public_server_checks_policy_and_rules_and_seals_the_key() {
+    let corner = Arc::new(Corner::default());
+    let open = |cx: Cx| serve(CornerGrpc::new(CornerClient::local(corner.clone()), Arc::new(Doorman(cx))));
+    let stranger = CornerClient::remote(open(anonymous()).await);
+    let somebody = CornerClient::remote(open(crate::idempotency::with_key(staff(), "k")).await);
+    // What the caller says about itself is not believed.
+    assert_eq!(stranger.echo(&staff(), EchoRequest::default()).await.unwrap_err().code(), "UNAUTHENTICATED");
+    let broken = somebody.r#match(&anonymous(), Rules::default()).await.unwrap_err();
     assert_eq!(broken.code(), "VALIDATION_FAILED");
     assert!(broken.violations().len() > 20, "{broken:?}");
     assert!(broken.violations().iter().any(|it| it.field == "len" && it.code == "string.len"));
+    somebody.save(&anonymous(), SaveRequest { text: "a".to_owned() }).await.unwrap();
+    let sealed = corner.seen.lock().take().unwrap().idempotency.unwrap();
+    assert_eq!((&*sealed.scope, &*sealed.key), ("acc_1 /pulse.corner.v1.CornerService/Save", "k"));
+}
+
+#[tokio::test]
+async fn between_nodes_nothing_is_checked_twice() {
+    for (client, _) in clients().await {
+        assert!(client.r#match(&anonymous(), Rules::default()).await.is_ok());
+    }
 }
 
 #[tokio::test]
