@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use pulse_contract::errors::EVENT_UNREADABLE;
-use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_contract::errors::{EVENT_UNREADABLE, INTERNAL};
+use pulse_kernel::{Cx, Error, Timestamp, TraceContext};
 use pulse_store::StoredEvent;
-use tracing::Instrument;
+use pulse_telemetry::{SpanKind, TraceSpan};
 
 use crate::consumer::{Consumer, Delivery};
 
@@ -50,6 +50,8 @@ pub(crate) enum Verdict {
 
 /// Why a handler failed.
 pub(crate) struct Failure {
+    /// The stable code of the error; `INTERNAL` for panics and timeouts.
+    pub(crate) code: &'static str,
     /// The whole story, for the log and for operators.
     pub(crate) error: String,
     /// What the handler asked for; zero when it did not.
@@ -60,13 +62,14 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn of_defect(error: String) -> Self {
-        Self { error, retry_after: Duration::ZERO, is_final: false }
+        Self { code: INTERNAL.code, error, retry_after: Duration::ZERO, is_final: false }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
+            code: error.code(),
             error: error.story(),
             retry_after: error.retry_after().unwrap_or_default(),
             is_final: error.code() == EVENT_UNREADABLE.code,
@@ -81,26 +84,23 @@ impl Attempt {
         let event = Arc::clone(&self.event);
         let (outbox, attempts) = (self.outbox, self.attempts.saturating_add(1));
         // PL-48: the trace of the request that wrote the event goes on here.
-        let span = tracing::info_span!(
-            "consume",
-            otel.kind = "consumer",
-            consumer = consumer.name,
-            topic = &*event.topic,
-            event.id = event.id,
-            attempt = attempts,
-            trace_id = format!("{:032x}", event.trace.trace_id),
-            parent_span_id = format!("{:016x}", event.trace.span_id),
-        );
-        let verdict = self.handle(&consumer, now).instrument(span).await;
+        let span = TraceSpan::open(&event.topic, SpanKind::Consumer, event.trace);
+        span.set("messaging.consumer.group.name", consumer.name);
+        span.set("messaging.message.id", event.id);
+        span.set("messaging.delivery.attempt", attempts);
+        let verdict = span.run(self.handle(&consumer, now, span.trace())).await;
+        if let Verdict::Failed(failure) = &verdict {
+            span.fail(failure.code);
+        }
         Finished { tried: Tried { outbox, event, attempts }, took: started.elapsed(), verdict }
     }
 
-    async fn handle(self, consumer: &Consumer, now: Timestamp) -> Verdict {
+    async fn handle(self, consumer: &Consumer, now: Timestamp, trace: TraceContext) -> Verdict {
         let Some(handler) = consumer.handler(self.context, &self.event.topic) else {
             let error = format!("{} has no handler for {}", consumer.name, self.event.topic);
             return Verdict::Failed(Failure { is_final: true, ..Failure::of_defect(error) });
         };
-        let mut cx = Cx::system(consumer.name, now).in_trace(self.event.trace);
+        let mut cx = Cx::system(consumer.name, now).in_trace(trace);
         cx.deadline = now.plus(consumer.timeout);
         let duplicate = Arc::new(AtomicBool::new(false));
         let delivery = Delivery {

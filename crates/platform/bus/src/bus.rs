@@ -256,7 +256,7 @@ impl Bus {
     }
 
     /// Waits until every consumer has come to the end of its outboxes with nothing parked. Parked events need time to
-    /// pass; with a virtual clock somebody has to move it. Dead letters do not keep it waiting.
+    /// pass; with a virtual clock somebody has to move it. Dead letters do not keep it waiting. Ends with [`Bus::stop`].
     pub async fn drain(&self) {
         let mut progress = self.0.progress.subscribe();
         loop {
@@ -264,8 +264,9 @@ impl Bus {
             if self.status().iter().all(ConsumerStatus::is_caught_up) {
                 return;
             }
-            if progress.changed().await.is_err() {
-                return;
+            tokio::select! {
+                () = self.0.stop.cancelled() => return,
+                changed = progress.changed() => if changed.is_err() { return },
             }
         }
     }
@@ -390,7 +391,8 @@ impl Handle {
 fn leftovers_of(status: &ConsumerStatus) -> Vec<String> {
     let name = status.consumer;
     let mut lines = Vec::new();
-    if !status.is_active {
+    // After a stop the last status stands; a consumer that never ran here has none.
+    if !status.is_active && status.outboxes.is_empty() {
         lines.push(format!("{name}: not delivered to by this process"));
     }
     let counts = [

@@ -114,9 +114,12 @@ pub(crate) async fn a_stop_finishes_what_runs(database: Database) {
         }
     );
     assert_eq!(stopping.len(), 3);
+    assert_eq!(bus.leftovers(), Vec::<String>::new());
+    world.place(0, 2).await;
+    assert_eq!(bus.leftovers(), ["kitchen.cook: the outbox of order is not read to its end"]);
     let bus = world.start_with(consumer).await;
     assert_eq!(bus.settle().await, Vec::<String>::new());
-    assert_eq!(deliveries.load(Ordering::Relaxed), 3);
+    assert_eq!(deliveries.load(Ordering::Relaxed), 4);
 }
 
 /// Two nodes with the same consumer: one delivers, the other takes over when the first stops, or falls silent.
