@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use pulse_edge::EdgeConfig;
+use pulse_telemetry::{BuildInfo, LogFormat, OtlpConfig, Sampling, TelemetryConfig};
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be set. Each part says what it is for.
@@ -22,6 +23,8 @@ pub struct Config {
     pub account: AccountSection,
     /// Shops.
     pub shop: ShopSection,
+    /// Logs, traces, metrics.
+    pub telemetry: TelemetrySection,
 }
 
 /// Where this node is and where it keeps its things.
@@ -33,10 +36,6 @@ pub struct NodeConfig {
     pub data: PathBuf,
     /// The address to listen on; port 0 takes a free one. Default 127.0.0.1:8080. Since 0.1.
     pub listen: SocketAddr,
-    /// What is logged, in the syntax of `tracing`'s `EnvFilter`. Default `info`. Since 0.1.
-    pub log: String,
-    /// Whether log lines are JSON. Default false. Since 0.1.
-    pub is_log_json: bool,
     /// Whether one-time codes are shown at `/dev/inbox` instead of being sent. Never in production. Default false,
     /// `pulse demo` sets it. Since 0.1.
     pub has_dev_inbox: bool,
@@ -44,13 +43,7 @@ pub struct NodeConfig {
 
 impl Default for NodeConfig {
     fn default() -> Self {
-        Self {
-            data: PathBuf::from("data"),
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            log: "info".into(),
-            is_log_json: false,
-            has_dev_inbox: false,
-        }
+        Self { data: PathBuf::from("data"), listen: SocketAddr::from(([127, 0, 0, 1], 8080)), has_dev_inbox: false }
     }
 }
 
@@ -141,6 +134,65 @@ impl Default for ShopSection {
     }
 }
 
+/// Logs, traces, metrics.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySection {
+    /// The name of this process among others. Default `pulse`. Since 0.1.
+    pub service: String,
+    /// Which log lines there are: levels by module, for example `info,pulse_store=debug`. Default `info`. Since 0.1.
+    pub log: String,
+    /// Whether log lines are JSON instead of text for people. Default false. Since 0.1.
+    pub is_log_json: bool,
+    /// So many of a million traces that begin here are recorded, 0 to 1000000. Default 10000. Since 0.1.
+    pub samples_per_million: u32,
+    /// Whether a caller's wish to be recorded counts. Default true. Since 0.1.
+    pub follows_caller: bool,
+    /// A collector that speaks OTLP over gRPC, for example `http://127.0.0.1:4317`; empty for none. Default empty.
+    /// Since 0.1.
+    pub otlp_endpoint: String,
+    /// How long one export may take. Default 5s. Since 0.1.
+    #[serde(with = "humantime_serde")]
+    pub otlp_timeout: Duration,
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        Self {
+            service: "pulse".into(),
+            log: "info".into(),
+            is_log_json: false,
+            samples_per_million: 10_000,
+            follows_caller: true,
+            otlp_endpoint: String::new(),
+            otlp_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl TelemetrySection {
+    /// Which requests are traced.
+    #[must_use]
+    pub fn sampling(&self) -> Sampling {
+        Sampling { per_million: self.samples_per_million, follows_caller: self.follows_caller }
+    }
+
+    /// What telemetry is told.
+    #[must_use]
+    pub fn telemetry(&self) -> TelemetryConfig {
+        let has_collector = !self.otlp_endpoint.is_empty();
+        TelemetryConfig {
+            service: self.service.clone(),
+            build: BuildInfo { version: env!("CARGO_PKG_VERSION").into(), ..BuildInfo::default() },
+            log_format: if self.is_log_json { LogFormat::Json } else { LogFormat::Human },
+            log_filter: self.log.clone(),
+            sampling: self.sampling(),
+            otlp: has_collector
+                .then(|| OtlpConfig { endpoint: self.otlp_endpoint.clone(), timeout: self.otlp_timeout }),
+        }
+    }
+}
+
 /// A text that may hold a password: printed without it.
 #[derive(Clone, Default, Deserialize)]
 pub struct Secret(String);
@@ -225,6 +277,9 @@ impl Config {
         }
         if !(1..=1_000).contains(&self.store.connections_max) {
             bail!("store.connections_max is from 1 to 1000");
+        }
+        if self.telemetry.samples_per_million > 1_000_000 {
+            bail!("telemetry.samples_per_million is from 0 to 1000000");
         }
         if !(1..=500).contains(&self.shop.products_per_shop_max) {
             bail!("shop.products_per_shop_max is from 1 to 500");

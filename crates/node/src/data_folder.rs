@@ -65,6 +65,15 @@ impl DataFolder {
         bytes.try_into().map_err(|_bytes| anyhow::anyhow!("{} is not a secret of 32 bytes", path.display()))
     }
 
+    /// A name of this folder that stays the same, different from that of every other folder.
+    ///
+    /// # Errors
+    /// Those of [`DataFolder::secret`].
+    pub fn name(&self) -> anyhow::Result<String> {
+        let bytes = self.secret("node.id")?;
+        Ok(bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Written beside and renamed, so that a crash leaves a whole secret or none.
     fn write_secret(&self, path: &Path) -> anyhow::Result<()> {
         let beside = path.with_extension("new");

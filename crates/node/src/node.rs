@@ -80,7 +80,7 @@ impl Node {
         let clock = options.clock.clone();
         let main = engines.open(config.store.url.expose()).await?;
         let mut tasks = JoinSet::new();
-        let (ids, holder) = lease_number(&main, &clock, &mut tasks).await?;
+        let ids = lease_number(&main, &mut tasks).await?;
         let account_db = engines.open(config.store.account_url.expose()).await?;
         let shop_db = engines.open(config.store.shop_url.expose()).await?;
         let account_store =
@@ -97,7 +97,8 @@ impl Node {
             config: account_config(config),
         })
         .await?;
-        let bus = start_bus(&main, [&account_store, &shop_store], accounts.consumers, &clock, ids, holder).await?;
+        let bus =
+            start_bus(&main, [&account_store, &shop_store], accounts.consumers, &clock, ids, folder.name()?).await?;
         let (ended, watched) = (accounts.ended.clone(), account_store.clone());
         tasks.spawn(async move { ended.watch(&watched).await });
         for store in [account_store, shop_store] {
@@ -134,6 +135,7 @@ impl Node {
         let mut edge = Edge::builder(config.edge.clone(), deps);
         let admission = edge.admission();
         edge = edge
+            .sampling(config.telemetry.sampling())
             .routes(account_routes(&self.accounts))
             .routes(shop_routes(&self.shops.shops))
             .routes(catalog_routes(&self.shops.catalog))
@@ -201,13 +203,11 @@ impl<'a> Engines<'a> {
 }
 
 /// Leases a number for this node's ids. Losing it would let two nodes draw the same id, so the process ends instead.
-async fn lease_number(
-    database: &Database,
-    clock: &Clock,
-    tasks: &mut JoinSet<()>,
-) -> anyhow::Result<(Arc<IdGenerator>, String)> {
+///
+/// The lease is about processes, so it goes by the machine's clock, also when the node's clock is moved by a test.
+async fn lease_number(database: &Database, tasks: &mut JoinSet<()>) -> anyhow::Result<Arc<IdGenerator>> {
     let holder = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
-    let store = Store::open(database, "node", &[], clock.clone(), Arc::new(IdGenerator::new(0))).await?;
+    let store = Store::open(database, "node", &[], Clock::system(), Arc::new(IdGenerator::new(0))).await?;
     let lease = NodeLease::acquire(&store, &holder, NODE_LEASE).await.context("cannot lease a number for this node")?;
     let ids = Arc::new(IdGenerator::new(lease.number()));
     tasks.spawn(async move {
@@ -215,7 +215,7 @@ async fn lease_number(
         tracing::error!(%error, "the lease of this node's number was lost; stopping, so that no id is drawn twice");
         std::process::exit(EXIT_LEASE_LOST);
     });
-    Ok((ids, holder))
+    Ok(ids)
 }
 
 /// The exit code of a node that lost its number, for whoever restarts it.

@@ -82,7 +82,7 @@ impl NodeArguments {
             config.store.url = Secret::new(store);
         }
         if let Some(log) = &self.log {
-            config.node.log.clone_from(log);
+            config.telemetry.log.clone_from(log);
         }
         Ok(config)
     }

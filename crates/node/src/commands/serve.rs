@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::arguments::{Demo, Serve};
 use super::show::print;
@@ -15,14 +14,16 @@ use crate::pages::{self, DevInbox, NoChannel};
 /// `pulse serve`.
 pub(super) async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let config = arguments.node.config()?;
-    log(&config)?;
+    let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let options = if config.node.has_dev_inbox {
         with_inbox(&DevInbox::default())
     } else {
         NodeOptions { pages: Some(pages::router(false)), ..NodeOptions::new(Arc::new(NoChannel)) }
     };
     let node = Node::start(&config, options).await?;
-    run(node, &config, arguments.json, None::<std::future::Pending<()>>).await
+    run(node, &config, arguments.json, None::<std::future::Pending<()>>).await?;
+    telemetry.shutdown().await;
+    Ok(())
 }
 
 /// `pulse demo`.
@@ -32,13 +33,15 @@ pub(super) async fn demo(arguments: Demo) -> anyhow::Result<()> {
         config.node.data.push("demo");
     }
     config.node.has_dev_inbox = true;
-    log(&config)?;
+    let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let inbox = DevInbox::default();
     let node = Node::start(&config, with_inbox(&inbox)).await?;
     let size = pulse_city::Size { shops: arguments.shops, people: arguments.people, couriers: 10 };
     let city = demo::settle(&node, &inbox, pulse_city::City::new(arguments.seed, size)).await?;
     let life = (!arguments.quiet).then(|| demo::live(city));
-    run(node, &config, arguments.json, life).await
+    run(node, &config, arguments.json, life).await?;
+    telemetry.shutdown().await;
+    Ok(())
 }
 
 fn with_inbox(inbox: &DevInbox) -> NodeOptions {
@@ -91,11 +94,4 @@ fn banner(address: &str, config: &Config, is_json: bool) -> String {
     }
     banner += &format!("    data            {}\n\n  Stop it with Ctrl-C.\n", config.node.data.display());
     banner
-}
-
-fn log(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.node.log)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let outcome = if config.node.is_log_json { builder.json().try_init() } else { builder.try_init() };
-    outcome.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))
 }

@@ -1,5 +1,6 @@
 //! People and shops move in: by the same calls that an app and an operator make.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -12,8 +13,8 @@ use pulse_contract::account::v1::{
     SignInWithCodeRequest, request_code_request,
 };
 use pulse_contract::shop::v1::{
-    CreateCategoryRequest, CreateProductRequest, Hours, ImportShopsRequest, ImportedShop, ListCategoriesRequest,
-    Modifier, ModifierGroup, ProductDraft, ShopDraft, VariantDraft,
+    CreateCategoryRequest, CreateProductRequest, ExportShopsRequest, GetMenuRequest, Hours, ImportShopsRequest,
+    ImportedShop, ListCategoriesRequest, Modifier, ModifierGroup, ProductDraft, ShopDraft, VariantDraft,
 };
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Clock, Cx, Error, Principal};
@@ -37,7 +38,7 @@ pub(crate) struct DemoCity {
     pub(crate) people: Vec<AccountId>,
 }
 
-/// Fills an empty node; on one that was filled before, only finds out who lives there.
+/// Fills a node. Each step does only what is missing, so that it can be broken off and begun again.
 pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow::Result<DemoCity> {
     let begun = Instant::now();
     let mut demo = DemoCity {
@@ -47,16 +48,11 @@ pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow:
         clock: node.clock.clone(),
         people: Vec::new(),
     };
-    let is_empty = demo.shops.places.is_empty();
-    if is_empty {
-        demo.make_categories().await.context("the categories could not be made")?;
-        demo.open_shops().await.context("the shops could not be opened")?;
-        demo.fill_menus().await.context("the menus could not be written")?;
-    }
+    demo.make_categories().await.context("the categories could not be made")?;
+    demo.open_shops().await.context("the shops could not be opened")?;
+    demo.fill_menus().await.context("the menus could not be written")?;
     demo.move_in(inbox).await.context("the people could not move in")?;
-    if is_empty {
-        demo.meet().await.context("the people could not follow each other")?;
-    }
+    demo.meet().await.context("the people could not follow each other")?;
     tracing::info!(
         shops = demo.shops.places.len(),
         people = demo.people.len(),
@@ -79,14 +75,15 @@ impl DemoCity {
     }
 
     async fn make_categories(&self) -> Result<(), Error> {
-        let first_level = ListCategoriesRequest { parent_code: 0 };
-        if !self.shops.shops.list_categories(&self.cx(), first_level).await?.categories.is_empty() {
-            return Ok(());
-        }
         // In order: the law gives out codes one after the other, and the city counts on that.
         for category in pulse_city::categories() {
+            let parent_code = category.code.parent().map_or(0, |parent| parent.number());
+            let siblings = self.shops.shops.list_categories(&self.cx(), ListCategoriesRequest { parent_code }).await?;
+            if siblings.categories.iter().any(|sibling| sibling.code == category.code.number()) {
+                continue;
+            }
             let request = CreateCategoryRequest {
-                parent_code: category.code.parent().map_or(0, |parent| parent.number()),
+                parent_code,
                 name: category.name_en.to_owned(),
                 name_zh: category.name.to_owned(),
                 legacy_code: String::new(),
@@ -105,28 +102,30 @@ impl DemoCity {
         Ok(())
     }
 
-    /// Menus for the shops that are on the first pages; the rest of a large city cooks in secret.
+    /// Menus for the first shops; the rest of a large city cooks in secret.
     async fn fill_menus(&self) -> Result<(), Error> {
-        let mut shops = self.shops.shops.export_shops(&self.cx(), Default::default()).await?;
-        let mut products = Vec::new();
-        while let Some(shop) = shops.next().await.transpose()? {
-            let Some(number) = shop.external_id.strip_prefix("city:").and_then(|number| number.parse().ok()) else {
-                continue;
-            };
-            if number >= MENUS_MAX {
+        let shops = self.shops.shops.export_shops(&self.cx(), ExportShopsRequest::default()).await?;
+        shops
+            .try_filter_map(|shop| async move {
+                let number = shop.external_id.strip_prefix("city:").and_then(|number| number.parse::<u32>().ok());
+                Ok(number.filter(|number| *number < MENUS_MAX).map(|number| (shop.shop_id, number)))
+            })
+            .try_for_each_concurrent(CONCURRENCY, |(shop_id, number)| self.fill_menu(shop_id, number))
+            .await
+    }
+
+    async fn fill_menu(&self, shop_id: i64, number: u32) -> Result<(), Error> {
+        let menu = self.shops.catalog.get_menu(&self.cx(), GetMenuRequest { shop_id }).await?;
+        let known: BTreeSet<String> =
+            menu.sections.into_iter().flat_map(|section| section.products).map(|product| product.name).collect();
+        for product in self.city.menu(&self.city.shop(number)) {
+            if known.contains(product.name) {
                 continue;
             }
-            let menu = self.city.menu(&self.city.shop(number));
-            products.extend(menu.into_iter().map(|product| (shop.shop_id, draft(product))));
+            let request = CreateProductRequest { shop_id, product: Some(draft(product)) };
+            self.shops.catalog.create_product(&self.cx(), request).await?;
         }
-        stream::iter(products)
-            .map(|(shop_id, product)| async move {
-                let request = CreateProductRequest { shop_id, product: Some(product) };
-                self.shops.catalog.create_product(&self.cx(), request).await.map(drop)
-            })
-            .buffer_unordered(CONCURRENCY)
-            .try_collect()
-            .await
+        Ok(())
     }
 
     async fn move_in(&mut self, inbox: &DevInbox) -> Result<(), Error> {
