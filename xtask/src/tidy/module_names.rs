@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::repository::Repository;
 
-const DRAWERS: [&str; 9] = ["base", "common", "helper", "helpers", "manager", "misc", "shared", "util", "utils"];
+const DRAWERS: [&str; 8] = ["base", "common", "helper", "helpers", "manager", "misc", "util", "utils"];
 
 /// Every part of the path of every Rust file.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
