@@ -1,25 +1,22 @@
-//! The cache: entries with their times in a weighed store, loads and writes in lanes beside it.
+//! The cache as its callers see it.
 
 use std::borrow::Borrow;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
+use pulse_contract::errors;
 use pulse_kernel::{Clock, Error, Timestamp};
 use tokio::sync::watch;
 
 use crate::entry;
-use crate::entry::{Entries, Entry};
-use crate::errors;
 use crate::failure::share;
-use crate::flight::{self, Flight, Lane, Lanes, Outcome};
+use crate::flight::{Lanes, Outcome};
 use crate::policy::CachePolicy;
+use crate::shared::Shared;
 use crate::stats::{CacheStats, Meters};
-
-/// After a refresh failed, the stale value is served for so long before the next attempt.
-const REFRESH_RETRY_AFTER: Duration = Duration::from_secs(1);
+use crate::under_way::{Landing, Writing};
 
 /// What a value of a weighed cache is guessed to weigh, in bytes.
 const WEIGHT_EXPECTED: u64 = 1_024;
@@ -36,16 +33,6 @@ impl<K, V> Clone for Cache<K, V> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
     }
-}
-
-struct Shared<K, V> {
-    policy: CachePolicy,
-    clock: Clock,
-    weigh: fn(&K, &V) -> u32,
-    entries: Entries<K, V>,
-    lanes: Lanes<K, V>,
-    meters: Arc<Meters>,
-    draws: AtomicU64,
 }
 
 impl<K, V> Cache<K, V>
@@ -257,59 +244,6 @@ where
     }
 }
 
-impl<K, V> Shared<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    /// Marks what is under way for `key` as outdated; true when a write is among it.
-    fn outdate<Q>(&self, lane: &mut Lane<K, V>, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let Some(work) = lane.get_mut(key) else { return false };
-        if work.outdate() {
-            self.meters.outdated_loads.count();
-        }
-        work.is_contested |= work.writers > 0;
-        work.writers > 0
-    }
-
-    /// Stores what was true when the load began. The lane of the key is locked.
-    fn store(&self, key: K, value: Option<V>, began: Timestamp) {
-        let weight = value.as_ref().map_or(1, |value| (self.weigh)(&key, value));
-        if weight > self.policy.value_weight_max {
-            self.meters.oversized.count();
-            self.entries.remove(&key);
-            return;
-        }
-        let (ttl, stale) = match value {
-            Some(_) => (self.policy.ttl, self.policy.stale_while_revalidate),
-            None => (self.policy.null_ttl, Duration::ZERO),
-        };
-        let fresh_until = began.plus(self.policy.jittered(ttl, self.draw()));
-        self.entries.insert(key, Entry { value, fresh_until, stale_until: fresh_until.plus(stale) });
-    }
-
-    /// Serves a stale value for a moment longer, because its refresh failed. The lane of the key is locked.
-    fn postpone(&self, key: &K) {
-        let now = self.clock.now();
-        if let Some(entry) = self.entries.get(key).filter(|entry| now < entry.stale_until) {
-            let fresh_until = now.plus(REFRESH_RETRY_AFTER).min(entry.stale_until);
-            self.entries.insert(key.clone(), Entry { fresh_until, ..entry });
-        }
-    }
-
-    /// Evenly distributed and the same in every run (SplitMix64 of a counter): jitter needs no secret.
-    fn draw(&self) -> u32 {
-        let step = self.draws.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        let mixed = (step ^ (step >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        u32::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap_or(0)
-    }
-}
-
 enum Look<V> {
     Known(Option<V>),
     Wait(watch::Receiver<Outcome<V>>),
@@ -324,149 +258,10 @@ async fn landed<V: Clone>(mut outcome: watch::Receiver<Outcome<V>>) -> Result<Op
     }
 }
 
-/// A load that will end, one way or another: dropping it unlanded (a panic, the end of the runtime) makes room
-/// for the next one.
-struct Landing<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    shared: Arc<Shared<K, V>>,
-    key: K,
-    number: u64,
-    began: Timestamp,
-    outcome: watch::Sender<Outcome<V>>,
-}
-
-impl<K, V> Landing<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    fn prepare(shared: &Arc<Shared<K, V>>, lane: &mut Lane<K, V>, key: K, began: Timestamp) -> Self {
-        let (outcome, receiver) = watch::channel(None);
-        let number = shared.lanes.next_number();
-        flight::work(lane, key.clone()).flight = Some(Flight { number, outcome: receiver });
-        Self { shared: Arc::clone(shared), key, number, began, outcome }
-    }
-
-    /// Begins the load; no lock may be held, because `load` is the caller's.
-    fn start<Fut>(self, load: impl FnOnce() -> Fut)
-    where
-        Fut: Future<Output = Result<Option<V>, Error>> + Send + 'static,
-    {
-        self.shared.meters.loads.count();
-        let future = load();
-        tokio::spawn(async move {
-            let deadline = self.began.plus(self.shared.policy.load_timeout);
-            let result = tokio::select! {
-                biased;
-                result = future => result,
-                () = self.shared.clock.sleep_until(deadline) => Err(errors::DEADLINE_EXCEEDED.error("the data did not come in time")),
-            };
-            self.land(result);
-        });
-    }
-
-    fn land(self, result: Result<Option<V>, Error>) {
-        let shared = &self.shared;
-        shared.meters.load_seconds.record(shared.clock.now().since(self.began));
-        let mut lane = shared.lanes.lock(&self.key);
-        if self.leave(&mut lane) {
-            match &result {
-                Ok(value) => shared.store(self.key.clone(), value.clone(), self.began),
-                Err(_) => shared.postpone(&self.key),
-            }
-        }
-        drop(lane);
-        if result.is_err() {
-            shared.meters.load_failures.count();
-        }
-        self.outcome.send_replace(Some(result.map_err(Arc::new)));
-    }
-
-    /// Takes this load off its lane; false when a write outdated it.
-    fn leave(&self, lane: &mut Lane<K, V>) -> bool {
-        let Some(work) = lane.get_mut(&self.key) else { return false };
-        let is_current = work.flight.as_ref().is_some_and(|flight| flight.number == self.number);
-        if is_current {
-            work.flight = None;
-            flight::tidy(lane, &self.key);
-        }
-        is_current
-    }
-}
-
-impl<K, V> Drop for Landing<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    fn drop(&mut self) {
-        let mut lane = self.shared.lanes.lock(&self.key);
-        self.leave(&mut lane);
-    }
-}
-
-/// A write under way; dropping it (a panic, the end of the runtime) forgets the key.
-struct Writing<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    shared: Arc<Shared<K, V>>,
-    key: K,
-    began: Timestamp,
-    value: Option<Option<V>>,
-}
-
-impl<K, V> Writing<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    fn begin(shared: &Arc<Shared<K, V>>, key: K) -> Self {
-        let mut lane = shared.lanes.lock(&key);
-        let work = flight::work(&mut lane, key.clone());
-        work.is_contested |= work.writers > 0;
-        work.writers += 1;
-        drop(lane);
-        Self { shared: Arc::clone(shared), key, began: shared.clock.now(), value: None }
-    }
-
-    /// Ends the write with the value that is now in the store, or with `None` when nobody knows it.
-    fn end(mut self, value: Option<Option<V>>) {
-        self.value = value;
-    }
-}
-
-impl<K, V> Drop for Writing<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    fn drop(&mut self) {
-        let shared = &self.shared;
-        let mut lane = shared.lanes.lock(&self.key);
-        let work = flight::work(&mut lane, self.key.clone());
-        // What was read while we wrote may be older than what we wrote.
-        if work.outdate() {
-            shared.meters.outdated_loads.count();
-        }
-        work.writers = work.writers.saturating_sub(1);
-        let is_contested = work.is_contested;
-        flight::tidy(&mut lane, &self.key);
-        match self.value.take() {
-            Some(value) if !is_contested => shared.store(self.key.clone(), value, self.began),
-            _ => {
-                shared.entries.remove(&self.key);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use pulse_kernel::clock::VirtualClock;
 
     use super::*;

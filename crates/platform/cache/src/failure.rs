@@ -46,7 +46,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::errors;
+    use pulse_contract::errors;
 
     #[test]
     fn a_shared_failure_tells_the_same_story() {

@@ -14,12 +14,13 @@ mod cache;
 #[cfg(feature = "contract-suite")]
 pub mod contract_suite;
 mod entry;
-mod errors;
 mod failure;
 mod flight;
 mod policy;
 mod read_through;
+mod shared;
 mod stats;
+mod under_way;
 mod write_behind;
 
 pub use cache::Cache;

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pulse_contract::errors;
 use pulse_kernel::{Clock, Error};
 use tokio::sync::{Notify, oneshot};
-
-use crate::errors;
 
 /// When additions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
