@@ -34,6 +34,33 @@ pub struct EdgeConfig {
     pub is_idempotency_key_required: bool,
 }
 
+impl EdgeConfig {
+    /// Refuses values that are each fine and together, or at the end, are not.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let Self { limits, capacity, replies, cors, .. } = self;
+        let is_origin = |origin: &String| origin == "*" || (origin.contains("://") && !origin.ends_with('/'));
+        for (is_fine, why) in [
+            (limits.header_bytes_max >= HEADER_BYTES_MIN, "limits.header_bytes_max is below 8 KiB"),
+            (!limits.header_timeout.is_zero(), "limits.header_timeout is zero"),
+            (!limits.body_timeout.is_zero(), "limits.body_timeout is zero"),
+            (!replies.heartbeat.is_zero(), "replies.heartbeat is zero"),
+            (capacity.calls_per_rpc_max <= capacity.calls_max, "capacity.calls_per_rpc_max is above calls_max"),
+            (
+                cors.origins.iter().all(is_origin),
+                "cors.origins are like https://shop.example, without a slash at the end",
+            ),
+        ] {
+            if !is_fine {
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The HTTP/1.1 parser does not take a smaller buffer.
+const HEADER_BYTES_MIN: ByteSize = ByteSize::kib(8);
+
 /// How much a caller may send, and how long it may take.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -73,7 +100,7 @@ pub struct Capacity {
     pub connections_max: NonZeroUsize,
     /// Contract calls under way. Default 4096.
     pub calls_max: NonZeroUsize,
-    /// Contract calls of one rpc under way. Default 1024, at most `calls_max` makes sense.
+    /// Contract calls of one rpc under way, at most `calls_max`. Default 1024.
     pub calls_per_rpc_max: NonZeroUsize,
     /// Open server streams, which may last for hours and are counted apart. Default 4096.
     pub streams_max: NonZeroUsize,
@@ -215,6 +242,22 @@ mod tests {
         assert_eq!(config.capacity.calls_max.get(), 4_096);
         for wrong in ["no_such_field = 1", "[limits]\nbody_bytes = 1", "[capacity]\ncalls_max = 0"] {
             assert!(toml::from_str::<EdgeConfig>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert_eq!(EdgeConfig::default().check(), Ok(()));
+        for wrong in [
+            "limits.header_bytes_max = \"4 KiB\"",
+            "limits.header_timeout = \"0s\"",
+            "replies.heartbeat = \"0s\"",
+            "capacity.calls_max = 10",
+            "cors.origins = [\"shop.example\"]",
+            "cors.origins = [\"https://shop.example/\"]",
+        ] {
+            let config: EdgeConfig = toml::from_str(wrong).unwrap();
+            assert!(config.check().is_err(), "{wrong}");
         }
     }
 

@@ -19,11 +19,11 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::service::Routes as Services;
-use tower::{Layer, Service};
+use tower::Service;
 
 use crate::config::EdgeConfig;
 use crate::core::{Core, Meters, Rpcs, Target};
-use crate::grpc::GrpcAdmission;
+use crate::grpc::{self, GrpcAdmission};
 use crate::pages::{self, IsReady, PAGES, Pages};
 use crate::pipeline::capacity::Room;
 use crate::pipeline::cors::Cors;
@@ -40,6 +40,9 @@ pub enum EdgeError {
     /// The routes contradict each other.
     #[error("the routes cannot be served")]
     Route(#[from] RouteError),
+    /// The configuration contradicts itself.
+    #[error("the configuration of the edge cannot be used: {0}")]
+    Config(&'static str),
     /// The descriptors of the contract cannot be read.
     #[error("the services cannot be described")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -204,8 +207,9 @@ impl EdgeBuilder {
     /// The edge.
     ///
     /// # Errors
-    /// When routes contradict each other, or descriptors cannot be read.
+    /// When the configuration or the routes contradict themselves, or descriptors cannot be read.
     pub fn build(self) -> Result<Edge, EdgeError> {
+        self.config.check().map_err(EdgeError::Config)?;
         meter::describe();
         let mut table = Routes::default();
         for spec in pulse_contract::METHODS {
@@ -244,7 +248,7 @@ impl EdgeBuilder {
             door: self.door,
             rpcs: self.rpcs,
             table,
-            services: tonic_web::GrpcWebLayer::new().layer(services.prepare()),
+            services: grpc::serve(services),
             pages,
             meters: Meters::new(),
             draining: CancellationToken::new(),

@@ -7,11 +7,13 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use pulse_contract::grpc::{Admission, kind_of, status_of};
+use pulse_contract::grpc::{Admission, error_of, kind_of, status_of};
 use pulse_contract::{MethodSpec, errors};
 use pulse_kernel::{Cx, Error};
-use tonic::Code;
-use tower::ServiceExt;
+use tonic::service::Routes;
+use tonic::{Code, Status};
+use tower::util::MapResponse;
+use tower::{Layer, ServiceExt};
 
 use crate::body::Body;
 use crate::core::{Core, Rpcs};
@@ -20,7 +22,32 @@ use crate::pipeline::{Asked, Doorkeeper, Rpc, deadline};
 use crate::problem;
 
 /// The services behind the web layer.
-pub(crate) type Services = tonic_web::GrpcWebService<tonic::service::Routes>;
+pub(crate) type Services = tonic_web::GrpcWebService<Noted>;
+/// The services, whose failures are noted for whoever counts them.
+pub(crate) type Noted = MapResponse<Routes, fn(Response<tonic::body::Body>) -> Response<tonic::body::Body>>;
+
+/// The services as the edge serves them.
+pub(crate) fn serve(services: Routes) -> Services {
+    tonic_web::GrpcWebLayer::new().layer(MapResponse::new(services.prepare(), note_failure))
+}
+
+/// Why a service refused, on its way to whoever counts and tells.
+#[derive(Clone)]
+pub(crate) struct Failure(pub(crate) Arc<Error>);
+
+/// Notes why a service refused. Of our own failures the caller reads the same as over REST.
+fn note_failure(response: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
+    let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) else {
+        return response;
+    };
+    let error = error_of(&status);
+    let mut response = match problem::veil(&error) {
+        Some(veiled) => status_of(&veiled).into_http(),
+        None => response,
+    };
+    response.extensions_mut().insert(Failure(Arc::new(error)));
+    response
+}
 
 /// Whether the request is gRPC or gRPC-web.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
@@ -47,8 +74,7 @@ impl Admission for GrpcAdmission {
         let rpc = self.rpcs.of(spec);
         let timeout = deadline::of_grpc(headers, rpc.timeout);
         let asked = Asked { rpc: &rpc, headers, origin, timeout };
-        let admitted = self.door.admit(asked, &mut None).await;
-        admitted.inspect_err(|error| problem::report(error, spec.path))
+        self.door.admit(asked, &mut None).await
     }
 }
 

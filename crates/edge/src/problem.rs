@@ -139,6 +139,18 @@ fn public_detail(error: &Error, locale: Locale) -> &str {
     }
 }
 
+/// The same error with nothing of our inside in it; `None` when there was nothing.
+pub(crate) fn veil(error: &Error) -> Option<Error> {
+    if !matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
+        return None;
+    }
+    let veiled = error.spec().error(public_detail(error, Locale::En).to_owned());
+    Some(match error.retry_after() {
+        Some(wait) => veiled.retry_in(wait),
+        None => veiled,
+    })
+}
+
 /// Counts an error, and tells its story once: loudly only when somebody must act. Called inside of the trace.
 pub(crate) fn report(error: &Error, route: &str) {
     let code = error.code();

@@ -63,8 +63,12 @@ async fn serve_grpc(core: &Arc<Core>, peer: IpAddr, parts: Parts, incoming: Inco
         let answer = exchange.guarded(grpc::answer(core, rpc.as_deref(), (parts, incoming), &exchange.origin)).await;
         let mut response = answer.unwrap_or_else(|error| {
             exchange.report(&error);
+            let error = problem::veil(&error).unwrap_or(error);
             grpc::refusal(&error, headers.get(CONTENT_TYPE).cloned())
         });
+        if let Some(grpc::Failure(error)) = response.extensions_mut().remove() {
+            exchange.report(&error);
+        }
         exchange.write_trace(&mut response);
         core.cors.write(&headers, response.headers_mut());
         exchange.record(grpc::status_for_meter(&response));

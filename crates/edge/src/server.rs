@@ -123,7 +123,7 @@ async fn serve_connection(
         return;
     }
     let limits = &core.config.limits;
-    let header_bytes_max = limits.header_bytes_max.as_usize().max(HEADER_BYTES_MIN);
+    let header_bytes_max = limits.header_bytes_max.as_usize();
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(header_bytes_max);
     builder
@@ -142,8 +142,6 @@ async fn serve_connection(
     drop(place);
 }
 
-/// hyper does not take a smaller buffer.
-const HEADER_BYTES_MIN: usize = 8 * 1024;
 /// What HTTP/2 begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

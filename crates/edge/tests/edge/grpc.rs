@@ -85,6 +85,22 @@ async fn grpc_refusals_are_grpc() {
     assert_eq!(unknown.code(), Code::Unimplemented);
 }
 
+/// DL-05: over gRPC, too, what is inside stays inside.
+#[tokio::test]
+async fn grpc_failures_tell_nothing_of_the_inside() {
+    let town = town().await;
+    let mut client = AccountServiceClient::new(channel(&town).await);
+    let failed = client.get_profile(GetProfileRequest { account_id: 500 }).await.unwrap_err();
+    assert_eq!((failed.code(), reason(&failed).as_str()), (Code::Internal, "INTERNAL"));
+    assert!(!format!("{failed:?}").contains("account_accounts"), "{failed:?}");
+    let web = ask("POST", "/pulse.account.v1.AccountService/GetProfile")
+        .header("content-type", "application/grpc-web+proto")
+        .body([0, 0, 0, 0, 3, 8, 0xf4, 3]);
+    let reply = web.send(town.address).await;
+    let all = format!("{} {}", reply.head, String::from_utf8_lossy(&reply.body));
+    assert!(all.contains("13") && !all.contains("account_accounts"), "{all}");
+}
+
 /// PL-28: a deadline of the caller that has passed.
 #[tokio::test]
 async fn grpc_deadlines_are_kept() {

@@ -66,7 +66,9 @@ async fn the_node_takes_so_many_calls_per_second() {
 /// PL-28: calls beyond the capacity are turned away at once, per rpc and per node, and pages still answer.
 #[tokio::test]
 async fn load_is_shed() {
-    for (config, other_rpc) in [("capacity.calls_per_rpc_max = 1", 200), ("capacity.calls_max = 1", 503)] {
+    for (config, other_rpc) in
+        [("capacity.calls_per_rpc_max = 1", 200), ("capacity = { calls_max = 1, calls_per_rpc_max = 1 }", 503)]
+    {
         let town = configured(config).await;
         let address = town.address;
         let first = tokio::spawn(async move { get("/test/wait").send(address).await });
@@ -85,7 +87,7 @@ async fn load_is_shed() {
 /// PL-28: a caller that goes away gives its place back.
 #[tokio::test]
 async fn a_caller_that_hangs_up_gives_its_place_back() {
-    let town = configured("capacity.calls_max = 1").await;
+    let town = configured("capacity = { calls_max = 1, calls_per_rpc_max = 1 }").await;
     let mut stream = TcpStream::connect(town.address).await.unwrap();
     stream.write_all(&get("/test/wait").bytes()).await.unwrap();
     town.somebody_waits().await;

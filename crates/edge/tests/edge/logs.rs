@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use pulse_contract::account::v1::GetProfileRequest;
+use pulse_contract::account::v1::account_service_client::AccountServiceClient;
 use pulse_telemetry::{LogFormat, TelemetryConfig};
 
 use crate::caller::get;
@@ -38,6 +40,8 @@ async fn every_line_carries_its_trace() {
     let request = get("/test/fails?internal").bearer(&town.consumer());
     let reply = request.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-00")).send(town.address).await;
     assert_eq!(reply.status, 500);
+    let mut client = AccountServiceClient::connect(format!("http://{}", town.address)).await.unwrap();
+    client.get_profile(GetProfileRequest { account_id: 500 }).await.unwrap_err();
     let written = String::from_utf8(lines.0.lock().clone()).expect("text");
     let lines: Vec<&str> = written.lines().filter(|line| line.contains(trace)).collect();
     assert_eq!(lines.len(), 2, "{written}");
@@ -45,6 +49,9 @@ async fn every_line_carries_its_trace() {
     assert!(story.contains("row 7 of table account_accounts") && story.contains("disk full"), "{story}");
     let access = lines.iter().find(|line| line.contains("answered")).expect("the line of the request");
     assert!(access.contains("GET /test/fails") && access.contains("500"), "{access}");
+    let over_grpc =
+        written.lines().find(|line| line.contains("GetProfile") && line.contains("\"ERROR\"")).expect("its story");
+    assert!(over_grpc.contains("row 7 of table account_accounts"), "{over_grpc}");
     for private in ["Bearer", "eyJ", "127.0.0.1"] {
         assert!(!written.contains(private), "{private}: {written}");
     }

@@ -66,7 +66,7 @@ async fn an_idle_stream_sends_comments() {
 /// PL-28: streams are counted apart from calls, and give their place back.
 #[tokio::test]
 async fn streams_have_a_limit_of_their_own() {
-    let town = configured("capacity = { streams_max = 1, calls_max = 1 }").await;
+    let town = configured("capacity = { streams_max = 1, calls_max = 1, calls_per_rpc_max = 1 }").await;
     let mut events = Events::open(&town, "/test/stream").await;
     events.until("data: {\"n\":1}").await;
     assert_eq!(get("/test/stream").send(town.address).await.code(), "OVERLOADED");

@@ -140,6 +140,7 @@ macro_rules! accounts {
             }
             async fn get_profile(&self, _cx: &Cx, request: GetProfileRequest) -> Result<Profile, Error> {
                 match request.account_id {
+                    500 => Err(errors::INTERNAL.error("row 7 of table account_accounts")),
                     404 => Err(pulse_contract::account::v1::errors::ACCOUNT_NOT_FOUND.error("account 404 does not exist").with("account_id", 404)),
                     account_id => Ok(Profile { account_id, ..Profile::default() }),
                 }
