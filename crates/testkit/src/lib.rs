@@ -1,3 +1,29 @@
 //! Real servers on random ports, and a whole node in the test process.
+//!
+//! A behaviour is an `async fn(&mut TestNode)`; [`on_every_engine!`] makes a test of it for each engine.
 
 pub mod servers;
+
+#[cfg(feature = "node")]
+mod engine;
+#[cfg(feature = "node")]
+pub mod http;
+#[cfg(feature = "node")]
+mod node;
+#[cfg(feature = "node")]
+mod person;
+#[cfg(feature = "node")]
+mod street;
+#[cfg(feature = "node")]
+mod suite;
+
+#[cfg(feature = "node")]
+pub use engine::Engine;
+#[cfg(feature = "node")]
+pub use node::TestNode;
+#[cfg(feature = "node")]
+pub use person::Person;
+#[cfg(feature = "node")]
+pub use street::{OpenShop, cny, draft, place, product};
+#[cfg(feature = "node")]
+pub use suite::run;

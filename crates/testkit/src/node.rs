@@ -1,0 +1,237 @@
+//! The whole of Pulse in the test process, on a database of its own, with a clock that the test moves.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulse_bus::Bus;
+use pulse_contract::account::v1::AccountClient;
+use pulse_contract::answers::Call;
+use pulse_contract::shop::v1::{CatalogClient, ShopClient};
+use pulse_contract::METHODS;
+use pulse_kernel::clock::VirtualClock;
+use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
+use pulse_node::config::Secret;
+use pulse_node::pages::DevInbox;
+use pulse_node::{Config, Node, NodeOptions};
+use pulse_token::KeyRing;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::Engine;
+use crate::engine::Fresh;
+use crate::http::Http;
+
+/// A Monday, noon in Shanghai: 2026-05-04T04:00:00Z.
+const START: Timestamp = Timestamp::from_millis(1_777_867_200_000);
+/// Where those who call without a name call from.
+const CALLER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Connections to the database of one test; several tests run at the same time.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// A running node. Dropping it fails the test when an event is not delivered; [`TestNode::finish`] waits for them.
+pub struct TestNode {
+    node: Option<Node>,
+    edge: Option<Edge>,
+    config: Config,
+    clock: VirtualClock,
+    inbox: DevInbox,
+    keys: KeyRing,
+    // Dropped last, in this order: the folder, then the server.
+    _folder: TempDir,
+    _database: Fresh,
+}
+
+/// The edge of a node, bound to a free port.
+struct Edge {
+    http: Http,
+    leave: oneshot::Sender<()>,
+    served: JoinHandle<bool>,
+}
+
+impl TestNode {
+    /// Starts a node on a fresh database of the engine, at noon of a Monday.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, |_config| {}).await
+    }
+
+    /// As [`TestNode::start`], with a changed configuration.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        let database = engine.fresh();
+        let folder = tempfile::Builder::new().prefix("pulse-node-").tempdir().expect("a folder can be made");
+        let mut config = Config::default();
+        config.node.data = folder.path().join("data");
+        config.store.url = Secret::new(database.url.clone());
+        config.store.connections_max = CONNECTIONS_MAX;
+        config.edge.drain.deadline = Duration::from_secs(5);
+        change(&mut config);
+        let (clock, inbox) = (VirtualClock::starting_at(START), DevInbox::default());
+        let node = start(&config, &clock, &inbox).await;
+        let keys = KeyRing::open(&config.node.data.join("keys")).expect("the node has made its keys");
+        Self { node: Some(node), edge: None, config, clock, inbox, keys, _folder: folder, _database: database }
+    }
+
+    /// Stops the node in order and starts it again on the same data. Clients that were taken before are of the old one.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.node = Some(start(&self.config, &self.clock, &self.inbox).await);
+    }
+
+    /// Waits until every event is delivered.
+    ///
+    /// # Panics
+    /// When one cannot be, without time passing.
+    pub async fn settle(&self) {
+        assert_eq!(self.bus().settle().await, Vec::<String>::new(), "every event is delivered");
+    }
+
+    /// Waits until every event is delivered, and stops.
+    ///
+    /// # Panics
+    /// When an event cannot be delivered.
+    pub async fn finish(mut self) {
+        self.settle().await;
+        self.stop().await;
+    }
+
+    async fn stop(&mut self) {
+        if let Some(edge) = self.edge.take() {
+            edge.leave.send(()).expect("the edge runs");
+            assert!(edge.served.await.expect("the edge does not panic"), "the edge has finished every request");
+        }
+        if let Some(node) = self.node.take() {
+            node.stop().await;
+        }
+    }
+
+    /// The edge, bound to a free port the first time that it is asked for.
+    ///
+    /// # Panics
+    /// When it cannot be bound.
+    pub fn http(&mut self) -> Http {
+        let edge = self.edge.take().unwrap_or_else(|| {
+            let server = self.node().bind(&self.config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("it binds");
+            let http = Http::to(server.address());
+            let (leave, left) = oneshot::channel::<()>();
+            // Dropping the sender is leaving too.
+            let served = tokio::spawn(server.run(async move { left.await.unwrap_or(()) }));
+            Edge { http, leave, served }
+        });
+        let http = edge.http.clone();
+        self.edge = Some(edge);
+        http
+    }
+
+    fn node(&self) -> &Node {
+        self.node.as_ref().expect("the node runs")
+    }
+
+    /// The account context.
+    #[must_use]
+    pub fn accounts(&self) -> &AccountClient {
+        &self.node().accounts
+    }
+
+    /// Merchants, shops, categories, what is nearby.
+    #[must_use]
+    pub fn shops(&self) -> &ShopClient {
+        &self.node().shops.shops
+    }
+
+    /// Products and menus.
+    #[must_use]
+    pub fn catalog(&self) -> &CatalogClient {
+        &self.node().shops.catalog
+    }
+
+    /// What delivers events.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.node().bus
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    /// Makes it the instant that an RFC 3339 text says.
+    ///
+    /// # Panics
+    /// When it says none.
+    pub fn set_time(&self, text: &str) {
+        let instant: pulse_contract::Timestamp =
+            serde_json::from_value(serde_json::Value::String(text.to_owned())).expect("an instant");
+        self.clock.set(instant.into());
+    }
+
+    /// The keys of the node's tokens.
+    #[must_use]
+    pub fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::Virtual(self.clock.clone())
+    }
+
+    /// The newest one-time code that was sent to a phone or an address.
+    ///
+    /// # Panics
+    /// When none was.
+    #[must_use]
+    pub fn code_for(&self, destination: &str) -> String {
+        self.inbox.newest_code_to(destination).unwrap_or_else(|| panic!("a code was sent to {destination}"))
+    }
+
+    /// The context of the platform itself.
+    #[must_use]
+    pub fn cx(&self) -> Cx {
+        Cx::system("test", self.now())
+    }
+
+    /// The context of somebody that nobody knows.
+    #[must_use]
+    pub fn anonymous(&self) -> Cx {
+        Cx { client_ip: Some(CALLER), ..self.cx().as_actor(Actor::Anonymous) }
+    }
+
+    /// The context, for one use of an idempotency key: what the edge makes of `Idempotency-Key`.
+    ///
+    /// # Panics
+    /// When no rpc has the name.
+    #[must_use]
+    pub fn keyed<T: prost::Message>(&self, cx: Cx, key: &str, rpc: &str, request: &T) -> Cx {
+        let spec = METHODS.iter().find(|spec| spec.name == rpc).unwrap_or_else(|| panic!("no rpc is called {rpc}"));
+        let fresh = Idempotency { scope: String::new(), key: key.to_owned(), fingerprint: [0; 32] };
+        Call { spec }.seal(Cx { idempotency: Some(Arc::new(fresh)), ..cx }, request)
+    }
+}
+
+async fn start(config: &Config, clock: &VirtualClock, inbox: &DevInbox) -> Node {
+    let options = NodeOptions { clock: Clock::Virtual(clock.clone()), ..NodeOptions::new(Arc::new(inbox.clone())) };
+    Node::start(config, options).await.expect("the node starts")
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        let leftovers = self.node.as_ref().map(|node| node.bus.leftovers()).unwrap_or_default();
+        assert!(std::thread::panicking() || leftovers.is_empty(), "events are not delivered: {leftovers:#?}");
+    }
+}
