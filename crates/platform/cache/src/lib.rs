@@ -3,6 +3,7 @@
 //! - [`Cache::get_or_load`] is the cache-aside read: many simultaneous misses of a key make one load, and all
 //!   of them get its answer. [`ReadThrough`] is the same with the loader built in.
 //! - [`Cache::invalidate`] after a commit is the cache-aside write; [`Cache::write`] writes through.
+//! - [`KeyFilter`] stops questions for keys that cannot exist.
 //! - [`WriteBehind`] collects counters that may lose their last moments, such as likes.
 //!
 //! **Invariants:** the truth is in the store, and a cache may be lost at any time. A load that was under way
@@ -16,6 +17,7 @@ pub mod contract_suite;
 mod entry;
 mod failure;
 mod flight;
+mod key_filter;
 mod policy;
 mod read_through;
 mod shared;
@@ -24,6 +26,7 @@ mod under_way;
 mod write_behind;
 
 pub use cache::Cache;
+pub use key_filter::KeyFilter;
 pub use policy::CachePolicy;
 pub use read_through::ReadThrough;
 pub use stats::CacheStats;
