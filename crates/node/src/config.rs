@@ -121,6 +121,11 @@ pub struct ShopSection {
     pub shops_per_merchant_max: i64,
     /// Products of one shop. 1 to 500, default 500. Since 0.1.
     pub products_per_shop_max: i64,
+    /// The longest time until a change of a supplier's item is in the list. 0s to 1m, default 2s. Since 0.1.
+    #[serde(with = "humantime_serde")]
+    pub item_list_window: Duration,
+    /// So many changed items are listed at once without waiting longer. 1 to 100000, default 2000. Since 0.1.
+    pub item_list_items_max: usize,
 }
 
 impl Default for ShopSection {
@@ -130,6 +135,8 @@ impl Default for ShopSection {
             time_zone: default.time_zone,
             shops_per_merchant_max: default.shops_per_merchant_max,
             products_per_shop_max: default.products_per_shop_max,
+            item_list_window: default.item_list.window,
+            item_list_items_max: default.item_list.items_max,
         }
     }
 }
@@ -280,6 +287,12 @@ impl Config {
         }
         if self.telemetry.samples_per_million > 1_000_000 {
             bail!("telemetry.samples_per_million is from 0 to 1000000");
+        }
+        if self.shop.item_list_window > minute {
+            bail!("shop.item_list_window is from 0s to 1m");
+        }
+        if !(1..=100_000).contains(&self.shop.item_list_items_max) {
+            bail!("shop.item_list_items_max is from 1 to 100000");
         }
         if !(1..=500).contains(&self.shop.products_per_shop_max) {
             bail!("shop.products_per_shop_max is from 1 to 500");

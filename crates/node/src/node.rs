@@ -11,7 +11,9 @@ use bytes::Bytes;
 use pulse_account::{AccountDeps, CodeSender, EndedSessions, Secret};
 use pulse_bus::{Bus, Consumer};
 use pulse_contract::account::v1::{AccountClient, AccountGrpc, account_routes};
-use pulse_contract::shop::v1::{CatalogGrpc, ShopGrpc, catalog_routes, shop_routes};
+use pulse_contract::shop::v1::{
+    CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes,
+};
 use pulse_edge::{Deps, Edge, Server};
 use pulse_gate::{Gate, MemoryGate};
 use pulse_kernel::{Clock, IdGenerator};
@@ -88,7 +90,7 @@ impl Node {
         let shop_store = Store::open(&shop_db, "shop", pulse_shop::MIGRATIONS, clock.clone(), ids.clone()).await?;
         let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
         let secret = Secret::new(folder.secret("account.secret")?);
-        let shops = pulse_shop::start(ShopDeps { store: shop_store.clone(), config: shop_config(config) }).await?;
+        let mut shops = pulse_shop::start(ShopDeps { store: shop_store.clone(), config: shop_config(config) }).await?;
         let accounts = pulse_account::start(AccountDeps {
             store: account_store.clone(),
             keys: keys.clone(),
@@ -97,8 +99,8 @@ impl Node {
             config: account_config(config),
         })
         .await?;
-        let bus =
-            start_bus(&main, [&account_store, &shop_store], accounts.consumers, &clock, ids, folder.name()?).await?;
+        let consumers = accounts.consumers.into_iter().chain(std::mem::take(&mut shops.consumers)).collect();
+        let bus = start_bus(&main, [&account_store, &shop_store], consumers, &clock, ids, folder.name()?).await?;
         let (ended, watched) = (accounts.ended.clone(), account_store.clone());
         tasks.spawn(async move { ended.watch(&watched).await });
         for store in [account_store, shop_store] {
@@ -139,9 +141,11 @@ impl Node {
             .routes(account_routes(&self.accounts))
             .routes(shop_routes(&self.shops.shops))
             .routes(catalog_routes(&self.shops.catalog))
+            .routes(supplier_routes(&self.shops.suppliers))
             .grpc(AccountGrpc::new(self.accounts.clone(), admission.clone()).into_server())
             .grpc(ShopGrpc::new(self.shops.shops.clone(), admission.clone()).into_server())
-            .grpc(CatalogGrpc::new(self.shops.catalog.clone(), admission).into_server())
+            .grpc(CatalogGrpc::new(self.shops.catalog.clone(), admission.clone()).into_server())
+            .grpc(SupplierGrpc::new(self.shops.suppliers.clone(), admission).into_server())
             .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
             .openapi(Bytes::from_static(pulse_contract::OPENAPI.as_bytes()));
         if let Some(pages) = &self.pages {
@@ -265,5 +269,9 @@ fn shop_config(config: &Config) -> pulse_shop::ShopConfig {
         time_zone: config.shop.time_zone.clone(),
         shops_per_merchant_max: config.shop.shops_per_merchant_max,
         products_per_shop_max: config.shop.products_per_shop_max,
+        item_list: pulse_shop::ItemListConfig {
+            window: config.shop.item_list_window,
+            items_max: config.shop.item_list_items_max,
+        },
     }
 }

@@ -63,3 +63,25 @@ CREATE TABLE shop_variants (
     product_id BIGINT NOT NULL
 );
 CREATE INDEX shop_variants_product ON shop_variants (product_id);
+
+-- What suppliers offer, as they last said it.
+CREATE TABLE shop_supplier_items (
+    id BIGINT NOT NULL PRIMARY KEY,
+    merchant_id BIGINT NOT NULL,
+    item_code VARCHAR(64) NOT NULL,
+    name VARCHAR(120) NOT NULL,
+    category_code BIGINT NOT NULL,
+    price_minor BIGINT NOT NULL,
+    currency VARCHAR(3) NOT NULL,
+    is_available BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX shop_supplier_items_code ON shop_supplier_items (merchant_id, item_code);
+
+-- The list of what can be had, brought up to date in batches from the changes above; can be built again from them.
+CREATE TABLE shop_item_list (
+    item_id BIGINT NOT NULL PRIMARY KEY,
+    category_code BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE INDEX shop_item_list_category ON shop_item_list (category_code, item_id);

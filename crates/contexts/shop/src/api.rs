@@ -115,3 +115,18 @@ impl CatalogApi for Api {
         app::list_catalog(&self.0, cx, request).await
     }
 }
+
+#[async_trait]
+impl SupplierApi for Api {
+    async fn put_supplier_items(&self, cx: &Cx, request: PutSupplierItemsRequest) -> Result<PutSupplierItemsResponse, Error> {
+        app::put_supplier_items(&self.0, cx, request).await
+    }
+
+    async fn get_supplier_item(&self, cx: &Cx, request: GetSupplierItemRequest) -> Result<SupplierItem, Error> {
+        app::get_supplier_item(&self.0, cx, request).await
+    }
+
+    async fn list_supplier_items(&self, cx: &Cx, request: ListSupplierItemsRequest) -> Result<ListSupplierItemsResponse, Error> {
+        app::list_supplier_items(&self.0, cx, request).await
+    }
+}

@@ -7,15 +7,18 @@
 mod api;
 mod app;
 pub mod domain;
+mod item_list;
 mod places;
 mod store;
 
 use std::sync::Arc;
 
-use pulse_contract::shop::v1::{CatalogClient, CatalogService, ShopClient, ShopService};
+use pulse_contract::shop::v1::{CatalogClient, CatalogService, ShopClient, ShopService, SupplierClient, SupplierService};
+use pulse_bus::Consumer;
 use pulse_kernel::Error;
 use pulse_store::Store;
 
+pub use item_list::ItemListConfig;
 pub use places::Places;
 pub use store::MIGRATIONS;
 
@@ -28,11 +31,13 @@ pub struct ShopConfig {
     pub shops_per_merchant_max: i64,
     /// How many products a shop may have; a menu shows at most 500.
     pub products_per_shop_max: i64,
+    /// When changes of suppliers' items reach the list.
+    pub item_list: ItemListConfig,
 }
 
 impl Default for ShopConfig {
     fn default() -> Self {
-        Self { time_zone: "Asia/Shanghai".into(), shops_per_merchant_max: 200, products_per_shop_max: 500 }
+        Self { time_zone: "Asia/Shanghai".into(), shops_per_merchant_max: 200, products_per_shop_max: 500, item_list: ItemListConfig::default() }
     }
 }
 
@@ -46,12 +51,15 @@ pub struct ShopDeps {
 }
 
 /// The services of the context.
-#[derive(Clone)]
 pub struct Shops {
     /// Merchants, shops, categories, what is nearby.
     pub shops: ShopClient,
     /// Products and menus.
     pub catalog: CatalogClient,
+    /// What suppliers offer.
+    pub suppliers: SupplierClient,
+    /// What the context does when events arrive.
+    pub consumers: Vec<Consumer>,
     /// The index of what is nearby, for watching its size.
     pub places: Arc<Places>,
 }
@@ -65,8 +73,13 @@ pub async fn start(deps: ShopDeps) -> Result<Shops, Error> {
     let app = app::App::new(deps);
     app.places.fill(&app.deps.store, &app.zones).await?;
     let places = Arc::clone(&app.places);
+    let consumers = vec![app.item_list.consumer(&app.deps.store)];
     let api = Arc::new(api::Api(app));
-    let shops = ShopService::new(Arc::clone(&api) as Arc<dyn pulse_contract::shop::v1::ShopApi>, answers.clone());
-    let catalog = CatalogService::new(api, answers);
-    Ok(Shops { shops: ShopClient::local(Arc::new(shops)), catalog: CatalogClient::local(Arc::new(catalog)), places })
+    Ok(Shops {
+        shops: ShopClient::local(Arc::new(ShopService::new(api.clone(), answers.clone()))),
+        catalog: CatalogClient::local(Arc::new(CatalogService::new(api.clone(), answers.clone()))),
+        suppliers: SupplierClient::local(Arc::new(SupplierService::new(api, answers))),
+        consumers,
+        places,
+    })
 }

@@ -206,7 +206,10 @@ fn success(source: &Source<'_>, method: &Method, binding: &Binding) -> Value {
     let mut content = Map::new();
     if method.desc.is_server_streaming() {
         let note = format!("Server-sent events; the data of each is a {} as JSON.", output.name());
-        content.insert("text/event-stream".to_owned(), json!({ "schema": { "type": "string", "description": note } }));
+        // One event of the stream, after the JSON Schema vocabulary for content inside of strings.
+        let data = json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": schema });
+        let event = json!({ "type": "object", "description": note, "properties": { "data": data } });
+        content.insert("text/event-stream".to_owned(), json!({ "schema": event }));
     } else {
         content.insert("application/json".to_owned(), json!({ "schema": schema }));
     }

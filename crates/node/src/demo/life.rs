@@ -51,7 +51,7 @@ impl DemoCity {
                     is_open_now: true,
                     ..ListNearbyRequest::default()
                 };
-                let nearby = self.shops.shops.list_nearby(&cx, request).await?;
+                let nearby = self.shops.list_nearby(&cx, request).await?;
                 let nearest = nearby.shops.first().map(|shop| shop.name.as_str()).unwrap_or_default();
                 tracing::info!(account.id = person.get(), nearest, "looked around");
             }

@@ -1,6 +1,7 @@
 //! People and shops move in: by the same calls that an app and an operator make.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -13,12 +14,12 @@ use pulse_contract::account::v1::{
     SignInWithCodeRequest, request_code_request,
 };
 use pulse_contract::shop::v1::{
-    CreateCategoryRequest, CreateProductRequest, ExportShopsRequest, GetMenuRequest, Hours, ImportShopsRequest,
-    ImportedShop, ListCategoriesRequest, Modifier, ModifierGroup, ProductDraft, ShopDraft, VariantDraft,
+    CatalogClient, CreateCategoryRequest, CreateProductRequest, ExportShopsRequest, GetMenuRequest, Hours, ImportShopsRequest,
+    ImportedShop, ListCategoriesRequest, Modifier, ModifierGroup, ProductDraft, ShopClient, ShopDraft, VariantDraft,
 };
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Clock, Cx, Error, Principal};
-use pulse_shop::Shops;
+use pulse_shop::Places;
 
 use crate::node::Node;
 use crate::pages::DevInbox;
@@ -32,7 +33,9 @@ const BATCH: usize = 500;
 pub(crate) struct DemoCity {
     pub(crate) city: City,
     pub(crate) accounts: AccountClient,
-    pub(crate) shops: Shops,
+    pub(crate) shops: ShopClient,
+    pub(crate) catalog: CatalogClient,
+    pub(crate) places: Arc<Places>,
     pub(crate) clock: Clock,
     /// The account of each person.
     pub(crate) people: Vec<AccountId>,
@@ -44,7 +47,9 @@ pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow:
     let mut demo = DemoCity {
         city,
         accounts: node.accounts.clone(),
-        shops: node.shops.clone(),
+        shops: node.shops.shops.clone(),
+        catalog: node.shops.catalog.clone(),
+        places: node.shops.places.clone(),
         clock: node.clock.clone(),
         people: Vec::new(),
     };
@@ -54,7 +59,7 @@ pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow:
     demo.move_in(inbox).await.context("the people could not move in")?;
     demo.meet().await.context("the people could not follow each other")?;
     tracing::info!(
-        shops = demo.shops.places.len(),
+        shops = demo.places.len(),
         people = demo.people.len(),
         duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         "the city is there"
@@ -78,7 +83,7 @@ impl DemoCity {
         // In order: the law gives out codes one after the other, and the city counts on that.
         for category in pulse_city::categories() {
             let parent_code = category.code.parent().map_or(0, |parent| parent.number());
-            let siblings = self.shops.shops.list_categories(&self.cx(), ListCategoriesRequest { parent_code }).await?;
+            let siblings = self.shops.list_categories(&self.cx(), ListCategoriesRequest { parent_code }).await?;
             if siblings.categories.iter().any(|sibling| sibling.code == category.code.number()) {
                 continue;
             }
@@ -88,7 +93,7 @@ impl DemoCity {
                 name_zh: category.name.to_owned(),
                 legacy_code: String::new(),
             };
-            self.shops.shops.create_category(&self.cx(), request).await?;
+            self.shops.create_category(&self.cx(), request).await?;
         }
         Ok(())
     }
@@ -97,14 +102,14 @@ impl DemoCity {
         let batches = stream::iter(self.city.shops().map(imported)).chunks(BATCH);
         let mut batches = std::pin::pin!(batches);
         while let Some(shops) = batches.next().await {
-            self.shops.shops.import_shops(&self.cx(), ImportShopsRequest { shops }).await?;
+            self.shops.import_shops(&self.cx(), ImportShopsRequest { shops }).await?;
         }
         Ok(())
     }
 
     /// Menus for the first shops; the rest of a large city cooks in secret.
     async fn fill_menus(&self) -> Result<(), Error> {
-        let shops = self.shops.shops.export_shops(&self.cx(), ExportShopsRequest::default()).await?;
+        let shops = self.shops.export_shops(&self.cx(), ExportShopsRequest::default()).await?;
         shops
             .try_filter_map(|shop| async move {
                 let number = shop.external_id.strip_prefix("city:").and_then(|number| number.parse::<u32>().ok());
@@ -115,7 +120,7 @@ impl DemoCity {
     }
 
     async fn fill_menu(&self, shop_id: i64, number: u32) -> Result<(), Error> {
-        let menu = self.shops.catalog.get_menu(&self.cx(), GetMenuRequest { shop_id }).await?;
+        let menu = self.catalog.get_menu(&self.cx(), GetMenuRequest { shop_id }).await?;
         let known: BTreeSet<String> =
             menu.sections.into_iter().flat_map(|section| section.products).map(|product| product.name).collect();
         for product in self.city.menu(&self.city.shop(number)) {
@@ -123,7 +128,7 @@ impl DemoCity {
                 continue;
             }
             let request = CreateProductRequest { shop_id, product: Some(draft(product)) };
-            self.shops.catalog.create_product(&self.cx(), request).await?;
+            self.catalog.create_product(&self.cx(), request).await?;
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ mod tests {
     fn any_four_digits_in_a_row_are_a_key() {
         let grams = grams("+8613800138000");
         assert!(["8613", "1380", "0138", "8000"].iter().all(|gram| grams.contains(*gram)));
-        assert_eq!(grams.len(), 10);
+        assert_eq!(grams.len(), 8, "1380 and 3800 stand there twice");
         assert!(contains("+8613800138000", "380 0-13"));
         assert!(!contains("+8613800138000", "9999"));
         assert!(self::grams("123").is_empty());

@@ -15,6 +15,7 @@ mod move_category;
 mod product_draft;
 mod products;
 mod review_shop;
+mod supplier_items;
 mod view;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
+use crate::item_list::ItemList;
 use crate::places::Places;
 use crate::store::shops::ShopRow;
 use crate::{ShopDeps, domain};
@@ -43,6 +45,7 @@ pub(crate) use merchants::{create_merchant, get_merchant};
 pub(crate) use move_category::move_category;
 pub(crate) use products::{create_product, delete_product, get_product, update_product};
 pub(crate) use review_shop::review_shop;
+pub(crate) use supplier_items::{get_supplier_item, list_supplier_items, put_supplier_items};
 
 /// A shop as it is served: its row, and its hours as rules.
 #[derive(Debug)]
@@ -56,6 +59,7 @@ pub(crate) struct KnownShop {
 pub(crate) struct App {
     pub(crate) deps: Arc<ShopDeps>,
     pub(crate) places: Arc<Places>,
+    pub(crate) item_list: ItemList,
     pub(crate) zones: Arc<Zones>,
     pub(crate) cache: Cache<ShopId, Arc<KnownShop>>,
     pub(crate) categories: Cache<i64, Arc<pulse_contract::shop::v1::ListCategoriesResponse>>,
@@ -68,6 +72,7 @@ impl App {
         let policy = CachePolicy { ttl: Duration::from_secs(10), weight_max: 50_000, ..CachePolicy::default() };
         Self {
             places: Arc::default(),
+            item_list: ItemList::start(deps.store.clone(), deps.config.item_list),
             zones: Arc::new(Zones::new(&deps.config.time_zone)),
             cache: Cache::new("shop", policy.clone(), clock.clone()),
             categories: Cache::new("category", policy, clock),

@@ -1,6 +1,7 @@
 //! The rows of the shop context: what is read, and the statements that a commit is made of.
 
 pub(crate) mod categories;
+pub(crate) mod items;
 pub(crate) mod merchants;
 pub(crate) mod products;
 pub(crate) mod shops;

@@ -1,0 +1,30 @@
+//! What the account context promises, on every engine: use cases through the clients, on a real database.
+
+mod check_ins;
+mod codes;
+mod follows;
+mod idempotency;
+mod passwords;
+mod profile;
+mod roles;
+mod search;
+mod sessions;
+
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The code of an error, or `ok`.
+fn code<T>(outcome: &Result<T, pulse_kernel::Error>) -> &'static str {
+    outcome.as_ref().err().map_or("ok", pulse_kernel::Error::code)
+}
+
+/// How often each word is there, sorted.
+fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    let mut counts = std::collections::BTreeMap::new();
+    words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);
+    counts.into_iter().collect()
+}

@@ -1,0 +1,69 @@
+//! What an account says about itself.
+
+use futures::future::join_all;
+use pulse_contract::account::v1::*;
+use pulse_testkit::{TestNode, on_every_engine};
+
+use crate::{code, tally};
+
+/// What is given changes, what is not stays; everybody sees the public part.
+async fn a_profile_changes_field_by_field(node: &mut TestNode) {
+    let person = node.sign_up("+8613800138000").await;
+    let update = async |request| node.accounts().update_me(&person.cx(), request).await;
+    let bio = Some("茶 and books".to_owned());
+    let changed = update(UpdateMeRequest { bio, ..Default::default() }).await.unwrap();
+    assert_eq!((changed.bio.as_str(), changed.display_name.as_str()), ("茶 and books", "Person +8613800138000"));
+    let avatar_url = Some("https://pictures.example/me.png".to_owned());
+    let display_name = Some("王芳".to_owned());
+    update(UpdateMeRequest { avatar_url, display_name, ..Default::default() }).await.unwrap();
+    let request = GetProfileRequest { account_id: person.id() };
+    let profile = node.accounts().get_profile(&node.anonymous(), request).await.unwrap();
+    assert_eq!((profile.display_name.as_str(), profile.bio.as_str()), ("王芳", "茶 and books"));
+    assert_eq!(profile.avatar_url, "https://pictures.example/me.png");
+    let none = update(UpdateMeRequest { avatar_url: Some(String::new()), ..Default::default() }).await.unwrap();
+    assert_eq!(none.avatar_url, "");
+}
+
+/// A time zone is one of the IANA database, or it is refused and nothing changes.
+async fn time_zones_are_those_of_iana(node: &mut TestNode) {
+    let person = node.sign_up("+8613800138000").await;
+    let set = async |zone: &str| {
+        let request = UpdateMeRequest { time_zone: Some(zone.to_owned()), ..Default::default() };
+        node.accounts().update_me(&person.cx(), request).await
+    };
+    for zone in ["America/Los_Angeles", "Asia/Kathmandu", "UTC"] {
+        assert_eq!(set(zone).await.unwrap().time_zone, zone);
+    }
+    for nowhere in ["Mars/Olympus", "GMT+8:00", "../../etc/passwd", "上海"] {
+        assert_eq!(code(&set(nowhere).await), "ACCOUNT_TIME_ZONE_UNKNOWN", "{nowhere}");
+    }
+    assert_eq!(node.accounts().get_me(&person.cx(), GetMeRequest {}).await.unwrap().time_zone, "UTC");
+}
+
+/// Changes of different fields at the same moment are all kept.
+async fn parallel_changes_of_different_fields_are_all_kept(node: &mut TestNode) {
+    let person = node.sign_up("+8613800138000").await;
+    let requests = [
+        UpdateMeRequest { bio: Some("bio".to_owned()), ..Default::default() },
+        UpdateMeRequest { display_name: Some("name".to_owned()), ..Default::default() },
+        UpdateMeRequest { time_zone: Some("UTC".to_owned()), ..Default::default() },
+    ];
+    let cx = person.cx();
+    let outcomes = join_all(requests.into_iter().map(|request| node.accounts().update_me(&cx, request))).await;
+    assert_eq!(tally(outcomes.iter().map(code)), [("ok", 3)]);
+    let me = node.accounts().get_me(&cx, GetMeRequest {}).await.unwrap();
+    assert_eq!((me.bio.as_str(), me.display_name.as_str(), me.time_zone.as_str()), ("bio", "name", "UTC"));
+}
+
+/// There is nobody behind an unknown id.
+async fn unknown_accounts_are_not_found(node: &mut TestNode) {
+    let request = GetProfileRequest { account_id: 42 };
+    assert_eq!(code(&node.accounts().get_profile(&node.anonymous(), request).await), "ACCOUNT_NOT_FOUND");
+}
+
+on_every_engine!(
+    a_profile_changes_field_by_field,
+    time_zones_are_those_of_iana,
+    parallel_changes_of_different_fields_are_all_kept,
+    unknown_accounts_are_not_found,
+);

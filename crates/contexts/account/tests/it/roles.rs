@@ -1,0 +1,117 @@
+//! Roles: given, taken, carried by tokens, and what is closed without them.
+
+use pulse_contract::account::v1::*;
+use pulse_contract::{Caller, METHODS};
+use pulse_kernel::Error;
+use pulse_testkit::{Person, TestNode, draft, on_every_engine};
+use serde_json::json;
+
+use crate::{code, tally};
+
+async fn grant(node: &TestNode, person: &Person, role: AccountRole, shops: &[i64]) -> Result<Account, Error> {
+    let request = GrantRoleRequest { account_id: person.id(), role: role.into(), shop_ids: shops.to_vec() };
+    node.accounts().grant_role(&node.cx(), request).await
+}
+
+async fn revoke(node: &TestNode, person: &Person, role: AccountRole, shops: &[i64]) -> Result<Account, Error> {
+    let request = RevokeRoleRequest { account_id: person.id(), role: role.into(), shop_ids: shops.to_vec() };
+    node.accounts().revoke_role(&node.cx(), request).await
+}
+
+fn roles(account: &Account) -> Vec<AccountRole> {
+    account.roles().collect()
+}
+
+/// Roles and shops come and go one by one; twice is once.
+async fn roles_come_and_go(node: &mut TestNode) {
+    use AccountRole::{Consumer, Courier, MerchantStaff};
+    let person = node.sign_up("+8613800138000").await;
+    for _ in 0..2 {
+        assert_eq!(roles(&grant(node, &person, Courier, &[]).await.unwrap()), [Consumer, Courier]);
+    }
+    let staff = grant(node, &person, MerchantStaff, &[8, 7]).await.unwrap();
+    assert_eq!((roles(&staff), staff.shop_ids), (vec![Consumer, MerchantStaff, Courier], vec![7, 8]));
+    assert_eq!(grant(node, &person, MerchantStaff, &[8, 9]).await.unwrap().shop_ids, [7, 8, 9]);
+    assert_eq!(revoke(node, &person, MerchantStaff, &[8, 10]).await.unwrap().shop_ids, [7, 9]);
+    let rest = revoke(node, &person, MerchantStaff, &[]).await.unwrap();
+    assert_eq!((roles(&rest), rest.shop_ids), (vec![Consumer, Courier], vec![]));
+    for _ in 0..2 {
+        assert_eq!(roles(&revoke(node, &person, Courier, &[]).await.unwrap()), [Consumer]);
+    }
+    for (role, shops) in [(MerchantStaff, &[][..]), (Courier, &[7]), (Consumer, &[]), (AccountRole::Unspecified, &[])] {
+        assert_eq!(code(&grant(node, &person, role, shops).await), "VALIDATION_FAILED", "{role:?}");
+    }
+    let nobody = GrantRoleRequest { account_id: 42, role: Courier.into(), shop_ids: vec![] };
+    assert_eq!(code(&node.accounts().grant_role(&node.cx(), nobody).await), "ACCOUNT_NOT_FOUND");
+}
+
+/// Roles and shops that are given at the same moment are all there afterwards.
+async fn parallel_grants_are_all_kept(node: &mut TestNode) {
+    let person = node.sign_up("+8613800138000").await;
+    let all = [
+        grant(node, &person, AccountRole::Courier, &[]),
+        grant(node, &person, AccountRole::Operator, &[]),
+        grant(node, &person, AccountRole::MerchantStaff, &[7]),
+        grant(node, &person, AccountRole::MerchantStaff, &[8]),
+    ];
+    let outcomes = futures::future::join_all(all).await;
+    assert_eq!(tally(outcomes.iter().map(code)), [("ok", 4)]);
+    let me = node.accounts().get_me(&person.cx(), GetMeRequest {}).await.unwrap();
+    assert_eq!((me.roles.len(), me.shop_ids), (4, vec![7, 8]));
+}
+
+/// A token carries the roles from its refresh on, and staff of one shop is nobody in another.
+async fn staff_of_one_shop_is_nobody_in_another(node: &mut TestNode) {
+    let mine = node.open_shop("+8613800138000", draft("Mine")).await;
+    let theirs = node.open_shop("+8613800138001", draft("Theirs")).await;
+    let http = node.http();
+    let rename = async |person: &Person, shop: i64| {
+        let body = json!({"version": "2", "name": "Renamed"});
+        let reply = http.ask("PATCH", &format!("/v1/shops/{shop}")).by(person).json(&body).send().await;
+        if reply.status == 200 { "ok".to_owned() } else { format!("{} {}", reply.status, reply.code()) }
+    };
+    assert_eq!(rename(&mine.owner, theirs.id()).await, "403 PERMISSION_DENIED");
+    assert_eq!(rename(&mine.owner, mine.id()).await, "ok");
+    let helper = node.sign_up("+8613800138002").await;
+    assert_eq!(rename(&helper, theirs.id()).await, "403 PERMISSION_DENIED");
+    grant(node, &helper, AccountRole::MerchantStaff, &[theirs.id()]).await.unwrap();
+    assert_eq!(rename(&helper, theirs.id()).await, "403 PERMISSION_DENIED", "the old token");
+    let helper = node.refresh(&helper).await;
+    assert_eq!(rename(&helper, mine.id()).await, "403 PERMISSION_DENIED");
+    assert_eq!(rename(&helper, theirs.id()).await, "ok");
+}
+
+/// Whoever does not run the platform gets 403 on every route that is for those who do, and nobody gets 401.
+async fn operators_only_means_operators_only(node: &mut TestNode) {
+    let shop = node.a_shop().await;
+    let courier = node.sign_up_as("+8613800138003", AccountRole::Courier, &[]).await;
+    let http = node.http();
+    let routes: Vec<_> = account_routes(node.accounts())
+        .into_iter()
+        .chain(pulse_contract::shop::v1::shop_routes(node.shops()))
+        .filter(|route| route.spec.policy.callers == [Caller::Operator])
+        .collect();
+    let rpcs = METHODS.iter().filter(|spec| spec.policy.callers == [Caller::Operator]).count();
+    assert!(routes.len() >= rpcs && rpcs > 5, "{} routes of {rpcs} rpcs", routes.len());
+    for route in routes {
+        let path = route.template.replace("{account_id}", "1").replace("{shop_id}", "1").replace("{code}", "1");
+        assert!(!path.contains('{'), "{path}");
+        let ask = || {
+            let ask = http.ask(route.verb, &path);
+            if route.has_body { ask.body("{}") } else { ask }
+        };
+        let anonymous = ask().send().await;
+        assert_eq!((anonymous.status, anonymous.code().as_str()), (401, "UNAUTHENTICATED"), "{path}");
+        for person in [&shop.owner, &courier] {
+            let reply = ask().by(person).send().await;
+            assert_eq!((reply.status, reply.code().as_str()), (403, "PERMISSION_DENIED"), "{path}");
+        }
+    }
+}
+
+on_every_engine!(
+    roles_come_and_go,
+    parallel_grants_are_all_kept,
+    staff_of_one_shop_is_nobody_in_another,
+    operators_only_means_operators_only,
+);

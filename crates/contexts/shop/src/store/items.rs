@@ -1,0 +1,133 @@
+//! Items of suppliers, and the list of those that can be had.
+
+use pulse_contract::errors;
+use pulse_kernel::id::MerchantId;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use crate::domain::category::Code;
+
+/// An item as its row tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ItemRow {
+    pub(crate) id: i64,
+    pub(crate) merchant: MerchantId,
+    pub(crate) code: String,
+    pub(crate) name: String,
+    pub(crate) category: Code,
+    pub(crate) price_minor: i64,
+    pub(crate) currency: String,
+    pub(crate) is_available: bool,
+    pub(crate) version: i64,
+}
+
+impl FromRow for ItemRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.get("id")?,
+            merchant: row.get("merchant_id")?,
+            code: row.get("item_code")?,
+            name: row.get("name")?,
+            category: Code::new(row.get("category_code")?).unwrap_or(Code::ALL),
+            price_minor: row.get("price_minor")?,
+            currency: row.get("currency")?,
+            is_available: row.get("is_available")?,
+            version: row.get("version")?,
+        })
+    }
+}
+
+const COLUMNS: [&str; 9] = [
+    "id", "merchant_id", "item_code", "name", "category_code", "price_minor", "currency", "is_available", "version",
+];
+
+/// The items of a supplier with these codes.
+pub(crate) async fn by_codes(store: &Store, merchant: MerchantId, codes: &[&str]) -> Result<Vec<ItemRow>, StoreError> {
+    let query = Statement::listing(
+        "SELECT * FROM shop_supplier_items WHERE item_code IN (??) AND merchant_id = ?",
+        codes.iter().copied(),
+        values![merchant],
+    );
+    store.all(query).await
+}
+
+pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<ItemRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = "SELECT * FROM shop_supplier_items WHERE id IN (??)";
+    store.all(Statement::listing(text, ids.iter().copied(), values![])).await
+}
+
+/// Adds the writes that make the first and replace the second, which were read under the version before.
+pub(crate) fn put(commit: Commit, created: &[ItemRow], updated: &[ItemRow]) -> Commit {
+    let mut commit = commit;
+    if !created.is_empty() {
+        let insert = created.iter().fold(Insert::into("shop_supplier_items", &COLUMNS), |insert, row| {
+            insert.row(values![
+                row.id,
+                row.merchant,
+                row.code.as_str(),
+                row.name.as_str(),
+                row.category.get(),
+                row.price_minor,
+                row.currency.as_str(),
+                row.is_available,
+                row.version
+            ])
+        });
+        commit = commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
+    }
+    for row in updated {
+        let update = Statement::new(
+            "UPDATE shop_supplier_items SET name = ?, category_code = ?, price_minor = ?, currency = ?, \
+             is_available = ?, version = ? WHERE id = ? AND version = ?",
+            values![
+                row.name.as_str(),
+                row.category.get(),
+                row.price_minor,
+                row.currency.as_str(),
+                row.is_available,
+                row.version,
+                row.id,
+                row.version - 1
+            ],
+        );
+        commit = commit.write(update).expect_rows(1);
+    }
+    commit
+}
+
+/// Adds the writes that bring the list up to date with these rows. What can be had is in it, nothing else.
+pub(crate) fn list(commit: Commit, rows: &[ItemRow]) -> Commit {
+    let (listed, gone): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.is_available);
+    let mut commit = commit;
+    if !listed.is_empty() {
+        let insert = Insert::into("shop_item_list", &["item_id", "category_code", "version"]);
+        let insert = listed
+            .iter()
+            .fold(insert, |insert, row| insert.row(values![row.id, row.category.get(), row.version]))
+            .on_conflict_update(&["item_id"], &["category_code", "version"]);
+        commit = commit.insert(insert);
+    }
+    for row in gone {
+        commit = commit.write(Statement::new("DELETE FROM shop_item_list WHERE item_id = ?", values![row.id]));
+    }
+    commit
+}
+
+/// The items of the list in a category and below it, in the order of their ids.
+pub(crate) async fn in_category(
+    store: &Store,
+    category: Code,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<ItemRow>, StoreError> {
+    let range = category.subtree();
+    let query = Statement::new(
+        "SELECT shop_supplier_items.* FROM shop_item_list \
+         JOIN shop_supplier_items ON shop_supplier_items.id = shop_item_list.item_id \
+         WHERE shop_item_list.category_code BETWEEN ? AND ? AND item_id > ? ORDER BY item_id LIMIT ?",
+        values![*range.start(), *range.end(), after, limit],
+    );
+    store.all(query).await
+}
