@@ -52,3 +52,14 @@ async fn pages_that_are_handed_in_come_after_the_contract() {
     assert_eq!((jobs.status, jobs.text()), (200, "jobs"));
     assert_eq!(get("/admin/nothing").bearer(&town.operator()).send(town.address).await.code(), "UNKNOWN_ROUTE");
 }
+
+/// T10: every route of the contract can be told from every other.
+#[tokio::test]
+async fn the_routes_of_the_contract_do_not_overlap() {
+    use pulse_contract::shop::v1::{CatalogClient, ShopClient, catalog_routes, shop_routes};
+    let nowhere = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+    let routes = [shop_routes(&ShopClient::remote(nowhere.clone())), catalog_routes(&CatalogClient::remote(nowhere))];
+    let town = town_with("", |edge| edge.routes(routes.into_iter().flatten())).await;
+    let shop = get("/v1/shops/5").send(town.address).await;
+    assert_eq!((shop.status, shop.code().as_str()), (503, "REMOTE_UNAVAILABLE"));
+}
