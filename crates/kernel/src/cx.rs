@@ -158,7 +158,7 @@ impl Cx {
 
     /// The same context, with another actor. For tests and for acting on behalf of somebody.
     #[must_use]
-    pub fn as_actor(mut self, actor: Actor) -> Self {
+    pub fn with_actor(mut self, actor: Actor) -> Self {
         self.actor = actor;
         self
     }

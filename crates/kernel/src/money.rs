@@ -88,7 +88,7 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scale = 10_u64.pow(self.currency.minor_digits());
         let sign = if self.minor < 0 { "-" } else { "" };
-        let (major, minor) = (self.minor.unsigned_abs() / scale, self.minor.unsigned_abs() % scale);
+        let (major, minor) = (self.minor.unsigned_abs().div_euclid(scale), self.minor.unsigned_abs().rem_euclid(scale));
         match self.currency.minor_digits() {
             0 => write!(f, "{sign}{major} {}", self.currency),
             digits => write!(

@@ -217,9 +217,9 @@ mod tests {
             trace: TraceContext { trace_id: 5, span_id: 6, is_sampled: true },
             idempotency: Some(Arc::new(Idempotency { scope: "a /b".into(), key: "k".into(), fingerprint: [7; 32] })),
             locale: Locale::Zh,
-            ..system.clone().as_actor(Actor::Principal(Arc::new(principal)))
+            ..system.clone().with_actor(Actor::Principal(Arc::new(principal)))
         };
-        for cx in [system.clone(), system.as_actor(Actor::Anonymous), rich] {
+        for cx in [system.clone(), system.with_actor(Actor::Anonymous), rich] {
             assert_eq!(format!("{:?}", round_trip(&cx)), format!("{cx:?}"));
         }
     }

@@ -32,14 +32,14 @@ const NOW: Timestamp = Timestamp::from_millis(1_777_624_200_123);
 
 /// A context without anybody in it.
 fn anonymous() -> Cx {
-    Cx::system("test", NOW).as_actor(Actor::Anonymous)
+    Cx::system("test", NOW).with_actor(Actor::Anonymous)
 }
 
 /// A context of an account that works for shop 7.
 fn staff() -> Cx {
     let roles = vec![Role::Consumer, Role::MerchantStaff];
     let shops = vec![ShopId::new(7)];
-    anonymous().as_actor(Actor::Principal(Arc::new(Principal { account: AccountId::new(1), session: 2, roles, shops })))
+    anonymous().with_actor(Actor::Principal(Arc::new(Principal { account: AccountId::new(1), session: 2, roles, shops })))
 }
 
 /// Does what the contract says, and remembers how often it saved.

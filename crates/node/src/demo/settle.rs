@@ -76,7 +76,7 @@ impl DemoCity {
     /// The context of somebody who lives here, now.
     pub(crate) fn cx_of(&self, person: AccountId) -> Cx {
         let principal = Principal { account: person, session: 0, roles: Vec::new(), shops: Vec::new() };
-        self.cx().as_actor(Actor::Principal(principal.into()))
+        self.cx().with_actor(Actor::Principal(principal.into()))
     }
 
     async fn make_categories(&self) -> Result<(), Error> {
