@@ -19,6 +19,12 @@ use pulse_contract::{Answers, Begun, InFlightGuard, errors};
 /// How long an answer is kept.
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long it is remembered which events were consumed. Keep events in the outbox for less than that.
+pub const INBOX_RETENTION: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
+/// How often old answers and inbox entries are looked for.
+pub const SWEEP_PAUSE: Duration = Duration::from_secs(10 * 60);
+
 /// How much time's worth of answers is deleted in one transaction.
 const SWEEP_SLICE: Duration = Duration::from_secs(1);
 
@@ -66,6 +72,23 @@ impl Answers for Store {
 }
 
 impl Store {
+    /// Forgets old answers, and inbox entries older than [`INBOX_RETENTION`], every [`SWEEP_PAUSE`].
+    ///
+    /// Cancel-safe: it goes on where it was the next time.
+    pub async fn sweep(&self) {
+        loop {
+            let now = self.clock().now();
+            let swept = match self.sweep_answers().await {
+                Ok(()) => self.prune_inbox(now.minus(INBOX_RETENTION)).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = swept {
+                tracing::warn!(%error, context = self.context(), "old answers and inbox entries stay for now");
+            }
+            self.clock().sleep_until(now.plus(SWEEP_PAUSE)).await;
+        }
+    }
+
     /// Deletes answers that are older than a day; to be called now and then.
     ///
     /// # Errors

@@ -1,10 +1,14 @@
 //! A database by URL: which engine, and how it is used.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use pulse_kernel::Timestamp;
+
 use crate::StoreError;
+use crate::leases::NodeLease;
 use crate::server::{Mysql, Postgres};
 use crate::sql::dialect::Dialect;
 use crate::sql::{Row, Statement};
@@ -49,6 +53,8 @@ impl Default for Options {
 pub struct Database {
     engine: Arc<Engine>,
     pub(crate) options: Arc<Options>,
+    /// Until when, in milliseconds, the node number is ours with which ids are drawn.
+    node_held_until: Arc<OnceLock<Arc<AtomicI64>>>,
 }
 
 #[derive(Debug)]
@@ -73,7 +79,25 @@ impl Database {
             Some(("mysql" | "mariadb", _)) => Engine::Mysql(Mysql::open(url, &options).await?),
             Some(_) | None => return Err(StoreError::unavailable("the URL names no engine that we know")),
         };
-        Ok(Self { engine: Arc::new(engine), options: Arc::new(options) })
+        Ok(Self { engine: Arc::new(engine), options: Arc::new(options), node_held_until: Arc::default() })
+    }
+
+    /// From now on commits are refused with `StoreError::Fenced` while the lease of the node number is not held:
+    /// ids that a lapsed node draws are never written.
+    ///
+    /// # Panics
+    /// If it was said before.
+    pub fn write_only_as(&self, node: &NodeLease) {
+        let is_first = self.node_held_until.set(node.held_until()).is_ok();
+        assert!(is_first, "a database is written to as one node");
+    }
+
+    /// Whether ids that were drawn by now may be written.
+    pub(crate) fn check_node(&self, now: Timestamp) -> Result<(), StoreError> {
+        match self.node_held_until.get() {
+            Some(held_until) if now.as_millis() >= held_until.load(Ordering::Acquire) => Err(StoreError::Fenced),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whether other nodes may write here too, so that news must be polled for.

@@ -117,8 +117,8 @@ impl Store {
 
 /// The number of this node among the nodes that draw ids, so that no two draw the same.
 ///
-/// The number that was free for the longest time is taken. Its lease must be kept by [`NodeLease::keep`]; who finds
-/// [`NodeLease::is_held`] false must not draw ids any more.
+/// The number that was free for the longest time is taken. Its lease must be kept by [`NodeLease::keep`]. When it is
+/// lost, the node ends; [`crate::Database::write_only_as`] sees to it that nothing is written in between.
 #[derive(Clone, Debug)]
 pub struct NodeLease {
     store: Store,
@@ -164,6 +164,10 @@ impl NodeLease {
     #[must_use]
     pub fn number(&self) -> u16 {
         self.number
+    }
+
+    pub(crate) fn held_until(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.held_until)
     }
 
     /// Whether the number is ours at `now`. When it is not, ids must not be drawn with it.

@@ -24,6 +24,7 @@ mod store;
 mod timers;
 mod transaction;
 
+pub use answers::{INBOX_RETENTION, SWEEP_PAUSE};
 pub use commit::{Commit, Timer};
 pub use database::{Database, Options};
 pub use error::StoreError;

@@ -88,10 +88,14 @@ pub(crate) async fn check(
     migrations: &'static [Migration],
 ) -> Result<(), StoreError> {
     assert_context(context);
-    create_table(database, context).await?;
-    match next_pending(database, context, migrations).await? {
-        None => Ok(()),
-        Some(pending) => Err(StoreError::Migration(format!(
+    match next_pending(database, context, migrations).await {
+        // It may not change the schema, not even by a table that exists already.
+        Err(StoreError::Defect { .. }) => {
+            Err(StoreError::Migration(format!("there are no tables of {context}; run `pulse migrate`")))
+        }
+        Err(error) => Err(error),
+        Ok(None) => Ok(()),
+        Ok(Some(pending)) => Err(StoreError::Migration(format!(
             "the tables of {context} are behind: {} migration {} ({}) is not applied; run `pulse migrate`",
             pending.part.as_str(),
             pending.migration.version,

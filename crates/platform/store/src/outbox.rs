@@ -153,8 +153,6 @@ impl Store {
             return Ok(());
         }
         loop {
-            let query = self.own("SELECT value FROM #_counters WHERE name = 'outbox'", values![]);
-            let (last,): (i64,) = self.one(query).await?;
             let query = self.own(
                 "SELECT position FROM #_outbox WHERE seq IS NULL ORDER BY position LIMIT ?",
                 values![SEQUENCE_ROWS_MAX],
@@ -163,8 +161,10 @@ impl Store {
             if positions.is_empty() {
                 return Ok(());
             }
+            let query = self.own("SELECT value FROM #_counters WHERE name = 'outbox'", values![]);
+            let (last,): (i64,) = self.one(query).await?;
             match self.execute(Transaction { steps: self.sequence_steps(last, &positions) }).await {
-                // When another node moved the counter, its events are to be read as well.
+                // When another node was faster, there may be more by now: look again.
                 Ok(()) | Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error),
             }
@@ -177,7 +177,8 @@ impl Store {
         let mut steps = vec![Step::new(counter, values![last + count, last]).expecting(1, Refusal::Conflict)];
         let cases = "WHEN ? THEN ? ".repeat(positions.len());
         let list = crate::sql::placeholders(positions.len());
-        let text = format!("UPDATE #_outbox SET seq = CASE position {cases}END WHERE position IN ({list})");
+        let text =
+            format!("UPDATE #_outbox SET seq = CASE position {cases}END WHERE position IN ({list}) AND seq IS NULL");
         let mut args: Vec<Value> = Vec::with_capacity(positions.len() * 3);
         for (seq, (position,)) in (last + 1..).zip(positions) {
             args.extend(values![*position, seq]);

@@ -142,6 +142,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; only `Unavailable` with `is_outcome_unknown` leaves open whether it was written.
     pub async fn commit(&self, cx: &Cx, commit: Commit) -> Result<(), StoreError> {
+        self.inner.database.check_node(self.inner.clock.now())?;
         let has_events = commit.has_events();
         let has_timers = commit.first_due().is_some();
         self.execute(commit.into_transaction(self, cx)).await?;

@@ -76,6 +76,8 @@ pub(crate) async fn a_lapsed_node_stops_drawing(fixture: &Fixture) {
     let store = fixture.store().await;
     let lease = NodeLease::acquire(&store, "a", TTL).await.unwrap();
     assert!(lease.is_held(fixture.clock.now()));
+    store.database().write_only_as(&lease);
+    store.commit(&fixture.cx(), Commit::new().insert(thing(1, "held", 0))).await.unwrap();
     fixture.clock.advance(TTL / 2);
     lease.renew().await.unwrap();
     fixture.clock.advance(TTL - Duration::from_millis(1));
@@ -83,6 +85,8 @@ pub(crate) async fn a_lapsed_node_stops_drawing(fixture: &Fixture) {
     fixture.clock.advance(Duration::from_millis(1));
     assert!(!lease.is_held(fixture.clock.now()));
     assert!(matches!(lease.renew().await, Err(StoreError::Fenced)));
+    let outcome = store.commit(&fixture.cx(), Commit::new().insert(thing(2, "lapsed", 0))).await;
+    assert!(matches!(outcome, Err(StoreError::Fenced)), "{outcome:?}");
     let keeper = tokio::spawn(async move { lease.keep().await });
     while !keeper.is_finished() {
         fixture.clock.advance(Duration::from_secs(1));
