@@ -11,9 +11,7 @@ use bytes::Bytes;
 use pulse_account::{AccountDeps, CodeSender, EndedSessions, Secret};
 use pulse_bus::{Bus, Consumer};
 use pulse_contract::account::v1::{AccountClient, AccountGrpc, account_routes};
-use pulse_contract::shop::v1::{
-    CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes,
-};
+use pulse_contract::shop::v1::{CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes};
 use pulse_edge::{Deps, Edge, Server};
 use pulse_gate::{Gate, MemoryGate};
 use pulse_kernel::{Clock, IdGenerator};
@@ -82,9 +80,9 @@ impl Node {
         let clock = options.clock.clone();
         let main = engines.open(config.store.url.expose()).await?;
         let mut tasks = JoinSet::new();
-        let ids = lease_number(&main, &mut tasks).await?;
         let account_db = engines.open(config.store.account_url.expose()).await?;
         let shop_db = engines.open(config.store.shop_url.expose()).await?;
+        let ids = lease_number(&main, engines.opened(&clock), &mut tasks).await?;
         let account_store =
             Store::open(&account_db, "account", pulse_account::MIGRATIONS, clock.clone(), ids.clone()).await?;
         let shop_store = Store::open(&shop_db, "shop", pulse_shop::MIGRATIONS, clock.clone(), ids.clone()).await?;
@@ -100,11 +98,13 @@ impl Node {
         })
         .await?;
         let consumers = accounts.consumers.into_iter().chain(std::mem::take(&mut shops.consumers)).collect();
-        let bus = start_bus(&main, [&account_store, &shop_store], consumers, &clock, ids, folder.name()?).await?;
+        let bus = start_bus(&main, [&account_store, &shop_store], consumers, ids, folder.name()?).await?;
         let (ended, watched) = (accounts.ended.clone(), account_store.clone());
         tasks.spawn(async move { ended.watch(&watched).await });
+        let swept = account_store.clone();
+        tasks.spawn(async move { sweep_accounts(&swept).await });
         for store in [account_store, shop_store] {
-            tasks.spawn(async move { sweep(&store).await });
+            tasks.spawn(async move { store.sweep().await });
         }
         Ok(Self {
             accounts: accounts.client,
@@ -201,6 +201,12 @@ impl<'a> Engines<'a> {
         Ok(database)
     }
 
+    /// The databases that a lapsed node must not write to. A test's clock says nothing about a lease of the machine's.
+    fn opened(&self, clock: &Clock) -> impl Iterator<Item = &Database> {
+        let is_real = matches!(clock, Clock::System(_));
+        self.opened.values().filter(move |_| is_real)
+    }
+
     fn into_opened(self) -> Vec<Database> {
         self.opened.into_values().collect()
     }
@@ -209,10 +215,15 @@ impl<'a> Engines<'a> {
 /// Leases a number for this node's ids. Losing it would let two nodes draw the same id, so the process ends instead.
 ///
 /// The lease is about processes, so it goes by the machine's clock, also when the node's clock is moved by a test.
-async fn lease_number(database: &Database, tasks: &mut JoinSet<()>) -> anyhow::Result<Arc<IdGenerator>> {
+async fn lease_number<'a>(
+    database: &Database,
+    written: impl Iterator<Item = &'a Database>,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<Arc<IdGenerator>> {
     let holder = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
     let store = Store::open(database, "node", &[], Clock::system(), Arc::new(IdGenerator::new(0))).await?;
     let lease = NodeLease::acquire(&store, &holder, NODE_LEASE).await.context("cannot lease a number for this node")?;
+    written.for_each(|database| database.write_only_as(&lease));
     let ids = Arc::new(IdGenerator::new(lease.number()));
     tasks.spawn(async move {
         let error = lease.keep().await;
@@ -229,10 +240,10 @@ async fn start_bus(
     database: &Database,
     outboxes: [&Store; 2],
     consumers: Vec<Consumer>,
-    clock: &Clock,
     ids: Arc<IdGenerator>,
     holder: String,
 ) -> anyhow::Result<Bus> {
+    let clock = outboxes[0].clock().clone();
     let mut builder = Bus::builder(pulse_bus::Options::of(&holder));
     for outbox in outboxes {
         builder = builder.outbox(outbox);
@@ -240,17 +251,17 @@ async fn start_bus(
     for consumer in consumers {
         builder = builder.consumer(consumer);
     }
-    Ok(builder.start(database, clock.clone(), ids).await?)
+    Ok(builder.start(database, clock, ids).await?)
 }
 
-/// How often saved answers that nobody can ask for any more are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often old codes and wrong guesses are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
-async fn sweep(store: &Store) {
+async fn sweep_accounts(store: &Store) {
     loop {
         store.clock().sleep_until(store.clock().now().plus(SWEEP_EVERY)).await;
-        if let Err(error) = store.sweep_answers().await {
-            tracing::warn!(context = store.context(), %error, "old answers could not be deleted");
+        if let Err(error) = pulse_account::sweep(store).await {
+            tracing::warn!(error = %error.story(), "old codes and guesses could not be deleted");
         }
     }
 }

@@ -30,13 +30,20 @@ CREATE TABLE account_phone_grams (
     PRIMARY KEY (gram, account_id)
 );
 
--- Argon2 hashes, and how many wrong guesses in a row there were.
+-- Argon2 hashes in PHC format.
 CREATE TABLE account_passwords (
     account_id BIGINT NOT NULL PRIMARY KEY,
-    hash VARCHAR(200) NOT NULL,
+    hash VARCHAR(200) NOT NULL
+);
+
+-- Wrong passwords in a row for an address, whether it has an account or not: being locked out tells nothing.
+CREATE TABLE account_guesses (
+    address VARCHAR(254) NOT NULL PRIMARY KEY,
     failure_count BIGINT NOT NULL,
+    failed_at BIGINT NOT NULL,
     locked_until BIGINT NOT NULL
 );
+CREATE INDEX account_guesses_age ON account_guesses (failed_at);
 
 -- The one-time code of a phone or an address; `code_mac` is keyed, so that the table alone does not give the six digits.
 CREATE TABLE account_codes (

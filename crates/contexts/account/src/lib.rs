@@ -88,3 +88,11 @@ pub async fn start(deps: AccountDeps) -> Result<Accounts, Error> {
     let client = AccountClient::local(Arc::new(AccountService::new(Arc::new(api::Api(app)), answers)));
     Ok(Accounts { client, consumers, ended })
 }
+
+/// Deletes old one-time codes and wrong guesses; call it now and then.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE`.
+pub async fn sweep(store: &Store) -> Result<(), Error> {
+    app::sweep(store).await
+}

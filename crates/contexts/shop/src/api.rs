@@ -118,7 +118,11 @@ impl CatalogApi for Api {
 
 #[async_trait]
 impl SupplierApi for Api {
-    async fn put_supplier_items(&self, cx: &Cx, request: PutSupplierItemsRequest) -> Result<PutSupplierItemsResponse, Error> {
+    async fn put_supplier_items(
+        &self,
+        cx: &Cx,
+        request: PutSupplierItemsRequest,
+    ) -> Result<PutSupplierItemsResponse, Error> {
         app::put_supplier_items(&self.0, cx, request).await
     }
 
@@ -126,7 +130,11 @@ impl SupplierApi for Api {
         app::get_supplier_item(&self.0, cx, request).await
     }
 
-    async fn list_supplier_items(&self, cx: &Cx, request: ListSupplierItemsRequest) -> Result<ListSupplierItemsResponse, Error> {
+    async fn list_supplier_items(
+        &self,
+        cx: &Cx,
+        request: ListSupplierItemsRequest,
+    ) -> Result<ListSupplierItemsResponse, Error> {
         app::list_supplier_items(&self.0, cx, request).await
     }
 }

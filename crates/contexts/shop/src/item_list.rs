@@ -101,7 +101,12 @@ async fn write_batches(
             *as_of.write() = Some(begun);
         }
         for change in batch {
-            let told = outcome.as_ref().map(|()| ()).map_err(|error| errors::STORE_UNAVAILABLE.error(error.to_string()));
+            let told = match &outcome {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    Err(errors::STORE_UNAVAILABLE.error("the list could not be written").caused_by(error.story()))
+                }
+            };
             // Nobody listens any more when the delivery was given up; it comes again.
             change.written.send(told).unwrap_or_default();
         }

@@ -13,8 +13,10 @@ mod store;
 
 use std::sync::Arc;
 
-use pulse_contract::shop::v1::{CatalogClient, CatalogService, ShopClient, ShopService, SupplierClient, SupplierService};
 use pulse_bus::Consumer;
+use pulse_contract::shop::v1::{
+    CatalogClient, CatalogService, ShopClient, ShopService, SupplierClient, SupplierService,
+};
 use pulse_kernel::Error;
 use pulse_store::Store;
 
@@ -37,7 +39,12 @@ pub struct ShopConfig {
 
 impl Default for ShopConfig {
     fn default() -> Self {
-        Self { time_zone: "Asia/Shanghai".into(), shops_per_merchant_max: 200, products_per_shop_max: 500, item_list: ItemListConfig::default() }
+        Self {
+            time_zone: "Asia/Shanghai".into(),
+            shops_per_merchant_max: 200,
+            products_per_shop_max: 500,
+            item_list: ItemListConfig::default(),
+        }
     }
 }
 

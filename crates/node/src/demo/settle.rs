@@ -14,8 +14,9 @@ use pulse_contract::account::v1::{
     SignInWithCodeRequest, request_code_request,
 };
 use pulse_contract::shop::v1::{
-    CatalogClient, CreateCategoryRequest, CreateProductRequest, ExportShopsRequest, GetMenuRequest, Hours, ImportShopsRequest,
-    ImportedShop, ListCategoriesRequest, Modifier, ModifierGroup, ProductDraft, ShopClient, ShopDraft, VariantDraft,
+    CatalogClient, CreateCategoryRequest, CreateProductRequest, ExportShopsRequest, GetMenuRequest, Hours,
+    ImportShopsRequest, ImportedShop, ListCategoriesRequest, Modifier, ModifierGroup, ProductDraft, ShopClient,
+    ShopDraft, VariantDraft,
 };
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Clock, Cx, Error, Principal};

@@ -36,7 +36,6 @@ impl DevInbox {
     }
 
     /// The page, at `/dev/inbox`.
-    #[must_use]
     pub fn router(&self) -> Router {
         let inbox = self.clone();
         Router::new().route("/dev/inbox", get(move || async move { inbox.page() }))

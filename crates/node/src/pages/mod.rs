@@ -14,7 +14,6 @@ const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page at `/`, and the styles of all pages.
-#[must_use]
 pub fn router(has_inbox: bool) -> Router {
     let home =
         move || async move { page(HOME, minijinja::context! { has_inbox, version => env!("CARGO_PKG_VERSION") }) };

@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use pulse_kernel::{Cx, Error, Idempotency};
+use pulse_kernel::{Cx, Error, Idempotency, Timestamp};
 
+use crate::sealed;
 use crate::transaction::{Step, Transaction};
 use crate::{Store, StoreError, values};
 use pulse_contract::{Answers, Begun, InFlightGuard, errors};
@@ -57,14 +58,23 @@ impl Answers for Store {
         // The key is taken before the look-up: what commits in between is then either seen or refused here.
         let guard = self.inner.in_flight.take(idempotency);
         let query = self.own(
-            "SELECT fingerprint, answer FROM #_answers WHERE scope = ? AND idempotency_key = ? AND created_at > ?",
-            values![&idempotency.scope, &idempotency.key, cx.now.minus(RETENTION)],
+            "SELECT fingerprint, answer, created_at FROM #_answers WHERE scope = ? AND idempotency_key = ?",
+            values![&idempotency.scope, sealed::lookup(idempotency)],
         );
-        match (self.optional::<([u8; 32], Bytes)>(query).await?, guard) {
-            (Some((fingerprint, _)), _) if fingerprint != idempotency.fingerprint => {
+        let mut saved = self.optional::<([u8; 32], Bytes, Timestamp)>(query).await?;
+        let cutoff = cx.now.minus(RETENTION);
+        if saved.as_ref().is_some_and(|(_, _, created_at)| *created_at <= cutoff) {
+            // Not swept yet: it would refuse the new answer under its key.
+            self.forget(idempotency, cutoff).await?;
+            saved = None;
+        }
+        match (saved, guard) {
+            (Some((fingerprint, ..)), _) if fingerprint != idempotency.fingerprint => {
                 Err(errors::IDEMPOTENCY_KEY_REUSED.error("the key was used for a request with another content"))
             }
-            (Some((_, answer)), _) => Ok(Begun::Replay(answer)),
+            (Some((_, answer, _)), _) => sealed::open(idempotency, &answer)
+                .map(Begun::Replay)
+                .ok_or_else(|| errors::INTERNAL.error("the saved answer is damaged")),
             (None, Some(guard)) => Ok(Begun::Proceed(guard)),
             (None, None) => Err(errors::IDEMPOTENCY_IN_FLIGHT.error("a request with this key is under way")),
         }
@@ -89,6 +99,13 @@ impl Store {
         }
     }
 
+    /// Deletes the answer under a key when it is not younger than `cutoff`.
+    async fn forget(&self, idempotency: &Idempotency, cutoff: Timestamp) -> Result<(), StoreError> {
+        let sql = self.sql("DELETE FROM #_answers WHERE scope = ? AND idempotency_key = ? AND created_at <= ?");
+        let step = Step::new(sql, values![&idempotency.scope, sealed::lookup(idempotency), cutoff]);
+        self.execute(Transaction { steps: vec![step] }).await
+    }
+
     /// Deletes answers that are older than a day; to be called now and then.
     ///
     /// # Errors
@@ -104,7 +121,7 @@ impl Store {
             if oldest > cutoff.as_millis() {
                 return Ok(());
             }
-            let until = pulse_kernel::Timestamp::from_millis(oldest).plus(SWEEP_SLICE).min(cutoff);
+            let until = Timestamp::from_millis(oldest).plus(SWEEP_SLICE).min(cutoff);
             let step = Step::new(self.sql("DELETE FROM #_answers WHERE created_at <= ?"), values![until]);
             self.execute(Transaction { steps: vec![step] }).await?;
         }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use pulse_kernel::{Cx, ErrorSpec, Timestamp};
 
 use crate::leases::Lease;
+use crate::sealed;
 use crate::sql::dialect::Dialect;
 use crate::sql::{Insert, Statement, Value};
 use crate::timers::DueTimer;
@@ -137,13 +138,16 @@ impl Commit {
         self
     }
 
-    /// Saves the answer under the idempotency key of `cx`; without a key it does nothing.
+    /// Saves the answer under the idempotency key of `cx`, sealed so that only the key opens it; without a key it does
+    /// nothing.
     pub fn answer<M: prost::Message>(mut self, cx: &Cx, response: &M) -> Self {
-        self.answer = cx.idempotency.as_ref().map(|idempotency| Answer {
-            scope: idempotency.scope.clone(),
-            key: idempotency.key.clone(),
-            fingerprint: idempotency.fingerprint,
-            answer: response.encode_to_vec().into(),
+        self.answer = cx.idempotency.as_ref().and_then(|idempotency| {
+            Some(Answer {
+                scope: idempotency.scope.clone(),
+                key: sealed::lookup(idempotency),
+                fingerprint: idempotency.fingerprint,
+                answer: sealed::seal(idempotency, &response.encode_to_vec())?,
+            })
         });
         self
     }

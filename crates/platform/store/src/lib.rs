@@ -17,6 +17,7 @@ mod error;
 mod leases;
 mod migrations;
 mod outbox;
+mod sealed;
 mod server;
 mod sql;
 mod sqlite;

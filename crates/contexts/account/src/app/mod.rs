@@ -14,6 +14,7 @@ mod session;
 mod sign_in_with_code;
 mod sign_in_with_password;
 mod sign_out;
+mod sweep;
 mod verify_code;
 mod view;
 
@@ -34,6 +35,7 @@ pub(crate) use search_accounts::search_accounts;
 pub(crate) use sign_in_with_code::sign_in_with_code;
 pub(crate) use sign_in_with_password::sign_in_with_password;
 pub(crate) use sign_out::sign_out;
+pub(crate) use sweep::sweep;
 
 /// What every use case works with.
 #[derive(Clone)]

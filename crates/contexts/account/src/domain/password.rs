@@ -42,9 +42,29 @@ const USUAL: [&str; 12] = [
 const RUNS: [&str; 4] =
     ["abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm"];
 
-/// Until when no password is looked at, after this many wrong ones in a row.
+/// Wrong guesses are forgotten after so long without another one.
+pub const FORGET_AFTER: Duration = Duration::from_secs(86_400);
+
+/// The wrong guesses at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guesses {
+    /// How many in a row.
+    pub failure_count: i64,
+    /// When the last one was.
+    pub failed_at: Timestamp,
+    /// Until when no password is looked at.
+    pub locked_until: Timestamp,
+}
+
+/// The guesses after one more wrong one.
 #[must_use]
-pub fn locked_until(failure_count: i64, now: Timestamp) -> Timestamp {
+pub fn fail(read: Option<Guesses>, now: Timestamp) -> Guesses {
+    let recent = read.filter(|read| now < read.failed_at.plus(FORGET_AFTER));
+    let failure_count = recent.map_or(0, |recent| recent.failure_count) + 1;
+    Guesses { failure_count, failed_at: now, locked_until: locked_until(failure_count, now) }
+}
+
+fn locked_until(failure_count: i64, now: Timestamp) -> Timestamp {
     let Ok(doublings) = u32::try_from(failure_count - FREE_FAILURES) else { return Timestamp::EPOCH };
     let rest = REST_FIRST.saturating_mul(1_u32.checked_shl(doublings.min(16)).unwrap_or(u32::MAX));
     now.plus(rest.min(REST_MAX))
@@ -71,5 +91,13 @@ mod tests {
         assert_eq!(locked_until(5, now).since(now), REST_FIRST);
         assert_eq!(locked_until(6, now).since(now), REST_FIRST * 2);
         assert_eq!(locked_until(5_000, now).since(now), REST_MAX);
+    }
+
+    #[test]
+    fn a_day_without_a_wrong_guess_forgets_the_others() {
+        let now = Timestamp::from_millis(1_000_000);
+        let first = fail(None, now);
+        assert_eq!(fail(Some(first), now).failure_count, 2);
+        assert_eq!(fail(Some(first), now.plus(FORGET_AFTER)).failure_count, 1);
     }
 }

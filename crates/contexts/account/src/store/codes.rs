@@ -1,6 +1,7 @@
 //! One-time codes, one row per phone or address.
 
 use pulse_contract::errors;
+use pulse_kernel::Timestamp;
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use crate::domain::one_time_code::CodeState;
@@ -73,4 +74,9 @@ pub(crate) fn put(commit: Commit, destination: &str, read: Option<&CodeRow>, sta
         ],
     );
     commit.write(update).expect_rows(1)
+}
+
+/// Forgets destinations that were not written to since.
+pub(crate) fn forget(before: Timestamp) -> Statement {
+    Statement::new("DELETE FROM account_codes WHERE window_started_at < ? AND expires_at < ?", values![before, before])
 }

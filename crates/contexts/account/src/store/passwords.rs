@@ -1,47 +1,72 @@
-//! Password hashes, and how many wrong guesses there were.
+//! Password hashes, and the wrong guesses at an address.
 
+use pulse_contract::errors;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::AccountId;
-use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
-/// The password of an account.
-#[derive(Clone, Debug)]
-pub(crate) struct PasswordRow {
-    pub(crate) hash: String,
-    pub(crate) failure_count: i64,
-    pub(crate) locked_until: Timestamp,
-}
+use crate::domain::password::Guesses;
 
-impl FromRow for PasswordRow {
+impl FromRow for Guesses {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            hash: row.get("hash")?,
             failure_count: row.get("failure_count")?,
+            failed_at: row.get("failed_at")?,
             locked_until: row.get("locked_until")?,
         })
     }
 }
 
-pub(crate) async fn of(store: &Store, id: AccountId) -> Result<Option<PasswordRow>, StoreError> {
-    store.optional(Statement::new("SELECT * FROM account_passwords WHERE account_id = ?", values![id])).await
+/// The hash of an account's password.
+pub(crate) async fn hash_of(store: &Store, id: AccountId) -> Result<Option<String>, StoreError> {
+    let query = Statement::new("SELECT hash FROM account_passwords WHERE account_id = ?", values![id]);
+    let row: Option<(String,)> = store.optional(query).await?;
+    Ok(row.map(|(hash,)| hash))
 }
 
 pub(crate) fn set(id: AccountId, hash: &str) -> Insert {
-    Insert::into("account_passwords", &["account_id", "hash", "failure_count", "locked_until"])
-        .row(values![id, hash, 0_i64, 0_i64])
-        .on_conflict_update(&["account_id"], &["hash", "failure_count", "locked_until"])
+    Insert::into("account_passwords", &["account_id", "hash"])
+        .row(values![id, hash])
+        .on_conflict_update(&["account_id"], &["hash"])
 }
 
-/// Notes one more wrong guess; a guess at the same time makes it a conflict.
-pub(crate) fn fail(id: AccountId, read: &PasswordRow, locked_until: Timestamp) -> Statement {
-    Statement::new(
-        "UPDATE account_passwords SET failure_count = failure_count + 1, locked_until = ? \
-         WHERE account_id = ? AND failure_count = ?",
-        values![locked_until, id, read.failure_count],
-    )
+/// The wrong guesses at an address.
+pub(crate) async fn guesses_at(store: &Store, address: &str) -> Result<Option<Guesses>, StoreError> {
+    store.optional(Statement::new("SELECT * FROM account_guesses WHERE address = ?", values![address])).await
 }
 
-/// Forgets the wrong guesses.
-pub(crate) fn forgive(id: AccountId) -> Statement {
-    Statement::new("UPDATE account_passwords SET failure_count = 0, locked_until = 0 WHERE account_id = ?", values![id])
+/// Adds the write that replaces the guesses that were read; a guess at the same time makes it a conflict.
+pub(crate) fn put_guesses(commit: Commit, address: &str, read: Option<Guesses>, guesses: Guesses) -> Commit {
+    match read {
+        None => commit
+            .insert(
+                Insert::into("account_guesses", &["address", "failure_count", "failed_at", "locked_until"])
+                    .row(values![address, guesses.failure_count, guesses.failed_at, guesses.locked_until]),
+            )
+            .duplicate_is(&errors::STORE_CONTENDED),
+        Some(read) => commit
+            .write(Statement::new(
+                "UPDATE account_guesses SET failure_count = ?, failed_at = ?, locked_until = ? \
+                 WHERE address = ? AND failure_count = ? AND failed_at = ?",
+                values![
+                    guesses.failure_count,
+                    guesses.failed_at,
+                    guesses.locked_until,
+                    address,
+                    read.failure_count,
+                    read.failed_at
+                ],
+            ))
+            .expect_rows(1),
+    }
+}
+
+/// Forgets the guesses at an address.
+pub(crate) fn forgive(address: &str) -> Statement {
+    Statement::new("DELETE FROM account_guesses WHERE address = ?", values![address])
+}
+
+/// Forgets guesses that are older.
+pub(crate) fn forget_guesses(before: Timestamp) -> Statement {
+    Statement::new("DELETE FROM account_guesses WHERE failed_at < ?", values![before])
 }

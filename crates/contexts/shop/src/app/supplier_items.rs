@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pulse_contract::Money;
 use pulse_contract::errors as common;
 use pulse_contract::page::{self, Page};
 use pulse_contract::shop::v1::{
     GetSupplierItemRequest, ListSupplierItemsRequest, ListSupplierItemsResponse, PutSupplierItemsRequest,
     PutSupplierItemsResponse, SupplierItem, SupplierItemDraft, SupplierItemsChanged, errors,
 };
-use pulse_contract::Money;
 use pulse_kernel::id::MerchantId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
@@ -58,8 +58,7 @@ async fn put(
     let item_ids: Vec<i64> = created.iter().chain(&updated).map(|row| row.id).collect();
     if !item_ids.is_empty() {
         // A key of its own for each event: the rows say their versions, so the order of events does not matter.
-        commit = commit
-            .event(store.next_id(cx.now), &SupplierItemsChanged { merchant_id: merchant.get(), item_ids });
+        commit = commit.event(store.next_id(cx.now), &SupplierItemsChanged { merchant_id: merchant.get(), item_ids });
     }
     store.commit(cx, commit.answer(cx, &response)).await?;
     Ok(response)
@@ -88,7 +87,11 @@ fn row(
     })
 }
 
-pub(crate) async fn get_supplier_item(app: &App, cx: &Cx, request: GetSupplierItemRequest) -> Result<SupplierItem, Error> {
+pub(crate) async fn get_supplier_item(
+    app: &App,
+    cx: &Cx,
+    request: GetSupplierItemRequest,
+) -> Result<SupplierItem, Error> {
     let merchant = owned(app, cx, MerchantId::new(request.merchant_id)).await?;
     let found = items::by_codes(&app.deps.store, merchant.id, &[&request.item_code]).await?;
     found.into_iter().next().map(view).ok_or_else(|| {

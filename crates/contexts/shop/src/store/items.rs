@@ -36,9 +36,8 @@ impl FromRow for ItemRow {
     }
 }
 
-const COLUMNS: [&str; 9] = [
-    "id", "merchant_id", "item_code", "name", "category_code", "price_minor", "currency", "is_available", "version",
-];
+const COLUMNS: [&str; 9] =
+    ["id", "merchant_id", "item_code", "name", "category_code", "price_minor", "currency", "is_available", "version"];
 
 /// The items of a supplier with these codes.
 pub(crate) async fn by_codes(store: &Store, merchant: MerchantId, codes: &[&str]) -> Result<Vec<ItemRow>, StoreError> {

@@ -100,10 +100,12 @@ pub(crate) async fn in_state(
         ShopState::Unspecified => {
             Statement::new("SELECT * FROM shop_shops WHERE id > ? ORDER BY id LIMIT ?", values![after, limit])
         }
-        state => Statement::new(
-            "SELECT * FROM shop_shops WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
-            values![i32::from(state), after, limit],
-        ),
+        state @ (ShopState::PendingReview | ShopState::Active | ShopState::Rejected | ShopState::Closed) => {
+            Statement::new(
+                "SELECT * FROM shop_shops WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
+                values![i32::from(state), after, limit],
+            )
+        }
     };
     store.all(query).await
 }
