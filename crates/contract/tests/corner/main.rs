@@ -39,7 +39,12 @@ fn anonymous() -> Cx {
 fn staff() -> Cx {
     let roles = vec![Role::Consumer, Role::MerchantStaff];
     let shops = vec![ShopId::new(7)];
-    anonymous().with_actor(Actor::Principal(Arc::new(Principal { account: AccountId::new(1), session: 2, roles, shops })))
+    anonymous().with_actor(Actor::Principal(Arc::new(Principal {
+        account: AccountId::new(1),
+        session: 2,
+        roles,
+        shops,
+    })))
 }
 
 /// Does what the contract says, and remembers how often it saved.
