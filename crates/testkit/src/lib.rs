@@ -1,6 +1,6 @@
 //! Real servers on random ports, and a whole node in the test process.
 //!
-//! A behaviour is an `async fn(&mut TestNode)`; [`on_every_engine!`] makes a test of it for each engine.
+//! A behaviour is an `async fn(&mut TestNode)`; [`on_every_engine!`] makes a test of each, on each engine.
 
 pub mod servers;
 

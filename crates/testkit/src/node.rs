@@ -209,7 +209,7 @@ impl TestNode {
     /// The context of somebody that nobody knows.
     #[must_use]
     pub fn anonymous(&self) -> Cx {
-        Cx { client_ip: Some(CALLER), ..self.cx().as_actor(Actor::Anonymous) }
+        Cx { client_ip: Some(CALLER), ..self.cx().with_actor(Actor::Anonymous) }
     }
 
     /// The context, for one use of an idempotency key: what the edge makes of `Idempotency-Key`.

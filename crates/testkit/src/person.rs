@@ -42,7 +42,7 @@ impl Person {
     /// The context of a request of this person, now.
     #[must_use]
     pub fn cx(&self) -> Cx {
-        Cx::system("test", self.clock.now()).as_actor(self.actor.clone())
+        Cx::system("test", self.clock.now()).with_actor(self.actor.clone())
     }
 
     /// The account as the wire carries it.

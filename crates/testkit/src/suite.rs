@@ -2,24 +2,27 @@
 
 use crate::{Engine, TestNode};
 
-/// Makes a test of each behaviour for each engine: `sqlite::a_code_works_once`, `postgres::…`, `mariadb::…`.
+/// Makes a test of each behaviour for each engine: `sqlite::codes::a_code_works_once`, `postgres::…`, `mariadb::…`.
 ///
-/// Stands once in a module, below its behaviours, which are `async fn(&mut TestNode)`.
+/// Stands once in the root of a test binary and lists its modules with their behaviours, which are
+/// `pub(crate) async fn(&mut TestNode)`. Tests run in the order of their names, so those of an engine share its server.
 #[macro_export]
 macro_rules! on_every_engine {
-    ($($behaviour:ident),+ $(,)?) => {
-        $crate::on_every_engine!(@ mariadb, MariaDb, $($behaviour),+);
-        $crate::on_every_engine!(@ postgres, Postgres, $($behaviour),+);
-        $crate::on_every_engine!(@ sqlite, Sqlite, $($behaviour),+);
+    ($($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)?) => {
+        $crate::on_every_engine!(@ mariadb MariaDb { $($module: [$($behaviour),+])+ });
+        $crate::on_every_engine!(@ postgres Postgres { $($module: [$($behaviour),+])+ });
+        $crate::on_every_engine!(@ sqlite Sqlite { $($module: [$($behaviour),+])+ });
     };
-    (@ $module:ident, $engine:ident, $($behaviour:ident),+) => {
-        mod $module {
-            $(
-                #[test]
-                fn $behaviour() {
-                    $crate::run($crate::Engine::$engine, super::$behaviour);
-                }
-            )+
+    (@ $name:ident $engine:ident { $($module:ident: [$($behaviour:ident),+])+ }) => {
+        mod $name {
+            $(mod $module {
+                $(
+                    #[test]
+                    fn $behaviour() {
+                        $crate::run($crate::Engine::$engine, crate::$module::$behaviour);
+                    }
+                )+
+            })+
         }
     };
 }

@@ -1,7 +1,7 @@
 //! The days on which somebody was here.
 
 use pulse_contract::account::v1::*;
-use pulse_testkit::{Person, TestNode, on_every_engine};
+use pulse_testkit::{Person, TestNode};
 
 use crate::{DAY, HOUR, MINUTE, code};
 
@@ -20,7 +20,7 @@ async fn live_in(node: &TestNode, person: &Person, zone: &str) {
 }
 
 /// PL-02: a day is a bit, once a day, and the streak goes over the end of a month.
-async fn days_are_bits_and_streaks_cross_months(node: &mut TestNode) {
+pub(crate) async fn days_are_bits_and_streaks_cross_months(node: &mut TestNode) {
     node.set_time("2026-02-26T04:00:00Z");
     let person = node.sign_up("+8613800138000").await;
     for (day, bits, count, streak) in [
@@ -34,7 +34,11 @@ async fn days_are_bits_and_streaks_cross_months(node: &mut TestNode) {
         node.set_time(&format!("{day}T04:00:00Z"));
         for _ in 0..2 {
             let seen = check_in(node, &person).await;
-            assert_eq!((seen.month.as_str(), seen.day_bits, seen.day_count, seen.streak_days), (&day[..7], bits, count, streak), "{day}");
+            assert_eq!(
+                (seen.month.as_str(), seen.day_bits, seen.day_count, seen.streak_days),
+                (&day[..7], bits, count, streak),
+                "{day}"
+            );
         }
     }
     assert_eq!(month(node, &person, "2026-02").await.day_bits, 0b111 << 25);
@@ -47,7 +51,7 @@ async fn days_are_bits_and_streaks_cross_months(node: &mut TestNode) {
 }
 
 /// PL-02: the day is the one of the account's own zone, also where clocks change.
-async fn a_day_begins_where_the_person_lives(node: &mut TestNode) {
+pub(crate) async fn a_day_begins_where_the_person_lives(node: &mut TestNode) {
     node.set_time("2026-03-07T20:00:00Z");
     let person = node.sign_up("+8613800138000").await;
     assert_eq!(check_in(node, &person).await.day_bits, 1 << 7, "the 8th in Shanghai");
@@ -65,7 +69,7 @@ async fn a_day_begins_where_the_person_lives(node: &mut TestNode) {
 }
 
 /// Many check-ins of one day at the same moment are one, and two people do not share days.
-async fn parallel_check_ins_are_one(node: &mut TestNode) {
+pub(crate) async fn parallel_check_ins_are_one(node: &mut TestNode) {
     let (one, other) = (node.sign_up("+8613800138000").await, node.sign_up("+8613800138001").await);
     let many = futures::future::join_all((0..20).map(|_| check_in(node, &one))).await;
     assert!(many.iter().all(|month| month.day_count == 1 && month.streak_days == 1));
@@ -73,7 +77,7 @@ async fn parallel_check_ins_are_one(node: &mut TestNode) {
 }
 
 /// A year without a pause is a streak of its days, and stays at its limit afterwards.
-async fn a_streak_is_counted_to_its_limit(node: &mut TestNode) {
+pub(crate) async fn a_streak_is_counted_to_its_limit(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let mut last = 0;
     for _ in 0..370 {
@@ -85,10 +89,3 @@ async fn a_streak_is_counted_to_its_limit(node: &mut TestNode) {
     let request = GetCheckInsRequest { month: "2026-5".to_owned() };
     assert_eq!(code(&node.accounts().get_check_ins(&person.cx(), request).await), "ok", "the edge checks the form");
 }
-
-on_every_engine!(
-    days_are_bits_and_streaks_cross_months,
-    a_day_begins_where_the_person_lives,
-    parallel_check_ins_are_one,
-    a_streak_is_counted_to_its_limit,
-);

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use pulse_contract::account::v1::request_code_request::Destination;
 use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
-use pulse_testkit::{TestNode, on_every_engine};
+use pulse_testkit::TestNode;
 
 use crate::{HOUR, MINUTE, SECOND, code, tally};
 
@@ -26,7 +26,7 @@ fn another(code: &str) -> String {
 }
 
 /// The first sign-in with a phone makes the account, the second finds it.
-async fn a_code_signs_up_and_then_in(node: &mut TestNode) {
+pub(crate) async fn a_code_signs_up_and_then_in(node: &mut TestNode) {
     let first = node.sign_up(PHONE).await;
     let me = node.accounts().get_me(&first.cx(), GetMeRequest {}).await.unwrap();
     assert_eq!((me.account_id, me.phone.as_str(), me.email.as_str()), (first.id(), PHONE, ""));
@@ -39,7 +39,7 @@ async fn a_code_signs_up_and_then_in(node: &mut TestNode) {
 }
 
 /// Without a name the account gets a neutral one.
-async fn a_new_account_has_a_neutral_name(node: &mut TestNode) {
+pub(crate) async fn a_new_account_has_a_neutral_name(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let session = sign_in(node, PHONE, &node.code_for(PHONE)).await.unwrap();
     let name = session.account.unwrap().display_name;
@@ -47,7 +47,7 @@ async fn a_new_account_has_a_neutral_name(node: &mut TestNode) {
 }
 
 /// A code works once, for the phone that it was sent to, and not with another digit.
-async fn a_code_works_once_and_for_its_phone(node: &mut TestNode) {
+pub(crate) async fn a_code_works_once_and_for_its_phone(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);
     assert_eq!(code(&sign_in(node, "+8613800138001", &sent).await), "ACCOUNT_CODE_INVALID");
@@ -57,7 +57,7 @@ async fn a_code_works_once_and_for_its_phone(node: &mut TestNode) {
 }
 
 /// A code works for five minutes.
-async fn a_code_gets_too_old(node: &mut TestNode) {
+pub(crate) async fn a_code_gets_too_old(node: &mut TestNode) {
     let response = request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);
     assert_eq!(response.expires_at, Some(node.now().plus(5 * MINUTE).into()));
@@ -69,7 +69,7 @@ async fn a_code_gets_too_old(node: &mut TestNode) {
 }
 
 /// After five wrong tries the right code is worth nothing either; the next one is.
-async fn a_code_can_be_tried_five_times(node: &mut TestNode) {
+pub(crate) async fn a_code_can_be_tried_five_times(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);
     for _ in 0..5 {
@@ -81,7 +81,7 @@ async fn a_code_can_be_tried_five_times(node: &mut TestNode) {
 }
 
 /// Codes are sent a minute apart and five times an hour to one phone; others do not wait for it.
-async fn codes_are_sent_a_minute_apart_and_five_an_hour(node: &mut TestNode) {
+pub(crate) async fn codes_are_sent_a_minute_apart_and_five_an_hour(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     node.advance(MINUTE - SECOND);
     let limited = request(node, PHONE).await.unwrap_err();
@@ -99,7 +99,7 @@ async fn codes_are_sent_a_minute_apart_and_five_an_hour(node: &mut TestNode) {
 }
 
 /// Ten uses of one code at the same moment make exactly one session.
-async fn a_code_that_is_used_in_parallel_makes_one_session(node: &mut TestNode) {
+pub(crate) async fn a_code_that_is_used_in_parallel_makes_one_session(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);
     let outcomes = join_all((0..10).map(|_| sign_in(node, PHONE, &sent))).await;
@@ -111,14 +111,14 @@ async fn a_code_that_is_used_in_parallel_makes_one_session(node: &mut TestNode) 
 }
 
 /// Ten requests for a code at the same moment send one.
-async fn codes_that_are_asked_for_in_parallel_are_sent_once(node: &mut TestNode) {
+pub(crate) async fn codes_that_are_asked_for_in_parallel_are_sent_once(node: &mut TestNode) {
     let outcomes = join_all((0..10).map(|_| request(node, PHONE))).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("ACCOUNT_CODE_LIMITED", 9), ("ok", 1)]);
     assert_eq!(code(&sign_in(node, PHONE, &node.code_for(PHONE)).await), "ok");
 }
 
 /// Nobody learns from asking for a code whether there is an account.
-async fn the_answer_is_the_same_with_and_without_an_account(node: &mut TestNode) {
+pub(crate) async fn the_answer_is_the_same_with_and_without_an_account(node: &mut TestNode) {
     node.sign_up(PHONE).await;
     node.advance(HOUR);
     let known = request(node, PHONE).await.unwrap();
@@ -126,14 +126,17 @@ async fn the_answer_is_the_same_with_and_without_an_account(node: &mut TestNode)
     assert_eq!(known, unknown);
     let known = request(node, PHONE).await.unwrap_err();
     let unknown = request(node, "+8613800138001").await.unwrap_err();
-    assert_eq!((known.code(), known.detail(), known.retry_after()), (unknown.code(), unknown.detail(), unknown.retry_after()));
+    assert_eq!(
+        (known.code(), known.detail(), known.retry_after()),
+        (unknown.code(), unknown.detail(), unknown.retry_after())
+    );
     let known = sign_in(node, PHONE, &another(&node.code_for(PHONE))).await.unwrap_err();
     let unknown = sign_in(node, "+8613800138002", "123456").await.unwrap_err();
     assert_eq!((known.code(), known.detail()), (unknown.code(), unknown.detail()));
 }
 
 /// A code outlives a restart: everything about it is in the database.
-async fn a_code_outlives_a_restart(node: &mut TestNode) {
+pub(crate) async fn a_code_outlives_a_restart(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);
     assert_eq!(code(&sign_in(node, PHONE, &another(&sent)).await), "ACCOUNT_CODE_INVALID");
@@ -141,16 +144,3 @@ async fn a_code_outlives_a_restart(node: &mut TestNode) {
     assert_eq!(code(&request(node, PHONE).await), "ACCOUNT_CODE_LIMITED");
     assert_eq!(code(&sign_in(node, PHONE, &sent).await), "ok");
 }
-
-on_every_engine!(
-    a_code_signs_up_and_then_in,
-    a_new_account_has_a_neutral_name,
-    a_code_works_once_and_for_its_phone,
-    a_code_gets_too_old,
-    a_code_can_be_tried_five_times,
-    codes_are_sent_a_minute_apart_and_five_an_hour,
-    a_code_that_is_used_in_parallel_makes_one_session,
-    codes_that_are_asked_for_in_parallel_are_sent_once,
-    the_answer_is_the_same_with_and_without_an_account,
-    a_code_outlives_a_restart,
-);

@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
-use pulse_testkit::{Person, TestNode, on_every_engine};
+use pulse_testkit::{Person, TestNode};
 
 use crate::{SECOND, code, tally};
 
@@ -60,7 +60,7 @@ async fn following(node: &TestNode, person: &Person, page_size: i32) -> Vec<i64>
 }
 
 /// Following twice is following once, since the first time; so is not following.
-async fn following_twice_is_following_once(node: &mut TestNode) {
+pub(crate) async fn following_twice_is_following_once(node: &mut TestNode) {
     let people = people(node, 2).await;
     let first = follow(node, &people[0], &people[1]).await.unwrap();
     node.advance(SECOND);
@@ -73,7 +73,7 @@ async fn following_twice_is_following_once(node: &mut TestNode) {
 }
 
 /// Nobody follows themselves, or nobody.
-async fn nobody_follows_themselves_or_nobody(node: &mut TestNode) {
+pub(crate) async fn nobody_follows_themselves_or_nobody(node: &mut TestNode) {
     let people = people(node, 1).await;
     assert_eq!(code(&follow(node, &people[0], &people[0]).await), "ACCOUNT_FOLLOW_SELF");
     let nobody = FollowRequest { account_id: 42 };
@@ -82,7 +82,7 @@ async fn nobody_follows_themselves_or_nobody(node: &mut TestNode) {
 }
 
 /// A hundred follows of the same pair at the same moment count once.
-async fn a_hundred_parallel_follows_count_once(node: &mut TestNode) {
+pub(crate) async fn a_hundred_parallel_follows_count_once(node: &mut TestNode) {
     let people = people(node, 2).await;
     let outcomes = join_all((0..100).map(|_| follow(node, &people[0], &people[1]))).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("ok", 100)]);
@@ -94,7 +94,7 @@ async fn a_hundred_parallel_follows_count_once(node: &mut TestNode) {
 }
 
 /// People who follow each other at the same moment do not lock each other out.
-async fn crossing_follows_both_happen(node: &mut TestNode) {
+pub(crate) async fn crossing_follows_both_happen(node: &mut TestNode) {
     let people = people(node, 6).await;
     let pairs = people.iter().flat_map(|a| people.iter().map(move |b| (a, b))).filter(|(a, b)| a.id() != b.id());
     let outcomes = join_all(pairs.map(|(a, b)| follow(node, a, b))).await;
@@ -108,7 +108,7 @@ async fn crossing_follows_both_happen(node: &mut TestNode) {
 type Step = (usize, usize, bool);
 
 /// TR-47: whatever people do in parallel, both sides and the counts are equal afterwards.
-async fn both_sides_stay_equal_whatever_people_do(node: &mut TestNode) {
+pub(crate) async fn both_sides_stay_equal_whatever_people_do(node: &mut TestNode) {
     let people = people(node, 4).await;
     let step = (0..4_usize, 0..4_usize, prop::bool::weighted(0.6)).prop_filter("others", |(a, b, _)| a != b);
     let rounds = prop::collection::vec(prop::collection::vec(step, 1..12), 1..4);
@@ -143,7 +143,7 @@ async fn sides_are_equal(node: &TestNode, people: &[Person]) {
 }
 
 /// TR-51: pages neither repeat nor skip, while people who were not there come and others go.
-async fn lists_page_without_repeat_or_skip(node: &mut TestNode) {
+pub(crate) async fn lists_page_without_repeat_or_skip(node: &mut TestNode) {
     let people = people(node, 24).await;
     let star = &people[0];
     for person in &people[1..16] {
@@ -173,7 +173,7 @@ async fn lists_page_without_repeat_or_skip(node: &mut TestNode) {
 }
 
 /// Follows of one instant are in a list in a fixed order too.
-async fn follows_of_one_instant_have_an_order(node: &mut TestNode) {
+pub(crate) async fn follows_of_one_instant_have_an_order(node: &mut TestNode) {
     let people = people(node, 10).await;
     for person in &people[1..] {
         follow(node, &people[0], person).await.unwrap();
@@ -181,16 +181,7 @@ async fn follows_of_one_instant_have_an_order(node: &mut TestNode) {
     let mut expected: Vec<i64> = people[1..].iter().map(Person::id).collect();
     expected.sort_unstable_by(|a, b| b.cmp(a));
     assert_eq!(following(node, &people[0], 2).await, expected);
-    let request = ListFollowingRequest { account_id: people[0].id(), page_token: "broken".into(), ..Default::default() };
+    let request =
+        ListFollowingRequest { account_id: people[0].id(), page_token: "broken".into(), ..Default::default() };
     assert_eq!(code(&node.accounts().list_following(&node.anonymous(), request).await), "PAGE_TOKEN_INVALID");
 }
-
-on_every_engine!(
-    following_twice_is_following_once,
-    nobody_follows_themselves_or_nobody,
-    a_hundred_parallel_follows_count_once,
-    crossing_follows_both_happen,
-    both_sides_stay_equal_whatever_people_do,
-    lists_page_without_repeat_or_skip,
-    follows_of_one_instant_have_an_order,
-);

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use pulse_contract::account::v1::request_code_request::Destination;
 use pulse_contract::account::v1::*;
-use pulse_testkit::{Person, TestNode, on_every_engine};
+use pulse_testkit::{Person, TestNode};
 use serde_json::json;
 
 use crate::{DAY, SECOND, code, tally};
@@ -15,7 +15,7 @@ fn code_to(phone: &str) -> RequestCodeRequest {
 }
 
 /// The same key and body get the first answer again, whatever has changed since; without it the same is refused.
-async fn a_repeated_key_replays_the_answer(node: &mut TestNode) {
+pub(crate) async fn a_repeated_key_replays_the_answer(node: &mut TestNode) {
     let request = code_to(PHONE);
     let cx = node.keyed(node.anonymous(), "first", "RequestCode", &request);
     let first = node.accounts().request_code(&cx, request.clone()).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_repeated_key_replays_the_answer(node: &mut TestNode) {
 }
 
 /// A replayed sign-in is the same session, not a second one: the code was spent by the first.
-async fn a_replayed_sign_in_is_the_same_session(node: &mut TestNode) {
+pub(crate) async fn a_replayed_sign_in_is_the_same_session(node: &mut TestNode) {
     node.send_code(Destination::Phone(PHONE.to_owned())).await;
     let request = SignInWithCodeRequest { phone: PHONE.to_owned(), code: node.code_for(PHONE), ..Default::default() };
     let cx = node.keyed(node.anonymous(), "sign-in", "SignInWithCode", &request);
@@ -41,7 +41,7 @@ async fn a_replayed_sign_in_is_the_same_session(node: &mut TestNode) {
 }
 
 /// A lost answer of a refresh can be asked for again with the same key: that is no second use of the token.
-async fn a_replayed_refresh_does_not_end_the_session(node: &mut TestNode) {
+pub(crate) async fn a_replayed_refresh_does_not_end_the_session(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let request = RefreshSessionRequest { refresh_token: person.refresh_token.clone() };
     let cx = node.keyed(node.anonymous(), "refresh", "RefreshSession", &request);
@@ -51,7 +51,7 @@ async fn a_replayed_refresh_does_not_end_the_session(node: &mut TestNode) {
 }
 
 /// The same key with another body is refused and does nothing.
-async fn a_key_is_not_used_for_two_bodies(node: &mut TestNode) {
+pub(crate) async fn a_key_is_not_used_for_two_bodies(node: &mut TestNode) {
     let first = code_to(PHONE);
     let cx = node.keyed(node.anonymous(), "key", "RequestCode", &first);
     node.accounts().request_code(&cx, first).await.unwrap();
@@ -62,7 +62,7 @@ async fn a_key_is_not_used_for_two_bodies(node: &mut TestNode) {
 }
 
 /// Keys of different people, and of one person for different calls, never meet.
-async fn keys_of_different_callers_never_meet(node: &mut TestNode) {
+pub(crate) async fn keys_of_different_callers_never_meet(node: &mut TestNode) {
     let people = [node.sign_up(PHONE).await, node.sign_up("+8613800138001").await];
     for person in &people {
         let cx = node.keyed(person.cx(), "key", "CheckIn", &CheckInRequest {});
@@ -74,7 +74,7 @@ async fn keys_of_different_callers_never_meet(node: &mut TestNode) {
 }
 
 /// Ten uses of one key at the same moment happen once; the others are told to wait or get the answer.
-async fn parallel_uses_of_a_key_happen_once(node: &mut TestNode) {
+pub(crate) async fn parallel_uses_of_a_key_happen_once(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let request = SignOutRequest { is_everywhere: true };
     let cx = node.keyed(person.cx(), "key", "SignOut", &request);
@@ -89,7 +89,7 @@ async fn parallel_uses_of_a_key_happen_once(node: &mut TestNode) {
 }
 
 /// A refusal is not saved: the same key may be tried again when the reason is gone.
-async fn refusals_are_not_replayed(node: &mut TestNode) {
+pub(crate) async fn refusals_are_not_replayed(node: &mut TestNode) {
     node.send_code(Destination::Phone(PHONE.to_owned())).await;
     let request = code_to(PHONE);
     let cx = node.keyed(node.anonymous(), "key", "RequestCode", &request);
@@ -100,7 +100,7 @@ async fn refusals_are_not_replayed(node: &mut TestNode) {
 }
 
 /// After a day the key is free again, for the same body and for another one.
-async fn after_a_day_a_key_works_anew(node: &mut TestNode) {
+pub(crate) async fn after_a_day_a_key_works_anew(node: &mut TestNode) {
     let request = code_to(PHONE);
     let cx = node.keyed(node.anonymous(), "key", "RequestCode", &request);
     let first = node.accounts().request_code(&cx, request.clone()).await.unwrap();
@@ -116,7 +116,7 @@ async fn after_a_day_a_key_works_anew(node: &mut TestNode) {
 
 /// Over HTTP the key is a header, and the answers have their statuses: 200 again, 422 for another body, 400 for a key
 /// that is none.
-async fn keys_over_http_are_a_header(node: &mut TestNode) {
+pub(crate) async fn keys_over_http_are_a_header(node: &mut TestNode) {
     let http = node.http();
     let ask = |phone: &str, key: &str| http.post("/v1/account/codes", &json!({ "phone": phone })).key(key).send();
     let first: RequestCodeResponse = ask(PHONE, "k-1").await.ok();
@@ -128,15 +128,3 @@ async fn keys_over_http_are_a_header(node: &mut TestNode) {
         assert_eq!((reply.status, reply.code().as_str()), (400, "IDEMPOTENCY_KEY_INVALID"), "{broken:?}");
     }
 }
-
-on_every_engine!(
-    a_repeated_key_replays_the_answer,
-    a_replayed_sign_in_is_the_same_session,
-    a_replayed_refresh_does_not_end_the_session,
-    a_key_is_not_used_for_two_bodies,
-    keys_of_different_callers_never_meet,
-    parallel_uses_of_a_key_happen_once,
-    refusals_are_not_replayed,
-    after_a_day_a_key_works_anew,
-    keys_over_http_are_a_header,
-);

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use pulse_contract::account::v1::request_code_request::Destination;
 use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
-use pulse_testkit::{TestNode, on_every_engine};
+use pulse_testkit::TestNode;
 
 use crate::{MINUTE, SECOND, code, tally};
 
@@ -30,7 +30,7 @@ async fn sign_in(node: &TestNode, email: &str, password: &str) -> Result<Session
 }
 
 /// The address is proven by a code, and is the same in any case of its letters.
-async fn an_address_and_a_password_sign_in(node: &mut TestNode) {
+pub(crate) async fn an_address_and_a_password_sign_in(node: &mut TestNode) {
     let session = register(node, "Li.Wei@Example.org", PASSWORD).await.unwrap();
     let account = session.account.unwrap();
     assert_eq!((account.email.as_str(), account.phone.as_str()), (EMAIL, ""));
@@ -39,7 +39,7 @@ async fn an_address_and_a_password_sign_in(node: &mut TestNode) {
 }
 
 /// Weak passwords and wrong codes are refused, and leave no account behind.
-async fn weak_passwords_and_wrong_codes_are_refused(node: &mut TestNode) {
+pub(crate) async fn weak_passwords_and_wrong_codes_are_refused(node: &mut TestNode) {
     node.send_code(Destination::Email(EMAIL.to_owned())).await;
     let right = node.code_for(EMAIL);
     let try_it = async |password: &str, code: &str| {
@@ -61,7 +61,7 @@ async fn weak_passwords_and_wrong_codes_are_refused(node: &mut TestNode) {
 }
 
 /// Who owns the mailbox may choose a new password; the old one is worth nothing then.
-async fn who_owns_the_mailbox_may_choose_a_new_password(node: &mut TestNode) {
+pub(crate) async fn who_owns_the_mailbox_may_choose_a_new_password(node: &mut TestNode) {
     let first = register(node, EMAIL, PASSWORD).await.unwrap().account.unwrap();
     node.advance(MINUTE);
     let second = register(node, EMAIL, "another good sentence").await.unwrap().account.unwrap();
@@ -71,17 +71,20 @@ async fn who_owns_the_mailbox_may_choose_a_new_password(node: &mut TestNode) {
 }
 
 /// A wrong password and an unknown address get the same answer.
-async fn wrong_passwords_and_unknown_addresses_look_the_same(node: &mut TestNode) {
+pub(crate) async fn wrong_passwords_and_unknown_addresses_look_the_same(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     let wrong = sign_in(node, EMAIL, "wrong horse battery").await.unwrap_err();
     let unknown = sign_in(node, "nobody@example.org", PASSWORD).await.unwrap_err();
     assert_eq!(wrong.code(), "ACCOUNT_CREDENTIALS_INVALID");
-    assert_eq!((wrong.code(), wrong.detail(), wrong.metadata()), (unknown.code(), unknown.detail(), unknown.metadata()));
+    assert_eq!(
+        (wrong.code(), wrong.detail(), wrong.metadata()),
+        (unknown.code(), unknown.detail(), unknown.metadata())
+    );
 }
 
 /// Five wrong guesses are free; then the account rests, twice as long each time, for the right password too. Signing
 /// in forgives.
-async fn guessing_makes_the_account_rest(node: &mut TestNode) {
+pub(crate) async fn guessing_makes_the_account_rest(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for _ in 0..5 {
         assert_eq!(code(&sign_in(node, EMAIL, "wrong horse battery").await), "ACCOUNT_CREDENTIALS_INVALID");
@@ -105,7 +108,7 @@ async fn guessing_makes_the_account_rest(node: &mut TestNode) {
 }
 
 /// Guessing in parallel is not a way around the rest: at least one guess of each round is counted.
-async fn guesses_in_parallel_are_counted(node: &mut TestNode) {
+pub(crate) async fn guesses_in_parallel_are_counted(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for _ in 0..6 {
         join_all((0..4).map(|_| sign_in(node, EMAIL, "wrong horse battery"))).await;
@@ -114,20 +117,10 @@ async fn guesses_in_parallel_are_counted(node: &mut TestNode) {
 }
 
 /// More sign-ins at once than can be hashed are refused instead of piling up.
-async fn too_many_passwords_at_once_are_refused(node: &mut TestNode) {
+pub(crate) async fn too_many_passwords_at_once_are_refused(node: &mut TestNode) {
     let outcomes = join_all((0..60).map(|_| sign_in(node, "nobody@example.org", PASSWORD))).await;
     let counts = tally(outcomes.iter().map(code));
     // Two hashers, sixteen waiting for each.
     let [("ACCOUNT_BUSY", busy), ("ACCOUNT_CREDENTIALS_INVALID", tried)] = counts[..] else { panic!("{counts:?}") };
     assert!(tried >= 34 && busy > 0, "{counts:?}");
 }
-
-on_every_engine!(
-    an_address_and_a_password_sign_in,
-    weak_passwords_and_wrong_codes_are_refused,
-    who_owns_the_mailbox_may_choose_a_new_password,
-    wrong_passwords_and_unknown_addresses_look_the_same,
-    guessing_makes_the_account_rest,
-    guesses_in_parallel_are_counted,
-    too_many_passwords_at_once_are_refused,
-);

@@ -2,12 +2,12 @@
 
 use futures::future::join_all;
 use pulse_contract::account::v1::*;
-use pulse_testkit::{TestNode, on_every_engine};
+use pulse_testkit::TestNode;
 
 use crate::{code, tally};
 
 /// What is given changes, what is not stays; everybody sees the public part.
-async fn a_profile_changes_field_by_field(node: &mut TestNode) {
+pub(crate) async fn a_profile_changes_field_by_field(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let update = async |request| node.accounts().update_me(&person.cx(), request).await;
     let bio = Some("茶 and books".to_owned());
@@ -25,7 +25,7 @@ async fn a_profile_changes_field_by_field(node: &mut TestNode) {
 }
 
 /// A time zone is one of the IANA database, or it is refused and nothing changes.
-async fn time_zones_are_those_of_iana(node: &mut TestNode) {
+pub(crate) async fn time_zones_are_those_of_iana(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let set = async |zone: &str| {
         let request = UpdateMeRequest { time_zone: Some(zone.to_owned()), ..Default::default() };
@@ -41,7 +41,7 @@ async fn time_zones_are_those_of_iana(node: &mut TestNode) {
 }
 
 /// Changes of different fields at the same moment are all kept.
-async fn parallel_changes_of_different_fields_are_all_kept(node: &mut TestNode) {
+pub(crate) async fn parallel_changes_of_different_fields_are_all_kept(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let requests = [
         UpdateMeRequest { bio: Some("bio".to_owned()), ..Default::default() },
@@ -56,14 +56,7 @@ async fn parallel_changes_of_different_fields_are_all_kept(node: &mut TestNode) 
 }
 
 /// There is nobody behind an unknown id.
-async fn unknown_accounts_are_not_found(node: &mut TestNode) {
+pub(crate) async fn unknown_accounts_are_not_found(node: &mut TestNode) {
     let request = GetProfileRequest { account_id: 42 };
     assert_eq!(code(&node.accounts().get_profile(&node.anonymous(), request).await), "ACCOUNT_NOT_FOUND");
 }
-
-on_every_engine!(
-    a_profile_changes_field_by_field,
-    time_zones_are_those_of_iana,
-    parallel_changes_of_different_fields_are_all_kept,
-    unknown_accounts_are_not_found,
-);

@@ -3,7 +3,7 @@
 use pulse_contract::account::v1::*;
 use pulse_contract::{Caller, METHODS};
 use pulse_kernel::Error;
-use pulse_testkit::{Person, TestNode, draft, on_every_engine};
+use pulse_testkit::{Person, TestNode, draft};
 use serde_json::json;
 
 use crate::{code, tally};
@@ -23,7 +23,7 @@ fn roles(account: &Account) -> Vec<AccountRole> {
 }
 
 /// Roles and shops come and go one by one; twice is once.
-async fn roles_come_and_go(node: &mut TestNode) {
+pub(crate) async fn roles_come_and_go(node: &mut TestNode) {
     use AccountRole::{Consumer, Courier, MerchantStaff};
     let person = node.sign_up("+8613800138000").await;
     for _ in 0..2 {
@@ -46,7 +46,7 @@ async fn roles_come_and_go(node: &mut TestNode) {
 }
 
 /// Roles and shops that are given at the same moment are all there afterwards.
-async fn parallel_grants_are_all_kept(node: &mut TestNode) {
+pub(crate) async fn parallel_grants_are_all_kept(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let all = [
         grant(node, &person, AccountRole::Courier, &[]),
@@ -61,7 +61,7 @@ async fn parallel_grants_are_all_kept(node: &mut TestNode) {
 }
 
 /// A token carries the roles from its refresh on, and staff of one shop is nobody in another.
-async fn staff_of_one_shop_is_nobody_in_another(node: &mut TestNode) {
+pub(crate) async fn staff_of_one_shop_is_nobody_in_another(node: &mut TestNode) {
     let mine = node.open_shop("+8613800138000", draft("Mine")).await;
     let theirs = node.open_shop("+8613800138001", draft("Theirs")).await;
     let http = node.http();
@@ -82,7 +82,7 @@ async fn staff_of_one_shop_is_nobody_in_another(node: &mut TestNode) {
 }
 
 /// Whoever does not run the platform gets 403 on every route that is for those who do, and nobody gets 401.
-async fn operators_only_means_operators_only(node: &mut TestNode) {
+pub(crate) async fn operators_only_means_operators_only(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let courier = node.sign_up_as("+8613800138003", AccountRole::Courier, &[]).await;
     let http = node.http();
@@ -108,10 +108,3 @@ async fn operators_only_means_operators_only(node: &mut TestNode) {
         }
     }
 }
-
-on_every_engine!(
-    roles_come_and_go,
-    parallel_grants_are_all_kept,
-    staff_of_one_shop_is_nobody_in_another,
-    operators_only_means_operators_only,
-);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use pulse_contract::account::v1::*;
-use pulse_testkit::{TestNode, on_every_engine};
+use pulse_testkit::TestNode;
 
 use crate::code;
 
@@ -29,14 +29,15 @@ fn phones() -> Vec<String> {
     while phones.len() < 120 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // Digits from 0 to 2 only, behind a country and an operator.
-        let digits: String = (0..8).map(|place| char::from(b'0' + u8::try_from((state >> (20 + 4 * place)) % 3).unwrap())).collect();
+        let digits: String =
+            (0..8).map(|place| char::from(b'0' + u8::try_from((state >> (20 + 4 * place)) % 3).unwrap())).collect();
         phones.insert(format!("+86138{digits}"));
     }
     phones.into_iter().collect()
 }
 
 /// TR-73, R35: any four or more digits in a row find exactly the numbers that brute force finds.
-async fn any_digits_in_a_row_find_what_brute_force_finds(node: &mut TestNode) {
+pub(crate) async fn any_digits_in_a_row_find_what_brute_force_finds(node: &mut TestNode) {
     let phones = phones();
     join_all(phones.iter().map(|phone| node.sign_up(phone))).await;
     let mut searches: BTreeSet<&str> = phones.iter().flat_map(|phone| (1..=10).map(|at| &phone[at..at + 4])).collect();
@@ -55,7 +56,7 @@ async fn any_digits_in_a_row_find_what_brute_force_finds(node: &mut TestNode) {
 }
 
 /// Less than four digits are refused, and so is what is no digit, before anything is looked up.
-async fn searches_without_enough_digits_are_refused(node: &mut TestNode) {
+pub(crate) async fn searches_without_enough_digits_are_refused(node: &mut TestNode) {
     let operator = node.operator().await;
     let http = node.http();
     for refused in ["861", "", "abcd", "8613%25", "86131234567890123"] {
@@ -65,5 +66,3 @@ async fn searches_without_enough_digits_are_refused(node: &mut TestNode) {
     let request = SearchAccountsRequest { phone_digits: "8613".into(), page_token: "x".into(), ..Default::default() };
     assert_eq!(code(&node.accounts().search_accounts(&node.cx(), request).await), "PAGE_TOKEN_INVALID");
 }
-
-on_every_engine!(any_digits_in_a_row_find_what_brute_force_finds, searches_without_enough_digits_are_refused);

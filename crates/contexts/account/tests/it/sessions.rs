@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
-use pulse_testkit::{Person, TestNode, on_every_engine};
+use pulse_testkit::{Person, TestNode};
 
 use crate::{DAY, MINUTE, code, tally};
 
@@ -21,7 +21,7 @@ async fn me_over_http(node: &mut TestNode, token: &str) -> String {
 }
 
 /// Each refresh token works once and gives the next; the session stays the same.
-async fn refresh_tokens_rotate(node: &mut TestNode) {
+pub(crate) async fn refresh_tokens_rotate(node: &mut TestNode) {
     let mut person = node.sign_up(PHONE).await;
     for _ in 0..5 {
         node.advance(DAY);
@@ -36,7 +36,7 @@ async fn refresh_tokens_rotate(node: &mut TestNode) {
 
 /// A token that was used before ends the session: neither the newest refresh token nor the access token works any
 /// more, and the edge knows at once.
-async fn a_second_use_ends_the_session(node: &mut TestNode) {
+pub(crate) async fn a_second_use_ends_the_session(node: &mut TestNode) {
     let first = node.sign_up(PHONE).await;
     let second = node.refresh(&first).await;
     assert_eq!(me_over_http(node, &second.access_token).await, "ok");
@@ -48,7 +48,7 @@ async fn a_second_use_ends_the_session(node: &mut TestNode) {
 }
 
 /// Endings are known after a restart too, for as long as an access token can live.
-async fn endings_outlive_a_restart(node: &mut TestNode) {
+pub(crate) async fn endings_outlive_a_restart(node: &mut TestNode) {
     let first = node.sign_up(PHONE).await;
     let second = node.refresh(&first).await;
     assert_eq!(code(&refresh(node, &first.refresh_token).await), "ACCOUNT_SESSION_REUSED");
@@ -58,7 +58,7 @@ async fn endings_outlive_a_restart(node: &mut TestNode) {
 
 /// Fifty uses of one token at the same moment: one wins, and because the others are second uses the session is over
 /// for the winner as well.
-async fn one_of_fifty_parallel_refreshes_wins_and_the_session_ends(node: &mut TestNode) {
+pub(crate) async fn one_of_fifty_parallel_refreshes_wins_and_the_session_ends(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let outcomes = join_all((0..50).map(|_| refresh(node, &person.refresh_token))).await;
     let counts = tally(outcomes.iter().map(code));
@@ -71,7 +71,7 @@ async fn one_of_fifty_parallel_refreshes_wins_and_the_session_ends(node: &mut Te
 }
 
 /// A session that nobody refreshes for thirty days is over; an access token is over after fifteen minutes.
-async fn sessions_and_tokens_get_too_old(node: &mut TestNode) {
+pub(crate) async fn sessions_and_tokens_get_too_old(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     node.advance(15 * MINUTE);
     assert_eq!(me_over_http(node, &person.access_token).await, "TOKEN_EXPIRED");
@@ -82,7 +82,7 @@ async fn sessions_and_tokens_get_too_old(node: &mut TestNode) {
 }
 
 /// What is not a token of ours is refused like one that is over, whatever is wrong with it.
-async fn broken_refresh_tokens_are_refused(node: &mut TestNode) {
+pub(crate) async fn broken_refresh_tokens_are_refused(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let good = person.refresh_token.clone();
     let flipped = if good.starts_with('A') { good.replacen('A', "B", 1) } else { format!("A{}", good.split_at(1).1) };
@@ -93,7 +93,7 @@ async fn broken_refresh_tokens_are_refused(node: &mut TestNode) {
 }
 
 /// Signing out ends this session, or all of them, and the edge knows at once.
-async fn signing_out_ends_one_session_or_all(node: &mut TestNode) {
+pub(crate) async fn signing_out_ends_one_session_or_all(node: &mut TestNode) {
     let phone = node.sign_up(PHONE).await;
     node.advance(MINUTE);
     let tablet = node.sign_up(PHONE).await;
@@ -114,13 +114,3 @@ async fn signing_out_ends_one_session_or_all(node: &mut TestNode) {
     let again = node.sign_up(PHONE).await;
     assert_eq!(me_over_http(node, &again.access_token).await, "ok");
 }
-
-on_every_engine!(
-    refresh_tokens_rotate,
-    a_second_use_ends_the_session,
-    endings_outlive_a_restart,
-    one_of_fifty_parallel_refreshes_wins_and_the_session_ends,
-    sessions_and_tokens_get_too_old,
-    broken_refresh_tokens_are_refused,
-    signing_out_ends_one_session_or_all,
-);
