@@ -108,6 +108,9 @@ pub struct Capacity {
     pub calls_per_second_max: u32,
     /// Verified tokens that are remembered, rounded up to a power of two; about 1 KiB each. Default 16 384.
     pub tokens_max: NonZeroUsize,
+    /// Multiplies the count of every rate limit of the contract: 2 lets twice as many calls pass. For benchmarks, and
+    /// for a node whose callers all come through one address. Default 1.
+    pub rate_factor: NonZeroU32,
 }
 
 impl Default for Capacity {
@@ -120,6 +123,7 @@ impl Default for Capacity {
             streams_max: count(4_096),
             calls_per_second_max: 0,
             tokens_max: count(16_384),
+            rate_factor: NonZeroU32::MIN,
         }
     }
 }

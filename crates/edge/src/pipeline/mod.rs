@@ -49,7 +49,7 @@ impl Rpc {
     pub(crate) fn new(spec: &'static MethodSpec, capacity: &Capacity) -> Self {
         Self {
             spec,
-            rates: Rates::of(spec),
+            rates: Rates::of(spec, capacity.rate_factor),
             timeout: Duration::from_millis(u64::from(spec.policy.deadline_ms)),
             is_public: spec.policy.is_public(),
             is_stream: AtomicBool::new(false),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -41,13 +42,14 @@ pub(crate) struct Standing {
 }
 
 impl Rates {
-    /// The limits of `spec`.
-    pub(crate) fn of(spec: &MethodSpec) -> Self {
+    /// The limits of `spec`, each with so many times its count.
+    pub(crate) fn of(spec: &MethodSpec, factor: NonZeroU32) -> Self {
         let rpc = Key::of("edge.rpc", spec.path.as_bytes()).to_bytes();
         let limits = spec.policy.rates.iter().zip(0_u8..).map(|(rate, index)| {
             let mut place = [index; PLACE_BYTES];
             place.iter_mut().zip(rpc).for_each(|(byte, rpc)| *byte = rpc);
-            Limit { per: rate.per, name: name_of(rate.per), quota: Quota::new(rate.count, rate.window_ms), place }
+            let quota = Quota::new(rate.count.saturating_mul(factor.get()), rate.window_ms);
+            Limit { per: rate.per, name: name_of(rate.per), quota, place }
         });
         let limits: Box<[Limit]> = limits.collect();
         let policy = limits.iter().map(Limit::policy).collect::<Vec<_>>().join(", ");
