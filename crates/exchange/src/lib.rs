@@ -17,7 +17,7 @@ mod write;
 pub use format::{Format, UnknownFormat};
 pub use frame::{NESTING_MAX, NotAPosition, Position, ROW_BYTES_MAX};
 pub use read::{OpenError, ReadOptions, Row, ShopReader};
-pub use record::{Address, RefusedRow, ShopRecord, TAGS_MAX};
+pub use record::{Address, CATEGORY_KEYS, RefusedRow, ShopRecord, TAGS_MAX};
 pub use table::{COLUMNS_MAX, ColumnMapping, NotAMapping};
 pub use write::ShopWriter;
 

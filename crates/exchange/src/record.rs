@@ -99,7 +99,7 @@ impl Fault {
 }
 
 /// The keys of OpenStreetMap that say what something is, the most general first.
-pub(crate) const CATEGORY_KEYS: [&str; 8] =
+pub const CATEGORY_KEYS: [&str; 8] =
     ["amenity", "shop", "tourism", "leisure", "craft", "office", "healthcare", "cuisine"];
 
 /// What a key of a file means.
