@@ -18,18 +18,18 @@ pub(crate) async fn apply_shop(app: &App, cx: &Cx, request: ApplyShopRequest) ->
     let store = &app.deps.store;
     let id = ShopId::new(store.next_id(cx.now));
     let row = draft_row(app, cx, id, draft)?;
-    check_category(app, row.category).await?;
     store.attempt(cx, || commit(app, cx, merchant, &row)).await
 }
 
 async fn commit(app: &App, cx: &Cx, merchant: MerchantId, row: &ShopRow) -> Result<Shop, Error> {
     let read = owned(app, cx, merchant).await?;
+    check_category(app, row.category).await?;
     if read.shop_count >= app.deps.config.shops_per_merchant_max {
         return Err(errors::SHOP_LIMIT.error("the merchant has too many shops").with("shops", read.shop_count));
     }
     let row = ShopRow { merchant, state: ShopState::PendingReview, ..row.clone() };
     let event = ShopApplied { shop_id: row.id.get(), merchant_id: merchant.get(), name: row.name.clone() };
-    let commit = Commit::new()
+    let commit = categories::hold(Commit::new(), row.category)
         .insert(shops::insert([&row]))
         .write(merchants::count_shop(&read))
         .expect_rows(1)

@@ -59,8 +59,8 @@ async fn create(app: &App, cx: &Cx, parent: Code, request: &CreateCategoryReques
         name_zh: request.name_zh.clone(),
         legacy_code: request.legacy_code.clone(),
     };
-    let commit = Commit::new()
-        .insert(categories::insert(&row))
+    let commit = categories::hold(Commit::new(), parent)
+        .insert(categories::insert([&row]))
         .duplicate_is(&common::STORE_CONTENDED)
         .event(TREE_KEY, &CategoriesChanged { code: code.get() });
     let response = view(row, false);

@@ -10,6 +10,8 @@ use pulse_store::Commit;
 use super::apply_shop::{category, check_category, place_of};
 use super::get_shop::not_found;
 use super::{App, view};
+use crate::domain::category::Code;
+use crate::store::categories;
 use crate::store::shops::{self, ShopRow};
 
 pub(crate) async fn update_shop(app: &App, cx: &Cx, request: UpdateShopRequest) -> Result<Shop, Error> {
@@ -22,8 +24,10 @@ pub(crate) async fn update_shop(app: &App, cx: &Cx, request: UpdateShopRequest) 
         return Err(stale(&read));
     }
     let version = read.version;
+    let is_category_given = request.category_code.is_some();
     let row = apply(read, request)?;
-    match commit(app, cx, row, Commit::new()).await {
+    let held = if is_category_given { row.category } else { Code::ALL };
+    match commit(app, cx, row, categories::hold(Commit::new(), held)).await {
         // Not repeated from load: the caller decided on what it saw.
         Err(error) if error.code() == pulse_contract::errors::STORE_CONTENDED.code => {
             Err(errors::SHOP_VERSION_STALE.error("read the shop again").with("version", version))

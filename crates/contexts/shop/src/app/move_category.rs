@@ -18,15 +18,26 @@ const BATCH: i64 = 2_000;
 
 pub(crate) async fn move_category(app: &App, cx: &Cx, request: MoveCategoryRequest) -> Result<Category, Error> {
     let (from, parent) = (category(request.code)?, category(request.new_parent_code)?);
-    let (plan, moved) = app.deps.store.attempt(cx, || commit(app, cx, from, parent)).await?;
+    let Moved { plan, view: moved, codes } = app.deps.store.attempt(cx, || commit(app, cx, from, parent)).await?;
     for code in [from.parent(), plan.to.parent(), from.parent().and_then(Code::parent), parent.parent()] {
         app.categories.invalidate(&code.unwrap_or(Code::ALL).get());
+    }
+    for code in codes {
+        app.categories.invalidate(&code.get());
     }
     refresh(app, plan.to).await?;
     Ok(moved)
 }
 
-async fn commit(app: &App, cx: &Cx, from: Code, parent: Code) -> Result<(Move, Category), Error> {
+/// What a move came to.
+struct Moved {
+    plan: Move,
+    view: Category,
+    /// The codes of everything that moved, before and after.
+    codes: Vec<Code>,
+}
+
+async fn commit(app: &App, cx: &Cx, from: Code, parent: Code) -> Result<Moved, Error> {
     check_category(app, parent).await?;
     let store = &app.deps.store;
     let moving = categories::subtree(store, from).await?;
@@ -36,22 +47,24 @@ async fn commit(app: &App, cx: &Cx, from: Code, parent: Code) -> Result<(Move, C
     let siblings = categories::children(store, parent).await?;
     let deepest = moving.iter().map(|row| row.code.depth()).max().unwrap_or_default();
     let plan = Move::plan(from, parent, siblings.iter().map(|row| row.code), deepest).map_err(refused)?;
-    let mut writes = Commit::new();
-    for row in &moving {
-        let Some(to) = plan.recode(row.code).filter(|to| *to != row.code) else { continue };
-        let recoded = CategoryRow { code: to, ..row.clone() };
-        writes = writes
-            .write(categories::delete(row.code))
-            .expect_rows(1)
-            .insert(categories::insert(&recoded))
-            .duplicate_is(&common::STORE_CONTENDED)
-            .write(shops::recode(row.code, to))
-            .write(products::recode(row.code, to));
+    let recoded: Vec<(Code, CategoryRow)> = moving
+        .iter()
+        .filter_map(|row| Some((row.code, CategoryRow { code: plan.recode(row.code)?, ..row.clone() })))
+        .filter(|(code, row)| *code != row.code)
+        .collect();
+    let mut writes = categories::hold(Commit::new(), parent);
+    if !recoded.is_empty() {
+        writes = categories::delete_subtree(writes, from, moving.len())
+            .insert(categories::insert(recoded.iter().map(|(_, row)| row)))
+            .duplicate_is(&common::STORE_CONTENDED);
     }
-    let moved = view(CategoryRow { code: plan.to, ..top }, moving.len() > 1);
+    for (code, row) in &recoded {
+        writes = writes.write(shops::recode(*code, row.code)).write(products::recode(*code, row.code));
+    }
+    let view = view(CategoryRow { code: plan.to, ..top }, moving.len() > 1);
     let event = CategoriesChanged { code: plan.to.get().min(from.get()) };
-    store.commit(cx, writes.event(TREE_KEY, &event).answer(cx, &moved)).await?;
-    Ok((plan, moved))
+    store.commit(cx, writes.event(TREE_KEY, &event).answer(cx, &view)).await?;
+    Ok(Moved { plan, view, codes: recoded.iter().flat_map(|(code, row)| [*code, row.code]).collect() })
 }
 
 /// Brings lists and caches of the shops that moved along up to date.

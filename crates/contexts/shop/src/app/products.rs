@@ -11,20 +11,26 @@ use pulse_store::Commit;
 
 use super::apply_shop::check_category;
 use super::{App, change_shop, get_shop, product_draft};
+use crate::store::categories;
 use crate::store::products::{self, ProductId, ProductRow};
 
 pub(crate) async fn create_product(app: &App, cx: &Cx, request: CreateProductRequest) -> Result<Product, Error> {
     let shop = ShopId::new(request.shop_id);
     change_shop::load(app, shop).await?;
     let row = product_draft::row(app, cx, shop, request.product.unwrap_or_default(), &[])?;
+    app.deps.store.attempt(cx, || create(app, cx, shop, &row)).await
+}
+
+async fn create(app: &App, cx: &Cx, shop: ShopId, row: &ProductRow) -> Result<Product, Error> {
     check_category(app, row.category).await?;
     let store = &app.deps.store;
     let count = products::count_of_shop(store, shop).await?;
     if count >= app.deps.config.products_per_shop_max {
         return Err(errors::SHOP_PRODUCT_LIMIT.error("the shop has too many products").with("products", count));
     }
-    let commit = products::insert(Commit::new(), &row).event(shop.get(), &changed(&row, false));
-    let product = view(row);
+    let commit = categories::hold(Commit::new(), row.category);
+    let commit = products::insert(commit, row).event(shop.get(), &changed(row, false));
+    let product = view(row.clone());
     store.commit(cx, commit.answer(cx, &product)).await?;
     Ok(product)
 }
@@ -49,7 +55,8 @@ pub(crate) async fn update_product(app: &App, cx: &Cx, request: UpdateProductReq
     let row = product_draft::row(app, cx, shop, draft, &read.details.variants)?;
     check_category(app, row.category).await?;
     let row = ProductRow { id, version: read.version + 1, created_at: read.created_at, ..row };
-    let commit = products::update(Commit::new(), &row).event(shop.get(), &changed(&row, false));
+    let commit = categories::hold(Commit::new(), row.category);
+    let commit = products::update(commit, &row).event(shop.get(), &changed(&row, false));
     match app.deps.store.commit(cx, commit).await.map_err(Error::from) {
         // Not repeated from load: the caller decided on what it saw.
         Err(error) if error.code() == common::STORE_CONTENDED.code => Err(stale(read.version)),

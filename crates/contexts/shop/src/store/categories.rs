@@ -1,6 +1,6 @@
 //! The tree of categories.
 
-use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use crate::domain::category::Code;
 
@@ -56,17 +56,39 @@ pub(crate) async fn subtree(store: &Store, top: Code) -> Result<Vec<CategoryRow>
     store.all(query).await
 }
 
-pub(crate) fn insert(row: &CategoryRow) -> Insert {
-    let parent = row.code.parent().unwrap_or(Code::ALL);
-    Insert::into("shop_categories", &["code", "parent_code", "name", "name_zh", "legacy_code"]).row(values![
-        row.code.get(),
-        parent.get(),
-        row.name.as_str(),
-        row.name_zh.as_str(),
-        row.legacy_code.as_str()
-    ])
+/// The write that makes these categories.
+pub(crate) fn insert<'a>(rows: impl IntoIterator<Item = &'a CategoryRow>) -> Insert {
+    let insert = Insert::into("shop_categories", &["code", "parent_code", "name", "name_zh", "legacy_code"]);
+    rows.into_iter().fold(insert, |insert, row| {
+        let parent = row.code.parent().unwrap_or(Code::ALL);
+        insert.row(values![
+            row.code.get(),
+            parent.get(),
+            row.name.as_str(),
+            row.name_zh.as_str(),
+            row.legacy_code.as_str()
+        ])
+    })
 }
 
-pub(crate) fn delete(code: Code) -> Statement {
-    Statement::new("DELETE FROM shop_categories WHERE code = ?", values![code.get()])
+/// Keeps a category where it is until the commit is over: whatever is put below it goes along when it moves. One that
+/// is gone is a conflict; 0 is no category and stays.
+pub(crate) fn hold(commit: Commit, code: Code) -> Commit {
+    if code == Code::ALL {
+        return commit;
+    }
+    let hold = Statement::new("UPDATE shop_categories SET name = name WHERE code = ?", values![code.get()]);
+    commit.write(hold).expect_rows(1)
+}
+
+/// Removes a category and everything below it, `count` in all as they were read. One that was put there since is a
+/// conflict: it would be left behind.
+pub(crate) fn delete_subtree(commit: Commit, top: Code, count: usize) -> Commit {
+    let (first, last) = top.subtree().into_inner();
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    // Waits for those who hold one of them, so that the next statement sees what they put there.
+    let hold =
+        Statement::new("UPDATE shop_categories SET name = name WHERE code BETWEEN ? AND ?", values![first, last]);
+    let delete = Statement::new("DELETE FROM shop_categories WHERE code BETWEEN ? AND ?", values![first, last]);
+    commit.write(hold).expect_rows(count).write(delete).expect_rows(count)
 }
