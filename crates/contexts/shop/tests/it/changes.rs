@@ -1,0 +1,198 @@
+//! Changing shops: versions, opening hours, what is seen at once.
+
+use futures::future::join_all;
+use pulse_contract::shop::v1::*;
+use pulse_kernel::Error;
+use pulse_testkit::{TestNode, draft, place};
+
+use crate::{SECOND, code, tally};
+
+async fn get(node: &TestNode, shop_id: i64) -> Shop {
+    node.shops().get_shop(&node.anonymous(), GetShopRequest { shop_id }).await.unwrap()
+}
+
+async fn update(node: &TestNode, request: UpdateShopRequest) -> Result<Shop, Error> {
+    node.shops().update_shop(&node.cx(), request).await
+}
+
+async fn set_hours(node: &TestNode, shop_id: i64, hours: Hours) -> Result<Shop, Error> {
+    node.shops().set_hours(&node.cx(), SetHoursRequest { shop_id, hours: Some(hours) }).await
+}
+
+fn rename(shop: &Shop, name: &str) -> UpdateShopRequest {
+    let name = Some(name.to_owned());
+    UpdateShopRequest { shop_id: shop.shop_id, version: shop.version, name, ..Default::default() }
+}
+
+fn days(time_zone: &str, weekdays: &[i32], opens_minute: i32, closes_minute: i32) -> Hours {
+    let week = weekdays.iter().map(|weekday| HoursSpan { weekday: *weekday, opens_minute, closes_minute });
+    Hours { time_zone: time_zone.to_owned(), week: week.collect(), ..Default::default() }
+}
+
+/// What is given changes, what is not stays; readers see it at once, from the cache too.
+pub(crate) async fn changes_are_seen_at_once(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    assert_eq!(get(node, shop.shop_id).await, shop);
+    let request = UpdateShopRequest {
+        phone: Some("021-555".to_owned()),
+        location: Some(place(31.0, 121.0)),
+        price_level: Some(0),
+        ..rename(&shop, "茶馆")
+    };
+    let changed = update(node, request).await.unwrap();
+    assert_eq!((changed.name.as_str(), changed.phone.as_str(), changed.price_level), ("茶馆", "021-555", 0));
+    assert_eq!((changed.version, changed.location), (shop.version + 1, Some(place(31.0, 121.0))));
+    assert_eq!(get(node, shop.shop_id).await, changed);
+    let near = ListNearbyRequest { latitude: 31.0, longitude: 121.0, radius_m: 1, ..Default::default() };
+    let near = node.shops().list_nearby(&node.anonymous(), near).await.unwrap().shops;
+    assert_eq!(near.iter().map(|shop| shop.name.as_str()).collect::<Vec<_>>(), ["茶馆"]);
+    node.restart().await;
+    assert_eq!(get(node, shop.shop_id).await, changed);
+}
+
+/// A change is made on the version that was seen, or not at all.
+pub(crate) async fn a_stale_version_changes_nothing(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    let changed = update(node, rename(&shop, "First")).await.unwrap();
+    let stale = update(node, rename(&shop, "Second")).await.unwrap_err();
+    assert_eq!(stale.code(), "SHOP_VERSION_STALE");
+    assert_eq!(get(node, shop.shop_id).await, changed);
+    let future = UpdateShopRequest { version: changed.version + 1, ..rename(&shop, "Third") };
+    assert_eq!(code(&update(node, future).await), "SHOP_VERSION_STALE");
+}
+
+/// Of parallel changes of the same version one wins, and it is the one that is seen.
+pub(crate) async fn one_of_parallel_changes_of_a_version_wins(node: &mut TestNode) {
+    let mut shop = node.a_shop().await.shop;
+    for _ in 0..5 {
+        let names = ["A", "B", "C", "D", "E", "F"];
+        let outcomes = join_all(names.map(|name| update(node, rename(&shop, name)))).await;
+        assert_eq!(tally(outcomes.iter().map(code)), [("SHOP_VERSION_STALE", 5), ("ok", 1)]);
+        let winner = outcomes.into_iter().find_map(Result::ok).unwrap();
+        assert_eq!(get(node, shop.shop_id).await, winner);
+        shop = winner;
+    }
+}
+
+/// Hours that contradict themselves are refused, and so are zones that are none; nothing changes.
+pub(crate) async fn impossible_hours_are_refused(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    let day = |business_date: &str, spans: &[(i32, i32)]| HoursException {
+        business_date: business_date.to_owned(),
+        spans: spans
+            .iter()
+            .map(|(opens_minute, closes_minute)| HoursInterval {
+                opens_minute: *opens_minute,
+                closes_minute: *closes_minute,
+            })
+            .collect(),
+    };
+    let with = |exception| Hours { exceptions: vec![exception], ..days("UTC", &[1], 540, 1_020) };
+    for (hours, expected) in [
+        (days("Mars/Olympus", &[1], 540, 1_020), "SHOP_TIME_ZONE_UNKNOWN"),
+        (
+            Hours { time_zone: "Mars/Olympus".into(), osm: "24/7".into(), ..Default::default() },
+            "SHOP_TIME_ZONE_UNKNOWN",
+        ),
+        (days("UTC", &[1], 540, 540), "SHOP_HOURS_INVALID"),
+        (days("UTC", &[1], 1_020, 540), "SHOP_HOURS_INVALID"),
+        (days("UTC", &[1, 1], 540, 1_020), "SHOP_HOURS_INVALID"),
+        (with(day("2026-02-30", &[])), "SHOP_HOURS_INVALID"),
+        (with(day("2026-05-05", &[(600, 300)])), "SHOP_HOURS_INVALID"),
+        (with(day("2026-05-05", &[(600, 700), (650, 800)])), "SHOP_HOURS_INVALID"),
+    ] {
+        let outcome = set_hours(node, shop.shop_id, hours.clone()).await;
+        assert_eq!(code(&outcome), expected, "{hours:?}");
+    }
+    assert_eq!(get(node, shop.shop_id).await, shop);
+    let request = ApplyShopRequest { merchant_id: shop.merchant_id, shop: Some(draft("No zone")) };
+    let request = ApplyShopRequest {
+        shop: request.shop.map(|shop| ShopDraft { hours: Some(days("Nowhere", &[1], 1, 2)), ..shop }),
+        ..request
+    };
+    assert_eq!(code(&node.shops().apply_shop(&node.cx(), request).await), "SHOP_TIME_ZONE_UNKNOWN");
+}
+
+/// The text of another system is kept word for word, also when it is not understood: then nobody knows.
+pub(crate) async fn texts_of_hours_are_kept_as_they_came(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    assert_eq!((shop.is_open, shop.next_change_at), (None, None), "no hours, no answer");
+    // It is Monday noon in Shanghai, where the platform is.
+    for (osm, is_open) in [
+        ("Mo-Fr 09:00-18:00; PH off", Some(true)),
+        ("Mo-Fr 13:00-18:00", Some(false)),
+        ("24/7", Some(true)),
+        ("ask the owner, he is nice", None),
+    ] {
+        let hours = Hours { osm: osm.to_owned(), ..Default::default() };
+        set_hours(node, shop.shop_id, hours.clone()).await.unwrap();
+        let seen = get(node, shop.shop_id).await;
+        assert_eq!((seen.is_open, seen.hours), (is_open, Some(hours)), "{osm}");
+    }
+    node.restart().await;
+    assert_eq!(get(node, shop.shop_id).await.hours.unwrap().osm, "ask the owner, he is nice");
+}
+
+/// PL-03: a shop opens and closes by the clock of its place, also in the nights in which that is moved.
+pub(crate) async fn hours_follow_the_clocks_of_the_place(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    let every_day = [1, 2, 3, 4, 5, 6, 7];
+    set_hours(node, shop.shop_id, days("America/New_York", &every_day, 9 * 60, 17 * 60)).await.unwrap();
+    for (instant, is_open, next) in [
+        ("2026-03-07T13:59:59Z", false, "2026-03-07T14:00:00Z"),
+        ("2026-03-07T14:00:00Z", true, "2026-03-07T22:00:00Z"),
+        ("2026-03-07T22:00:00Z", false, "2026-03-08T13:00:00Z"),
+        ("2026-03-08T13:00:00Z", true, "2026-03-08T21:00:00Z"),
+        ("2026-11-01T13:30:00Z", false, "2026-11-01T14:00:00Z"),
+        ("2026-11-01T14:00:00Z", true, "2026-11-01T22:00:00Z"),
+    ] {
+        node.set_time(instant);
+        let seen = get(node, shop.shop_id).await;
+        assert_eq!(seen.is_open, Some(is_open), "{instant}");
+        assert_eq!(seen.next_change_at.unwrap().to_string(), next, "{instant}");
+        let place = seen.location.unwrap();
+        let open = ListNearbyRequest {
+            latitude: place.latitude,
+            longitude: place.longitude,
+            is_open_now: true,
+            ..Default::default()
+        };
+        let open = node.shops().list_nearby(&node.anonymous(), open).await.unwrap().shops;
+        assert_eq!(open.len(), usize::from(is_open), "{instant}");
+    }
+    // A night that lasts until the next day, and a holiday.
+    let holiday = HoursException { business_date: "2026-12-24".into(), spans: vec![] };
+    let hours = Hours { exceptions: vec![holiday], ..days("Europe/Berlin", &every_day, 20 * 60, 26 * 60) };
+    set_hours(node, shop.shop_id, hours).await.unwrap();
+    for (instant, is_open) in [
+        ("2026-12-23T23:30:00Z", true),
+        ("2026-12-24T00:59:59Z", true),
+        ("2026-12-24T01:00:00Z", false),
+        ("2026-12-24T20:00:00Z", false),
+        ("2026-12-25T19:00:00Z", true),
+    ] {
+        node.set_time(instant);
+        assert_eq!(get(node, shop.shop_id).await.is_open, Some(is_open), "{instant}");
+    }
+}
+
+/// A closed shop vanishes from what is nearby and from the eyes of others, and comes back.
+pub(crate) async fn closed_shops_vanish_and_come_back(node: &mut TestNode) {
+    let open = node.a_shop().await;
+    let shop_id = open.id();
+    let place = open.shop.location.unwrap();
+    let nearby = ListNearbyRequest { latitude: place.latitude, longitude: place.longitude, ..Default::default() };
+    for _ in 0..2 {
+        assert_eq!(node.shops().list_nearby(&node.anonymous(), nearby.clone()).await.unwrap().shops.len(), 1);
+        node.shops().close_shop(&open.owner.cx(), CloseShopRequest { shop_id }).await.unwrap();
+        assert_eq!(node.shops().list_nearby(&node.anonymous(), nearby.clone()).await.unwrap().shops, []);
+        let outcome = node.shops().get_shop(&node.anonymous(), GetShopRequest { shop_id }).await;
+        assert_eq!(code(&outcome), "SHOP_NOT_FOUND");
+        assert_eq!(code(&node.shops().get_shop(&open.owner.cx(), GetShopRequest { shop_id }).await), "ok");
+        node.restart().await;
+        assert_eq!(node.shops().list_nearby(&node.anonymous(), nearby.clone()).await.unwrap().shops, []);
+        node.shops().reopen_shop(&open.owner.cx(), ReopenShopRequest { shop_id }).await.unwrap();
+        node.advance(SECOND);
+        assert_eq!(get(node, shop_id).await.state(), ShopState::Active);
+    }
+}
