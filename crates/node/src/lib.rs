@@ -6,6 +6,7 @@ pub mod data_folder;
 mod demo;
 pub mod node;
 pub mod pages;
+mod transfer;
 
 pub use config::Config;
 pub use node::{Node, NodeOptions};

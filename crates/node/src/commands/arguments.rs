@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use pulse_exchange::{ColumnMapping, Format};
 
 use crate::config::{Config, Secret};
 
@@ -32,6 +34,17 @@ pub(super) enum Command {
     /// The city is the same for the same seed. One-time codes appear at /dev/inbox. Starting again on the same
     /// folder goes on where it was.
     Demo(Demo),
+    /// Takes in data from files.
+    #[command(subcommand)]
+    Import(Import),
+    /// Writes data into files.
+    #[command(subcommand)]
+    Export(Export),
+    /// Measures this machine, each time against a reference in the same run.
+    Bench(Bench),
+    /// Does what no call can do: the first operator, new signing keys.
+    #[command(subcommand)]
+    Admin(Admin),
     /// Brings the tables of the database up to date, and exits.
     Migrate(NodeArguments),
     /// Prints the configuration that is in force, passwords masked; fails when it is not valid.
@@ -86,6 +99,16 @@ impl NodeArguments {
         }
         Ok(config)
     }
+
+    /// The configuration of a command that does one thing and ends: only warnings are logged unless something else was
+    /// asked for.
+    pub(super) fn quiet_config(&self) -> anyhow::Result<Config> {
+        let mut config = self.config()?;
+        if self.log.is_none() && config.telemetry.log == Config::default().telemetry.log {
+            "warn".clone_into(&mut config.telemetry.log);
+        }
+        Ok(config)
+    }
 }
 
 #[derive(Args, Debug)]
@@ -125,4 +148,185 @@ pub(super) struct CheckConfig {
     /// As JSON instead of TOML.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Import {
+    /// Takes in the shops of a file.
+    ///
+    /// Formats: a GeoJSON FeatureCollection with OpenStreetMap's tags, GeoJSON lines, what the Overpass API answers,
+    /// CSV with a header, and JSON lines in the shape of the Yelp open data set. The format is found out.
+    ///
+    /// A shop that came before under the same external id is replaced, so importing a file twice changes nothing. A row
+    /// that is no shop is refused with its line and the reason, and the others go on. An import that was broken off
+    /// goes on where it was when it is started again. No node may run on the data folder meanwhile.
+    ///
+    /// Exit codes: 0 everything was taken in, 3 rows were refused, 1 the import failed, 2 the command line is wrong.
+    #[command(
+        after_help = "Examples:\n  pulse import shops eateries.geojson --time-zone Europe/London\n  pulse import shops list.csv --map name=Title,latitude=Y,longitude=X --source register\n  pulse import shops business.jsonl --refused refused.jsonl --json"
+    )]
+    Shops(ImportShops),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ImportShops {
+    /// The file; - for standard input.
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// The format, where it cannot be found out: geojson, geojson-lines, overpass, csv or jsonl.
+    #[arg(long, value_parser = format)]
+    pub(super) format: Option<Format>,
+    /// Which columns of a CSV file are which fields, where their headers do not say it: name=Title,phone=Tel.
+    #[arg(long, value_name = "FIELD=HEADER", value_delimiter = ',', value_parser = mapping)]
+    pub(super) map: Vec<ColumnMapping>,
+    /// What separates the cells of a CSV file, where it cannot be found out.
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub(super) delimiter: Option<u8>,
+    /// What ids begin with that do not name their source: row 17 of --source register is register:17 [default: csv,
+    /// geojson or json].
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Option<String>,
+    /// The zone of the opening hours, an IANA name such as Europe/London [default: shop.time_zone of the
+    /// configuration].
+    #[arg(long, value_name = "ZONE")]
+    pub(super) time_zone: Option<String>,
+    /// Writes every refused row there, a JSON object per line.
+    #[arg(long, value_name = "FILE")]
+    pub(super) refused: Option<PathBuf>,
+    /// Begins anew, also when an earlier import of this file was broken off.
+    #[arg(long)]
+    pub(super) restart: bool,
+    /// Prints the report as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Export {
+    /// Writes the shops into a file from which they can be imported again.
+    ///
+    /// Every shop that is or was open to the public, in the order in which they came; applications that wait for an
+    /// operator are not shops yet. No node may run on the data folder meanwhile.
+    Shops(ExportShops),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ExportShops {
+    /// The file, which appears when it is complete; - for standard output.
+    #[arg(default_value = "-")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// The format: geojson, geojson-lines, csv or jsonl [default: by the name of the file, otherwise geojson].
+    #[arg(long, value_parser = format)]
+    pub(super) format: Option<Format>,
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    let name = if text == "jsonl" { "json-lines" } else { text };
+    name.parse().map_err(|_unknown| "one of geojson, geojson-lines, overpass, csv, jsonl".to_owned())
+}
+
+fn mapping(text: &str) -> Result<ColumnMapping, String> {
+    text.parse().map_err(|_not_one| {
+        "FIELD=HEADER with a field such as id, name, latitude, longitude, categories, phone, address, hours".to_owned()
+    })
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" | b"tab" => Ok(b'\t'),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("one character, or tab".to_owned()),
+    }
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BenchName {
+    /// Everything below, one after the other.
+    All,
+    /// An authenticated, rate-limited, traced GET of one cached shop, against a constant route of the same server.
+    Edge,
+    /// What is nearby, 20 results within 5 km with filters, against a constant route, as the number of shops grows.
+    Nearby,
+    /// Many commits at the same time, each flushed, against one transaction each.
+    GroupCommit,
+    /// The rows per second of `pulse import shops`, against plain inserts.
+    Import,
+    /// From the start of the process to the first answer, on an empty folder.
+    Start,
+}
+
+/// Measures this machine, each time against a reference in the same run.
+///
+/// Subject and reference run in turn, so that a machine that is slow for a while is slow for both: the ratio is what
+/// counts. Percentiles come from an open loop at 70 % of the measured rate, and include the time that requests waited
+/// because the server was behind. docs/performance.md says what each name measures, and what came out.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pulse bench all\n  pulse bench nearby --shops 100000\n  pulse bench group-commit --flush-delay 1ms --json"
+)]
+pub(super) struct Bench {
+    /// What to measure.
+    #[arg(value_enum)]
+    pub(super) name: BenchName,
+    /// One JSON object per measurement and line.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// nearby: with so many shops only [default: 10000, then 100000, then 1000000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    pub(super) shops: Option<u32>,
+    /// import: so many rows.
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    pub(super) rows: u32,
+    /// edge, nearby: so many connections.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) connections: u32,
+    /// Pairs of rounds; odd, so that the median is a round that ran.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(super) rounds: u32,
+    /// group-commit: with a disk that is so much slower at each flush, for example 1ms [default: once as it is, once
+    /// with 1ms].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) flush_delay: Option<Duration>,
+    /// The folder in which databases are made and removed again; the disk below it is what is measured [default: the
+    /// system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(super) folder: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Admin {
+    /// Makes somebody an operator of the platform.
+    ///
+    /// An operator is made by an operator; this makes the first one. The account must exist: sign up first, stop the
+    /// node, run this on its data folder, start the node, sign in again.
+    #[command(after_help = "Example:\n  pulse admin grant-operator --phone +8613800000000 --data /var/lib/pulse")]
+    GrantOperator(GrantOperator),
+    /// Signs access tokens with a new key from now on.
+    ///
+    /// Tokens that the key before signed work until they expire, so nobody has to sign in again. After a key was
+    /// stolen, rotate twice: then no token of the stolen one works. No node may run on the data folder meanwhile.
+    RotateKeys(RotateKeys),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct GrantOperator {
+    /// The whole phone number of the account, in international form.
+    #[arg(long, value_name = "PHONE")]
+    pub(super) phone: String,
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RotateKeys {
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
 }

@@ -1,6 +1,11 @@
 //! The command line: each command in its own file.
 
+mod admin;
 mod arguments;
+mod bench;
+mod export;
+mod import;
+mod process;
 mod serve;
 mod show;
 
@@ -8,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Admin, Arguments, Command, Export, Import};
 
 /// Reads the arguments, runs the command, and says what went wrong in one place.
 #[must_use]
@@ -18,7 +23,7 @@ pub fn run() -> ExitCode {
         eprintln!("pulse: a TLS provider was installed twice");
     }
     match dispatch(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("pulse: {error:#}");
             ExitCode::FAILURE
@@ -26,17 +31,24 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
-    match arguments.command {
+fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let done = match arguments.command {
         Command::Serve(serve) => run_async(serve::serve(serve)),
         Command::Demo(demo) => run_async(serve::demo(demo)),
+        // The only command whose result is more than done or failed.
+        Command::Import(Import::Shops(shops)) => return run_async(import::shops(shops)),
+        Command::Export(Export::Shops(shops)) => run_async(export::shops(shops)),
+        Command::Bench(bench) => run_async(bench::bench(bench)),
+        Command::Admin(Admin::GrantOperator(grant)) => run_async(admin::grant_operator(grant)),
+        Command::Admin(Admin::RotateKeys(rotate)) => admin::rotate_keys(&rotate),
         Command::Migrate(migrate) => run_async(show::migrate(migrate)),
         Command::CheckConfig(check) => show::check_config(&check),
         Command::Openapi => show::openapi(),
         Command::Completions { shell } => show::completions(shell),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
-fn run_async(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn run_async<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }

@@ -4,4 +4,4 @@ mod life;
 mod settle;
 
 pub(crate) use life::live;
-pub(crate) use settle::{DemoCity, settle};
+pub(crate) use settle::{DemoCity, imported, settle};

@@ -193,7 +193,8 @@ impl DemoCity {
 /// How many shops have a menu in the demo.
 const MENUS_MAX: u32 = 200;
 
-fn imported(shop: pulse_city::Shop) -> ImportedShop {
+/// A shop of the city, as an import takes it.
+pub(crate) fn imported(shop: pulse_city::Shop) -> ImportedShop {
     ImportedShop {
         external_id: format!("city:{}", shop.number),
         shop: Some(ShopDraft {

@@ -1,0 +1,47 @@
+//! `pulse admin`: what must be done before anybody can sign in as an operator, or while no node runs.
+
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail};
+use pulse_contract::account::v1::{AccountRole, GrantRoleRequest, SearchAccountsRequest};
+use pulse_kernel::Cx;
+use pulse_token::KeyRing;
+
+use super::arguments::{GrantOperator, RotateKeys};
+use super::show::print;
+use crate::data_folder::DataFolder;
+use crate::node::{Node, NodeOptions};
+use crate::pages::NoChannel;
+
+/// `pulse admin grant-operator`.
+pub(super) async fn grant_operator(arguments: GrantOperator) -> anyhow::Result<()> {
+    let config = arguments.node.quiet_config()?;
+    let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
+    let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await?;
+    let outcome = grant(&node, &arguments.phone).await;
+    node.stop().await;
+    telemetry.shutdown().await;
+    print(&outcome?)
+}
+
+async fn grant(node: &Node, phone: &str) -> anyhow::Result<String> {
+    let cx = Cx::system("admin", node.clock.now());
+    let request = SearchAccountsRequest { phone_digits: phone.to_owned(), page_size: 100, ..Default::default() };
+    let found = node.accounts.search_accounts(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+    let Some(account) = found.accounts.into_iter().find(|account| account.phone == phone) else {
+        bail!("nobody has signed up with {phone}; sign up with the app first, then run this again");
+    };
+    let request =
+        GrantRoleRequest { account_id: account.account_id, role: AccountRole::Operator.into(), shop_ids: Vec::new() };
+    node.accounts.grant_role(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+    Ok(format!("{} ({}) is an operator from the next sign-in on.", account.display_name, account.account_id))
+}
+
+/// `pulse admin rotate-keys`.
+pub(super) fn rotate_keys(arguments: &RotateKeys) -> anyhow::Result<()> {
+    let config = arguments.node.quiet_config()?;
+    let folder = DataFolder::open(&config.node.data)?;
+    let keys = KeyRing::open(&folder.path().join("keys"))?;
+    let kid = keys.rotate()?;
+    print(&format!("New tokens are signed with key {kid}; tokens of the key before work until they expire."))
+}

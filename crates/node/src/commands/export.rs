@@ -1,0 +1,41 @@
+//! `pulse export`: shops into a file.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::sync::Arc;
+
+use anyhow::Context;
+use pulse_exchange::Format;
+
+use super::arguments::ExportShops;
+use crate::node::{Node, NodeOptions};
+use crate::pages::NoChannel;
+use crate::transfer::export::export;
+
+/// `pulse export shops`.
+pub(super) async fn shops(arguments: ExportShops) -> anyhow::Result<()> {
+    let config = arguments.node.quiet_config()?;
+    let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
+    let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await?;
+    let outcome = write(&node, &arguments).await;
+    node.stop().await;
+    telemetry.shutdown().await;
+    let count = outcome?;
+    eprintln!("{count} shops written.");
+    Ok(())
+}
+
+async fn write(node: &Node, arguments: &ExportShops) -> anyhow::Result<u64> {
+    let (shops, clock, file) = (&node.shops.shops, &node.clock, &arguments.file);
+    if file.as_os_str() == "-" {
+        return export(shops, clock, BufWriter::new(io::stdout()), arguments.format.unwrap_or(Format::GeoJson)).await;
+    }
+    let of_name = || Format::detect(&file.to_string_lossy(), b"{");
+    let format = arguments.format.or_else(of_name).unwrap_or(Format::GeoJson);
+    // Written beside and renamed: whoever sees the file sees all of it.
+    let beside = file.with_added_extension("part");
+    let out = File::create(&beside).with_context(|| format!("cannot write {}", beside.display()))?;
+    let count = export(shops, clock, BufWriter::new(out), format).await?;
+    fs::rename(&beside, file).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(count)
+}

@@ -1,0 +1,359 @@
+//! Takes in the shops of a file: read, checked and written at the same time, in constant memory.
+//!
+//! **Invariant:** every row is checked before it joins a batch, so that a bad one never costs a good one. Rows count by
+//! what they are called elsewhere, so that reading them twice changes nothing.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use futures::stream::{self, StreamExt};
+use indicatif::ProgressBar;
+use pulse_contract::Validate;
+use pulse_contract::shop::v1::{ImportShopsRequest, ImportShopsResponse, ImportedShop, ShopClient};
+use pulse_exchange::{Position, ReadOptions, ShopReader};
+use pulse_kernel::{Clock, Cx, Error};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::checkpoint::{Checkpoint, Checkpoints, Identity};
+use super::record::imported;
+
+/// How many rows come in one call.
+const BATCH: usize = 500;
+/// How many calls are under way: one is written while others are checked.
+const IN_FLIGHT: usize = 4;
+/// How many batches wait between reading and writing.
+const QUEUE: usize = 2;
+/// How many bytes are read at a time.
+const READ_BYTES: usize = 256 * 1024;
+/// How many refused rows a report holds; the file of refused rows has all of them.
+const REFUSED_SHOWN_MAX: usize = 20;
+/// How often the checkpoint is written.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
+
+/// What is to be imported.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// The file; `-` for standard input, which cannot be gone on with.
+    pub(crate) file: PathBuf,
+    /// How to read it.
+    pub(crate) read: ReadOptions,
+    /// What ids begin with that do not name their source.
+    pub(crate) source: Option<String>,
+    /// The zone of hours that name none, an IANA name; empty for the platform's own.
+    pub(crate) time_zone: String,
+    /// Where the refused rows go, a JSON object per line.
+    pub(crate) refused: Option<PathBuf>,
+    /// Begins anew, even when an earlier import of the file was broken off.
+    pub(crate) is_restart: bool,
+    /// Names the database among others, for the checkpoint.
+    pub(crate) store: String,
+}
+
+/// What became of the rows of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Report {
+    /// Rows read, refused ones too.
+    pub(crate) read_count: u64,
+    /// New shops.
+    pub(crate) created_count: u64,
+    /// Shops that changed.
+    pub(crate) updated_count: u64,
+    /// Shops that were here already, word for word.
+    pub(crate) unchanged_count: u64,
+    /// Rows that were not taken in.
+    pub(crate) refused_count: u64,
+    /// The first of them.
+    pub(crate) refused: Vec<Refused>,
+    /// Rows that an earlier, broken-off import had read.
+    pub(crate) resumed_after_count: u64,
+}
+
+/// A row that was not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Refused {
+    /// On which line it begins, from 1.
+    pub(crate) line: u64,
+    /// What it is called in its source, when that could be read.
+    pub(crate) external_id: String,
+    /// A stable code.
+    pub(crate) code: String,
+    /// Why, for a person.
+    pub(crate) reason: String,
+}
+
+/// What the reader hands to the writer.
+#[derive(Default)]
+struct Batch {
+    shops: Vec<ImportedShop>,
+    /// The line of each shop.
+    lines: Vec<u64>,
+    refused: Vec<Refused>,
+    rows: u64,
+    position: Position,
+}
+
+/// Imports the file into the node's shops; `folder` keeps the checkpoint.
+///
+/// # Errors
+/// When the file cannot be read as a whole, or the database does not answer. What was imported stays.
+pub(crate) async fn import(
+    shops: &ShopClient,
+    clock: &Clock,
+    job: Job,
+    folder: &Path,
+    bar: &ProgressBar,
+) -> anyhow::Result<Report> {
+    let mut progress = Progress::begin(&job, folder, bar)?;
+    let (sender, mut batches) = mpsc::channel(QUEUE);
+    let position = progress.position;
+    let reading = tokio::task::spawn_blocking(move || read(&job, position, &sender));
+    let mut answers = stream::poll_fn(move |cx| batches.poll_recv(cx))
+        .map(|batch: Batch| {
+            let (shops, clock) = (shops.clone(), clock.clone());
+            // A task each: their checks and encoding then use every core.
+            async move { tokio::spawn(async move { send(&shops, &clock, batch).await }).await }
+        })
+        .buffered(IN_FLIGHT);
+    while let Some(answer) = answers.next().await {
+        let (batch, response) = answer??;
+        progress.advance(batch, response)?;
+    }
+    drop(answers);
+    reading.await??;
+    progress.finish()
+}
+
+async fn send(shops: &ShopClient, clock: &Clock, batch: Batch) -> anyhow::Result<(Batch, ImportShopsResponse)> {
+    let mut batch = batch;
+    let taken = std::mem::take(&mut batch.shops);
+    if taken.is_empty() {
+        return Ok((batch, ImportShopsResponse::default()));
+    }
+    let cx = Cx::system("import", clock.now());
+    let response = shops.import_shops(&cx, ImportShopsRequest { shops: taken }).await;
+    match response {
+        Ok(response) => Ok((batch, response)),
+        Err(error) => bail!("a batch could not be written: {}; start the import again to go on", error.story()),
+    }
+}
+
+/// Reads the whole file into batches; ends early when nobody listens any more.
+fn read(job: &Job, position: Position, batches: &mpsc::Sender<Batch>) -> anyhow::Result<()> {
+    let name = job.file.to_string_lossy();
+    let opened = || format!("cannot read shops from {name}");
+    if name == "-" {
+        let input = BufReader::with_capacity(READ_BYTES, io::stdin());
+        let reader = ShopReader::open(input, "", &job.read).with_context(opened)?;
+        return hand_over(job, reader, batches);
+    }
+    let file = File::open(&job.file).with_context(opened)?;
+    let input = BufReader::with_capacity(READ_BYTES, file);
+    let reader = ShopReader::resume(input, &name, &job.read, position).with_context(opened)?;
+    hand_over(job, reader, batches)
+}
+
+fn hand_over(job: &Job, reader: ShopReader<impl BufRead>, batches: &mpsc::Sender<Batch>) -> anyhow::Result<()> {
+    let mut batch = Batch::default();
+    for row in reader {
+        let row = row.with_context(|| format!("{} broke off", job.file.display()))?;
+        batch.rows += 1;
+        batch.position = row.position;
+        match row.content {
+            Err(refused) => {
+                let reason = match refused.column {
+                    Some(column) => format!("{column}: {}", refused.reason),
+                    None => refused.reason,
+                };
+                let code = pulse_contract::errors::VALIDATION_FAILED.code.to_owned();
+                batch.refused.push(Refused { line: refused.line, external_id: String::new(), code, reason });
+            }
+            Ok(mut record) => {
+                if let Some(source) = &job.source {
+                    record.external_id = from_source(&record.external_id, source);
+                }
+                let shop = imported(record, &job.time_zone);
+                match shop.validate() {
+                    Ok(()) => {
+                        batch.lines.push(row.line);
+                        batch.shops.push(shop);
+                    }
+                    Err(error) => batch.refused.push(refused(row.line, shop.external_id, &error)),
+                }
+            }
+        }
+        // Refused rows count too, so that a file of nothing else stays in constant memory.
+        if batch.shops.len() + batch.refused.len() >= BATCH
+            && batches.blocking_send(std::mem::take(&mut batch)).is_err()
+        {
+            return Ok(());
+        }
+    }
+    if batch.rows > 0 {
+        // The writer that is gone tells itself why.
+        batches.blocking_send(batch).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Ids that only say in which kind of file they were get the source that was named.
+fn from_source(external_id: &str, source: &str) -> String {
+    match external_id.split_once(':') {
+        Some(("csv" | "geojson" | "json", id)) => [source, ":", id].concat(),
+        Some(_) | None => external_id.to_owned(),
+    }
+}
+
+fn refused(line: u64, external_id: String, error: &Error) -> Refused {
+    let violations = error.violations().iter().map(|violation| {
+        let field = violation.field.strip_prefix("shop.").unwrap_or(&violation.field);
+        format!("{field}: {}", violation.message)
+    });
+    let mut reason = violations.collect::<Vec<_>>().join("; ");
+    if reason.is_empty() {
+        error.detail().clone_into(&mut reason);
+    }
+    Refused { line, external_id, code: error.code().to_owned(), reason }
+}
+
+/// The report as it grows, where it is kept, and who watches.
+struct Progress {
+    report: Report,
+    position: Position,
+    bar: ProgressBar,
+    refused: Option<RefusedFile>,
+    /// None for standard input.
+    checkpoint: Option<(Checkpoints, Identity)>,
+    saved_at: Option<Instant>,
+    begun: Instant,
+}
+
+impl Progress {
+    fn begin(job: &Job, folder: &Path, bar: &ProgressBar) -> anyhow::Result<Self> {
+        let mut progress = Self {
+            report: Report::default(),
+            position: Position::default(),
+            bar: bar.clone(),
+            refused: None,
+            checkpoint: None,
+            saved_at: None,
+            begun: Instant::now(),
+        };
+        let mut refused_bytes = 0;
+        if job.file.as_os_str() != "-" {
+            let options = format!("{:?} {:?} {} {}", job.read, job.source, job.time_zone, job.store);
+            let identity = Identity::of(&job.file, options)?;
+            let checkpoints = Checkpoints::of(folder, &identity)?;
+            if let Some(found) = checkpoints.load(&identity).filter(|_| !job.is_restart) {
+                progress.position = found.position.parse().unwrap_or_default();
+                progress.report = Report { resumed_after_count: found.report.read_count, ..found.report };
+                refused_bytes = found.refused_bytes;
+            }
+            bar.set_length(identity.size());
+            bar.set_position(progress.position.bytes);
+            progress.checkpoint = Some((checkpoints, identity));
+        }
+        if let Some(path) = &job.refused {
+            progress.refused = Some(RefusedFile::open(path, refused_bytes)?);
+        }
+        Ok(progress)
+    }
+
+    fn advance(&mut self, batch: Batch, response: ImportShopsResponse) -> anyhow::Result<()> {
+        let Batch { lines, mut refused, rows, position, .. } = batch;
+        let count = |count: i32| u64::try_from(count).unwrap_or_default();
+        self.report.read_count += rows;
+        self.report.created_count += count(response.created_count);
+        self.report.updated_count += count(response.updated_count);
+        self.report.unchanged_count += count(response.unchanged_count);
+        refused.extend(response.refused.into_iter().map(|shop| Refused {
+            line: usize::try_from(shop.index).ok().and_then(|index| lines.get(index)).copied().unwrap_or_default(),
+            external_id: shop.external_id,
+            code: shop.code,
+            reason: shop.reason,
+        }));
+        refused.sort_by_key(|refused| refused.line);
+        for refused in refused {
+            self.report.refused_count += 1;
+            if let Some(file) = &mut self.refused {
+                file.write(&refused)?;
+            }
+            if self.report.refused.len() < REFUSED_SHOWN_MAX {
+                self.report.refused.push(refused);
+            }
+        }
+        self.position = position;
+        self.show();
+        if self.saved_at.is_none_or(|saved_at| saved_at.elapsed() >= CHECKPOINT_EVERY) {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    fn show(&self) {
+        let elapsed_ms = self.begun.elapsed().as_millis().max(1);
+        let rows = self.report.read_count - self.report.resumed_after_count;
+        let rate = (u128::from(rows) * 1_000).div_euclid(elapsed_ms);
+        self.bar.set_position(self.position.bytes);
+        self.bar.set_message(format!("{} rows, {rate} rows/s", self.report.read_count));
+    }
+
+    fn save(&mut self) -> anyhow::Result<()> {
+        self.saved_at = Some(Instant::now());
+        let refused_bytes = self.refused.as_mut().map_or(Ok(0), RefusedFile::flush)?;
+        let Some((checkpoints, identity)) = &self.checkpoint else { return Ok(()) };
+        checkpoints.save(&Checkpoint {
+            identity: identity.clone(),
+            position: self.position.to_string(),
+            report: self.report.clone(),
+            refused_bytes,
+        })
+    }
+
+    fn finish(mut self) -> anyhow::Result<Report> {
+        if let Some(file) = &mut self.refused {
+            file.flush()?;
+        }
+        if let Some((checkpoints, _)) = &self.checkpoint {
+            checkpoints.remove()?;
+        }
+        self.bar.finish_and_clear();
+        Ok(self.report)
+    }
+}
+
+/// The refused rows, a JSON object per line.
+struct RefusedFile {
+    out: io::BufWriter<File>,
+    bytes: u64,
+}
+
+impl RefusedFile {
+    /// Opens the file; what is behind `bytes` was written by an import that is now gone over again.
+    fn open(path: &Path, bytes: u64) -> anyhow::Result<Self> {
+        let open = || {
+            let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            io::Result::Ok(file)
+        };
+        let file = open().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { out: io::BufWriter::new(file), bytes })
+    }
+
+    fn write(&mut self, refused: &Refused) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(refused)?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        self.bytes += u64::try_from(line.len())?;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> anyhow::Result<u64> {
+        self.out.flush()?;
+        Ok(self.bytes)
+    }
+}
