@@ -30,12 +30,36 @@ async fn write(node: &Node, arguments: &ExportShops) -> anyhow::Result<u64> {
     if file.as_os_str() == "-" {
         return export(shops, clock, BufWriter::new(io::stdout()), arguments.format.unwrap_or(Format::GeoJson)).await;
     }
-    let of_name = || Format::detect(&file.to_string_lossy(), b"{");
-    let format = arguments.format.or_else(of_name).unwrap_or(Format::GeoJson);
+    let format = arguments.format.unwrap_or_else(|| format_of(&file.to_string_lossy()));
     // Written beside and renamed: whoever sees the file sees all of it.
     let beside = file.with_added_extension("part");
     let out = File::create(&beside).with_context(|| format!("cannot write {}", beside.display()))?;
     let count = export(shops, clock, BufWriter::new(out), format).await?;
     fs::rename(&beside, file).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(count)
+}
+
+/// By the name of the file: a table, or some JSON; Overpass is only read.
+fn format_of(name: &str) -> Format {
+    let format = Format::detect(name, b"").or_else(|| Format::detect(name, b"{"));
+    format.filter(|format| *format != Format::Overpass).unwrap_or(Format::GeoJson)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_format() {
+        for (name, format) in [
+            ("shops.csv", Format::Csv),
+            ("shops.jsonl", Format::JsonLines),
+            ("shops.geojsonl", Format::GeoJsonLines),
+            ("shops.geojson", Format::GeoJson),
+            ("shops.json", Format::GeoJson),
+            ("shops", Format::GeoJson),
+        ] {
+            assert_eq!(format_of(name), format, "{name}");
+        }
+    }
 }
