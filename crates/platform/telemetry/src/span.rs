@@ -50,7 +50,7 @@ impl TraceSpan {
     #[must_use]
     pub fn open(name: &str, kind: SpanKind, cause: TraceContext) -> Self {
         let span = if cause.is_sampled { record(name, kind, cause) } else { tracing::Span::none() };
-        let span_id = if span.is_none() {
+        let span_id = if span.is_disabled() {
             // Nobody records this work: what it causes hangs below its own cause.
             if cause.span_id == 0 { random_span_id() } else { cause.span_id }
         } else {
@@ -72,14 +72,14 @@ impl TraceSpan {
 
     /// Adds a public value to what is recorded, for example `http.response.status_code`.
     pub fn set(&self, key: &'static str, value: impl fmt::Display) {
-        if !self.span.is_none() {
+        if !self.span.is_disabled() {
             self.span.set_attribute(key, value.to_string());
         }
     }
 
     /// Records that the work failed, by the stable code of the error.
     pub fn fail(&self, code: &'static str) {
-        if !self.span.is_none() {
+        if !self.span.is_disabled() {
             self.span.set_status(Status::error(code));
         }
     }
@@ -95,7 +95,7 @@ fn record(name: &str, kind: SpanKind, cause: TraceContext) -> tracing::Span {
     // Inside the trace, because the filter of spans and the giver of trace ids look there.
     within(cause, || {
         let span = tracing::info_span!(parent: None, "span", otel.name = name, otel.kind = kind.name());
-        if cause.span_id != 0 && !span.is_none() {
+        if cause.span_id != 0 && !span.is_disabled() {
             let parent = SpanContext::new(
                 TraceId::from_bytes(cause.trace_id.to_be_bytes()),
                 SpanId::from_bytes(cause.span_id.to_be_bytes()),
@@ -108,7 +108,7 @@ fn record(name: &str, kind: SpanKind, cause: TraceContext) -> tracing::Span {
                 tracing::debug!(%error, "a span has lost its parent");
             }
         }
-        if !span.is_none() {
+        if !span.is_disabled() {
             // Begins it, now that the trace is known.
             drop(span.context());
         }

@@ -32,12 +32,13 @@ impl Mariadb {
             run(chown)?;
         }
         let mut install = Command::new("mariadb-install-db");
-        install.args(["--no-defaults", user, &format!("--datadir={path}/data")]);
+        install.args(["--no-defaults", user, &format!("--datadir={path}/data"), &format!("--tmpdir={path}")]);
         install.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
         run(install)?;
         let port = free_port()?;
         let mut serve = command(Some("mysql"), "/usr/sbin/mariadbd");
-        serve.args(["--no-defaults", &format!("--datadir={path}/data"), &format!("--port={port}")]);
+        serve.args(["--no-defaults", &format!("--datadir={path}/data"), &format!("--tmpdir={path}")]);
+        serve.arg(format!("--port={port}"));
         serve.args(["--bind-address=127.0.0.1", &format!("--socket={path}/s.sock"), &format!("--pid-file={path}/pid")]);
         serve.args(["--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4", "--skip-name-resolve"]);
         let log = folder.path().join("log");
