@@ -136,7 +136,8 @@ impl Ask {
     /// When no answer comes.
     pub async fn send(self) -> Reply {
         let uri = format!("http://{}{}", self.http.address, self.path);
-        let mut request = Request::builder().method(self.method).uri(uri).body(Full::new(self.body)).expect("a request");
+        let mut request =
+            Request::builder().method(self.method).uri(uri).body(Full::new(self.body)).expect("a request");
         *request.headers_mut() = self.headers;
         let reply = self.http.client.request(request).await.expect("the edge answers");
         let (parts, body) = reply.into_parts();

@@ -26,4 +26,4 @@ pub use person::Person;
 #[cfg(feature = "node")]
 pub use street::{OpenShop, cny, draft, place, product};
 #[cfg(feature = "node")]
-pub use suite::run;
+pub use suite::{run, run_with};

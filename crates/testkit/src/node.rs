@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulse_bus::Bus;
+use pulse_contract::METHODS;
 use pulse_contract::account::v1::AccountClient;
 use pulse_contract::answers::Call;
 use pulse_contract::shop::v1::{CatalogClient, ShopClient};
-use pulse_contract::METHODS;
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
 use pulse_node::config::Secret;

@@ -36,7 +36,12 @@ pub fn place(latitude: f64, longitude: f64) -> GeoPoint {
 /// What a shop in the middle of Shanghai says about itself.
 #[must_use]
 pub fn draft(name: &str) -> ShopDraft {
-    ShopDraft { name: name.to_owned(), location: Some(place(31.2304, 121.4737)), price_level: 2, ..ShopDraft::default() }
+    ShopDraft {
+        name: name.to_owned(),
+        location: Some(place(31.2304, 121.4737)),
+        price_level: 2,
+        ..ShopDraft::default()
+    }
 }
 
 /// Yuan, in cents.

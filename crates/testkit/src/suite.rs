@@ -1,5 +1,7 @@
 //! One behaviour, a test per engine.
 
+use pulse_node::Config;
+
 use crate::{Engine, TestNode};
 
 /// Makes a test of each behaviour for each engine: `sqlite::codes::a_code_works_once`, `postgres::…`, `mariadb::…`.
@@ -7,6 +9,7 @@ use crate::{Engine, TestNode};
 /// Stands once in the root of a test binary and lists its modules with their behaviours, which are
 /// `pub(crate) async fn(&mut TestNode)`. Tests run in the order of their names, so those of an engine share its server.
 #[macro_export]
+#[expect(clippy::crate_in_macro_def, reason = "the behaviours are modules of the test binary that lists them")]
 macro_rules! on_every_engine {
     ($($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)?) => {
         $crate::on_every_engine!(@ mariadb MariaDb { $($module: [$($behaviour),+])+ });
@@ -32,9 +35,17 @@ macro_rules! on_every_engine {
 /// # Panics
 /// When the behaviour does, or when something is left.
 pub fn run(engine: Engine, behaviour: impl AsyncFnOnce(&mut TestNode)) {
+    run_with(engine, |_config| {}, behaviour);
+}
+
+/// As [`run`], with a changed configuration.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_with(engine: Engine, change: impl FnOnce(&mut Config), behaviour: impl AsyncFnOnce(&mut TestNode)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime starts").block_on(async {
-        let mut node = TestNode::start(engine).await;
+        let mut node = TestNode::start_with(engine, change).await;
         behaviour(&mut node).await;
         node.finish().await;
     });
