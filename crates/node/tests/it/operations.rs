@@ -72,7 +72,8 @@ pub(crate) fn example(name: &str, schema: &Value) -> Value {
             let count = usize::try_from(schema["minItems"].as_u64().unwrap_or(0)).unwrap();
             vec![example(name, &schema["items"]); count].into()
         }
-        Some("integer" | "number") => schema["minimum"].as_f64().map_or(json!(0), |least| json!(least.max(0.0))),
+        Some("integer") => json!(schema["minimum"].as_i64().unwrap_or(0).max(0)),
+        Some("number") => json!(0),
         Some("boolean") => json!(false),
         _ => json!(example_text(name, schema)),
     }
