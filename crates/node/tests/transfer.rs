@@ -1,5 +1,7 @@
 //! The commands import, export and admin, as a person runs them.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -235,3 +235,22 @@ impl Drop for TestNode {
         assert!(std::thread::panicking() || leftovers.is_empty(), "events are not delivered: {leftovers:#?}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pulse_bus::Mode;
+
+    use crate::{Engine, draft, run};
+
+    #[test]
+    #[should_panic(expected = "every event is delivered")]
+    fn a_test_that_leaves_an_event_behind_fails() {
+        run(Engine::Sqlite, async |node| {
+            let owner = node.sign_up("+8613800138000").await;
+            let merchant = node.merchant(&owner).await;
+            let shop = node.applied_shop(&owner, &merchant, draft("Tea house")).await;
+            node.bus().set_mode("account.staff_of_approved_shops", Mode::Paused).await.unwrap();
+            node.approve(&shop).await;
+        });
+    }
+}

@@ -284,10 +284,7 @@ fn bad_values(name: &str, schema: &Value) -> Vec<Value> {
         bad.push(json!(""));
     }
     if let Some(most) = schema["maxItems"].as_u64() {
-        let item = match example(name, &schema["items"]) {
-            Value::String(text) if schema["uniqueItems"] == true => json!(text),
-            item => item,
-        };
+        let item = example(name, &schema["items"]);
         bad.push(vec![item; usize::try_from(most + 1).unwrap()].into());
     }
     if schema["pattern"].is_string() && schema["format"].is_null() {

@@ -49,7 +49,7 @@ fn resolved(document: &Value, schema: &Value) -> Value {
             fields.iter().map(|(name, value)| (name.clone(), resolved(document, value))).collect::<Map<_, _>>().into()
         }
         Value::Array(items) => items.iter().map(|item| resolved(document, item)).collect::<Vec<_>>().into(),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema.clone(),
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) async fn parallel_uses_of_a_key_happen_once(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let request = SignOutRequest { is_everywhere: true };
     let cx = node.keyed(person.cx(), "key", "SignOut", &request);
-    let outcomes = join_all((0..10).map(|_| node.accounts().sign_out(&cx, request.clone()))).await;
+    let outcomes = join_all((0..10).map(|_| node.accounts().sign_out(&cx, request))).await;
     for outcome in &outcomes {
         match outcome {
             Ok(response) => assert_eq!(response.ended_count, 1, "the answer of the one that happened"),

@@ -1,5 +1,7 @@
 //! What the account context promises, on every engine: use cases through the clients, on a real database.
 
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+
 mod check_ins;
 mod codes;
 mod follows;

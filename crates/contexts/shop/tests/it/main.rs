@@ -1,5 +1,7 @@
 //! What the shop context promises, on every engine: use cases through the clients, on a real database.
 
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+
 mod categories;
 mod changes;
 mod imports;
