@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use pulse_contract::errors::{EVENT_UNREADABLE, INTERNAL};
 use pulse_kernel::{Cx, Error, Timestamp, TraceContext};
-use pulse_store::StoredEvent;
+use pulse_store::{Store, StoredEvent};
 use pulse_telemetry::{SpanKind, TraceSpan};
 
 use crate::consumer::{Consumer, Delivery};
@@ -22,6 +22,8 @@ pub(crate) struct Attempt {
     /// How often it was tried before.
     pub(crate) attempts: u32,
     pub(crate) is_degraded: bool,
+    /// Says how long to pause after a lost race.
+    pub(crate) store: Store,
 }
 
 /// An event that was tried.
@@ -111,7 +113,9 @@ impl Attempt {
             is_degraded: self.is_degraded,
             duplicate: Arc::clone(&duplicate),
         };
-        let handled = AssertUnwindSafe(async { handler(cx, delivery).await }).catch_unwind();
+        // A lost race is no failure: the handler loads and decides again at once, as every use case does.
+        let handling = self.store.attempt(&cx, || handler(cx.clone(), delivery.clone()));
+        let handled = AssertUnwindSafe(handling).catch_unwind();
         match tokio::time::timeout(consumer.timeout, handled).await {
             Ok(Ok(Ok(()))) if duplicate.load(Ordering::Relaxed) => Verdict::Duplicate,
             Ok(Ok(Ok(()))) => Verdict::Handled,

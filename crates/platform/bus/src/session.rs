@@ -244,6 +244,7 @@ impl<'w> Session<'w> {
             event,
             attempts,
             is_degraded: self.mode == Mode::Degraded,
+            store: self.worker.journal.store.clone(),
         };
         self.running.spawn(attempt.run(Arc::clone(&self.worker.consumer), now));
     }

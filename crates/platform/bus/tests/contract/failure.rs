@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use prost::Message;
 use pulse_bus::{Backoff, Consumer, Durability, Mode, Options, Start};
 use pulse_contract::Event;
+use pulse_contract::errors::STORE_CONTENDED;
 use pulse_kernel::Timestamp;
 use pulse_store::{Commit, Database};
 
@@ -43,6 +44,30 @@ pub(crate) async fn a_poisonous_event_blocks_its_key_alone(database: Database) {
     assert_eq!(world.effects("kitchen.cook").await[&1], [12, 14, 15, 16]);
     assert_eq!(bus.status()[0].dead_letter_count, 1);
     assert_eq!(bus.leftovers(), ["kitchen.cook: 1 dead letters (last error: BROKEN: thirteen)"]);
+}
+
+/// A handler that loses a race loads and decides again at once; one that never wins is tried later, as after a failure.
+pub(crate) async fn a_lost_race_is_tried_again_at_once(database: Database) {
+    let world = World::on(database).await;
+    let losses = Arc::new(Mutex::new(0));
+    let (stage, lost) = (world.clone(), Arc::clone(&losses));
+    let consumer = Consumer::named("racer").backoff(three_attempts()).on(move |cx, delivery, event: Placed| {
+        let (world, lost) = (stage.clone(), Arc::clone(&lost));
+        async move {
+            assert_eq!(delivery.attempt, 1);
+            *lost.lock() += 1;
+            if event.number == 2 || *lost.lock() < 3 {
+                return Err(STORE_CONTENDED.error("others were faster"));
+            }
+            world.effect(&cx, &delivery, event.number).await
+        }
+    });
+    let bus = world.start_with(consumer).await;
+    world.place(1, 1).await;
+    assert_eq!(bus.settle().await, Vec::<String>::new());
+    assert_eq!((*losses.lock(), world.effects("racer").await), (3, [(1, vec![1])].into()));
+    world.place(2, 2).await;
+    assert_eq!(bus.settle().await, ["racer: 1 parked (last error: STORE_CONTENDED: others were faster)"]);
 }
 
 /// R15: one event id over all attempts; T16: the attempts are counted per delivery, the pauses grow and are capped.

@@ -15,7 +15,7 @@ macro_rules! bus_contract {
                     two_consumers_deduplicate_separately consumers_hear_topics_or_contexts
                     a_new_consumer_begins_where_it_wants settling_follows_chains_of_events the_trace_goes_on
                     a_failed_handler_is_never_acknowledged;
-                failure: a_poisonous_event_blocks_its_key_alone attempts_have_one_id_and_growing_pauses
+                failure: a_poisonous_event_blocks_its_key_alone a_lost_race_is_tried_again_at_once attempts_have_one_id_and_growing_pauses
                     attempts_survive_a_restart dead_letters_are_replayed_edited_or_discarded
                     an_unreadable_event_is_a_dead_letter_at_once classes_decide_what_is_lost
                     a_consumer_can_be_paused_and_degraded settled_events_can_be_pruned parking_is_bounded;
