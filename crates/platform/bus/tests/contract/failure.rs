@@ -65,7 +65,7 @@ pub(crate) async fn a_lost_race_is_tried_again_at_once(database: Database) {
     let bus = world.start_with(consumer).await;
     world.place(1, 1).await;
     assert_eq!(bus.settle().await, Vec::<String>::new());
-    assert_eq!((*losses.lock(), world.effects("racer").await), (3, [(1, vec![1])].into()));
+    assert_eq!((world.effects("racer").await, *losses.lock()), ([(1, vec![1])].into(), 3));
     world.place(2, 2).await;
     assert_eq!(bus.settle().await, ["racer: 1 parked (last error: STORE_CONTENDED: others were faster)"]);
 }
