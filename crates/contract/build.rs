@@ -1,11 +1,12 @@
 //! Generates the contract from `proto/` when it changes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pulse_contract_build::Contract;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Asked for when it runs, not when it is compiled: a checkout may have moved meanwhile.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).ok_or("CARGO_MANIFEST_DIR is not set")?;
     let proto = manifest.join("../../proto");
     println!("cargo:rerun-if-changed={}", proto.display());
     let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or("OUT_DIR is not set")?;

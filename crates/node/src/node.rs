@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, StoreConfig};
 use crate::data_folder::DataFolder;
+use crate::pages::NoChannel;
 
 /// How long this node's number belongs to it without being renewed.
 const NODE_LEASE: Duration = Duration::from_secs(30);
@@ -38,13 +39,21 @@ pub struct NodeOptions {
     pub constants: Vec<(&'static str, &'static str)>,
     /// Sleeps so long after each flush of SQLite, as a slow disk would.
     pub flush_delay: Option<Duration>,
+    /// Whether it keeps in memory what only answers to clients need.
+    pub is_serving: bool,
 }
 
 impl NodeOptions {
     /// The machine's clock, these channels, nothing else.
     #[must_use]
     pub fn new(codes: Arc<dyn CodeSender>) -> Self {
-        Self { clock: Clock::system(), codes, pages: None, constants: Vec::new(), flush_delay: None }
+        Self { clock: Clock::system(), codes, pages: None, constants: Vec::new(), flush_delay: None, is_serving: true }
+    }
+
+    /// For a command that works on the data and answers no clients.
+    #[must_use]
+    pub fn for_command() -> Self {
+        Self { is_serving: false, ..Self::new(Arc::new(NoChannel)) }
     }
 }
 
@@ -88,7 +97,12 @@ impl Node {
         let shop_store = Store::open(&shop_db, "shop", pulse_shop::MIGRATIONS, clock.clone(), ids.clone()).await?;
         let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
         let secret = Secret::new(folder.secret("account.secret")?);
-        let mut shops = pulse_shop::start(ShopDeps { store: shop_store.clone(), config: shop_config(config) }).await?;
+        let mut shops = pulse_shop::start(ShopDeps {
+            store: shop_store.clone(),
+            config: shop_config(config),
+            is_nearby_served: options.is_serving,
+        })
+        .await?;
         let accounts = pulse_account::start(AccountDeps {
             store: account_store.clone(),
             keys: keys.clone(),

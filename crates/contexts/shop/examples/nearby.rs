@@ -50,7 +50,10 @@ fn measure(name: &str, count: u32, place: fn(&mut Random) -> GeoPoint) {
         let start = Instant::now();
         let hits: usize = centers
             .iter()
-            .map(|center| black_box(index.search(&Query { center: *center, radius_m, ..query.clone() })).hits.len())
+            .map(|center| {
+                let query = Query { center: *center, radius_m, ..query.clone() };
+                black_box(index.search(&query, |hit, shop| (hit, shop.name.len()))).hits.len()
+            })
             .sum();
         let us = start.elapsed().as_secs_f64() * 1e6 / f64::from(SEARCHES);
         println!("  {what:<42} {us:>9.2} {:>10.1}", hits as f64 / f64::from(SEARCHES));
@@ -105,7 +108,18 @@ fn shop(id: u32, at: GeoPoint, schedules: &[Arc<Schedule>], random: &mut Random)
     let (rating, price) = (u16::try_from(random.below(500)).unwrap(), u8::try_from(random.below(5)).unwrap());
     let schedule = Arc::clone(&schedules[random.below(500)]);
     let id = ShopId::new(i64::from(id));
-    ShopPoint { id, at, category, price_level: price, rating_hundredths: rating, schedule: Some(schedule) }
+    let name = format!("Shop number {}", id.get()).into_boxed_str();
+    ShopPoint {
+        id,
+        name_en: name.clone(),
+        name,
+        at,
+        category,
+        price_level: price,
+        rating_hundredths: rating,
+        rating_count: 10,
+        schedule: Some(schedule),
+    }
 }
 
 fn even(random: &mut Random) -> GeoPoint {

@@ -55,6 +55,8 @@ pub struct ShopDeps {
     pub store: Store,
     /// How it behaves.
     pub config: ShopConfig,
+    /// Whether to keep the active shops in memory and answer what is nearby; a process that imports has no use for it.
+    pub is_nearby_served: bool,
 }
 
 /// The services of the context.
@@ -71,7 +73,7 @@ pub struct Shops {
     pub places: Arc<Places>,
 }
 
-/// Starts the context: reads every active shop into the index, then serves.
+/// Starts the context: reads every active shop into the index, if that is served, then serves.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE` when the shops cannot be read.

@@ -1,11 +1,8 @@
 //! The active shops in memory: where they are, and what a list of them shows.
 //!
-//! About 200 bytes a shop. Everything here follows from the rows and is built from them at the start.
+//! Everything here follows from the rows and is built from them at the start.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use parking_lot::RwLock;
+use pulse_contract::errors as common;
 use pulse_contract::shop::v1::ShopState;
 use pulse_kernel::Error;
 use pulse_kernel::id::ShopId;
@@ -13,40 +10,28 @@ use pulse_store::Store;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::app::hours::Zones;
-use crate::domain::geo::GeoPoint;
-use crate::domain::hours::Schedule;
-use crate::domain::nearby::{Change, NearbyIndex, Page, Query, ShopPoint};
+use crate::domain::nearby::{Change, Hit, NearbyIndex, Page, Query, ShopPoint};
 use crate::store::shops::{self, ShopRow};
 
 /// How many rows are read at a time when the index is built.
 const FILL_BATCH: i64 = 2_000;
 
-/// The active shops in memory.
-#[derive(Debug, Default)]
+/// The active shops in memory; nothing on a node that answers nobody.
+#[derive(Debug)]
 pub struct Places {
-    index: NearbyIndex,
-    cards: RwLock<HashMap<ShopId, Arc<Card>>>,
+    index: Option<NearbyIndex>,
     order: Mutex<()>,
 }
 
-/// What a list shows of a shop.
-#[derive(Debug)]
-pub(crate) struct Card {
-    pub(crate) name: Box<str>,
-    pub(crate) name_en: Box<str>,
-    pub(crate) category_code: i64,
-    pub(crate) at: GeoPoint,
-    pub(crate) price_level: u8,
-    pub(crate) rating_hundredths: u16,
-    pub(crate) rating_count: u32,
-    pub(crate) schedule: Option<Arc<Schedule>>,
-}
-
 impl Places {
+    pub(crate) fn new(is_served: bool) -> Self {
+        Self { index: is_served.then(NearbyIndex::new), order: Mutex::default() }
+    }
+
     /// How many shops there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index.as_ref().map_or(0, NearbyIndex::len)
     }
 
     /// Whether there are none.
@@ -63,28 +48,18 @@ impl Places {
 
     /// Takes in rows as they are now: active ones appear, others disappear.
     pub(crate) fn apply<'a>(&self, rows: impl IntoIterator<Item = &'a ShopRow>, zones: &Zones) {
-        let (mut changes, mut seen, mut gone) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
-            if row.state == ShopState::Active {
-                let card = card(row, zones);
-                changes.push(Change::Put(point(row, &card)));
-                seen.push((row.id, Arc::new(card)));
-            } else {
-                changes.push(Change::Remove(row.id));
-                gone.push(row.id);
-            }
-        }
-        let mut cards = self.cards.write();
-        cards.extend(seen);
-        for id in gone {
-            cards.remove(&id);
-        }
-        drop(cards);
-        self.index.apply(changes);
+        let Some(index) = &self.index else { return };
+        index.apply(rows.into_iter().map(|row| match row.state {
+            ShopState::Active => Change::Put(point(row, zones)),
+            _ => Change::Remove(row.id),
+        }));
     }
 
     /// Reads one shop again and takes it in.
     pub(crate) async fn reload(&self, store: &Store, id: ShopId, zones: &Zones) -> Result<(), Error> {
+        if self.index.is_none() {
+            return Ok(());
+        }
         let _order = self.in_order().await;
         let row = shops::by_id(store, id).await?;
         self.apply(row.as_ref(), zones);
@@ -93,6 +68,9 @@ impl Places {
 
     /// Reads every active shop.
     pub(crate) async fn fill(&self, store: &Store, zones: &Zones) -> Result<(), Error> {
+        if self.index.is_none() {
+            return Ok(());
+        }
         let _order = self.in_order().await;
         let mut after = ShopId::new(0);
         loop {
@@ -103,36 +81,28 @@ impl Places {
         }
     }
 
-    /// The hits of a query, each with its card.
-    pub(crate) fn search(&self, query: &Query) -> (Page, Vec<Option<Arc<Card>>>) {
-        let page = self.index.search(query);
-        let cards = self.cards.read();
-        let found = page.hits.iter().map(|hit| cards.get(&hit.id).cloned()).collect();
-        (page, found)
+    /// The page that the query asks for, each hit as `view` shows it.
+    ///
+    /// # Errors
+    /// `REMOTE_UNAVAILABLE` on a node that does not serve what is nearby.
+    pub(crate) fn search<T>(&self, query: &Query, view: impl FnMut(Hit, &ShopPoint) -> T) -> Result<Page<T>, Error> {
+        let index = self.index.as_ref();
+        let index = index.ok_or_else(|| common::REMOTE_UNAVAILABLE.error("this node does not serve what is nearby"))?;
+        Ok(index.search(query, view))
     }
 }
 
-fn card(row: &ShopRow, zones: &Zones) -> Card {
+fn point(row: &ShopRow, zones: &Zones) -> ShopPoint {
     let hours = row.details.hours.as_ref().and_then(|hours| zones.read(hours).ok());
-    Card {
-        name: row.name.as_str().into(),
-        name_en: row.details.name_en.as_str().into(),
-        category_code: row.category.get(),
-        at: row.at,
-        price_level: row.price_level,
-        rating_hundredths: row.rating_hundredths,
-        rating_count: row.rating_count,
-        schedule: hours.and_then(|hours| hours.schedule().cloned()),
-    }
-}
-
-fn point(row: &ShopRow, card: &Card) -> ShopPoint {
     ShopPoint {
         id: row.id,
+        name: row.name.as_str().into(),
+        name_en: row.details.name_en.as_str().into(),
         at: row.at,
         category: row.category,
         price_level: row.price_level,
         rating_hundredths: row.rating_hundredths,
-        schedule: card.schedule.clone(),
+        rating_count: row.rating_count,
+        schedule: hours.and_then(|hours| hours.schedule().cloned()),
     }
 }

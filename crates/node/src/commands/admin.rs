@@ -1,7 +1,5 @@
 //! `pulse admin`: what must be done before anybody can sign in as an operator, or while no node runs.
 
-use std::sync::Arc;
-
 use anyhow::{anyhow, bail};
 use pulse_contract::account::v1::{AccountRole, GrantRoleRequest, SearchAccountsRequest};
 use pulse_kernel::Cx;
@@ -11,13 +9,12 @@ use super::arguments::{GrantOperator, RotateKeys};
 use super::show::print;
 use crate::data_folder::DataFolder;
 use crate::node::{Node, NodeOptions};
-use crate::pages::NoChannel;
 
 /// `pulse admin grant-operator`.
 pub(super) async fn grant_operator(arguments: GrantOperator) -> anyhow::Result<()> {
     let config = arguments.node.quiet_config()?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
-    let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await?;
+    let node = Node::start(&config, NodeOptions::for_command()).await?;
     let outcome = grant(&node, &arguments.phone).await;
     node.stop().await;
     telemetry.shutdown().await;

@@ -2,21 +2,19 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
-use std::sync::Arc;
 
 use anyhow::Context;
 use pulse_exchange::Format;
 
 use super::arguments::ExportShops;
 use crate::node::{Node, NodeOptions};
-use crate::pages::NoChannel;
 use crate::transfer::export::export;
 
 /// `pulse export shops`.
 pub(super) async fn shops(arguments: ExportShops) -> anyhow::Result<()> {
     let config = arguments.node.quiet_config()?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
-    let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await?;
+    let node = Node::start(&config, NodeOptions::for_command()).await?;
     let outcome = write(&node, &arguments).await;
     node.stop().await;
     telemetry.shutdown().await;

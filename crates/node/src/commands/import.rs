@@ -1,7 +1,6 @@
 //! `pulse import`: shops from a file.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,7 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::arguments::ImportShops;
 use super::show::print;
 use crate::node::{Node, NodeOptions};
-use crate::pages::NoChannel;
 use crate::transfer::import::{Job, Report, import};
 
 /// The exit code of an import that read everything and refused some of it.
@@ -19,7 +17,7 @@ const EXIT_REFUSED: u8 = 3;
 pub(super) async fn shops(arguments: ImportShops) -> anyhow::Result<ExitCode> {
     let config = arguments.node.quiet_config()?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
-    let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await?;
+    let node = Node::start(&config, NodeOptions::for_command()).await?;
     let begun = Instant::now();
     let outcome = import(&node.shops.shops, &node.clock, job(&arguments, &config), &config.node.data, &bar()).await;
     let elapsed = begun.elapsed();

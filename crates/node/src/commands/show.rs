@@ -7,7 +7,6 @@ use clap_complete::Shell;
 
 use super::arguments::{Arguments, CheckConfig, NodeArguments};
 use crate::node::{Node, NodeOptions};
-use crate::pages::NoChannel;
 
 /// Prints the configuration that is in force.
 pub(super) fn check_config(check: &CheckConfig) -> anyhow::Result<()> {
@@ -31,7 +30,7 @@ pub(super) fn completions(shell: Shell) -> anyhow::Result<()> {
 pub(super) async fn migrate(arguments: NodeArguments) -> anyhow::Result<()> {
     let config = arguments.config()?;
     // Starting applies the migrations of every context; nothing is served.
-    let node = Node::start(&config, NodeOptions::new(std::sync::Arc::new(NoChannel))).await?;
+    let node = Node::start(&config, NodeOptions::for_command()).await?;
     node.stop().await;
     print("The tables are up to date.")
 }

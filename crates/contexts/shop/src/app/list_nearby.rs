@@ -6,8 +6,8 @@ use pulse_kernel::{Cx, Error};
 
 use super::apply_shop::{category, place_of};
 use super::{App, view};
-use crate::domain::nearby::{Hit, Query};
-use crate::places::Card;
+use crate::domain::hours::WallClocks;
+use crate::domain::nearby::{Hit, Query, ShopPoint};
 
 /// How far one looks without saying, in metres (PL-04).
 const RADIUS_DEFAULT_M: i32 = 5_000;
@@ -16,10 +16,10 @@ const SIZE_DEFAULT: i32 = 5;
 
 pub(crate) async fn list_nearby(app: &App, cx: &Cx, request: ListNearbyRequest) -> Result<ListNearbyResponse, Error> {
     let query = query(cx, &request)?;
-    let (page, cards) = app.places.search(&query);
-    let shops = page.hits.iter().zip(cards).filter_map(|(hit, card)| Some(shop(cx, hit, card.as_deref()?))).collect();
+    let mut clocks = WallClocks::at(cx.now);
+    let page = app.places.search(&query, |hit, found| shop(&mut clocks, hit, found))?;
     let next_page_token = page.next.map(|cursor| cursor.to_string()).unwrap_or_default();
-    Ok(ListNearbyResponse { shops, next_page_token })
+    Ok(ListNearbyResponse { shops: page.hits, next_page_token })
 }
 
 fn query(cx: &Cx, request: &ListNearbyRequest) -> Result<Query, Error> {
@@ -45,18 +45,18 @@ fn or(value: i32, default: i32) -> i32 {
     if value == 0 { default } else { value }
 }
 
-fn shop(cx: &Cx, hit: &Hit, card: &Card) -> NearbyShop {
+fn shop(clocks: &mut WallClocks, hit: Hit, shop: &ShopPoint) -> NearbyShop {
     NearbyShop {
         shop_id: hit.id.get(),
-        name: card.name.to_string(),
-        name_en: card.name_en.to_string(),
-        category_code: card.category_code,
-        location: Some(view::point(card.at)),
+        name: shop.name.to_string(),
+        name_en: shop.name_en.to_string(),
+        category_code: shop.category.get(),
+        location: Some(view::point(shop.at)),
         // To the nearest metre.
         distance_m: i32::try_from(hit.distance_mm.saturating_add(500).div_euclid(1_000)).unwrap_or(i32::MAX),
-        price_level: card.price_level.into(),
-        rating_hundredths: card.rating_hundredths.into(),
-        rating_count: i32::try_from(card.rating_count).unwrap_or(i32::MAX),
-        is_open: card.schedule.as_ref().map(|schedule| schedule.is_open(cx.now)),
+        price_level: shop.price_level.into(),
+        rating_hundredths: shop.rating_hundredths.into(),
+        rating_count: i32::try_from(shop.rating_count).unwrap_or(i32::MAX),
+        is_open: shop.schedule.as_ref().map(|schedule| clocks.is_open(schedule)),
     }
 }

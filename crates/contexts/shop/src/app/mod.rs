@@ -71,7 +71,7 @@ impl App {
         // Another node may change a shop, so ten seconds is how stale an answer can be.
         let policy = CachePolicy { ttl: Duration::from_secs(10), weight_max: 50_000, ..CachePolicy::default() };
         Self {
-            places: Arc::default(),
+            places: Arc::new(Places::new(deps.is_nearby_served)),
             item_list: ItemList::start(deps.store.clone(), deps.config.item_list),
             zones: Arc::new(Zones::new(&deps.config.time_zone)),
             cache: Cache::new("shop", policy.clone(), clock.clone()),

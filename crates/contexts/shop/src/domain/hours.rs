@@ -177,6 +177,35 @@ impl Day {
     }
 }
 
+/// What the clocks on the walls show at one instant, wherever schedules are: each zone is asked once.
+#[derive(Debug)]
+pub struct WallClocks {
+    at: Timestamp,
+    known: Vec<(Zone, LocalTime)>,
+}
+
+impl WallClocks {
+    /// The clocks at an instant.
+    #[must_use]
+    pub fn at(at: Timestamp) -> Self {
+        Self { at, known: Vec::new() }
+    }
+
+    /// Whether the schedule is open at the instant.
+    pub fn is_open(&mut self, schedule: &Schedule) -> bool {
+        let zone = schedule.zone();
+        let local = match self.known.iter().find(|(known, _)| known == zone) {
+            Some((_, local)) => *local,
+            None => {
+                let local = zone.local(self.at);
+                self.known.push((zone.clone(), local));
+                local
+            }
+        };
+        schedule.is_open_at(&local)
+    }
+}
+
 /// The same instant for jiff, which knows the years -9999 to 9999 only; what is beyond stops there.
 fn instant(at: Timestamp) -> jiff::Timestamp {
     let end = if at < Timestamp::EPOCH { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };

@@ -1,10 +1,11 @@
 //! What is nearby: an index in memory over all shops, nearest first, page by page.
 //!
 //! The answer equals a scan of all shops with [`geo::distance_mm`], everywhere on the earth. Searches never wait: they
-//! read a snapshot, and a change copies the few nodes that it touches. About 70 bytes per shop.
+//! read a snapshot, and a change copies the few nodes that it touches.
 
 mod search;
 mod tree;
+mod trees;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -20,18 +21,22 @@ use pulse_kernel::id::ShopId;
 use super::category::Code;
 use super::geo::GeoPoint;
 use super::hours::Schedule;
-use tree::{Entry, Tree};
+use trees::Trees;
 
 /// How far a search may reach, in metres.
 pub const RADIUS_M_MAX: u32 = 50_000;
 /// How many hits a page may have.
 pub const LIMIT_MAX: usize = 100;
 
-/// A shop as a search sees it.
+/// A shop as a search sees it and as a list shows it.
 #[derive(Clone, Debug)]
 pub struct ShopPoint {
     /// Which shop.
     pub id: ShopId,
+    /// What it is called.
+    pub name: Box<str>,
+    /// What it is called in English; may be empty.
+    pub name_en: Box<str>,
     /// Where it is.
     pub at: GeoPoint,
     /// What it is.
@@ -40,6 +45,8 @@ pub struct ShopPoint {
     pub price_level: u8,
     /// Mean rating in hundredths, 0 while there is none.
     pub rating_hundredths: u16,
+    /// How many ratings the mean is of.
+    pub rating_count: u32,
     /// When it is open, as far as that is known.
     pub schedule: Option<Arc<Schedule>>,
 }
@@ -126,11 +133,11 @@ impl FromStr for Cursor {
     }
 }
 
-/// One page of hits, nearest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+/// One page of hits, nearest first, as they were viewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
     /// The hits.
-    pub hits: Vec<Hit>,
+    pub hits: Vec<T>,
     /// Asks for the next page; `None` on the last.
     pub next: Option<Cursor>,
 }
@@ -138,15 +145,15 @@ pub struct Page {
 /// All shops by place. Share it behind an [`Arc`].
 #[derive(Debug, Default)]
 pub struct NearbyIndex {
-    current: ArcSwap<Tree>,
+    current: ArcSwap<Trees>,
     writer: Mutex<Writer>,
 }
 
 /// What only changes need.
 #[derive(Debug, Default)]
 struct Writer {
-    tree: Tree,
-    places: HashMap<ShopId, GeoPoint>,
+    trees: Trees,
+    shops: HashMap<ShopId, Arc<ShopPoint>>,
     /// One of each schedule: most shops of a city keep the same hours.
     schedules: HashSet<Arc<Schedule>>,
     /// How many schedules there may be before those that nobody uses are thrown out.
@@ -168,19 +175,18 @@ impl NearbyIndex {
         for change in changes {
             writer.apply(change);
         }
-        self.current.store(Arc::new(writer.tree.clone()));
+        self.current.store(Arc::new(writer.trees.clone()));
     }
 
-    /// The page that the query asks for.
-    #[must_use]
-    pub fn search(&self, query: &Query) -> Page {
-        search::search(&self.current.load(), query)
+    /// The page that the query asks for, each hit as `view` shows it.
+    pub fn search<T>(&self, query: &Query, view: impl FnMut(Hit, &ShopPoint) -> T) -> Page<T> {
+        search::search(&self.current.load(), query, view)
     }
 
     /// How many shops there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.writer.lock().places.len()
+        self.writer.lock().shops.len()
     }
 
     /// Whether there is no shop.
@@ -192,17 +198,18 @@ impl NearbyIndex {
 
 impl Writer {
     fn apply(&mut self, change: Change) {
-        let (id, point) = match change {
-            Change::Put(point) => (point.id, Some(point)),
+        let (id, shop) = match change {
+            Change::Put(shop) => (shop.id, Some(shop)),
             Change::Remove(id) => (id, None),
         };
-        if let Some(place) = self.places.remove(&id) {
-            self.tree.remove(place, id);
+        if let Some(old) = self.shops.remove(&id) {
+            self.trees.remove(&old);
         }
-        if let Some(point) = point {
-            self.places.insert(id, point.at);
-            let schedule = point.schedule.clone().map(|schedule| self.shared(schedule));
-            self.tree.insert(Entry::new(&point, schedule));
+        if let Some(mut shop) = shop {
+            shop.schedule = shop.schedule.take().map(|schedule| self.shared(schedule));
+            let shop = Arc::new(shop);
+            self.trees.insert(&shop);
+            self.shops.insert(id, shop);
         }
     }
 

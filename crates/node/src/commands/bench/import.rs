@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
@@ -19,7 +18,6 @@ use super::super::process;
 use super::Figure;
 use crate::demo;
 use crate::node::{Node, NodeOptions};
-use crate::pages::NoChannel;
 use crate::transfer::import::{Job, import};
 use crate::{Config, transfer};
 
@@ -94,7 +92,7 @@ fn shop(city: &City, number: u32) -> Shop {
 async fn import_once(file: &Path, data: &Path, rows: u32) -> anyhow::Result<Outcome> {
     let mut config = Config::default();
     data.clone_into(&mut config.node.data);
-    let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await?;
+    let node = Node::start(&config, NodeOptions::for_command()).await?;
     let job = Job {
         file: file.to_owned(),
         read: ReadOptions::default(),

@@ -10,41 +10,35 @@ use std::collections::BinaryHeap;
 use std::f64::consts::{FRAC_PI_2, PI};
 use std::sync::Arc;
 
-use pulse_kernel::Timestamp;
-
-use super::tree::{self, Cell, Entry, Node, Tree};
-use super::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX};
+use super::tree::{Cell, Entry, Node};
+use super::trees::Trees;
+use super::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX, ShopPoint};
 use crate::domain::geo::{EARTH_RADIUS_M, Origin};
-use crate::domain::hours::{LocalTime, Schedule, Zone};
+use crate::domain::hours::WallClocks;
 
 const TURN_E7: i64 = 3_600_000_000;
 const E7_RADIANS: f64 = PI / 1_800_000_000.0;
 /// Errors of floating point are far smaller; a bound that is loose by this much loses nothing.
 const SLACK: f64 = 1e-9;
 
-pub(super) fn search(snapshot: &Tree, query: &Query) -> Page {
+pub(super) fn search<T>(snapshot: &Trees, query: &Query, view: impl FnMut(Hit, &ShopPoint) -> T) -> Page<T> {
     let mut search = Search::new(query);
-    if let Some(root) = &snapshot.root {
-        search.frontier.push(Waiting { a: 0.0, node: root, cell: Cell::WORLD });
-    }
+    let root = snapshot.of(query.category).and_then(|tree| tree.root.as_deref());
+    search.frontier.extend(root.map(|node| Waiting { a: 0.0, node, cell: Cell::WORLD }));
     while let Some(nearest) = search.frontier.pop() {
         if nearest.a > search.a_max {
             break;
         }
         match nearest.node {
             Node::Branch(quarters) => search.open(quarters, nearest.cell),
-            Node::Leaf(entries) => {
-                tree::of_category(entries, search.category).for_each(|entry| search.look_at(entry));
-            }
+            Node::Leaf(entries) => entries.iter().for_each(|entry| search.look_at(entry)),
         }
     }
-    search.into_page()
+    search.into_page(view)
 }
 
 struct Search<'a> {
     query: &'a Query,
-    /// The numbers of the categories that are asked for.
-    category: (i64, i64),
     limit: usize,
     origin: Origin,
     around: Around,
@@ -55,8 +49,8 @@ struct Search<'a> {
     distance_mm_max: u64,
     frontier: BinaryHeap<Waiting<'a>>,
     /// The best so far, the worst of them on top; one more than fits on the page tells whether there is a next one.
-    best: BinaryHeap<Hit>,
-    local_times: LocalTimes<'a>,
+    best: BinaryHeap<Found<'a>>,
+    clocks: Option<WallClocks>,
 }
 
 impl<'a> Search<'a> {
@@ -64,10 +58,8 @@ impl<'a> Search<'a> {
         let radius_m = query.radius_m.min(RADIUS_M_MAX);
         let distance_mm_max = u64::from(radius_m) * 1_000;
         let limit = query.limit.clamp(1, LIMIT_MAX);
-        let subtree = query.category.subtree();
         Self {
             query,
-            category: (*subtree.start(), *subtree.end()),
             limit,
             origin: Origin::new(query.center),
             around: Around::new(query, f64::from(radius_m)),
@@ -76,7 +68,7 @@ impl<'a> Search<'a> {
             distance_mm_max,
             frontier: BinaryHeap::new(),
             best: BinaryHeap::with_capacity(limit + 2),
-            local_times: LocalTimes { at: query.open_at, known: Vec::new() },
+            clocks: query.open_at.map(WallClocks::at),
         }
     }
 
@@ -93,23 +85,29 @@ impl<'a> Search<'a> {
 
     fn look_at(&mut self, entry: &'a Entry) {
         let query = self.query;
-        if self.around.point(entry) > self.a_max
-            || entry.rating_hundredths < query.rating_hundredths_min
+        if entry.rating_hundredths < query.rating_hundredths_min
             || !query.price_level.contains(&entry.price_level)
+            || self.around.point(entry) > self.a_max
         {
             return;
         }
-        let hit = Hit { distance_mm: self.origin.distance_mm(entry.at), id: entry.id };
-        let is_on_page = hit.distance_mm <= self.distance_mm_max
-            && query.after.is_none_or(|Cursor(last)| hit > last)
-            && (self.best.len() <= self.limit || self.best.peek().is_none_or(|worst| hit < *worst));
-        if is_on_page && self.local_times.is_open(entry.schedule.as_deref()) {
-            self.take(hit);
+        let found = Found { distance_mm: self.origin.distance_mm(entry.at), entry };
+        let is_on_page = found.distance_mm <= self.distance_mm_max
+            && query.after.is_none_or(|Cursor(last)| found.is_after(&last))
+            && (self.best.len() <= self.limit || self.best.peek().is_none_or(|worst| found < *worst));
+        if is_on_page && self.is_open(&entry.shop) {
+            self.take(found);
         }
     }
 
-    fn take(&mut self, hit: Hit) {
-        self.best.push(hit);
+    /// Whether the shop is open at the instant that was asked for; yes when none was.
+    fn is_open(&mut self, shop: &ShopPoint) -> bool {
+        let Some(clocks) = &mut self.clocks else { return true };
+        shop.schedule.as_deref().is_some_and(|schedule| clocks.is_open(schedule))
+    }
+
+    fn take(&mut self, found: Found<'a>) {
+        self.best.push(found);
         if self.best.len() > self.limit + 1 {
             self.best.pop();
         }
@@ -118,14 +116,51 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn into_page(self) -> Page {
-        let mut hits = self.best.into_sorted_vec();
-        let has_more = hits.len() > self.limit;
-        hits.truncate(self.limit);
-        let next = hits.last().copied().filter(|_| has_more).map(Cursor);
-        Page { hits, next }
+    fn into_page<T>(self, mut view: impl FnMut(Hit, &ShopPoint) -> T) -> Page<T> {
+        let mut found = self.best.into_sorted_vec();
+        let has_more = found.len() > self.limit;
+        found.truncate(self.limit);
+        let next = found.last().filter(|_| has_more).map(|last| Cursor(last.hit()));
+        Page { hits: found.into_iter().map(|found| view(found.hit(), &found.entry.shop)).collect(), next }
     }
 }
+
+/// A hit that may be on the page; ordered as hits are. Its id is far away in memory, and read only between equals.
+struct Found<'a> {
+    distance_mm: u64,
+    entry: &'a Entry,
+}
+
+impl Found<'_> {
+    fn hit(&self) -> Hit {
+        Hit { distance_mm: self.distance_mm, id: self.entry.shop.id }
+    }
+
+    fn is_after(&self, last: &Hit) -> bool {
+        self.distance_mm > last.distance_mm || (self.distance_mm == last.distance_mm && self.entry.shop.id > last.id)
+    }
+}
+
+impl Ord for Found<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_distance = self.distance_mm.cmp(&other.distance_mm);
+        by_distance.then_with(|| self.entry.shop.id.cmp(&other.entry.shop.id))
+    }
+}
+
+impl PartialOrd for Found<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Found<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Found<'_> {}
 
 /// An `a` that is greater than that of every point at this distance, by half a millimetre.
 fn a_beyond(distance_mm: u64) -> f64 {
@@ -230,28 +265,4 @@ fn half_squared(gap_e7: i64) -> f64 {
     // Gaps fit into 32 bits: at most a turn.
     let half = f64::from(u32::try_from(gap_e7).unwrap_or(u32::MAX)) * (E7_RADIANS / 2.0);
     half * half
-}
-
-/// What the clocks of the zones that were met show.
-struct LocalTimes<'a> {
-    at: Option<Timestamp>,
-    known: Vec<(&'a Zone, LocalTime)>,
-}
-
-impl<'a> LocalTimes<'a> {
-    /// Whether the schedule is open at the instant that was asked for; yes when none was.
-    fn is_open(&mut self, schedule: Option<&'a Schedule>) -> bool {
-        let Some(at) = self.at else { return true };
-        let Some(schedule) = schedule else { return false };
-        let zone = schedule.zone();
-        let local = match self.known.iter().find(|(known, _)| *known == zone) {
-            Some((_, local)) => *local,
-            None => {
-                let local = zone.local(at);
-                self.known.push((zone, local));
-                local
-            }
-        };
-        schedule.is_open_at(&local)
-    }
 }

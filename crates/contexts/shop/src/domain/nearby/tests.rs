@@ -23,12 +23,19 @@ fn scan(shops: &[ShopPoint], query: &Query) -> Vec<Hit> {
     hits
 }
 
+fn search(index: &NearbyIndex, query: &Query) -> Page<Hit> {
+    index.search(query, |hit, shop| {
+        assert_eq!(hit.id, shop.id);
+        hit
+    })
+}
+
 /// All pages of the index, one behind the other.
 fn pages(index: &NearbyIndex, query: &Query) -> Vec<Hit> {
     let mut query = query.clone();
     let mut hits = Vec::new();
     loop {
-        let page = index.search(&query);
+        let page = search(index, &query);
         assert!(page.hits.len() <= query.limit);
         hits.extend(page.hits);
         match page.next {
@@ -47,10 +54,13 @@ fn index_of(shops: &[ShopPoint]) -> NearbyIndex {
 fn shop(id: i64, lat: f64, lon: f64) -> ShopPoint {
     ShopPoint {
         id: ShopId::new(id),
+        name: "Tea".into(),
+        name_en: "".into(),
         at: GeoPoint::from_degrees(lat, lon).unwrap(),
         category: Code::ALL,
         price_level: 0,
         rating_hundredths: 0,
+        rating_count: 0,
         schedule: None,
     }
 }
@@ -94,10 +104,10 @@ fn any_town() -> impl Strategy<Value = (GeoPoint, Vec<ShopPoint>)> {
     // From a crowded house to 50 km and beyond; the smallest makes equal distances likely.
     let spreads = vec![3, 10_000, 500_000, 6_000_000];
     (prop::sample::select(centers), prop::sample::select(spreads)).prop_flat_map(|(center, spread)| {
-        let shop = (scattered(center, spread), any_code(), 0_u8..=4, 0_u16..=500, any_schedule());
-        (scattered(center, spread), prop::collection::vec(shop, 0..400)).prop_map(|(from, shops)| {
+        let any_shop = (scattered(center, spread), any_code(), 0_u8..=4, 0_u16..=500, any_schedule());
+        (scattered(center, spread), prop::collection::vec(any_shop, 0..400)).prop_map(|(from, shops)| {
             let points = (1..).zip(shops).map(|(id, (at, category, price_level, rating_hundredths, schedule))| {
-                ShopPoint { id: ShopId::new(id), at, category, price_level, rating_hundredths, schedule }
+                ShopPoint { at, category, price_level, rating_hundredths, schedule, ..shop(id, 0.0, 0.0) }
             });
             (from, points.collect())
         })
@@ -167,9 +177,9 @@ fn equally_near_shops_come_in_the_order_of_their_ids() {
 fn a_page_that_is_exactly_full_is_the_last() {
     let index = index_of(&[shop(1, 0.0, 0.0), shop(2, 0.0, 0.001)]);
     let center = GeoPoint::from_degrees(0.0, 0.0).unwrap();
-    let page = index.search(&Query { limit: 2, ..Query::around(center, 1_000) });
+    let page = search(&index, &Query { limit: 2, ..Query::around(center, 1_000) });
     assert_eq!((page.hits.len(), page.next), (2, None));
-    let page = index.search(&Query { limit: 1, ..Query::around(center, 1_000) });
+    let page = search(&index, &Query { limit: 1, ..Query::around(center, 1_000) });
     assert_eq!(page.next, Some(Cursor(page.hits[0])));
     assert!(!index.is_empty());
 }
@@ -178,9 +188,10 @@ fn a_page_that_is_exactly_full_is_the_last() {
 fn no_more_than_the_limits_is_searched() {
     let shops: Vec<ShopPoint> = (1..=300).map(|id| shop(id, 0.0, 0.0)).chain([shop(999, 0.0, 0.6)]).collect();
     let center = GeoPoint::from_degrees(0.0, 0.0).unwrap();
-    let page = index_of(&shops).search(&Query { limit: usize::MAX, ..Query::around(center, u32::MAX) });
+    let page = search(&index_of(&shops), &Query { limit: usize::MAX, ..Query::around(center, u32::MAX) });
     assert_eq!(page.hits.len(), LIMIT_MAX);
-    assert_eq!(index_of(&shops[300..]).search(&Query::around(center, u32::MAX)), Page::default());
+    let nothing = Page { hits: Vec::new(), next: None };
+    assert_eq!(search(&index_of(&shops[300..]), &Query::around(center, u32::MAX)), nothing);
 }
 
 #[test]
@@ -198,7 +209,7 @@ fn searches_see_whole_batches_while_shops_move() {
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             for _ in 0..10_000 {
-                let hits = index.search(&Query::around(here.at, 1_000)).hits;
+                let hits = search(&index, &Query::around(here.at, 1_000)).hits;
                 assert_eq!(hits.len(), 2);
                 assert_eq!(hits[0].distance_mm, hits[1].distance_mm, "both moved or none");
             }

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use pulse_kernel::id::ShopId;
 
 use super::ShopPoint;
-use crate::domain::category::Code;
 use crate::domain::geo::GeoPoint;
-use crate::domain::hours::Schedule;
 
 /// A leaf with more entries is divided: few enough to copy quickly, enough to keep the tree small.
 const LEAF_MAX: usize = 64;
@@ -20,46 +18,26 @@ const LEAF_GROWTH: usize = 8;
 const DEPTH_MAX: u32 = 24;
 const SIDE_BITS: u32 = 32;
 
-/// A shop in a leaf: 32 bytes.
+/// A shop in a leaf, with what decides whether it is found at hand: 24 bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) id: ShopId,
-    pub(super) schedule: Option<Arc<Schedule>>,
+    pub(super) shop: Arc<ShopPoint>,
     pub(super) at: GeoPoint,
-    category: u32,
     pub(super) rating_hundredths: u16,
-    category_depth: u8,
     pub(super) price_level: u8,
 }
 
-const _: () = assert!(size_of::<Entry>() == 32);
+const _: () = assert!(size_of::<Entry>() == 24);
 
 impl Entry {
-    pub(super) fn new(point: &ShopPoint, schedule: Option<Arc<Schedule>>) -> Self {
-        let number = point.category.get();
-        Self {
-            id: point.id,
-            schedule,
-            at: point.at,
-            // Nine digits and a depth, apart they fit: together they are too big for 32 bits.
-            category: u32::try_from(number.div_euclid(10)).unwrap_or(0),
-            rating_hundredths: point.rating_hundredths,
-            category_depth: u8::try_from(number.rem_euclid(10)).unwrap_or(0),
-            price_level: point.price_level,
-        }
-    }
-
-    /// The number of its [`Code`].
-    pub(super) fn category(&self) -> i64 {
-        i64::from(self.category) * 10 + i64::from(self.category_depth)
+    pub(super) fn new(shop: &Arc<ShopPoint>) -> Self {
+        let ShopPoint { at, rating_hundredths, price_level, .. } = **shop;
+        Self { shop: Arc::clone(shop), at, rating_hundredths, price_level }
     }
 }
 
-const _: () = assert!(size_of::<Code>() == 8);
-
 #[derive(Clone, Debug)]
 pub(super) enum Node {
-    /// Sorted by category, so that a search for a rare one does not look at the others.
     Leaf(Vec<Entry>),
     Branch([Option<Arc<Node>>; 4]),
 }
@@ -142,8 +120,7 @@ fn insert(slot: &mut Option<Arc<Node>>, cell: Cell, entry: Entry) {
             if entries.len() == entries.capacity() {
                 entries.reserve_exact(LEAF_GROWTH);
             }
-            let place = entries.partition_point(|other| other.category() <= entry.category());
-            entries.insert(place, entry);
+            entries.push(entry);
             if entries.len() > LEAF_MAX && cell.depth < DEPTH_MAX {
                 *node = divide(std::mem::take(entries), cell);
             }
@@ -162,18 +139,12 @@ fn divide(entries: Vec<Entry>, cell: Cell) -> Node {
     }))
 }
 
-/// The entries of a leaf whose category is in the range.
-pub(super) fn of_category(entries: &[Entry], (first, last): (i64, i64)) -> impl Iterator<Item = &Entry> {
-    let start = entries.partition_point(|entry| entry.category() < first);
-    entries.iter().skip(start).take_while(move |entry| entry.category() <= last)
-}
-
 fn remove(slot: &mut Option<Arc<Node>>, cell: Cell, at: GeoPoint, id: ShopId) {
     let Some(node) = slot else { return };
     let node = Arc::make_mut(node);
     match node {
         Node::Leaf(entries) => {
-            entries.retain(|entry| entry.id != id);
+            entries.retain(|entry| entry.shop.id != id);
             if entries.is_empty() {
                 *slot = None;
             }
@@ -201,9 +172,5 @@ fn few_entries(quarters: &[Option<Arc<Node>>; 4]) -> Option<Vec<Entry>> {
         }
     }
     let is_few = leaves.iter().map(|leaf| leaf.len()).sum::<usize>() * 2 <= LEAF_MAX;
-    is_few.then(|| {
-        let mut entries = leaves.concat();
-        entries.sort_by_key(Entry::category);
-        entries
-    })
+    is_few.then(|| leaves.concat())
 }
