@@ -108,11 +108,11 @@ fn shop(id: u32, at: GeoPoint, schedules: &[Arc<Schedule>], random: &mut Random)
     let (rating, price) = (u16::try_from(random.below(500)).unwrap(), u8::try_from(random.below(5)).unwrap());
     let schedule = Arc::clone(&schedules[random.below(500)]);
     let id = ShopId::new(i64::from(id));
-    let name = format!("Shop number {}", id.get()).into_boxed_str();
+    let name = format!("Shop number {}", id.get());
     ShopPoint {
         id,
-        name_en: name.clone(),
-        name,
+        name: name.as_str().into(),
+        name_en: name.into(),
         at,
         category,
         price_level: price,

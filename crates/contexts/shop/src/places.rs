@@ -51,7 +51,9 @@ impl Places {
         let Some(index) = &self.index else { return };
         index.apply(rows.into_iter().map(|row| match row.state {
             ShopState::Active => Change::Put(point(row, zones)),
-            _ => Change::Remove(row.id),
+            ShopState::Unspecified | ShopState::PendingReview | ShopState::Rejected | ShopState::Closed => {
+                Change::Remove(row.id)
+            }
         }));
     }
 

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use compact_str::CompactString;
 use parking_lot::Mutex;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::ShopId;
@@ -34,9 +35,9 @@ pub struct ShopPoint {
     /// Which shop.
     pub id: ShopId,
     /// What it is called.
-    pub name: Box<str>,
+    pub name: CompactString,
     /// What it is called in English; may be empty.
-    pub name_en: Box<str>,
+    pub name_en: CompactString,
     /// Where it is.
     pub at: GeoPoint,
     /// What it is.

@@ -8,12 +8,13 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::f64::consts::{FRAC_PI_2, PI};
+use std::hint::black_box;
 use std::sync::Arc;
 
 use super::tree::{Cell, Entry, Node};
 use super::trees::Trees;
 use super::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX, ShopPoint};
-use crate::domain::geo::{EARTH_RADIUS_M, Origin};
+use crate::domain::geo::{self, EARTH_RADIUS_M};
 use crate::domain::hours::WallClocks;
 
 const TURN_E7: i64 = 3_600_000_000;
@@ -40,7 +41,6 @@ pub(super) fn search<T>(snapshot: &Trees, query: &Query, view: impl FnMut(Hit, &
 struct Search<'a> {
     query: &'a Query,
     limit: usize,
-    origin: Origin,
     around: Around,
     /// Nothing with a greater `a` can be on the page. Shrinks when the page is full.
     a_max: f64,
@@ -61,7 +61,6 @@ impl<'a> Search<'a> {
         Self {
             query,
             limit,
-            origin: Origin::new(query.center),
             around: Around::new(query, f64::from(radius_m)),
             a_max: a_beyond(distance_mm_max),
             a_min: query.after.map_or(0.0, |Cursor(hit)| a_beyond(hit.distance_mm.saturating_sub(2))),
@@ -91,19 +90,19 @@ impl<'a> Search<'a> {
         {
             return;
         }
-        let found = Found { distance_mm: self.origin.distance_mm(entry.at), entry };
+        let found = Found { distance_mm: geo::distance_mm(query.center, entry.at), entry };
         let is_on_page = found.distance_mm <= self.distance_mm_max
             && query.after.is_none_or(|Cursor(last)| found.is_after(&last))
             && (self.best.len() <= self.limit || self.best.peek().is_none_or(|worst| found < *worst));
-        if is_on_page && self.is_open(&entry.shop) {
+        if is_on_page && self.is_open(entry) {
             self.take(found);
         }
     }
 
     /// Whether the shop is open at the instant that was asked for; yes when none was.
-    fn is_open(&mut self, shop: &ShopPoint) -> bool {
+    fn is_open(&mut self, entry: &Entry) -> bool {
         let Some(clocks) = &mut self.clocks else { return true };
-        shop.schedule.as_deref().is_some_and(|schedule| clocks.is_open(schedule))
+        entry.schedule.as_deref().is_some_and(|schedule| clocks.is_open(schedule))
     }
 
     fn take(&mut self, found: Found<'a>) {
@@ -121,6 +120,7 @@ impl<'a> Search<'a> {
         let has_more = found.len() > self.limit;
         found.truncate(self.limit);
         let next = found.last().filter(|_| has_more).map(|last| Cursor(last.hit()));
+        found.iter().for_each(Found::touch);
         Page { hits: found.into_iter().map(|found| view(found.hit(), &found.entry.shop)).collect(), next }
     }
 }
@@ -134,6 +134,13 @@ struct Found<'a> {
 impl Found<'_> {
     fn hit(&self) -> Hit {
         Hit { distance_mm: self.distance_mm, id: self.entry.shop.id }
+    }
+
+    /// Brings what will be shown into the processor's cache. The shops of a page lie far apart in memory, and waiting
+    /// for all of them at once takes hardly longer than waiting for one.
+    fn touch(&self) {
+        let ShopPoint { name, name_en, .. } = &*self.entry.shop;
+        black_box((name.as_bytes().first(), name_en.as_bytes().first()));
     }
 
     fn is_after(&self, last: &Hit) -> bool {
@@ -165,8 +172,7 @@ impl Eq for Found<'_> {}
 /// An `a` that is greater than that of every point at this distance, by half a millimetre.
 fn a_beyond(distance_mm: u64) -> f64 {
     let distance_m = f64::from(u32::try_from(distance_mm).unwrap_or(u32::MAX)) / 1_000.0 + 0.001;
-    let half = (distance_m / (2.0 * EARTH_RADIUS_M)).sin();
-    half * half
+    geo::sine_squared(distance_m / (2.0 * EARTH_RADIUS_M))
 }
 
 /// A part of the tree that was not looked at; the nearest comes first out of a heap.

@@ -9,6 +9,7 @@ use pulse_kernel::id::ShopId;
 
 use super::ShopPoint;
 use crate::domain::geo::GeoPoint;
+use crate::domain::hours::Schedule;
 
 /// A leaf with more entries is divided: few enough to copy quickly, enough to keep the tree small.
 const LEAF_MAX: usize = 64;
@@ -18,21 +19,22 @@ const LEAF_GROWTH: usize = 8;
 const DEPTH_MAX: u32 = 24;
 const SIDE_BITS: u32 = 32;
 
-/// A shop in a leaf, with what decides whether it is found at hand: 24 bytes.
+/// A shop in a leaf, with what decides whether it is found at hand: 32 bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) shop: Arc<ShopPoint>,
+    pub(super) schedule: Option<Arc<Schedule>>,
     pub(super) at: GeoPoint,
     pub(super) rating_hundredths: u16,
     pub(super) price_level: u8,
 }
 
-const _: () = assert!(size_of::<Entry>() == 24);
+const _: () = assert!(size_of::<Entry>() == 32);
 
 impl Entry {
     pub(super) fn new(shop: &Arc<ShopPoint>) -> Self {
-        let ShopPoint { at, rating_hundredths, price_level, .. } = **shop;
-        Self { shop: Arc::clone(shop), at, rating_hundredths, price_level }
+        let ShopPoint { at, rating_hundredths, price_level, ref schedule, .. } = **shop;
+        Self { shop: Arc::clone(shop), schedule: schedule.clone(), at, rating_hundredths, price_level }
     }
 }
 
