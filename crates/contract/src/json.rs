@@ -84,6 +84,8 @@ fn violation(path: &str, message: &str) -> Violation {
     } else {
         (path.to_owned(), "json.value")
     };
+    // What pbjson says of a number that has the wrong form names a type of its own.
+    let message = if message.contains("untagged enum") { "not a number that the field can hold" } else { message };
     Violation { field: field.into(), code: code.into(), message: message.to_owned().into() }
 }
 

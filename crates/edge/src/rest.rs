@@ -51,7 +51,7 @@ impl Call<'_, '_, '_> {
     /// The answer; where the caller stands with its rate limits goes to `standing`.
     pub(crate) async fn answer(
         &self,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         standing: &mut Option<Standing>,
     ) -> Result<Response<Body>, Error> {
         let Self { core, endpoint, parts, origin, .. } = self;

@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use pulse_contract::errors;
 use pulse_kernel::Error;
@@ -19,6 +20,7 @@ use pulse_telemetry::{SpanKind, TraceSpan};
 use crate::body::Body;
 use crate::core::{Core, Target};
 use crate::pages::Page;
+use crate::pipeline::body;
 use crate::pipeline::meter::Meter;
 use crate::pipeline::origin::{Origin, REQUEST_ID, TRACEPARENT};
 use crate::rest::{Call, Endpoint};
@@ -141,11 +143,14 @@ impl<'a> Exchange<'a> {
         endpoint: &Endpoint,
         found: &Found<'_, '_, Target>,
         parts: &Parts,
-        incoming: Incoming,
+        mut incoming: Incoming,
     ) -> Response<Body> {
         let mut standing = None;
         let call = Call { core: self.core, endpoint, found, parts, origin: &self.origin };
-        let answer = self.guarded(call.answer(incoming, &mut standing)).await;
+        let answer = self.guarded(call.answer(&mut incoming, &mut standing)).await;
+        if answer.is_err() && !incoming.is_end_stream() {
+            body::discard(incoming, parts, &self.core.config.limits).await;
+        }
         let mut response = self.or_problem(answer);
         if let Some(standing) = standing {
             endpoint.rpc.rates.write(standing, response.headers_mut());

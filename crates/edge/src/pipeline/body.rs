@@ -4,12 +4,19 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::request::Parts;
+use http::{HeaderMap, Version};
 use http_body::Body as HttpBody;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use pulse_contract::errors;
 use pulse_kernel::Error;
+
+use crate::config::Limits;
+
+/// How long the rest of a refused body may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Refuses a body that is announced too long, or as something else than JSON, before a byte of it is read.
 pub(crate) fn check_headers(headers: &HeaderMap, bytes_max: usize) -> Result<(), Error> {
@@ -67,6 +74,20 @@ where
     };
     let timed_out = |_| errors::DEADLINE_EXCEEDED.error("the body did not arrive in time; nothing was done");
     tokio::time::timeout(timeout, collect).await.map_err(timed_out)?
+}
+
+/// Lets the rest of a refused body come in and forgets it: a caller that is still sending when the connection closes
+/// would lose the answer. No more than one body's worth.
+pub(crate) async fn discard(body: Incoming, parts: &Parts, limits: &Limits) {
+    // HTTP/2 ends one stream and not the connection; who asks first has not begun to send.
+    if parts.version >= Version::HTTP_2 || parts.headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut rest = Limited::new(body, limits.body_bytes_max.as_usize());
+    let forget = async { while let Some(Ok(_frame)) = rest.frame().await {} };
+    if tokio::time::timeout(limits.body_timeout.min(DISCARD_TIMEOUT), forget).await.is_err() {
+        tracing::debug!("a refused body did not come to its end");
+    }
 }
 
 fn too_large(bytes_max: usize) -> Error {

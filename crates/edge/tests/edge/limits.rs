@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::caller::{ask, exchange, get, post, read_reply};
@@ -115,6 +115,21 @@ async fn bodies_have_a_limit() {
     }
     chunked.extend_from_slice(b"0\r\n\r\n");
     assert_eq!(exchange(town.address, &chunked).await.unwrap().status, 413);
+}
+
+/// PL-28: who sends a whole refused body before it reads gets the answer, and keeps the connection.
+#[tokio::test]
+async fn a_refused_body_does_not_cost_the_connection() {
+    let town = configured("limits.body_bytes_max = \"1 MiB\"").await;
+    let mut stream = TcpStream::connect(town.address).await.unwrap();
+    let body = " ".repeat(1024 * 1024);
+    let head = "POST /test/echo HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ncontent-length: 1048576\r\n\r\n";
+    let next = "GET /test/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    stream.write_all([head, &body, next].concat().as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.get(..3)).collect();
+    assert_eq!(statuses, ["415", "200"], "{answers}");
 }
 
 /// PL-28: a body that does not come in time, and headers that do not, do not hold a connection.
