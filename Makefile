@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. The rest is for working on Pulse.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz coverage fmt lint servers
+.PHONY: help demo dist test bench fuzz coverage fmt lint servers
 
 CARGO ?= cargo
 
@@ -10,14 +10,16 @@ help: ## print this list
 demo: ## start a living city on http://127.0.0.1:8080; needs no server
 	$(CARGO) run --release --locked --package pulse-node -- demo
 
+dist: ## build the binary to deploy: target/dist/pulse
+	$(CARGO) build --profile dist --locked --package pulse-node
+
 test: servers lint ## install what the tests need, then run the whole suite
 	$(CARGO) build --locked --workspace --all-targets
 	PULSE=target/debug/pulse scripts/fuzz-api.sh
 	scripts/run-tests.sh
 
-bench: ## measure: every benchmark beside its reference
-	$(CARGO) build --release --locked --package pulse-node
-	for name in start edge nearby group-commit import; do target/release/pulse bench $$name || exit 1; done
+bench: dist ## measure: every benchmark beside its reference
+	for name in start edge nearby group-commit import; do target/dist/pulse bench $$name || exit 1; done
 
 fuzz: servers ## run an independent fuzzer and an OpenAPI validator against a node
 	$(CARGO) build --locked --package pulse-node

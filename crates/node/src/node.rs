@@ -120,6 +120,7 @@ impl Node {
         for store in [account_store, shop_store] {
             tasks.spawn(async move { store.sweep().await });
         }
+        tasks.spawn(reread_keys(keys.clone()));
         Ok(Self {
             accounts: accounts.client,
             shops,
@@ -266,6 +267,22 @@ async fn start_bus(
         builder = builder.consumer(consumer);
     }
     Ok(builder.start(database, clock, ids).await?)
+}
+
+/// How long a running node may sign with the old key after `pulse admin rotate-keys`.
+const REREAD_KEYS_EVERY: Duration = Duration::from_secs(10);
+
+async fn reread_keys(keys: KeyRing) {
+    loop {
+        tokio::time::sleep(REREAD_KEYS_EVERY).await;
+        let ring = keys.clone();
+        match tokio::task::spawn_blocking(move || ring.reload()).await {
+            Ok(Ok(true)) => tracing::info!(kids = ?keys.kids(), "the signing keys were rotated"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the signing keys cannot be read again; those in use stay"),
+            Err(error) => tracing::warn!(%error, "reading the signing keys broke off"),
+        }
+    }
 }
 
 /// How often old codes and wrong guesses are deleted.

@@ -156,6 +156,8 @@ fn administration_says_what_is_wrong_and_rotates_keys() {
     let output = run(temp.path(), &["admin", "grant-operator", "--phone", "+8613800000000"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("nobody has signed up with +8613800000000"));
+    let elsewhere = run(&temp.path().join("nowhere"), &["admin", "rotate-keys"]);
+    assert!(String::from_utf8_lossy(&elsewhere.stderr).contains("there is no data folder"));
     let first = run(temp.path(), &["admin", "rotate-keys"]);
     let second = run(temp.path(), &["admin", "rotate-keys"]);
     assert!(first.status.success() && second.status.success());

@@ -7,7 +7,6 @@ use pulse_token::KeyRing;
 
 use super::arguments::{GrantOperator, RotateKeys};
 use super::show::print;
-use crate::data_folder::DataFolder;
 use crate::node::{Node, NodeOptions};
 
 /// `pulse admin grant-operator`.
@@ -34,11 +33,14 @@ async fn grant(node: &Node, phone: &str) -> anyhow::Result<String> {
     Ok(format!("{} ({}) is an operator from the next sign-in on.", account.display_name, account.account_id))
 }
 
-/// `pulse admin rotate-keys`.
+/// `pulse admin rotate-keys`; a node that runs on the folder takes the new key up by itself.
 pub(super) fn rotate_keys(arguments: &RotateKeys) -> anyhow::Result<()> {
     let config = arguments.node.quiet_config()?;
-    let folder = DataFolder::open(&config.node.data)?;
-    let keys = KeyRing::open(&folder.path().join("keys"))?;
+    let folder = &config.node.data;
+    if !folder.is_dir() {
+        bail!("there is no data folder {}; name the node's with --data", folder.display());
+    }
+    let keys = KeyRing::open(&folder.join("keys"))?;
     let kid = keys.rotate()?;
     print(&format!("New tokens are signed with key {kid}; tokens of the key before work until they expire."))
 }

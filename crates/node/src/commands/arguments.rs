@@ -312,7 +312,7 @@ pub(super) enum Admin {
     /// Signs access tokens with a new key from now on.
     ///
     /// Tokens that the key before signed work until they expire, so nobody has to sign in again. After a key was
-    /// stolen, rotate twice: then no token of the stolen one works. No node may run on the data folder meanwhile.
+    /// stolen, rotate twice: then no token of the stolen one works. A running node takes a new key up within 10 seconds.
     RotateKeys(RotateKeys),
 }
 
