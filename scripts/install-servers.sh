@@ -28,7 +28,7 @@ for need in "${needs[@]}"; do
     installed "${need%%:*}" "${need##*:}" || missing+=("${need%%:*}")
 done
 # A C compiler builds the bundled SQLite; a Rust toolchain alone does not bring one.
-command -v cc >/dev/null || missing+=(build-essential)
+{ command -v cc && command -v make; } >/dev/null || missing+=(build-essential)
 if [[ ${#missing[@]} -eq 0 ]]; then
     exit 0
 fi

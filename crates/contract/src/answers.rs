@@ -76,7 +76,7 @@ impl Call {
             Some(idempotency) if self.spec.policy.idempotent => Some(Arc::new(Idempotency {
                 scope: scope(&cx, self.spec),
                 key: idempotency.key.clone(),
-                fingerprint: Sha256::digest(request.encode_to_vec()).into(),
+                fingerprint: fingerprint(&idempotency.key, request),
             })),
             _ => None,
         };
@@ -106,10 +106,16 @@ impl Call {
             return work(cx).await;
         }
         match answers.begin(&cx).await? {
-            Begun::Replay(answer) => T::decode(answer)
-                .map_err(|error| errors::INTERNAL.error("the saved answer cannot be read").caused_by(error)),
+            Begun::Replay(answer) => replay(answer),
             Begun::Proceed(guard) => {
-                let answer = work(cx).await;
+                let answer = match work(cx.clone()).await {
+                    // The same request may have been answered by another node, and refused here for what it did there.
+                    Err(error) => match answers.begin(&cx).await {
+                        Ok(Begun::Replay(answer)) => replay(answer),
+                        Ok(Begun::Proceed(_)) | Err(_) => Err(error),
+                    },
+                    answer => answer,
+                };
                 drop(guard);
                 answer
             }
@@ -117,14 +123,31 @@ impl Call {
     }
 }
 
+fn replay<T: prost::Message + Default>(answer: Bytes) -> Result<T, Error> {
+    T::decode(answer).map_err(|error| errors::INTERNAL.error("the saved answer cannot be read").caused_by(error))
+}
+
+/// Tells requests with the same key apart. The key is in it, which is kept as a digest only: whoever reads the saved
+/// fingerprints cannot try passwords on them.
+fn fingerprint(key: &str, request: &impl prost::Message) -> [u8; 32] {
+    let mut hash = Sha256::new_with_prefix(key.len().to_le_bytes());
+    hash.update(key);
+    hash.update(request.encode_to_vec());
+    hash.finalize().into()
+}
+
 /// Who uses a key for what: `<who> <rpc>`.
+///
+/// What anybody may call is `anyone`'s: a phone that repeats its sign-in from another network, or after its token has
+/// expired, is still the same caller, and its credentials are in the request.
 fn scope(cx: &Cx, spec: &MethodSpec) -> String {
     let mut scope = String::with_capacity(64);
-    let written = match (&cx.actor, cx.client_ip) {
-        (Actor::Principal(principal), _) => write!(scope, "{} {}", principal.account, spec.path),
-        (Actor::System(name), _) => write!(scope, "system:{name} {}", spec.path),
-        (Actor::Anonymous, Some(ip)) => write!(scope, "ip:{ip} {}", spec.path),
-        (Actor::Anonymous, None) => write!(scope, "anonymous {}", spec.path),
+    let written = match &cx.actor {
+        Actor::System(name) => write!(scope, "system:{name} {}", spec.path),
+        Actor::Principal(principal) if !spec.policy.is_public() => {
+            write!(scope, "{} {}", principal.account, spec.path)
+        }
+        Actor::Principal(_) | Actor::Anonymous => write!(scope, "anyone {}", spec.path),
     };
     debug_assert!(written.is_ok(), "a String takes everything");
     scope

@@ -47,7 +47,21 @@ impl<T: WriteJson + DeserializeOwned> Json for T {}
 /// As [`Json::from_json`].
 pub fn from_json_at<T: DeserializeOwned>(json: &[u8], at: &str) -> Result<T, Error> {
     let json = if json.is_empty() { b"{}" } else { json };
+    if holds_nul(json) {
+        // No text of ours has one, and PostgreSQL cannot keep it.
+        return Err(errors::MALFORMED_JSON.error("a text holds the character U+0000"));
+    }
     serde_json::from_slice(json).map_err(|error| refusal::<T>(&error, json, at))
+}
+
+/// Whether a string of the JSON holds the escape of the character U+0000; as a byte JSON does not allow it.
+fn holds_nul(json: &[u8]) -> bool {
+    const ESCAPE: &[u8] = b"\\u0000";
+    memchr::memmem::find_iter(json, ESCAPE).any(|at| {
+        // An even number of backslashes before it are pairs: then the one of the escape is not escaped itself.
+        let before = json.get(..at).unwrap_or_default();
+        before.iter().rev().take_while(|byte| **byte == b'\\').count() & 1 == 0
+    })
 }
 
 /// Most replies fit; a longer one grows its buffer a few times.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::pipeline::capacity::Slot;
+use crate::grpc::GrpcStream;
 use crate::sse::EventStream;
 
 /// Why a body ended early; it only closes the connection.
@@ -18,8 +18,8 @@ pub(crate) enum Body {
     Full(Option<Bytes>),
     /// A server stream of the contract.
     Events(Box<EventStream>),
-    /// What gRPC answers, and the place that a stream takes until it ends.
-    Grpc { body: tonic::body::Body, _slot: Option<Slot> },
+    /// What gRPC answers.
+    Grpc { body: tonic::body::Body, stream: Option<GrpcStream> },
     /// What a page answers.
     Page(axum::body::Body),
 }
@@ -44,7 +44,11 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Events(events) => events.poll_event(cx).map(|event| event.map(|event| Ok(Frame::data(event)))),
-            Self::Grpc { body, .. } => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            // What is there comes first: a health check hears that the node leaves.
+            Self::Grpc { body, stream } => match (Pin::new(body).poll_frame(cx), stream) {
+                (Poll::Pending, Some(stream)) => stream.poll_end(cx).map(|end| end.map(|end| Ok(Frame::trailers(end)))),
+                (frame, _) => frame.map_err(Into::into),
+            },
             Self::Page(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
         }
     }

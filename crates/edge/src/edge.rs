@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::response::IntoResponse;
@@ -25,7 +25,7 @@ use crate::config::EdgeConfig;
 use crate::core::{Core, Meters, Rpcs, Target};
 use crate::grpc::{self, GrpcAdmission};
 use crate::pages::{self, IsReady, PAGES, Pages};
-use crate::pipeline::capacity::Room;
+use crate::pipeline::capacity::{Guests, Room};
 use crate::pipeline::cors::Cors;
 use crate::pipeline::meter::{self, Meter};
 use crate::pipeline::token::Tokens;
@@ -95,6 +95,7 @@ impl Edge {
             access: config.access.clone(),
             calls: Room::with_places(capacity.calls_max),
             streams: Room::with_places(capacity.streams_max),
+            guests: Guests::default(),
             entrance: (per_second > 0).then_some(Quota::new(per_second, 1_000)),
             is_idempotency_key_required: config.is_idempotency_key_required,
         };
@@ -111,6 +112,7 @@ impl Edge {
             pages: Pages {
                 is_ready: Box::new(|| true),
                 openapi: Bytes::from_static(b"{}"),
+                openapi_document: OnceLock::new(),
                 public: Router::new(),
                 operators: Router::new(),
             },
@@ -139,7 +141,7 @@ impl EdgeBuilder {
     /// What the gRPC services of the contract are made with.
     #[must_use]
     pub fn admission(&self) -> Arc<dyn Admission> {
-        Arc::new(GrpcAdmission { door: Arc::clone(&self.door), rpcs: Arc::clone(&self.rpcs) })
+        Arc::new(GrpcAdmission)
     }
 
     /// Serves this gRPC service, made with [`EdgeBuilder::admission`].
@@ -220,6 +222,9 @@ impl EdgeBuilder {
             let meter = Meter::new(format!("{} {}", route.verb, route.template));
             if route.is_stream {
                 rpc.mark_as_stream();
+            }
+            if route.verb == "GET" {
+                rpc.mark_as_read();
             }
             let (verb, path) = (route.verb, route.path);
             table.insert(verb, &path, Target::Call(Box::new(Endpoint { route, rpc, meter })))?;

@@ -20,8 +20,9 @@ use crate::core::Core;
 use crate::pipeline::capacity::Slot;
 use crate::pipeline::meter::Meter;
 use crate::pipeline::origin::Origin;
+use crate::pipeline::outlive::{to_the_end, too_late};
 use crate::pipeline::rates::Standing;
-use crate::pipeline::{Asked, Rpc, body, compress, deadline};
+use crate::pipeline::{Asked, Places, Rpc, body, compress, deadline};
 use crate::problem;
 use crate::routes::Found;
 use crate::sse::EventStream;
@@ -56,7 +57,7 @@ impl Call<'_, '_, '_> {
     ) -> Result<Response<Body>, Error> {
         let Self { core, endpoint, parts, origin, .. } = self;
         let (door, limits) = (&core.door, &core.config.limits);
-        let _places = door.enter(Some(&endpoint.rpc))?;
+        let places = door.enter(Some(&endpoint.rpc))?;
         let bytes_max = limits.body_bytes_max.as_usize();
         if endpoint.route.has_body {
             body::check_headers(&parts.headers, bytes_max)?;
@@ -70,7 +71,7 @@ impl Call<'_, '_, '_> {
             false => Bytes::new(),
         };
         let left = timeout.saturating_sub(origin.started.elapsed());
-        match (self.reply(cx, &body, left).await?, slot) {
+        match (self.reply(cx, &body, (places, left)).await?, slot) {
             (RestReply::Json(json), _) => Ok(self.json(json).await),
             (RestReply::Stream(messages), Some(slot)) => Ok(self.events(messages, slot)),
             (RestReply::Stream(messages), None) => Ok(self.events(messages, door.enter_stream()?)),
@@ -78,16 +79,17 @@ impl Call<'_, '_, '_> {
     }
 
     /// Calls the route and waits for at most `left`.
-    async fn reply(&self, cx: Cx, body: &[u8], left: Duration) -> Result<RestReply, Error> {
+    async fn reply(&self, cx: Cx, body: &[u8], (places, left): (Places, Duration)) -> Result<RestReply, Error> {
         let work = {
             let variables = self.found.variables().ok_or_else(not_utf8)?;
             let path: Vec<(&str, &str)> = variables.iter().map(as_pair).collect();
             let query = self.parts.uri.query().unwrap_or_default();
             (self.endpoint.route.handler)(cx, RestRequest { path: &path, query, body })
         };
-        let timed_out =
-            |_| errors::DEADLINE_EXCEEDED.error("the time of the request is over; its outcome may be unknown");
-        tokio::time::timeout(left, work).await.map_err(timed_out)?
+        if self.endpoint.rpc.is_read() {
+            return tokio::time::timeout(left, work).await.map_err(|_elapsed| too_late())?;
+        }
+        to_the_end(work, Some(places), left).await?
     }
 
     async fn json(&self, json: Bytes) -> Response<Body> {

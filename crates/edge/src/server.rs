@@ -66,8 +66,9 @@ impl Server {
                 () = &mut leave => {}
             }
             tracing::info!("draining: readiness is false");
-            core.draining.cancel();
+            // First, so that whoever watches hears it before the node ends the stream.
             set_health(&core, &health, ServingStatus::NotServing).await;
+            core.draining.cancel();
             tokio::select! {
                 () = &mut accepting => {}
                 () = sleep(core.config.drain.notice) => {}

@@ -43,8 +43,8 @@ impl Format {
         }
         if text.starts_with('{') {
             return match () {
-                () if has("\"business_id\"") => Some(Self::JsonLines),
                 () if has("\"FeatureCollection\"") || has("\"features\"") => Some(Self::GeoJson),
+                () if has("\"business_id\"") && !has("\"Feature\"") => Some(Self::JsonLines),
                 () if has("\"Feature\"") => Some(Self::GeoJsonLines),
                 () if has("\"elements\"") || has("\"osm3s\"") => Some(Self::Overpass),
                 () => Self::of_extension(&extension),

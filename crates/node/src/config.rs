@@ -225,7 +225,11 @@ impl Secret {
                 let user = user.split(':').next().unwrap_or_default();
                 format!("{scheme}://{user}:***@{host}")
             }
-            None => self.0.clone(),
+            None => match self.0.split_once('?') {
+                // A password may stand among the options, too.
+                Some((url, options)) if options.contains("password=") => format!("{url}?***"),
+                _ => self.0.clone(),
+            },
         }
     }
 }
@@ -246,6 +250,17 @@ impl Serialize for Secret {
 /// `PULSE_NODE__LISTEN`, `PULSE_STORE__URL`.
 const PREFIX: &str = "PULSE_";
 
+/// The variable that was meant by one with a single underscore, such as `PULSE_STORE_URL`. Others that begin alike are
+/// none of our business: Kubernetes makes `PULSE_SERVICE_HOST` for a service that is called pulse.
+fn setting_meant_by(name: &str) -> anyhow::Result<Option<String>> {
+    let rest = name.strip_prefix(PREFIX).unwrap_or_default();
+    let Some((part, key)) = rest.split_once('_') else { return Ok(None) };
+    let known = toml::Table::try_from(Config::default())?;
+    let part_of_config = known.get(&part.to_ascii_lowercase()).and_then(toml::Value::as_table);
+    let is_setting = part_of_config.is_some_and(|keys| keys.contains_key(&key.to_ascii_lowercase()));
+    Ok(is_setting.then(|| format!("{PREFIX}{part}__{key}")))
+}
+
 impl Config {
     /// Reads the file, when one is named, and lays the environment over it.
     ///
@@ -259,8 +274,12 @@ impl Config {
                 text.parse().with_context(|| format!("{} is not TOML", path.display()))?
             }
         };
-        for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX) && name.contains("__")) {
-            lay_over(&mut table, &name, &value)?;
+        for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX)) {
+            if name.contains("__") {
+                lay_over(&mut table, &name, &value)?;
+            } else if let Some(meant) = setting_meant_by(&name)? {
+                bail!("{name} sets nothing; write {meant}, with two underscores");
+            }
         }
         let config: Self = table.try_into().context("the configuration does not fit")?;
         config.check()?;
@@ -296,6 +315,11 @@ impl Config {
         }
         if !(1..=500).contains(&self.shop.products_per_shop_max) {
             bail!("shop.products_per_shop_max is from 1 to 500");
+        }
+        for (key, zone) in [("account.time_zone", &self.account.time_zone), ("shop.time_zone", &self.shop.time_zone)] {
+            if !pulse_shop::is_time_zone(zone) {
+                bail!("{key} is the name of a time zone such as Asia/Shanghai, and not {zone:?}");
+            }
         }
         Ok(())
     }
@@ -340,6 +364,9 @@ mod tests {
             ("PULSE_STORE__READERS", "0", "store.readers"),
             ("PULSE_ACCOUNT__ACCESS_TTL", "2h", "account.access_ttl"),
             ("PULSE_NODE__LISTEN", "nowhere", "invalid socket address"),
+            ("PULSE_STORE_URL", "postgres://host/db", "write PULSE_STORE__URL"),
+            ("PULSE_SHOP__TIME_ZONE", "Asia/Shangai", "shop.time_zone"),
+            ("PULSE_ACCOUNT__TIME_ZONE", "", "account.time_zone"),
         ] {
             let error = format!("{:#}", Config::load(None, environment(&[(name, value)])).unwrap_err());
             assert!(error.contains(expected), "{name}: {error}");
@@ -347,7 +374,15 @@ mod tests {
     }
 
     #[test]
+    fn variables_of_others_are_none_of_our_business() {
+        let others =
+            [("PULSE_SERVICE_HOST", "10.0.0.1"), ("PULSE_STORE_PORT", "tcp://10.0.0.1:80"), ("PULSE_CONFIG", "x")];
+        assert!(Config::load(None, environment(&others)).is_ok());
+    }
+
+    #[test]
     fn passwords_are_masked() {
+        assert_eq!(Secret::new("postgres://host/db?user=u&password=p").masked(), "postgres://host/db?***");
         let config = Config::load(None, environment(&[("PULSE_STORE__URL", "postgres://me:secret@host/db")])).unwrap();
         let printed = toml::to_string(&config).unwrap() + &format!("{config:?}");
         assert!(!printed.contains("secret") && printed.contains("postgres://me:***@host/db"));

@@ -117,6 +117,8 @@ impl Node {
         tasks.spawn(async move { ended.watch(&watched).await });
         let swept = account_store.clone();
         tasks.spawn(async move { sweep_accounts(&swept).await });
+        let (delivered, time) = (bus.clone(), clock.clone());
+        tasks.spawn(async move { prune_events(&delivered, &time).await });
         for store in [account_store, shop_store] {
             tasks.spawn(async move { store.sweep().await });
         }
@@ -180,15 +182,14 @@ impl Node {
 }
 
 /// Databases by URL, each opened once.
-struct Engines<'a> {
-    config: &'a StoreConfig,
+struct Engines {
     default_url: String,
     options: Options,
     opened: HashMap<String, Database>,
 }
 
-impl<'a> Engines<'a> {
-    fn new(config: &'a StoreConfig, folder: &DataFolder, flush_delay: Option<Duration>) -> Self {
+impl Engines {
+    fn new(config: &StoreConfig, folder: &DataFolder, flush_delay: Option<Duration>) -> Self {
         let default_url = match config.url.expose() {
             "" => format!("sqlite:{}", folder.path().join("pulse.db").display()),
             url => url.to_owned(),
@@ -201,7 +202,7 @@ impl<'a> Engines<'a> {
             flush_delay,
             ..Options::default()
         };
-        Self { config, default_url, options, opened: HashMap::new() }
+        Self { default_url, options, opened: HashMap::new() }
     }
 
     async fn open(&mut self, url: &str) -> anyhow::Result<Database> {
@@ -211,7 +212,7 @@ impl<'a> Engines<'a> {
         }
         let database = Database::open(&url, self.options.clone())
             .await
-            .with_context(|| format!("cannot open the database {}", self.config.url.masked()))?;
+            .with_context(|| format!("cannot open the database {}", crate::config::Secret::new(&url).masked()))?;
         self.opened.insert(url, database.clone());
         Ok(database)
     }
@@ -294,6 +295,27 @@ async fn sweep_accounts(store: &Store) {
         if let Err(error) = pulse_account::sweep(store).await {
             tracing::warn!(error = %error.story(), "old codes and guesses could not be deleted");
         }
+    }
+}
+
+/// How long events stay after everybody has settled them: a consumer that is new, or an operator who looks for what
+/// happened, has a week to look back on. It is shorter than [`pulse_store::INBOX_RETENTION`], so that no event is left
+/// whose consumption is forgotten.
+const KEEP_EVENTS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const _: () = assert!(KEEP_EVENTS_FOR.as_secs() < pulse_store::INBOX_RETENTION.as_secs());
+
+/// How often old events are deleted: often enough that there are never many at once.
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+async fn prune_events(bus: &Bus, clock: &Clock) {
+    loop {
+        let now = clock.now();
+        match bus.prune(now.minus(KEEP_EVENTS_FOR)).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "old events were deleted"),
+            Err(error) => tracing::warn!(error = %error.story(), "old events could not be deleted"),
+        }
+        clock.sleep_until(now.plus(PRUNE_EVERY)).await;
     }
 }
 

@@ -8,7 +8,7 @@ use pulse_bus::Bus;
 use pulse_contract::METHODS;
 use pulse_contract::account::v1::AccountClient;
 use pulse_contract::answers::Call;
-use pulse_contract::shop::v1::{CatalogClient, ShopClient};
+use pulse_contract::shop::v1::{CatalogClient, ShopClient, SupplierClient};
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
 use pulse_node::config::Secret;
@@ -152,6 +152,12 @@ impl TestNode {
     #[must_use]
     pub fn catalog(&self) -> &CatalogClient {
         &self.node().shops.catalog
+    }
+
+    /// What suppliers offer.
+    #[must_use]
+    pub fn suppliers(&self) -> &SupplierClient {
+        &self.node().shops.suppliers
     }
 
     /// What delivers events.

@@ -1,6 +1,6 @@
 -- One row per person or machine that can sign in.
 CREATE TABLE account_accounts (
-    id BIGINT NOT NULL PRIMARY KEY,
+    id {id} NOT NULL PRIMARY KEY,
     display_name VARCHAR(40) NOT NULL,
     phone VARCHAR(16),
     email VARCHAR(254),
@@ -21,18 +21,18 @@ CREATE TABLE account_staff (
     account_id BIGINT NOT NULL,
     shop_id BIGINT NOT NULL,
     PRIMARY KEY (account_id, shop_id)
-);
+) {clustered};
 
 -- Every four digits in a row of a phone number, so that any part of it can be looked up by key.
 CREATE TABLE account_phone_grams (
     gram VARCHAR(4) NOT NULL,
     account_id BIGINT NOT NULL,
     PRIMARY KEY (gram, account_id)
-);
+) {clustered};
 
 -- Argon2 hashes in PHC format.
 CREATE TABLE account_passwords (
-    account_id BIGINT NOT NULL PRIMARY KEY,
+    account_id {id} NOT NULL PRIMARY KEY,
     hash VARCHAR(200) NOT NULL
 );
 
@@ -42,7 +42,7 @@ CREATE TABLE account_guesses (
     failure_count BIGINT NOT NULL,
     failed_at BIGINT NOT NULL,
     locked_until BIGINT NOT NULL
-);
+) {clustered};
 CREATE INDEX account_guesses_age ON account_guesses (failed_at);
 
 -- The one-time code of a phone or an address; `code_mac` is keyed, so that the table alone does not give the six digits.
@@ -55,11 +55,11 @@ CREATE TABLE account_codes (
     window_started_at BIGINT NOT NULL,
     sent_count BIGINT NOT NULL,
     version BIGINT NOT NULL
-);
+) {clustered};
 
 -- A family of refresh tokens; only the newest generation works.
 CREATE TABLE account_sessions (
-    id BIGINT NOT NULL PRIMARY KEY,
+    id {id} NOT NULL PRIMARY KEY,
     account_id BIGINT NOT NULL,
     generation BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -75,14 +75,14 @@ CREATE TABLE account_followers (
     follower_id BIGINT NOT NULL,
     followed_at BIGINT NOT NULL,
     PRIMARY KEY (followee_id, follower_id)
-);
+) {clustered};
 CREATE INDEX account_followers_page ON account_followers (followee_id, followed_at, follower_id);
 CREATE TABLE account_following (
     follower_id BIGINT NOT NULL,
     followee_id BIGINT NOT NULL,
     followed_at BIGINT NOT NULL,
     PRIMARY KEY (follower_id, followee_id)
-);
+) {clustered};
 CREATE INDEX account_following_page ON account_following (follower_id, followed_at, followee_id);
 
 -- The days of a month on which somebody was here; bit 0 is the first day. `month` is year * 12 + month - 1.
@@ -91,4 +91,4 @@ CREATE TABLE account_check_ins (
     month BIGINT NOT NULL,
     day_bits BIGINT NOT NULL,
     PRIMARY KEY (account_id, month)
-);
+) {clustered};

@@ -89,7 +89,7 @@ pub async fn start(deps: AccountDeps) -> Result<Accounts, Error> {
     Ok(Accounts { client, consumers, ended })
 }
 
-/// Deletes old one-time codes and wrong guesses; call it now and then.
+/// Deletes old one-time codes, wrong guesses and sessions that are long over; call it now and then.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.

@@ -1,6 +1,6 @@
 -- Who trades.
 CREATE TABLE shop_merchants (
-    id BIGINT NOT NULL PRIMARY KEY,
+    id {id} NOT NULL PRIMARY KEY,
     owner_account_id BIGINT NOT NULL,
     name VARCHAR(80) NOT NULL,
     legal_name VARCHAR(120) NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE shop_merchants (
 
 -- What is searched by has a column; the rest is one `StoredShop`.
 CREATE TABLE shop_shops (
-    id BIGINT NOT NULL PRIMARY KEY,
+    id {id} NOT NULL PRIMARY KEY,
     merchant_id BIGINT NOT NULL,
     name VARCHAR(120) NOT NULL,
     state BIGINT NOT NULL,
@@ -33,7 +33,7 @@ CREATE INDEX shop_shops_category ON shop_shops (category_code, id);
 
 -- The tree, in the order of its codes: a subtree is a range.
 CREATE TABLE shop_categories (
-    code BIGINT NOT NULL PRIMARY KEY,
+    code {id} NOT NULL PRIMARY KEY,
     parent_code BIGINT NOT NULL,
     name VARCHAR(80) NOT NULL,
     name_zh VARCHAR(80) NOT NULL,
@@ -43,7 +43,7 @@ CREATE INDEX shop_categories_parent ON shop_categories (parent_code, code);
 
 -- Products (SPU); their variants (SKU) are inside, and have a key of their own beside.
 CREATE TABLE shop_products (
-    id BIGINT NOT NULL PRIMARY KEY,
+    id {id} NOT NULL PRIMARY KEY,
     shop_id BIGINT NOT NULL,
     name VARCHAR(120) NOT NULL,
     category_code BIGINT NOT NULL,
@@ -59,14 +59,14 @@ CREATE INDEX shop_products_shared ON shop_products (is_shared, id);
 
 -- Which product a variant belongs to.
 CREATE TABLE shop_variants (
-    id BIGINT NOT NULL PRIMARY KEY,
+    id {id} NOT NULL PRIMARY KEY,
     product_id BIGINT NOT NULL
 );
 CREATE INDEX shop_variants_product ON shop_variants (product_id);
 
 -- What suppliers offer, as they last said it.
 CREATE TABLE shop_supplier_items (
-    id BIGINT NOT NULL PRIMARY KEY,
+    id {id} NOT NULL PRIMARY KEY,
     merchant_id BIGINT NOT NULL,
     item_code VARCHAR(64) NOT NULL,
     name VARCHAR(120) NOT NULL,
@@ -77,10 +77,11 @@ CREATE TABLE shop_supplier_items (
     version BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX shop_supplier_items_code ON shop_supplier_items (merchant_id, item_code);
+CREATE INDEX shop_supplier_items_category ON shop_supplier_items (category_code);
 
 -- The list of what can be had, brought up to date in batches from the changes above; can be built again from them.
 CREATE TABLE shop_item_list (
-    item_id BIGINT NOT NULL PRIMARY KEY,
+    item_id {id} NOT NULL PRIMARY KEY,
     category_code BIGINT NOT NULL,
     version BIGINT NOT NULL
 );

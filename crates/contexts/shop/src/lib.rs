@@ -48,6 +48,12 @@ impl Default for ShopConfig {
     }
 }
 
+/// Whether there is a time zone of this IANA name.
+#[must_use]
+pub fn is_time_zone(name: &str) -> bool {
+    domain::hours::Zone::new(name).is_some()
+}
+
 /// What the context needs.
 #[derive(Clone)]
 pub struct ShopDeps {

@@ -130,7 +130,7 @@ async fn a_public_server_checks_policy_and_rules_and_seals_the_key() {
     assert!(broken.violations().iter().any(|it| it.field == "len" && it.code == "string.len"));
     somebody.save(&anonymous(), SaveRequest { text: "a".to_owned() }).await.unwrap();
     let sealed = corner.seen.lock().take().unwrap().idempotency.unwrap();
-    assert_eq!((&*sealed.scope, &*sealed.key), ("acc_1 /pulse.corner.v1.CornerService/Save", "k"));
+    assert_eq!((&*sealed.scope, &*sealed.key), ("anyone /pulse.corner.v1.CornerService/Save", "k"));
 }
 
 #[tokio::test]

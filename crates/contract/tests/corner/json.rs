@@ -141,5 +141,9 @@ fn what_is_not_json_is_malformed() {
         assert_eq!(All::from_json(json.as_bytes()).unwrap_err().code(), "MALFORMED_JSON", "{json:.20}");
     }
     assert_eq!(All::from_json(b"{\"a_string\":\"\xff\"}").unwrap_err().code(), "MALFORMED_JSON");
+    for (json, is_fine) in [(r#"{"a_string":"\u0000"}"#, false), (r#"{"a_string":"\\\u0000"}"#, false)] {
+        assert_eq!(All::from_json(json.as_bytes()).is_ok(), is_fine, "{json}");
+    }
+    assert_eq!(All::from_json(br#"{"a_string":"\\u0000"}"#).unwrap().a_string, r"\u0000");
     assert_eq!(All::from_json(b"").unwrap(), All::default());
 }

@@ -1,8 +1,11 @@
 //! The interactive API page: Swagger UI, compiled into the binary. It loads nothing from elsewhere.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use rust_embed::RustEmbed;
+
+use super::Document;
 
 /// The page runs its own scripts, styles and icons, and calls this node; nothing else.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -16,19 +19,31 @@ struct Assets;
 #[derive(Debug)]
 pub(crate) struct Asset {
     file: &'static str,
-    pub(super) kind: &'static str,
+    kind: &'static str,
+    document: OnceLock<Document>,
 }
 
-pub(super) static INDEX: Asset = Asset { file: "docs/index.html", kind: "text/html; charset=utf-8" };
-pub(super) static INIT: Asset = Asset { file: "docs/init.js", kind: "text/javascript; charset=utf-8" };
-pub(super) static STYLE: Asset = Asset { file: "swagger-ui/swagger-ui.css", kind: "text/css; charset=utf-8" };
-pub(super) static BUNDLE: Asset =
-    Asset { file: "swagger-ui/swagger-ui-bundle.js", kind: "text/javascript; charset=utf-8" };
-pub(super) static ICON: Asset = Asset { file: "swagger-ui/favicon-32x32.png", kind: "image/png" };
+pub(super) static INDEX: Asset = Asset::new("docs/index.html", "text/html; charset=utf-8");
+pub(super) static INIT: Asset = Asset::new("docs/init.js", "text/javascript; charset=utf-8");
+pub(super) static STYLE: Asset = Asset::new("swagger-ui/swagger-ui.css", "text/css; charset=utf-8");
+pub(super) static BUNDLE: Asset = Asset::new("swagger-ui/swagger-ui-bundle.js", "text/javascript; charset=utf-8");
+pub(super) static ICON: Asset = Asset::new("swagger-ui/favicon-32x32.png", "image/png");
 
 impl Asset {
-    /// The file; `None` when it was not compiled in.
-    pub(super) fn bytes(&self) -> Option<Cow<'static, [u8]>> {
+    const fn new(file: &'static str, kind: &'static str) -> Self {
+        Self { file, kind, document: OnceLock::new() }
+    }
+
+    /// The file as it is sent; `None` when it was not compiled in. Made when it is first asked for.
+    pub(super) fn document(&self) -> Option<&Document> {
+        if let Some(known) = self.document.get() {
+            return Some(known);
+        }
+        let made = Document::new(self.kind, self.bytes()?);
+        Some(self.document.get_or_init(|| made))
+    }
+
+    fn bytes(&self) -> Option<Cow<'static, [u8]>> {
         Assets::get(self.file).map(|file| file.data)
     }
 }

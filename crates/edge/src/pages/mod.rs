@@ -1,14 +1,16 @@
 //! What is not an rpc: the description of the API, health, numbers and profiles, and pages that the node hands in.
 
 mod assets;
+mod document;
 mod profile;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use axum::Router;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Limited;
@@ -20,9 +22,9 @@ use tower::ServiceExt;
 use crate::body::Body;
 use crate::config::any_contains;
 use crate::core::Core;
-use crate::pipeline::compress;
 use crate::pipeline::origin::Origin;
 pub(crate) use assets::Asset;
+pub(crate) use document::Document;
 pub(crate) use profile::Profile;
 
 /// Paths below this are for operators.
@@ -69,6 +71,8 @@ pub(crate) type IsReady = Box<dyn Fn() -> bool + Send + Sync>;
 pub(crate) struct Pages {
     pub(crate) is_ready: IsReady,
     pub(crate) openapi: Bytes,
+    /// The same, as it is sent; made when it is first asked for.
+    pub(crate) openapi_document: OnceLock<Document>,
     /// Pages that the node handed in.
     pub(crate) public: Router,
     /// The same, for operators alone; their paths begin with `/admin/`.
@@ -110,14 +114,19 @@ impl Pages {
                 let text = tokio::task::spawn_blocking(pulse_telemetry::metrics::render).await.map_err(defect)?;
                 Ok(page_of(pulse_telemetry::metrics::CONTENT_TYPE, text))
             }
-            Page::OpenApi => Ok(document(parts, "application/json", Cow::Borrowed(&self.openapi))),
+            Page::OpenApi => {
+                let document = self
+                    .openapi_document
+                    .get_or_init(|| Document::new("application/json", Cow::Owned(self.openapi.to_vec())));
+                Ok(document.answer(parts))
+            }
             Page::Profile(profile) => {
                 core.door.check_operator(&parts.headers, origin.now)?;
                 profile.answer(parts.uri.query().unwrap_or_default()).await
             }
             Page::Asset(asset) => {
-                let bytes = asset.bytes().ok_or_else(|| errors::INTERNAL.error("an asset is missing"))?;
-                let mut response = document(parts, asset.kind, bytes);
+                let document = asset.document().ok_or_else(|| errors::INTERNAL.error("an asset is missing"))?;
+                let mut response = document.answer(parts);
                 response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(assets::POLICY));
                 Ok(response)
             }
@@ -164,34 +173,4 @@ fn page_of(kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// A document that does not change while the process lives: it is compressed, and not sent again to who has it.
-fn document(parts: &Parts, kind: &'static str, bytes: Cow<'_, [u8]>) -> Response<Body> {
-    let tag = etag(&bytes);
-    let is_known = parts.headers.get(IF_NONE_MATCH).is_some_and(|known| known == tag);
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(ETAG, tag);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    if is_known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return response;
-    }
-    match compress::accepts_gzip(&parts.headers).then(|| compress::gzip(&bytes)).flatten() {
-        Some(packed) => {
-            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            *response.body_mut() = Body::full(packed);
-        }
-        None => *response.body_mut() = Body::full(bytes.into_owned()),
-    }
-    response
-}
-
-/// A weak tag: the compressed form has the same.
-fn etag(bytes: &[u8]) -> HeaderValue {
-    let tag = pulse_gate::Key::of("edge.etag", bytes).to_bytes();
-    HeaderValue::try_from(format!("W/\"{}\"", hex::encode(tag))).unwrap_or(HeaderValue::from_static("W/\"\""))
 }

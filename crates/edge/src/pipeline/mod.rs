@@ -9,6 +9,7 @@ pub(crate) mod cors;
 pub(crate) mod deadline;
 pub(crate) mod meter;
 pub(crate) mod origin;
+pub(crate) mod outlive;
 pub(crate) mod rates;
 pub(crate) mod token;
 
@@ -23,7 +24,7 @@ use pulse_gate::{Gate, Key, Quota};
 use pulse_kernel::{Actor, Cx, Error, Idempotency, Timestamp};
 
 use crate::config::{Access, Capacity, any_contains};
-use capacity::{Room, Slot};
+use capacity::{GuestSlot, Guests, Room, Slot};
 use meter::Meter;
 use origin::Origin;
 use rates::{Rates, Standing};
@@ -40,6 +41,8 @@ pub(crate) struct Rpc {
     pub(crate) timeout: Duration,
     is_public: bool,
     is_stream: AtomicBool,
+    /// Whether it changes nothing: it is reached by GET.
+    is_read: AtomicBool,
     room: Room,
     grpc_meter: OnceLock<Meter>,
 }
@@ -53,6 +56,7 @@ impl Rpc {
             timeout: Duration::from_millis(u64::from(spec.policy.deadline_ms)),
             is_public: spec.policy.is_public(),
             is_stream: AtomicBool::new(false),
+            is_read: AtomicBool::new(false),
             room: Room::with_places(capacity.calls_per_rpc_max),
             grpc_meter: OnceLock::new(),
         }
@@ -61,6 +65,16 @@ impl Rpc {
     /// Notes that the rpc answers with a stream.
     pub(crate) fn mark_as_stream(&self) {
         self.is_stream.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the rpc changes nothing.
+    pub(crate) fn mark_as_read(&self) {
+        self.is_read.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the rpc changes nothing, so that it may be dropped when nobody waits for it.
+    pub(crate) fn is_read(&self) -> bool {
+        self.is_read.load(Ordering::Relaxed)
     }
 
     /// Whether the rpc answers with a stream.
@@ -83,6 +97,8 @@ pub(crate) struct Doorkeeper {
     pub(crate) calls: Room,
     /// Open server streams.
     pub(crate) streams: Room,
+    /// Open streams that are not of the contract.
+    pub(crate) guests: Guests,
     /// How many calls the whole node takes.
     pub(crate) entrance: Option<Quota>,
     pub(crate) is_idempotency_key_required: bool,
@@ -126,6 +142,11 @@ impl Doorkeeper {
     /// A place for a server stream, or the answer that the node is busy.
     pub(crate) fn enter_stream(&self) -> Result<Slot, Error> {
         self.streams.enter().ok_or_else(overloaded)
+    }
+
+    /// A place for a stream that is not of the contract, or the answer that the node is busy.
+    pub(crate) fn enter_as_guest(&self, ip: IpAddr) -> Result<GuestSlot, Error> {
+        self.guests.enter(ip).ok_or_else(overloaded)
     }
 
     /// Measures how full the node is.

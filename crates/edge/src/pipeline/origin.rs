@@ -99,11 +99,11 @@ fn client_ip(headers: &HeaderMap, peer: IpAddr, access: &Access) -> IpAddr {
     if access.trusted_proxies.is_empty() || !any_contains(&access.trusted_proxies, peer) {
         return ip;
     }
-    let lines = headers.get_all(FORWARDED_FOR).into_iter().filter_map(|value| value.to_str().ok());
-    let lines: Vec<&str> = lines.collect();
-    let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).take(PROXIES_MAX);
+    // Byte by byte: what a caller writes may be no text, and must not hide what the proxy wrote behind it.
+    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).into_iter().map(HeaderValue::as_bytes).collect();
+    let hops = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')).take(PROXIES_MAX);
     for hop in hops {
-        let Some(seen) = parse_hop(hop.trim()) else { break };
+        let Some(seen) = str::from_utf8(hop).ok().and_then(|hop| parse_hop(hop.trim())) else { break };
         ip = seen;
         if !any_contains(&access.trusted_proxies, ip) {
             break;
@@ -157,6 +157,10 @@ mod tests {
             let origin = origin(peer, &proxies, &[("x-forwarded-for", forwarded)]);
             assert_eq!(origin.ip.to_string(), expected, "{peer} {forwarded:?}");
         }
+        let mut hidden = HeaderMap::new();
+        hidden.append(FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 198.51.100.1").expect("a header value"));
+        let access = Access { trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..Access::default() };
+        assert_eq!(client_ip(&hidden, [10, 0, 0, 1].into(), &access).to_string(), "198.51.100.1");
         let two_lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "198.51.100.1")];
         assert_eq!(origin("10.0.0.1", &proxies, &two_lines).ip.to_string(), "198.51.100.1");
     }

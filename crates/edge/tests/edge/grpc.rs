@@ -101,6 +101,27 @@ async fn grpc_failures_tell_nothing_of_the_inside() {
     assert!(all.contains("13") && !all.contains("account_accounts"), "{all}");
 }
 
+/// PL-28: a message that is none is the caller's mistake, and who may not call is told before it is read.
+#[tokio::test]
+async fn grpc_messages_that_cannot_be_read_are_refused() {
+    let town = town().await;
+    let call = |method: &str, body: Vec<u8>| {
+        ask("POST", &format!("/pulse.account.v1.AccountService/{method}"))
+            .header("content-type", "application/grpc-web+proto")
+            .body(body)
+            .send(town.address)
+    };
+    let frame = |message: &[u8]| [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message].concat();
+    let said = |reply: crate::caller::Reply| format!("{} {}", reply.head, String::from_utf8_lossy(&reply.body));
+    // Field 1 is a number; here it is a text that is cut off. Then: no message at all.
+    for body in [frame(&[0x0a, 0x7f]), Vec::new()] {
+        let refused = said(call("GetProfile", body).await);
+        assert!(refused.contains("grpc-status: 3") || refused.contains("grpc-status:3"), "{refused}");
+    }
+    let stranger = said(call("GetMe", frame(&[0x0a, 0x7f])).await);
+    assert!(stranger.contains("grpc-status: 16") || stranger.contains("grpc-status:16"), "{stranger}");
+}
+
 /// PL-28: a deadline of the caller that has passed.
 #[tokio::test]
 async fn grpc_deadlines_are_kept() {

@@ -81,10 +81,15 @@ pub(super) struct NodeArguments {
     pub(super) log: Option<String>,
 }
 
+/// The variables of the environment that are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 impl NodeArguments {
     /// The configuration: file, then environment, then these flags.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        let mut config = Config::load(self.config.as_deref(), std::env::vars())?;
+        let mut config = Config::load(self.config.as_deref(), environment())?;
         if let Some(data) = &self.data {
             config.node.data.clone_from(data);
         }
@@ -159,7 +164,8 @@ pub(super) enum Import {
     ///
     /// A shop that came before under the same external id is replaced, so importing a file twice changes nothing. A row
     /// that is no shop is refused with its line and the reason, and the others go on. An import that was broken off
-    /// goes on where it was when it is started again. No node may run on the data folder meanwhile.
+    /// goes on where it was when it is started again. Of rows with the same id the later one wins; within a batch of 500
+    /// the later one is refused. No node may run on the data folder meanwhile.
     ///
     /// Exit codes: 0 everything was taken in, 3 rows were refused, 1 the import failed, 2 the command line is wrong.
     #[command(

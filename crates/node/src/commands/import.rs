@@ -1,12 +1,18 @@
 //! `pulse import`: shops from a file.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use pulse_kernel::IdGenerator;
+use pulse_store::{Database, Options, Statement, Store, values};
+
 use super::arguments::ImportShops;
 use super::show::print;
+use crate::Config;
+use crate::config::Secret;
 use crate::node::{Node, NodeOptions};
 use crate::transfer::import::{Job, Report, import};
 
@@ -19,7 +25,7 @@ pub(super) async fn shops(arguments: ImportShops) -> anyhow::Result<ExitCode> {
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let node = Node::start(&config, NodeOptions::for_command()).await?;
     let begun = Instant::now();
-    let outcome = import(&node.shops.shops, &node.clock, job(&arguments, &config), &config.node.data, &bar()).await;
+    let outcome = take_in(&node, &arguments, &config).await;
     let elapsed = begun.elapsed();
     node.stop().await;
     telemetry.shutdown().await;
@@ -39,15 +45,46 @@ pub(super) async fn shops(arguments: ImportShops) -> anyhow::Result<ExitCode> {
     Ok(if report.refused_count == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) })
 }
 
-fn job(arguments: &ImportShops, config: &crate::Config) -> Job {
+async fn take_in(node: &Node, arguments: &ImportShops, config: &Config) -> anyhow::Result<Report> {
+    let made_at = made_at(node, config).await?;
+    let job = job(arguments, config, made_at);
+    import(&node.shops.shops, &node.clock, job, &config.node.data, &bar()).await
+}
+
+/// When the tables of shops were made: another database in the place of a deleted one has none of the rows that a
+/// checkpoint counts on.
+async fn made_at(node: &Node, config: &Config) -> anyhow::Result<i64> {
+    let database = match node.databases.as_slice() {
+        [only] => only.clone(),
+        // Which of them has the shops is not told; the URL says it.
+        _ => {
+            let url = match shop_url(config).expose() {
+                "" => format!("sqlite:{}", config.node.data.join("pulse.db").display()),
+                url => url.to_owned(),
+            };
+            let options = Options { readers: 1, connections_max: 1, migrate: false, ..Options::default() };
+            Database::open(&url, options).await?
+        }
+    };
+    let ids = Arc::new(IdGenerator::new(0));
+    let store = Store::open(&database, "shop", pulse_shop::MIGRATIONS, node.clock.clone(), ids).await?;
+    let text = "SELECT applied_at FROM shop_migrations WHERE part = ? AND version = ?";
+    let (made_at,): (i64,) = store.one(Statement::new(text, values!["store", 1_i64])).await?;
+    Ok(made_at)
+}
+
+fn shop_url(config: &Config) -> &Secret {
+    match config.store.shop_url.expose().is_empty() {
+        true => &config.store.url,
+        false => &config.store.shop_url,
+    }
+}
+
+fn job(arguments: &ImportShops, config: &Config, made_at: i64) -> Job {
     let read = pulse_exchange::ReadOptions {
         format: arguments.format,
         columns: arguments.map.clone(),
         delimiter: arguments.delimiter,
-    };
-    let url = match config.store.shop_url.expose() {
-        "" => &config.store.url,
-        _ => &config.store.shop_url,
     };
     Job {
         file: arguments.file.clone(),
@@ -56,7 +93,7 @@ fn job(arguments: &ImportShops, config: &crate::Config) -> Job {
         time_zone: arguments.time_zone.clone().unwrap_or_default(),
         refused: arguments.refused.clone(),
         is_restart: arguments.restart,
-        store: url.masked(),
+        store: format!("{} {made_at}", shop_url(config).masked()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! People and shops move in: by the same calls that an app and an operator make.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use pulse_contract::account::v1::{
     SignInWithCodeRequest, request_code_request,
 };
 use pulse_contract::shop::v1::{
-    CatalogClient, CreateCategoryRequest, CreateProductRequest, ExportShopsRequest, GetMenuRequest, Hours,
+    CatalogClient, Category, CreateCategoryRequest, CreateProductRequest, ExportShopsRequest, GetMenuRequest, Hours,
     ImportShopsRequest, ImportedShop, ListCategoriesRequest, Modifier, ModifierGroup, ProductDraft, ShopClient,
     ShopDraft, VariantDraft,
 };
@@ -54,8 +54,8 @@ pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow:
         clock: node.clock.clone(),
         people: Vec::new(),
     };
-    demo.make_categories().await.context("the categories could not be made")?;
-    demo.open_shops().await.context("the shops could not be opened")?;
+    let codes = DemoCity::make_categories(&demo.shops, &demo.cx()).await.context("the categories could not be made")?;
+    demo.open_shops(&codes).await.context("the shops could not be opened")?;
     demo.fill_menus().await.context("the menus could not be written")?;
     demo.move_in(inbox).await.context("the people could not move in")?;
     demo.meet().await.context("the people could not follow each other")?;
@@ -80,28 +80,50 @@ impl DemoCity {
         self.cx().with_actor(Actor::Principal(principal.into()))
     }
 
-    async fn make_categories(&self) -> Result<(), Error> {
-        // In order: the law gives out codes one after the other, and the city counts on that.
-        for category in pulse_city::categories() {
-            let parent_code = category.code.parent().map_or(0, |parent| parent.number());
-            let siblings = self.shops.list_categories(&self.cx(), ListCategoriesRequest { parent_code }).await?;
-            if siblings.categories.iter().any(|sibling| sibling.code == category.code.number()) {
+    /// Makes the categories that are missing, and says which code each has here.
+    pub(crate) async fn make_categories(shops: &ShopClient, cx: &Cx) -> Result<Codes, Error> {
+        let mut there = tree(shops, cx).await?;
+        let mut codes = Codes::new();
+        let wanted = pulse_city::categories();
+        // Those in their place first: then whatever else has a name of the city is one that was moved.
+        for category in &wanted {
+            let number = category.code.number();
+            if there.get(&number).is_some_and(|found| is_same(found, category)) {
+                there.remove(&number);
+                codes.insert(number, number);
+            }
+        }
+        for category in &wanted {
+            let number = category.code.number();
+            if codes.contains_key(&number) {
                 continue;
             }
-            let request = CreateCategoryRequest {
-                parent_code,
-                name: category.name_en.to_owned(),
-                name_zh: category.name.to_owned(),
-                legacy_code: String::new(),
+            let moved = there.iter().find(|(_, found)| is_same(found, category)).map(|(code, _)| *code);
+            let code = match moved {
+                Some(code) => {
+                    there.remove(&code);
+                    code
+                }
+                None => make_category(shops, cx, category, &codes).await?,
             };
-            self.shops.create_category(&self.cx(), request).await?;
+            codes.insert(number, code);
         }
-        Ok(())
+        Ok(codes)
     }
 
-    async fn open_shops(&self) -> Result<(), Error> {
-        let batches = stream::iter(self.city.shops().map(imported)).chunks(BATCH);
-        let mut batches = std::pin::pin!(batches);
+    /// Opens the shops that are missing. Those that are there may have been changed or closed since, and stay so.
+    async fn open_shops(&self, codes: &Codes) -> Result<(), Error> {
+        let known = self.shops.export_shops(&self.cx(), ExportShopsRequest::default()).await?;
+        let known: HashSet<u32> =
+            known.try_filter_map(async |shop| Ok(number_of(&shop.external_id))).try_collect().await?;
+        let missing = self.city.shops().filter(|shop| !known.contains(&shop.number)).map(|shop| {
+            let mut shop = imported(shop);
+            if let Some(draft) = &mut shop.shop {
+                draft.category_code = codes.get(&draft.category_code).copied().unwrap_or_default();
+            }
+            shop
+        });
+        let mut batches = std::pin::pin!(stream::iter(missing).chunks(BATCH));
         while let Some(shops) = batches.next().await {
             self.shops.import_shops(&self.cx(), ImportShopsRequest { shops }).await?;
         }
@@ -113,8 +135,9 @@ impl DemoCity {
         let shops = self.shops.export_shops(&self.cx(), ExportShopsRequest::default()).await?;
         shops
             .try_filter_map(|shop| async move {
-                let number = shop.external_id.strip_prefix("city:").and_then(|number| number.parse::<u32>().ok());
-                Ok(number.filter(|number| *number < MENUS_MAX).map(|number| (shop.shop_id, number)))
+                Ok(number_of(&shop.external_id)
+                    .filter(|number| *number < MENUS_MAX)
+                    .map(|number| (shop.shop_id, number)))
             })
             .try_for_each_concurrent(CONCURRENCY, |(shop_id, number)| self.fill_menu(shop_id, number))
             .await
@@ -190,6 +213,49 @@ impl DemoCity {
     }
 }
 
+/// The code of a category here, by its code in the city: an operator may have moved it.
+pub(crate) type Codes = BTreeMap<i64, i64>;
+
+async fn make_category(
+    shops: &ShopClient,
+    cx: &Cx,
+    category: &pulse_city::Category,
+    codes: &Codes,
+) -> Result<i64, Error> {
+    let parent = category.code.parent().and_then(|parent| codes.get(&parent.number()));
+    let request = CreateCategoryRequest {
+        parent_code: parent.copied().unwrap_or_default(),
+        name: category.name_en.to_owned(),
+        name_zh: category.name.to_owned(),
+        legacy_code: String::new(),
+    };
+    Ok(shops.create_category(cx, request).await?.code)
+}
+
+/// Every category that is there, by its code.
+async fn tree(shops: &ShopClient, cx: &Cx) -> Result<BTreeMap<i64, Category>, Error> {
+    let (mut tree, mut parents) = (BTreeMap::new(), vec![0]);
+    while let Some(parent_code) = parents.pop() {
+        for category in shops.list_categories(cx, ListCategoriesRequest { parent_code }).await?.categories {
+            if category.has_children {
+                parents.push(category.code);
+            }
+            tree.insert(category.code, category);
+        }
+    }
+    Ok(tree)
+}
+
+/// Categories move and keep their names.
+fn is_same(found: &Category, wanted: &pulse_city::Category) -> bool {
+    found.name == wanted.name_en && found.name_zh == wanted.name
+}
+
+/// Which shop of the city it is.
+fn number_of(external_id: &str) -> Option<u32> {
+    external_id.strip_prefix("city:")?.parse().ok()
+}
+
 /// How many shops have a menu in the demo.
 const MENUS_MAX: u32 = 200;
 
@@ -238,5 +304,63 @@ fn draft(product: pulse_city::Product) -> ProductDraft {
         modifier_groups: modifier_groups.collect(),
         is_on_sale: true,
         ..ProductDraft::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulse_city::Size;
+    use pulse_contract::shop::v1::{CloseShopRequest, MoveCategoryRequest, Shop, ShopState, UpdateShopRequest};
+
+    use super::*;
+    use crate::Config;
+    use crate::node::NodeOptions;
+
+    async fn shops(node: &Node) -> Vec<Shop> {
+        let cx = Cx::system("test", node.clock.now());
+        let stream = node.shops.shops.export_shops(&cx, ExportShopsRequest::default()).await.unwrap();
+        let shops: Vec<Shop> = stream.try_collect().await.unwrap();
+        // What depends on the moment of asking says nothing about the shop.
+        shops.into_iter().map(|shop| Shop { is_open: None, next_change_at: None, ..shop }).collect()
+    }
+
+    /// A second start leaves alone what was changed, closed or moved, and opens what is missing where it belongs.
+    #[tokio::test]
+    async fn a_second_start_does_only_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.node.data = folder.path().join("data");
+        let inbox = DevInbox::default();
+        let node = Node::start(&config, NodeOptions::new(Arc::new(inbox.clone()))).await.unwrap();
+        let city = |shops| City::new(1, Size { shops, people: 0, couriers: 0 });
+        let demo = settle(&node, &inbox, city(40)).await.unwrap();
+        let made = tree(&demo.shops, &demo.cx()).await.unwrap();
+        assert_eq!(made.len(), pulse_city::categories().len());
+        assert!(pulse_city::categories().iter().all(|category| is_same(&made[&category.code.number()], category)));
+
+        let before = shops(&node).await;
+        assert_eq!(before.len(), 40);
+        demo.shops.close_shop(&demo.cx(), CloseShopRequest { shop_id: before[0].shop_id }).await.unwrap();
+        let renamed = UpdateShopRequest {
+            shop_id: before[1].shop_id,
+            version: before[1].version,
+            name: Some("Renamed".into()),
+            ..Default::default()
+        };
+        demo.shops.update_shop(&demo.cx(), renamed).await.unwrap();
+        // With everything below it, and the codes of what comes after it are free.
+        let (from, to) = (pulse_city::categories()[1].code.number(), pulse_city::categories().last().unwrap().code);
+        let to = to.parent().map_or(0, |parent| parent.parent().unwrap_or(parent).number());
+        demo.shops.move_category(&demo.cx(), MoveCategoryRequest { code: from, new_parent_code: to }).await.unwrap();
+        let (changed, moved) = (shops(&node).await, tree(&demo.shops, &demo.cx()).await.unwrap());
+        assert!(!moved.contains_key(&from));
+
+        let demo = settle(&node, &inbox, city(400)).await.unwrap();
+        assert_eq!(tree(&demo.shops, &demo.cx()).await.unwrap(), moved);
+        let after = shops(&node).await;
+        assert_eq!(after.len(), 400, "every missing shop found its category");
+        assert_eq!(after[..40], changed);
+        assert_eq!((after[0].state(), after[1].name.as_str()), (ShopState::Closed, "Renamed"));
+        node.stop().await;
     }
 }

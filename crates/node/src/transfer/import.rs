@@ -1,15 +1,17 @@
 //! Takes in the shops of a file: read, checked and written at the same time, in constant memory.
 //!
 //! **Invariant:** every row is checked before it joins a batch, so that a bad one never costs a good one. Rows count by
-//! what they are called elsewhere, so that reading them twice changes nothing.
+//! what they are called elsewhere, so that reading them twice changes nothing. Of rows of one name, the later one in the
+//! file stays: batches that share a name are written one after the other. Within a batch the later one is refused.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use futures::stream::{self, StreamExt};
+use anyhow::{Context, bail, ensure};
+use futures::stream::{FuturesOrdered, StreamExt};
 use indicatif::ProgressBar;
 use pulse_contract::Validate;
 use pulse_contract::shop::v1::{ImportShopsRequest, ImportShopsResponse, ImportedShop, ShopClient};
@@ -17,6 +19,7 @@ use pulse_exchange::{Position, ReadOptions, ShopReader};
 use pulse_kernel::{Clock, Cx, Error};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::checkpoint::{Checkpoint, Checkpoints, Identity};
 use super::record::imported;
@@ -49,7 +52,7 @@ pub(crate) struct Job {
     pub(crate) refused: Option<PathBuf>,
     /// Begins anew, even when an earlier import of the file was broken off.
     pub(crate) is_restart: bool,
-    /// Names the database among others, for the checkpoint.
+    /// Names the database among others, and among those that were there before it, for the checkpoint.
     pub(crate) store: String,
 }
 
@@ -89,6 +92,8 @@ pub(crate) struct Refused {
 #[derive(Default)]
 struct Batch {
     shops: Vec<ImportedShop>,
+    /// What the shops are called, while they are under way.
+    external_ids: Vec<String>,
     /// The line of each shop.
     lines: Vec<u64>,
     refused: Vec<Refused>,
@@ -111,23 +116,74 @@ pub(crate) async fn import(
     let (sender, mut batches) = mpsc::channel(QUEUE);
     let position = progress.position;
     let reading = tokio::task::spawn_blocking(move || read(&job, position, &sender));
-    let mut answers = stream::poll_fn(move |cx| batches.poll_recv(cx))
-        .map(|batch: Batch| {
-            let (shops, clock) = (shops.clone(), clock.clone());
-            // A task each: their checks and encoding then use every core.
-            async move { tokio::spawn(async move { send(&shops, &clock, batch).await }).await }
-        })
-        .buffered(IN_FLIGHT);
-    while let Some(answer) = answers.next().await {
-        let (batch, response) = answer??;
+    let mut calls = Calls::default();
+    let mut waiting: Option<Batch> = None;
+    loop {
+        if let Some(batch) = waiting.take_if(|batch| calls.may_begin(batch)) {
+            calls.begin(shops, clock, batch);
+        }
+        tokio::select! {
+            biased;
+            Some(answer) = calls.next() => {
+                let (batch, response) = answer?;
+                progress.advance(batch, response)?;
+            }
+            batch = batches.recv(), if waiting.is_none() => match batch {
+                Some(batch) => waiting = Some(batch),
+                None => break,
+            }
+        }
+    }
+    while let Some(answer) = calls.next().await {
+        let (batch, response) = answer?;
         progress.advance(batch, response)?;
     }
-    drop(answers);
     reading.await??;
     progress.finish()
 }
 
-async fn send(shops: &ShopClient, clock: &Clock, batch: Batch) -> anyhow::Result<(Batch, ImportShopsResponse)> {
+/// What a call gives back: its batch, without the shops, and what became of them.
+type Answer = anyhow::Result<(Batch, ImportShopsResponse)>;
+
+/// The calls that are under way, in the order of the file.
+#[derive(Default)]
+struct Calls {
+    open: FuturesOrdered<JoinHandle<Answer>>,
+    /// What their shops are called.
+    external_ids: HashSet<String>,
+}
+
+impl Calls {
+    /// Whether nothing is under way that must come to its end before: two batches with one name would race, and either
+    /// could win.
+    fn may_begin(&self, batch: &Batch) -> bool {
+        self.open.len() < IN_FLIGHT && !batch.shops.iter().any(|shop| self.external_ids.contains(&shop.external_id))
+    }
+
+    fn begin(&mut self, shops: &ShopClient, clock: &Clock, mut batch: Batch) {
+        batch.external_ids = batch.shops.iter().map(|shop| shop.external_id.clone()).collect();
+        self.external_ids.extend(batch.external_ids.iter().cloned());
+        let (shops, clock) = (shops.clone(), clock.clone());
+        // A task each: their checks and encoding then use every core.
+        self.open.push_back(tokio::spawn(async move { send(&shops, &clock, batch).await }));
+    }
+
+    /// The answer to the oldest; `None` when nothing is under way.
+    async fn next(&mut self) -> Option<Answer> {
+        let answer = match self.open.next().await? {
+            Ok(answer) => answer,
+            Err(error) => return Some(Err(error.into())),
+        };
+        if let Ok((batch, _)) = &answer {
+            for external_id in &batch.external_ids {
+                self.external_ids.remove(external_id);
+            }
+        }
+        Some(answer)
+    }
+}
+
+async fn send(shops: &ShopClient, clock: &Clock, batch: Batch) -> Answer {
     let mut batch = batch;
     let taken = std::mem::take(&mut batch.shops);
     if taken.is_empty() {
@@ -243,8 +299,17 @@ impl Progress {
             begun: Instant::now(),
         };
         let mut refused_bytes = 0;
+        // Made absolute, because it may be written from another folder the next time.
+        let refused = job.refused.as_deref().map(std::path::absolute).transpose()?;
+        if let Some(refused) = &refused {
+            ensure!(
+                !is_same_file(refused, &job.file),
+                "--refused {} is the file that is read; the refused rows need another one",
+                refused.display()
+            );
+        }
         if job.file.as_os_str() != "-" {
-            let options = format!("{:?} {:?} {} {}", job.read, job.source, job.time_zone, job.store);
+            let options = format!("{:?} {:?} {} {} {refused:?}", job.read, job.source, job.time_zone, job.store);
             let identity = Identity::of(&job.file, options)?;
             let checkpoints = Checkpoints::of(folder, &identity)?;
             if let Some(found) = checkpoints.load(&identity).filter(|_| !job.is_restart) {
@@ -256,7 +321,7 @@ impl Progress {
             bar.set_position(progress.position.bytes);
             progress.checkpoint = Some((checkpoints, identity));
         }
-        if let Some(path) = &job.refused {
+        if let Some(path) = &refused {
             progress.refused = Some(RefusedFile::open(path, refused_bytes)?);
         }
         Ok(progress)
@@ -325,6 +390,11 @@ impl Progress {
     }
 }
 
+/// Whether both lead to one file that is there.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
+}
+
 /// The refused rows, a JSON object per line.
 struct RefusedFile {
     out: io::BufWriter<File>,
@@ -334,6 +404,16 @@ struct RefusedFile {
 impl RefusedFile {
     /// Opens the file; what is behind `bytes` was written by an import that is now gone over again.
     fn open(path: &Path, bytes: u64) -> anyhow::Result<Self> {
+        if bytes > 0 {
+            // Lengthening it would fill the gap with zeros in the place of the rows that are gone.
+            let found = fs::metadata(path).map_or(0, |told| told.len());
+            ensure!(
+                found >= bytes,
+                "{} has lost refused rows since the import was broken off: {found} bytes of {bytes} are left; put it \
+                 back, or begin anew with --restart",
+                path.display()
+            );
+        }
         let open = || {
             let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
             file.set_len(bytes)?;

@@ -4,7 +4,7 @@ CREATE TABLE bus_modes (
     mode VARCHAR(16) NOT NULL,
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (consumer)
-);
+) {clustered};
 
 -- Up to where each consumer has settled the outbox of each context.
 CREATE TABLE bus_offsets (
@@ -13,7 +13,7 @@ CREATE TABLE bus_offsets (
     seq BIGINT NOT NULL,
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (consumer, context)
-);
+) {clustered};
 
 -- Events below the offset that failed, or wait behind one of the same key that failed. A copy, because outboxes are pruned.
 CREATE TABLE bus_parked (
@@ -34,7 +34,7 @@ CREATE TABLE bus_parked (
 
 -- Events that a consumer gave up on; they wait for an operator.
 CREATE TABLE bus_dead_letters (
-    id BIGINT NOT NULL,
+    id {id} NOT NULL PRIMARY KEY,
     consumer VARCHAR(64) NOT NULL,
     context VARCHAR(60) NOT NULL,
     seq BIGINT NOT NULL,
@@ -46,8 +46,15 @@ CREATE TABLE bus_dead_letters (
     payload {bytes} NOT NULL,
     attempts BIGINT NOT NULL,
     error {text} NOT NULL,
-    failed_at BIGINT NOT NULL,
-    PRIMARY KEY (id)
+    failed_at BIGINT NOT NULL
 );
 
 CREATE INDEX bus_dead_letters_by_event ON bus_dead_letters (consumer, context, seq);
+
+-- Events above the offset whose dead letter an operator discarded: they are read again after a restart, and not delivered.
+CREATE TABLE bus_discarded (
+    consumer VARCHAR(64) NOT NULL,
+    context VARCHAR(60) NOT NULL,
+    seq BIGINT NOT NULL,
+    PRIMARY KEY (consumer, context, seq)
+) {clustered};

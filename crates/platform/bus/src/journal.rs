@@ -169,10 +169,13 @@ impl Journal {
         Ok(row.map(|EventRow(event)| event))
     }
 
-    /// The positions of dead letters above the offset: a restart reads them again, and must not deliver them.
+    /// The positions of dead letters above the offset, and of those that were discarded: a restart reads them again,
+    /// and must not deliver them.
     pub(crate) async fn buried_after(&self, (context, seq): Place) -> Result<Vec<i64>, StoreError> {
-        let text = "SELECT seq FROM bus_dead_letters WHERE consumer = ? AND context = ? AND seq > ? ORDER BY seq";
-        let rows = self.store.all::<(i64,)>(Statement::new(text, values![self.consumer, context, seq])).await?;
+        let text = "SELECT seq FROM bus_dead_letters WHERE consumer = ? AND context = ? AND seq > ? \
+                    UNION SELECT seq FROM bus_discarded WHERE consumer = ? AND context = ? AND seq > ?";
+        let args = values![self.consumer, context, seq, self.consumer, context, seq];
+        let rows = self.store.all::<(i64,)>(Statement::new(text, args)).await?;
         Ok(rows.into_iter().map(|(seq,)| seq).collect())
     }
 
@@ -228,6 +231,9 @@ impl Journal {
         for (context, seq) in changes.offsets {
             let text = "UPDATE bus_offsets SET seq = ?, changed_at = ? WHERE consumer = ? AND context = ?";
             commit = commit.write(Statement::new(text, values![seq, cx.now, self.consumer, context]));
+            // What the offset has passed is not read again.
+            let text = "DELETE FROM bus_discarded WHERE consumer = ? AND context = ? AND seq <= ?";
+            commit = commit.write(Statement::new(text, values![self.consumer, context, seq]));
         }
         self.store.commit(&cx, commit).await
     }

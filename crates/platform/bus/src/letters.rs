@@ -94,9 +94,19 @@ impl Letters {
         Ok(if count == 0 { i64::MAX } else { seq })
     }
 
+    /// Deletes the letter. While its event is above the offset, a mark stays: the letter was what kept the event from
+    /// being delivered again after a restart.
     pub(crate) async fn discard(&self, cx: &Cx, id: i64) -> Result<(), Error> {
+        let mark = "INSERT INTO bus_discarded (consumer, context, seq) \
+                    SELECT l.consumer, l.context, l.seq FROM bus_dead_letters l WHERE l.id = ? AND NOT EXISTS \
+                    (SELECT 1 FROM bus_offsets o WHERE o.consumer = l.consumer AND o.context = l.context \
+                    AND o.seq >= l.seq)";
         let delete = Statement::new("DELETE FROM bus_dead_letters WHERE id = ?", values![id]);
-        let commit = Commit::new().write(delete).expect_rows_else(1, &DEAD_LETTER_NOT_FOUND);
+        let commit = Commit::new()
+            .write(Statement::new(mark, values![id]))
+            .duplicate_is(&DEAD_LETTER_NOT_FOUND)
+            .write(delete)
+            .expect_rows_else(1, &DEAD_LETTER_NOT_FOUND);
         Ok(self.0.commit(cx, commit).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! A commit as a value: everything that happens together or not at all.
 
 use bytes::Bytes;
-use pulse_kernel::{Cx, ErrorSpec, Timestamp};
+use pulse_kernel::{Cx, ErrorSpec, Idempotency, Timestamp};
 
 use crate::leases::Lease;
 use crate::sealed;
@@ -139,7 +139,8 @@ impl Commit {
     }
 
     /// Saves the answer under the idempotency key of `cx`, sealed so that only the key opens it; without a key it does
-    /// nothing.
+    /// nothing. It belongs to the last commit of a use case: once a key is answered, commits under it are refused with
+    /// `IDEMPOTENCY_IN_FLIGHT`.
     pub fn answer<M: prost::Message>(mut self, cx: &Cx, response: &M) -> Self {
         self.answer = cx.idempotency.as_ref().and_then(|idempotency| {
             Some(Answer {
@@ -179,8 +180,14 @@ impl Commit {
     pub(crate) fn into_transaction(self, store: &Store, cx: &Cx) -> Transaction {
         let mut steps = Vec::with_capacity(8);
         steps.extend(self.fence.map(|(name, token)| store.fence_step(name, token)));
-        steps.extend(self.inbox.map(|(consumer, event_id)| inbox_step(store, consumer, event_id)));
+        steps.extend(self.inbox.map(|(consumer, event_id)| inbox_step(store, cx, consumer, event_id)));
         steps.extend(self.fired.map(|(kind, key, id)| fired_step(store, kind, key, id)));
+        // Before what it decides: a request that was answered meanwhile must not be refused for what it did itself.
+        steps.extend(match (self.answer, cx.idempotency.as_deref()) {
+            (Some(answer), _) => Some(answer_step(store, cx, answer)),
+            (None, Some(idempotency)) => Some(unanswered_step(store, idempotency)),
+            (None, None) => None,
+        });
         for write in self.writes {
             write.lower(store.dialect(), &mut steps);
         }
@@ -200,7 +207,6 @@ impl Commit {
             }
             push_insert(insert, store.dialect(), &mut steps);
         }
-        steps.extend(self.answer.map(|answer| answer_step(store, cx, answer)));
         Transaction { steps }
     }
 }
@@ -226,9 +232,9 @@ fn push_insert(insert: Insert, dialect: Dialect, steps: &mut Vec<Step>) {
     Write { rows: Rows::Insert(insert), expected: None, duplicate: None }.lower(dialect, steps);
 }
 
-fn inbox_step(store: &Store, consumer: &'static str, event_id: i64) -> Step {
-    let sql = store.sql("INSERT INTO #_inbox (consumer, event_id) VALUES (?, ?)");
-    Step::new(sql, values![consumer, event_id]).on_duplicate(Refusal::AlreadyDone)
+fn inbox_step(store: &Store, cx: &Cx, consumer: &'static str, event_id: i64) -> Step {
+    let sql = store.sql("INSERT INTO #_inbox (consumer, event_id, consumed_at) VALUES (?, ?, ?)");
+    Step::new(sql, values![consumer, event_id, cx.now]).on_duplicate(Refusal::AlreadyDone)
 }
 
 fn fired_step(store: &Store, kind: String, key: i64, id: i64) -> Step {
@@ -252,4 +258,11 @@ fn answer_step(store: &Store, cx: &Cx, answer: Answer) -> Step {
     let args = values![answer.scope, answer.key, answer.fingerprint, answer.answer, cx.now];
     // Another node was faster with the same key: its answer is there for the next attempt.
     Step::new(sql, args).on_duplicate(Refusal::Coded(&errors::IDEMPOTENCY_IN_FLIGHT))
+}
+
+/// A commit that saves no answer, under a key that may have been answered by another node meanwhile.
+fn unanswered_step(store: &Store, idempotency: &Idempotency) -> Step {
+    let sql = store.sql("SELECT created_at FROM #_answers WHERE scope = ? AND idempotency_key = ?");
+    let args = values![idempotency.scope.clone(), sealed::lookup(idempotency)];
+    Step::new(sql, args).querying().expecting(0, Refusal::Coded(&errors::IDEMPOTENCY_IN_FLIGHT))
 }

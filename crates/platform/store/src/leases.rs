@@ -176,21 +176,33 @@ impl NodeLease {
         now.as_millis() < self.held_until.load(Ordering::Acquire)
     }
 
-    /// Renews the lease three times per `ttl`; ends when it is lost, which ends the node too.
+    /// Renews the lease three times per `ttl`; ends when it is lost, at the latest when it ends, which ends the node too.
     ///
     /// Cancel-safe: dropping the future lets the lease run out.
     pub async fn keep(&self) -> StoreError {
         let clock: &Clock = self.store.clock();
         let pause = self.ttl.checked_div(3).unwrap_or(self.ttl);
         loop {
-            clock.sleep_until(clock.now().plus(pause)).await;
-            match self.renew().await {
+            let held_until = Timestamp::from_millis(self.held_until.load(Ordering::Acquire));
+            clock.sleep_until(clock.now().plus(pause).min(held_until)).await;
+            match self.renew_until(held_until).await {
                 Ok(()) => {}
                 Err(error @ StoreError::Fenced) => return error,
                 Err(error) if self.is_held(clock.now()) => {
                     tracing::warn!(%error, node = self.number, "the node's lease was not renewed; trying again");
                 }
                 Err(error) => return error,
+            }
+        }
+    }
+
+    /// Renews the lease, but waits for the answer of a database that hangs no longer than the lease lasts.
+    async fn renew_until(&self, held_until: Timestamp) -> Result<(), StoreError> {
+        tokio::select! {
+            biased;
+            renewed = self.renew() => renewed,
+            () = self.store.clock().sleep_until(held_until) => {
+                Err(StoreError::unavailable("the lease ended before its renewal was answered"))
             }
         }
     }

@@ -3,8 +3,10 @@
 //! A migration that was applied is never edited: its checksum is kept and compared.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pulse_kernel::Timestamp;
+use tokio::time::Instant;
 
 use crate::sql::dialect::{Dialect, statements};
 use crate::sql::{FromRow, Statement};
@@ -14,7 +16,8 @@ use crate::{Database, StoreError, values};
 /// A script that changes the tables of a context. Only ever added, never edited.
 ///
 /// Statements end with `;`, comments begin with `--`. Column types: BIGINT, VARCHAR(n), and `{text}`, `{bytes}`,
-/// `{real}` for what engines name differently. Text is compared byte by byte on every engine.
+/// `{real}` for what engines name differently, `{id}` for a primary key that is one number. `{clustered}` behind the
+/// closing parenthesis keeps a table in the order of its whole primary key. Text is compared byte by byte on every engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
     /// Counts from 1, without gaps.
@@ -58,6 +61,11 @@ struct Pending {
     is_noted: bool,
 }
 
+/// How long to wait for another node's migration; a lock alone is not waited for that long.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long to pause before looking again whether another node's migration is over.
+const WAIT_PAUSE: Duration = Duration::from_millis(500);
+
 /// Applies what is missing and says how many migrations that were.
 pub(crate) async fn apply(
     database: &Database,
@@ -68,17 +76,34 @@ pub(crate) async fn apply(
     assert_context(context);
     create_table(database, context).await?;
     let mut count = 0;
+    let mut wait_until = Instant::now() + WAIT_MAX;
     while let Some(pending) = next_pending(database, context, migrations).await? {
         let steps = steps_of(&pending, context, now, database.dialect());
         match database.migrate(&format!("pulse_migrate_{context}"), steps, pending.is_noted).await {
             Ok(()) => count += 1,
-            // Another node applies it at the same time: look again.
+            // Another node has applied it at the same time: look again.
             Err(StoreError::AlreadyDone) => {}
+            // Another node is still at it.
+            Err(StoreError::Conflict) if Instant::now() < wait_until => {
+                tokio::time::sleep(WAIT_PAUSE).await;
+                continue;
+            }
+            Err(StoreError::Conflict) => return Err(locked_for_too_long(context, &pending)),
             Err(error) => return Err(error),
         }
+        wait_until = Instant::now() + WAIT_MAX;
         tracing::info!(context, version = pending.migration.version, name = pending.migration.name, "migrated");
     }
     Ok(count)
+}
+
+fn locked_for_too_long(context: &str, pending: &Pending) -> StoreError {
+    StoreError::Migration(format!(
+        "{} migration {} ({}) of {context} has been locked by somebody else for longer than {WAIT_MAX:?}",
+        pending.part.as_str(),
+        pending.migration.version,
+        pending.migration.name
+    ))
 }
 
 /// Refuses tables that are behind.
@@ -245,8 +270,10 @@ const OWN_1: &str = "
     entity_key BIGINT NOT NULL, occurred_at BIGINT NOT NULL, trace {bytes}, payload {bytes} NOT NULL);
 {server} CREATE UNIQUE INDEX #_outbox_seq ON #_outbox (seq);
 {server} CREATE TABLE #_counters (name VARCHAR(64) NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
-{server} INSERT INTO #_counters (name, value) VALUES ('outbox', 0);
-CREATE TABLE #_inbox (consumer VARCHAR(64) NOT NULL, event_id BIGINT NOT NULL,
+-- Where each statement commits by itself, a node that dies here has it executed twice.
+{server} INSERT INTO #_counters (name, value) SELECT 'outbox', 0 FROM (SELECT 1 AS one) AS single
+    WHERE NOT EXISTS (SELECT 1 FROM #_counters WHERE name = 'outbox');
+CREATE TABLE #_inbox (consumer VARCHAR(64) NOT NULL, event_id BIGINT NOT NULL, consumed_at BIGINT NOT NULL,
     PRIMARY KEY (consumer, event_id)) {clustered};
 CREATE TABLE #_timers (kind VARCHAR(64) NOT NULL, timer_key BIGINT NOT NULL, id BIGINT NOT NULL,
     due_at BIGINT NOT NULL, wake_at BIGINT NOT NULL, attempts BIGINT NOT NULL, payload {bytes} NOT NULL,

@@ -22,6 +22,8 @@ pub(crate) const COLUMNS: &[&str] = &["id", "topic", "entity_key", "occurred_at"
 
 /// How many rows get their number in one transaction.
 const SEQUENCE_ROWS_MAX: i64 = 256;
+/// How often numbers are tried for in vain while nobody else gives any either: somebody holds a lock and does not end.
+const SEQUENCE_ATTEMPTS_MAX: u32 = 5;
 /// How many rows are deleted in one transaction.
 const PRUNE_ROWS_MAX: i64 = 1_000;
 
@@ -95,7 +97,8 @@ impl Store {
         Ok(self.one::<(i64,)>(query).await?.0)
     }
 
-    /// Deletes events up to and with `seq` that happened before `occurred_before`; says how many at least.
+    /// Deletes the oldest events, up to and with `seq`, for as long as they happened before `occurred_before`; says how
+    /// many those were.
     ///
     /// The newest event stays, so that its number is never given again.
     ///
@@ -105,21 +108,20 @@ impl Store {
         let last = seq.min(self.last_event_seq().await? - 1);
         let mut pruned = 0;
         loop {
+            // By position and not by time, which has no index: what is kept is not looked at.
             let oldest = self.own(
-                "SELECT COUNT(*), COALESCE(MIN(seq), 0) FROM #_outbox WHERE seq <= ? AND occurred_at < ?",
-                values![last, occurred_before],
+                "SELECT seq, occurred_at FROM #_outbox WHERE seq <= ? ORDER BY seq LIMIT ?",
+                values![last, PRUNE_ROWS_MAX],
             );
-            let (count, first): (i64, i64) = self.one(oldest).await?;
-            if count == 0 {
+            let oldest: Vec<(i64, Timestamp)> = self.all(oldest).await?;
+            let old = oldest.iter().take_while(|(_, occurred_at)| *occurred_at < occurred_before);
+            let seqs: Vec<i64> = old.map(|(seq, _)| *seq).collect();
+            let Some(until) = seqs.last() else {
                 return Ok(pruned);
-            }
-            let until = last.min(first.saturating_add(PRUNE_ROWS_MAX));
-            let delete = Step::new(
-                self.sql("DELETE FROM #_outbox WHERE seq <= ? AND occurred_at < ?"),
-                values![until, occurred_before],
-            );
+            };
+            let delete = Step::new(self.sql("DELETE FROM #_outbox WHERE seq <= ?"), values![*until]);
             self.execute(Transaction { steps: vec![delete] }).await?;
-            pruned += u64::try_from(count.min(PRUNE_ROWS_MAX)).unwrap_or(0);
+            pruned += u64::try_from(seqs.len()).unwrap_or(0);
         }
     }
 
@@ -133,25 +135,29 @@ impl Store {
         Ok(self.optional::<(i64,)>(query).await?.is_some())
     }
 
-    /// Forgets consumed events that were drawn before `drawn_before`, by the time in their ids.
+    /// Forgets events that were consumed before `consumed_before`, however old they were by then: one that was
+    /// consumed late may still come again.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    pub async fn prune_inbox(&self, drawn_before: Timestamp) -> Result<(), StoreError> {
-        let oldest_id = first_id_at(drawn_before);
+    pub async fn prune_inbox(&self, consumed_before: Timestamp) -> Result<(), StoreError> {
+        // Nothing is consumed before it is drawn: the ids, which are the key, spare a look at the younger rows.
+        let oldest_id = first_id_at(consumed_before);
         let consumers: Vec<(String,)> = self.all(self.own("SELECT DISTINCT consumer FROM #_inbox", values![])).await?;
         for (consumer,) in consumers {
-            let sql = self.sql("DELETE FROM #_inbox WHERE consumer = ? AND event_id < ?");
-            self.execute(Transaction { steps: vec![Step::new(sql, values![consumer, oldest_id])] }).await?;
+            let sql = self.sql("DELETE FROM #_inbox WHERE consumer = ? AND event_id < ? AND consumed_at < ?");
+            let step = Step::new(sql, values![consumer, oldest_id, consumed_before]);
+            self.execute(Transaction { steps: vec![step] }).await?;
         }
         Ok(())
     }
 
-    /// Gives numbers to committed events that have none yet.
+    /// Gives numbers to committed events that have none yet; `StoreError::Conflict` when they stay locked.
     async fn sequence_events(&self) -> Result<(), StoreError> {
         if self.dialect() == Dialect::Sqlite {
             return Ok(());
         }
+        let (mut lost_at, mut losses) = (None, 0);
         loop {
             let query = self.own(
                 "SELECT position FROM #_outbox WHERE seq IS NULL ORDER BY position LIMIT ?",
@@ -164,8 +170,10 @@ impl Store {
             let query = self.own("SELECT value FROM #_counters WHERE name = 'outbox'", values![]);
             let (last,): (i64,) = self.one(query).await?;
             match self.execute(Transaction { steps: self.sequence_steps(last, &positions) }).await {
-                // When another node was faster, there may be more by now: look again.
-                Ok(()) | Err(StoreError::Conflict) => {}
+                Ok(()) => {}
+                // When another node was faster, the counter has moved and there may be more by now: look again.
+                Err(StoreError::Conflict) if lost_at != Some(last) => (lost_at, losses) = (Some(last), 1),
+                Err(StoreError::Conflict) if losses < SEQUENCE_ATTEMPTS_MAX => losses += 1,
                 Err(error) => return Err(error),
             }
         }

@@ -25,6 +25,10 @@ pub const FIRING_MAX: usize = 32;
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
 /// How long the pause after the first failure is; each further one is twice as long.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long a handler may take, if nothing is said.
+const FIRING_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a timer rests whose failure could not be written down. It takes a place among those that run meanwhile.
+const UNWRITTEN_PAUSE: Duration = Duration::from_secs(10);
 /// How often the pump looks for timers that other nodes have set.
 const POLL: Duration = Duration::from_secs(1);
 /// How long another node waits before it takes over the timers of one that does not answer.
@@ -109,13 +113,14 @@ pub struct TimerPump {
     store: Store,
     handlers: BTreeMap<&'static str, Handler>,
     firing_max: usize,
+    timeout: Duration,
 }
 
 impl TimerPump {
     /// A pump without handlers.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        Self { store: store.clone(), handlers: BTreeMap::new(), firing_max: FIRING_MAX }
+        Self { store: store.clone(), handlers: BTreeMap::new(), firing_max: FIRING_MAX, timeout: FIRING_TIMEOUT }
     }
 
     /// Handles timers of this kind. The handler ends with a commit that has `.fired(&due)`; one that has nothing to
@@ -133,6 +138,14 @@ impl TimerPump {
     #[must_use]
     pub fn firing_max(mut self, count: usize) -> Self {
         self.firing_max = count.max(1);
+        self
+    }
+
+    /// How long one handler may take, half a minute if nothing is said, on the clock of the machine: a handler that
+    /// hangs is not a matter of business time. One that takes longer has failed.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -161,26 +174,34 @@ impl TimerPump {
                 return Ok(count);
             }
             count += due.len();
-            let mut running: JoinSet<()> = due.into_iter().map(|due| self.fire(due)).collect();
-            while running.join_next().await.is_some() {}
+            let mut running: JoinSet<_> = due.into_iter().map(|due| self.fire(due)).collect();
+            let mut written = Ok(());
+            while let Some(fired) = running.join_next().await {
+                // Panics of handlers are caught before; this is the runtime going down.
+                if let Err(error) = fired.map_err(StoreError::unavailable).flatten() {
+                    written = Err(error);
+                }
+            }
+            written?;
         }
     }
 
-    /// Runs the handler of one timer, and lets the timer sleep when it fails.
-    fn fire(&self, due: DueTimer) -> impl Future<Output = ()> + Send + 'static {
+    /// Runs the handler of one timer, and lets the timer sleep when it fails; the error is that this was not written.
+    fn fire(&self, due: DueTimer) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let (store, handler) = (self.store.clone(), self.handlers.get(due.kind.as_str()).cloned());
+        let timeout = self.timeout;
         async move {
             let outcome = match handler {
-                Some(handler) => run_caught(handler, due.clone()).await,
+                Some(handler) => run_caught(handler, due.clone(), timeout).await,
                 None => Err("nobody handles timers of this kind".to_owned()),
             };
             metrics::counter!("pulse_store_timers_fired_total").increment(1);
-            let Err(story) = outcome else { return };
+            let Err(story) = outcome else { return Ok(()) };
             tracing::warn!(kind = due.kind, key = due.key, attempts = due.attempts, error = story, "a timer failed");
             let wake_at = store.clock().now().plus(retry_pause(due.attempts));
-            if let Err(error) = store.postpone_timer(&due, wake_at).await {
+            store.postpone_timer(&due, wake_at).await.inspect_err(|error| {
                 tracing::warn!(%error, kind = due.kind, key = due.key, "a failed timer was not postponed");
-            }
+            })
         }
     }
 }
@@ -191,11 +212,13 @@ impl std::fmt::Debug for TimerPump {
     }
 }
 
-/// The outcome of a handler as text for the log; a panic is an outcome too.
-async fn run_caught(handler: Handler, due: DueTimer) -> Result<(), String> {
-    match AssertUnwindSafe(async move { handler(due).await }).catch_unwind().await {
-        Ok(outcome) => outcome.map_err(|error| error.story()),
-        Err(_panic) => Err("the handler panicked".to_owned()),
+/// The outcome of a handler as text for the log; a panic is an outcome too, and so is no end in time.
+async fn run_caught(handler: Handler, due: DueTimer, timeout: Duration) -> Result<(), String> {
+    let handling = AssertUnwindSafe(async move { handler(due).await }).catch_unwind();
+    match tokio::time::timeout(timeout, handling).await {
+        Ok(Ok(outcome)) => outcome.map_err(|error| error.story()),
+        Ok(Err(_panic)) => Err("the handler panicked".to_owned()),
+        Err(_) => Err(format!("the handler took longer than {timeout:?}")),
     }
 }
 
@@ -243,9 +266,12 @@ impl Firing {
         for timer in self.pump.store.due_timers(now, self.pump.firing_max + running).await? {
             let key = (timer.kind.clone(), timer.key);
             if self.running.len() < self.pump.firing_max && self.keys.insert(key.clone()) {
-                let work = self.pump.fire(timer);
+                let (work, clock) = (self.pump.fire(timer), self.pump.store.clock().clone());
                 self.running.spawn(async move {
-                    work.await;
+                    if work.await.is_err() {
+                        // Its row is still due: without a rest it would be fired again at once, and again.
+                        clock.sleep_until(clock.now().plus(UNWRITTEN_PAUSE)).await;
+                    }
                     key
                 });
             }

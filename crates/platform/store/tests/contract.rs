@@ -49,6 +49,8 @@ on_every_engine! {
         events_keep_the_order_of_their_commits,
         a_reader_never_misses_an_event,
         an_event_is_consumed_once,
+        an_old_event_is_remembered_from_its_consumption_on,
+        numbers_that_stay_locked_are_a_lost_race,
         delivered_events_are_pruned_but_the_last,
         commits_with_events_wake_the_relay,
     }
@@ -59,12 +61,15 @@ on_every_engine! {
         a_failed_timer_is_tried_again_later,
         two_nodes_fire_a_timer_once,
         a_slow_timer_does_not_hold_up_the_others,
+        a_hung_timer_has_failed,
+        a_failure_that_cannot_be_written_rests,
     }
     answers {
         a_repeated_request_gets_its_answer,
         a_key_in_flight_is_refused,
         a_key_of_another_request_is_refused,
         two_nodes_answer_a_key_once,
+        an_answered_key_decides_before_anything_else,
         answers_are_kept_for_a_day,
     }
     leases {
@@ -79,5 +84,7 @@ on_every_engine! {
         an_edited_migration_is_refused,
         two_nodes_migrate_at_once,
         tables_that_are_behind_are_refused,
+        a_slow_migration_is_waited_for,
+        a_half_applied_migration_goes_on,
     }
 }

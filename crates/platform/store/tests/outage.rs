@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pulse_kernel::{Clock, Cx, Error, IdGenerator};
-use pulse_store::{Commit, Database, Options, Statement, Store, StoreError, values};
-use pulse_testkit::servers::{Mariadb, Postgres};
+use pulse_kernel::clock::VirtualClock;
+use pulse_kernel::{Clock, Cx, Error, IdGenerator, Timestamp};
+use pulse_store::{Commit, Database, NodeLease, Options, Statement, Store, StoreError, WriterStep, values};
+use pulse_testkit::servers::{self, Mariadb, Postgres};
+use tokio::sync::Mutex;
 
 #[tokio::test]
 async fn postgres_goes_away() {
@@ -20,6 +22,49 @@ async fn mariadb_goes_away() {
     let server = Mariadb::start().unwrap();
     let url = server.fresh_database().unwrap();
     goes_away(&url, server).await;
+}
+
+/// A client that went away in the middle of a transaction does not hold its locks for ever.
+#[tokio::test]
+async fn idle_transactions_end() {
+    let (postgres, mariadb) = (servers::postgres().unwrap(), servers::mariadb().unwrap());
+    for (url, limit) in [
+        (postgres.fresh_database().unwrap(), "SELECT current_setting('idle_in_transaction_session_timeout')"),
+        (mariadb.fresh_database().unwrap(), "SELECT CONCAT(@@SESSION.idle_transaction_timeout, 's')"),
+    ] {
+        let database = Database::open(&url, Options::default()).await.unwrap();
+        let store = Store::open(&database, "o", &[], Clock::system(), Arc::new(IdGenerator::new(0))).await.unwrap();
+        assert_eq!(store.one::<(String,)>(Statement::new(limit, values![])).await.unwrap().0, "30s");
+    }
+}
+
+/// While a test holds it, the writer of [`a_renewal_that_hangs_ends_with_the_lease`] stands still.
+static DISK: Mutex<()> = Mutex::const_new(());
+
+fn wait_for_the_disk(_: WriterStep) {
+    drop(DISK.blocking_lock());
+}
+
+#[tokio::test]
+async fn a_renewal_that_hangs_ends_with_the_lease() {
+    const TTL: Duration = Duration::from_secs(30);
+    let options = Options { on_writer_step: Some(wait_for_the_disk), ..Options::default() };
+    let database = Database::open("sqlite::memory:", options).await.unwrap();
+    let clock = VirtualClock::starting_at(Timestamp::from_millis(1_767_225_600_000));
+    let ids = Arc::new(IdGenerator::new(0));
+    let store = Store::open(&database, "o", &[], Clock::Virtual(clock.clone()), ids).await.unwrap();
+    let lease = NodeLease::acquire(&store, "a", TTL).await.unwrap();
+    let until = clock.now().plus(TTL);
+    let disk = DISK.lock().await;
+    let keeper = tokio::spawn(async move { lease.keep().await });
+    while clock.now() < until {
+        clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(20), keeper).await;
+    drop(disk);
+    let error = ended.expect("it ends with the lease").unwrap();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
 }
 
 async fn goes_away<Server>(url: &str, server: Server) {

@@ -23,12 +23,12 @@ pub(crate) async fn follow(app: &App, cx: &Cx, request: FollowRequest) -> Result
                 return Ok(FollowResponse { followed_at: Some(since.into()) });
             }
             load(app, followee).await?;
-            let count = load(app, follower).await?.following_count;
-            if count >= app.deps.config.following_max {
+            let (count, max) = (load(app, follower).await?.following_count, app.deps.config.following_max);
+            if count >= max {
                 return Err(errors::ACCOUNT_FOLLOW_LIMIT.error("unfollow somebody first").with("following", count));
             }
             let event = AccountFollowed { follower_id: follower.get(), followee_id: followee.get() };
-            let commit = follows::insert(Commit::new(), follower, followee, cx.now).event(follower.get(), &event);
+            let commit = follows::insert(Commit::new(), follower, followee, max, cx.now).event(follower.get(), &event);
             store.commit(cx, commit).await?;
             Ok(FollowResponse { followed_at: Some(cx.now.into()) })
         })

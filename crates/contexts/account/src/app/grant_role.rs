@@ -1,6 +1,6 @@
 //! Gives roles and takes them away; access tokens carry the new ones from the next refresh on.
 
-use pulse_contract::account::v1::{Account, AccountRolesChanged, GrantRoleRequest, RevokeRoleRequest};
+use pulse_contract::account::v1::{Account, AccountRolesChanged, GrantRoleRequest, RevokeRoleRequest, errors};
 use pulse_contract::errors as common;
 use pulse_kernel::id::{AccountId, ShopId};
 use pulse_kernel::{Cx, Error, Role};
@@ -8,6 +8,7 @@ use pulse_store::Commit;
 
 use super::profile::load;
 use super::{App, view};
+use crate::domain::roles::SHOPS_MAX;
 use crate::store::accounts::{self, AccountRow};
 
 pub(crate) async fn grant_role(app: &App, cx: &Cx, request: GrantRoleRequest) -> Result<Account, Error> {
@@ -26,7 +27,11 @@ pub(crate) async fn grant_role(app: &App, cx: &Cx, request: GrantRoleRequest) ->
         .await
 }
 
-/// Loads the account and decides what giving the role changes.
+/// Loads the account and decides what giving the role changes. Every grant moves the version of the account, so the
+/// limit of its shops holds for grants at the same moment too.
+///
+/// # Errors
+/// `ACCOUNT_SHOPS_LIMIT` when it would work for more than [`SHOPS_MAX`] shops.
 pub(crate) async fn grant(app: &App, id: AccountId, role: Role, added: &[ShopId]) -> Result<(Commit, Account), Error> {
     let row = load(app, id).await?;
     let row = AccountRow { roles: row.roles.with(role), ..row };
@@ -35,9 +40,13 @@ pub(crate) async fn grant(app: &App, id: AccountId, role: Role, added: &[ShopId]
         commit = commit.insert(accounts::add_shops(row.id, added));
     }
     let mut shops = accounts::shops_of(&app.deps.store, row.id).await?;
+    let before = shops.len();
     shops.extend(added);
     shops.sort_unstable();
     shops.dedup();
+    if shops.len() > before.max(SHOPS_MAX) {
+        return Err(errors::ACCOUNT_SHOPS_LIMIT.error("take a shop away first").with("shops", before));
+    }
     Ok(with_roles(commit, row, &shops))
 }
 

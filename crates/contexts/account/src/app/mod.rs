@@ -1,6 +1,7 @@
 //! The use cases, one file each.
 
 mod check_in;
+mod end_sessions;
 mod follow;
 mod grant_role;
 mod list_follows;

@@ -1,28 +1,44 @@
 //! Ends the caller's session, or all of them.
 
-use pulse_contract::account::v1::{SessionEnded, SignOutRequest, SignOutResponse};
+use pulse_contract::account::v1::{SignOutRequest, SignOutResponse};
 use pulse_contract::errors as common;
-use pulse_kernel::{Actor, Cx, Error};
+use pulse_kernel::{Actor, Cx, Error, Principal};
 use pulse_store::Commit;
 
-use super::App;
-use crate::store::sessions;
+use super::{App, end_sessions};
+use crate::store::sessions::{self, SessionRow};
 
 pub(crate) async fn sign_out(app: &App, cx: &Cx, request: SignOutRequest) -> Result<SignOutResponse, Error> {
-    let Actor::Principal(principal) = &cx.actor else {
+    let Actor::Principal(caller) = &cx.actor else {
         return Err(common::UNAUTHENTICATED.error("sign in first"));
     };
     let store = &app.deps.store;
-    let live = sessions::live_of(store, principal.account).await?;
-    let ended: Vec<_> =
-        live.into_iter().filter(|session| request.is_everywhere || session.id == principal.session).collect();
-    let mut commit = Commit::new();
-    for session in &ended {
-        let event = SessionEnded { account_id: session.account.get(), session_id: session.id, is_reuse: false };
-        commit = commit.write(sessions::end(session.id, cx.now)).event(session.account.get(), &event);
+    if !request.is_everywhere {
+        return store.attempt(cx, || async { end(app, cx, own(app, caller).await?, 0).await }).await;
     }
-    let response = SignOutResponse { ended_count: i32::try_from(ended.len()).unwrap_or(i32::MAX) };
-    store.commit(cx, commit.answer(cx, &response)).await?;
-    ended.iter().for_each(|session| app.ended.note(session.id, cx.now));
+    // The caller's own session ends in the last commit, so that a request that broke off can be made again.
+    let ended_before = end_sessions::end_full_batches(app, cx, caller.account, caller.session).await?;
+    store
+        .attempt(cx, || async {
+            let mut rest = sessions::live_of(store, caller.account, caller.session, cx.now).await?;
+            rest.extend(own(app, caller).await?);
+            end(app, cx, rest, ended_before).await
+        })
+        .await
+}
+
+/// The session of the token that the caller came with, when it has not ended.
+async fn own(app: &App, caller: &Principal) -> Result<Vec<SessionRow>, Error> {
+    let session = sessions::by_id(&app.deps.store, caller.session).await?;
+    let is_live = |session: &SessionRow| session.account == caller.account && !session.state.has_ended;
+    Ok(session.filter(is_live).into_iter().collect())
+}
+
+async fn end(app: &App, cx: &Cx, ended: Vec<SessionRow>, ended_before: usize) -> Result<SignOutResponse, Error> {
+    let ended_count = i32::try_from(ended_before + ended.len()).unwrap_or(i32::MAX);
+    let response = SignOutResponse { ended_count };
+    let commit = end_sessions::end(Commit::new(), cx, &ended);
+    app.deps.store.commit(cx, commit.answer(cx, &response)).await?;
+    end_sessions::note(app, cx, &ended);
     Ok(response)
 }

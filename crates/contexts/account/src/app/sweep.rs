@@ -1,10 +1,13 @@
-//! Deletes what has no meaning any more: old codes and old wrong guesses.
+//! Deletes what has no meaning any more: old codes, old wrong guesses and sessions that are long over.
 
-use pulse_kernel::{Cx, Error};
+use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, Store};
 
-use crate::domain::{one_time_code, password};
-use crate::store::{codes, passwords};
+use crate::domain::{one_time_code, password, refresh};
+use crate::store::{codes, passwords, sessions};
+
+/// How many sessions one commit deletes, so that other commits do not wait long behind it.
+const SESSIONS_MAX: usize = 1_000;
 
 /// One round, at most once an hour is enough: rows that are not swept are only dead weight.
 pub(crate) async fn sweep(store: &Store) -> Result<(), Error> {
@@ -12,5 +15,21 @@ pub(crate) async fn sweep(store: &Store) -> Result<(), Error> {
     let commit = Commit::new()
         .write(passwords::forget_guesses(now.minus(password::FORGET_AFTER)))
         .write(codes::forget(now.minus(one_time_code::WINDOW)));
-    Ok(store.commit(&Cx::system("account.sweep", now), commit).await?)
+    store.commit(&Cx::system("account.sweep", now), commit).await?;
+    sweep_sessions(store, now).await
+}
+
+async fn sweep_sessions(store: &Store, now: Timestamp) -> Result<(), Error> {
+    let cx = Cx::system("account.sweep", now);
+    loop {
+        // What has expired is never live again, so these rows do not change before they are deleted.
+        let expired = sessions::expired_before(store, now.minus(refresh::EXPIRED_KEPT), SESSIONS_MAX).await?;
+        let is_last = expired.len() < SESSIONS_MAX;
+        if !expired.is_empty() {
+            store.commit(&cx, Commit::new().write(sessions::forget(expired))).await?;
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
 }

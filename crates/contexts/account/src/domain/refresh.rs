@@ -9,6 +9,10 @@ use pulse_kernel::Timestamp;
 
 /// How long a session lives without being refreshed.
 pub const SESSION_TTL: Duration = Duration::from_secs(30 * 86_400);
+/// How long the row of an expired session is kept. Its refresh token is refused with or without the row, but nodes read
+/// which sessions have ended for as long as an access token may live. A day is far longer than that, and than clocks
+/// of nodes differ.
+pub const EXPIRED_KEPT: Duration = Duration::from_secs(86_400);
 
 /// A session as its row tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

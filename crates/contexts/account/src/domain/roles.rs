@@ -2,6 +2,9 @@
 
 use pulse_kernel::Role;
 
+/// How many shops one account may work for: its access token names them all, and one of more than 8 KiB is refused.
+pub const SHOPS_MAX: usize = 200;
+
 /// A set of roles. Being a consumer needs no bit: everybody is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Roles(i64);

@@ -157,6 +157,15 @@ pub(crate) fn add_to_counts(id: AccountId, followers: i64, following: i64) -> St
     )
 }
 
+/// Counts one more account that this one follows, unless it follows `following_max` already: a count that was loaded
+/// before does not know of follows at the same moment.
+pub(crate) fn follow_one_more(id: AccountId, following_max: i64) -> Statement {
+    Statement::new(
+        "UPDATE account_accounts SET following_count = following_count + 1 WHERE id = ? AND following_count < ?",
+        values![id, following_max],
+    )
+}
+
 /// Lets the account work for these shops too.
 pub(crate) fn add_shops(id: AccountId, shops: &[ShopId]) -> Insert {
     let insert =

@@ -5,6 +5,8 @@ use pulse_kernel::Timestamp;
 use pulse_kernel::id::AccountId;
 use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
 
+use super::accounts;
+
 /// Where a page of a list ended: time and account of the last entry.
 pub(crate) type Place = (Timestamp, AccountId);
 
@@ -24,8 +26,14 @@ pub(crate) async fn since(
     Ok(row.map(|(at,)| Timestamp::from_millis(at)))
 }
 
-/// Adds both rows and both counts; following already is a conflict. Accounts are locked in the order of their ids.
-pub(crate) fn insert(commit: Commit, follower: AccountId, followee: AccountId, now: Timestamp) -> Commit {
+/// Adds both rows and both counts; following already is a conflict, and so is following `following_max` others by now.
+pub(crate) fn insert(
+    commit: Commit,
+    follower: AccountId,
+    followee: AccountId,
+    following_max: i64,
+    now: Timestamp,
+) -> Commit {
     let following = Insert::into("account_following", &["follower_id", "followee_id", "followed_at"]);
     let followers = Insert::into("account_followers", &["followee_id", "follower_id", "followed_at"]);
     let commit = commit
@@ -33,7 +41,8 @@ pub(crate) fn insert(commit: Commit, follower: AccountId, followee: AccountId, n
         .duplicate_is(&errors::STORE_CONTENDED)
         .insert(followers.row(values![followee, follower, now]))
         .duplicate_is(&errors::STORE_CONTENDED);
-    count(commit, follower, followee, 1)
+    let one_more = (follower, accounts::follow_one_more(follower, following_max));
+    count(commit, [one_more, (followee, accounts::add_to_counts(followee, 1, 0))])
 }
 
 /// Takes both rows and both counts away; not following is a conflict.
@@ -49,12 +58,12 @@ pub(crate) fn delete(commit: Commit, follower: AccountId, followee: AccountId) -
             values![followee, follower],
         ))
         .expect_rows(1);
-    count(commit, follower, followee, -1)
+    let one_less = (follower, accounts::add_to_counts(follower, 0, -1));
+    count(commit, [one_less, (followee, accounts::add_to_counts(followee, -1, 0))])
 }
 
-fn count(commit: Commit, follower: AccountId, followee: AccountId, by: i64) -> Commit {
-    use super::accounts::add_to_counts;
-    let mut counts = [(follower, add_to_counts(follower, 0, by)), (followee, add_to_counts(followee, by, 0))];
+/// Adds the counts of both accounts, which are locked in the order of their ids.
+fn count(commit: Commit, mut counts: [(AccountId, Statement); 2]) -> Commit {
     counts.sort_by_key(|(account, _)| *account);
     counts.into_iter().fold(commit, |commit, (_, statement)| commit.write(statement).expect_rows(1))
 }

@@ -30,6 +30,11 @@ pub(crate) fn set(id: AccountId, hash: &str) -> Insert {
         .on_conflict_update(&["account_id"], &["hash"])
 }
 
+/// Touches the row of a password that is still the one that was read, and none otherwise.
+pub(crate) fn keep(id: AccountId, hash: &str) -> Statement {
+    Statement::new("UPDATE account_passwords SET hash = ? WHERE account_id = ? AND hash = ?", values![hash, id, hash])
+}
+
 /// The wrong guesses at an address.
 pub(crate) async fn guesses_at(store: &Store, address: &str) -> Result<Option<Guesses>, StoreError> {
     store.optional(Statement::new("SELECT * FROM account_guesses WHERE address = ?", values![address])).await

@@ -10,6 +10,7 @@ use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
 use pulse_testkit::{Person, TestNode};
 
+use crate::alone::{Alone, FOLLOWING_MAX};
 use crate::{SECOND, code, tally};
 
 async fn people(node: &TestNode, count: usize) -> Vec<Person> {
@@ -184,4 +185,23 @@ pub(crate) async fn follows_of_one_instant_have_an_order(node: &mut TestNode) {
     let request =
         ListFollowingRequest { account_id: people[0].id(), page_token: "broken".into(), ..Default::default() };
     assert_eq!(code(&node.accounts().list_following(&node.anonymous(), request).await), "PAGE_TOKEN_INVALID");
+}
+
+/// Follows at the same moment do not get past the limit together, and one who stops following makes room for one.
+pub(crate) async fn follows_in_parallel_keep_the_limit(alone: &Alone) {
+    alone.put_accounts(1..11).await;
+    let cx = alone.cx_of(1, 1);
+    let follow = |account_id| alone.accounts.follow(&cx, FollowRequest { account_id });
+    let outcomes = join_all((2..11).map(follow)).await;
+    assert_eq!(tally(outcomes.iter().map(code)), [("ACCOUNT_FOLLOW_LIMIT", 6), ("ok", 3)]);
+    let count = "SELECT COUNT(*) FROM account_following WHERE follower_id = 1";
+    assert_eq!(alone.number(count).await, FOLLOWING_MAX);
+    let counted = "SELECT following_count FROM account_accounts WHERE id = 1";
+    assert_eq!(alone.number(counted).await, FOLLOWING_MAX);
+    let followed = (2..11).zip(&outcomes).find(|(_, outcome)| outcome.is_ok()).unwrap().0;
+    alone.accounts.unfollow(&cx, UnfollowRequest { account_id: followed }).await.unwrap();
+    let outcomes = join_all((2..11).map(follow)).await;
+    assert_eq!(alone.number(count).await, FOLLOWING_MAX);
+    // Two were followed already, one is new.
+    assert_eq!(tally(outcomes.iter().map(code)), [("ACCOUNT_FOLLOW_LIMIT", 6), ("ok", 3)]);
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
 
+mod alone;
 mod check_ins;
 mod codes;
 mod follows;
@@ -74,9 +75,14 @@ pulse_testkit::on_every_engine! {
         an_address_and_a_password_sign_in,
         weak_passwords_and_wrong_codes_are_refused,
         who_owns_the_mailbox_may_choose_a_new_password,
+        a_new_password_ends_every_session_and_forgives_guesses,
+        an_old_password_opens_no_session_that_outlives_a_new_one,
         wrong_passwords_and_unknown_addresses_look_the_same,
         guessing_makes_the_account_rest,
         guesses_in_parallel_are_counted,
+        no_more_guesses_in_parallel_are_looked_at_than_are_free,
+        right_passwords_in_parallel_are_all_right,
+        a_sign_in_that_was_too_busy_is_no_guess,
         too_many_passwords_at_once_are_refused,
     ],
     profile: [
@@ -88,6 +94,9 @@ pulse_testkit::on_every_engine! {
     roles: [
         roles_come_and_go,
         parallel_grants_are_all_kept,
+        staff_of_as_many_shops_as_one_may_has_a_token_that_works,
+        grants_in_parallel_keep_the_limit_of_shops,
+        an_approved_shop_beyond_the_limit_holds_nothing_up,
         staff_of_one_shop_is_nobody_in_another,
         operators_only_means_operators_only,
     ],
@@ -103,5 +112,17 @@ pulse_testkit::on_every_engine! {
         sessions_and_tokens_get_too_old,
         broken_refresh_tokens_are_refused,
         signing_out_ends_one_session_or_all,
+    ],
+}
+
+alone::on_every_store! {
+    follows: [
+        follows_in_parallel_keep_the_limit,
+    ],
+    sessions: [
+        signing_out_finds_the_own_session_among_any_number,
+        signing_out_everywhere_ends_any_number_of_sessions,
+        a_new_password_ends_any_number_of_sessions,
+        sessions_that_are_long_over_are_swept,
     ],
 }

@@ -8,7 +8,7 @@ use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
 use pulse_testkit::TestNode;
 
-use crate::{MINUTE, SECOND, code, tally};
+use crate::{HOUR, MINUTE, SECOND, code, tally};
 
 const EMAIL: &str = "li.wei@example.org";
 const PASSWORD: &str = "correct horse battery";
@@ -27,6 +27,11 @@ async fn register(node: &TestNode, email: &str, password: &str) -> Result<Sessio
 async fn sign_in(node: &TestNode, email: &str, password: &str) -> Result<Session, Error> {
     let request = SignInWithPasswordRequest { email: email.to_owned(), password: password.to_owned() };
     node.accounts().sign_in_with_password(&node.anonymous(), request).await
+}
+
+async fn refresh(node: &TestNode, session: &Session) -> Result<Session, Error> {
+    let request = RefreshSessionRequest { refresh_token: session.refresh_token.clone() };
+    node.accounts().refresh_session(&node.anonymous(), request).await
 }
 
 /// The address is proven by a code, and is the same in any case of its letters.
@@ -70,6 +75,48 @@ pub(crate) async fn who_owns_the_mailbox_may_choose_a_new_password(node: &mut Te
     assert_eq!(code(&sign_in(node, EMAIL, "another good sentence").await), "ok");
 }
 
+/// A new password ends every session that was opened before, at once, and forgives the guesses; the new session stays.
+pub(crate) async fn a_new_password_ends_every_session_and_forgives_guesses(node: &mut TestNode) {
+    let first = register(node, EMAIL, PASSWORD).await.unwrap();
+    let second = sign_in(node, EMAIL, PASSWORD).await.unwrap();
+    for _ in 0..5 {
+        sign_in(node, EMAIL, "wrong horse battery").await.unwrap_err();
+    }
+    node.advance(MINUTE);
+    sign_in(node, EMAIL, "wrong horse battery").await.unwrap_err();
+    let new = register(node, EMAIL, "another good sentence").await.unwrap();
+    let http = node.http();
+    for old in [&first, &second] {
+        assert_eq!(code(&refresh(node, old).await), "ACCOUNT_SESSION_EXPIRED");
+        assert_eq!(http.get("/v1/me").bearer(&old.access_token).send().await.code(), "TOKEN_INVALID");
+    }
+    assert_eq!(http.get("/v1/me").bearer(&new.access_token).send().await.status, 200);
+    assert_eq!(code(&refresh(node, &new).await), "ok");
+    assert_eq!(code(&sign_in(node, EMAIL, "another good sentence").await), "ok", "the address rests no more");
+}
+
+/// Whoever signs in with the old password while a new one is chosen has no session afterwards.
+pub(crate) async fn an_old_password_opens_no_session_that_outlives_a_new_one(node: &mut TestNode) {
+    register(node, EMAIL, PASSWORD).await.unwrap();
+    for round in 0..3 {
+        let (old, new) = (format!("{PASSWORD}{round}"), format!("{PASSWORD}{}", round + 1));
+        node.advance(MINUTE);
+        register(node, EMAIL, &old).await.unwrap();
+        node.advance(MINUTE);
+        let (reset, signed_in) =
+            tokio::join!(register(node, EMAIL, &new), join_all((0..4).map(|_| sign_in(node, EMAIL, &old))));
+        assert_eq!(code(&reset), "ok");
+        for outcome in signed_in {
+            match outcome {
+                Ok(session) => assert_eq!(code(&refresh(node, &session).await), "ACCOUNT_SESSION_EXPIRED"),
+                Err(error) => assert_eq!(error.code(), "ACCOUNT_CREDENTIALS_INVALID"),
+            }
+        }
+        assert_eq!(code(&refresh(node, &reset.unwrap()).await), "ok");
+        node.advance(HOUR);
+    }
+}
+
 /// A wrong password and an unknown address get the same answer.
 pub(crate) async fn wrong_passwords_and_unknown_addresses_look_the_same(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
@@ -107,7 +154,7 @@ pub(crate) async fn guessing_makes_the_account_rest(node: &mut TestNode) {
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ok");
 }
 
-/// Guessing in parallel is not a way around the rest: at least one guess of each round is counted.
+/// Guessing in parallel is not a way around the rest.
 pub(crate) async fn guesses_in_parallel_are_counted(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for _ in 0..6 {
@@ -116,9 +163,47 @@ pub(crate) async fn guesses_in_parallel_are_counted(node: &mut TestNode) {
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ACCOUNT_LOCKED");
 }
 
+/// Of many guesses at the same moment five are looked at, whether the address has an account or not; the others are
+/// refused, and then the right password is too.
+pub(crate) async fn no_more_guesses_in_parallel_are_looked_at_than_are_free(node: &mut TestNode) {
+    register(node, EMAIL, PASSWORD).await.unwrap();
+    for email in [EMAIL, "nobody@example.org"] {
+        let outcomes = join_all((0..20).map(|_| sign_in(node, email, "wrong horse battery"))).await;
+        let counts = tally(outcomes.iter().map(code));
+        assert_eq!(counts, [("ACCOUNT_CREDENTIALS_INVALID", 5), ("ACCOUNT_LOCKED", 15)], "{email}");
+        let locked = sign_in(node, email, PASSWORD).await.unwrap_err();
+        assert_eq!((locked.code(), locked.retry_after()), ("ACCOUNT_LOCKED", Some(30 * SECOND)));
+    }
+    node.advance(30 * SECOND);
+    let outcomes = join_all((0..20).map(|_| sign_in(node, EMAIL, "wrong horse battery"))).await;
+    assert_eq!(tally(outcomes.iter().map(code)), [("ACCOUNT_CREDENTIALS_INVALID", 1), ("ACCOUNT_LOCKED", 19)]);
+    node.advance(MINUTE);
+    assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ok");
+}
+
+/// The right password is a guess until it is known to be right, and none afterwards.
+pub(crate) async fn right_passwords_in_parallel_are_all_right(node: &mut TestNode) {
+    register(node, EMAIL, PASSWORD).await.unwrap();
+    for _ in 0..4 {
+        let outcomes = join_all((0..4).map(|_| sign_in(node, EMAIL, PASSWORD))).await;
+        assert_eq!(tally(outcomes.iter().map(code)), [("ok", 4)]);
+    }
+}
+
+/// Sign-ins that are refused because too many others wait are not counted as guesses.
+pub(crate) async fn a_sign_in_that_was_too_busy_is_no_guess(node: &mut TestNode) {
+    register(node, EMAIL, PASSWORD).await.unwrap();
+    let addresses: Vec<String> = (0..60).map(|number| format!("nobody{number}@example.org")).collect();
+    let others = join_all(addresses.iter().map(|address| sign_in(node, address, PASSWORD)));
+    let (_, own) = tokio::join!(others, join_all((0..10).map(|_| sign_in(node, EMAIL, PASSWORD))));
+    assert_eq!(tally(own.iter().map(code)), [("ACCOUNT_BUSY", 10)], "the others came first");
+    assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ok");
+}
+
 /// More sign-ins at once than can be hashed are refused instead of piling up.
 pub(crate) async fn too_many_passwords_at_once_are_refused(node: &mut TestNode) {
-    let outcomes = join_all((0..60).map(|_| sign_in(node, "nobody@example.org", PASSWORD))).await;
+    let addresses: Vec<String> = (0..60).map(|number| format!("nobody{number}@example.org")).collect();
+    let outcomes = join_all(addresses.iter().map(|address| sign_in(node, address, PASSWORD))).await;
     let counts = tally(outcomes.iter().map(code));
     // Two hashers, sixteen waiting for each.
     let [("ACCOUNT_BUSY", busy), ("ACCOUNT_CREDENTIALS_INVALID", tried)] = counts[..] else { panic!("{counts:?}") };

@@ -60,6 +60,59 @@ pub(crate) async fn parallel_grants_are_all_kept(node: &mut TestNode) {
     assert_eq!((me.roles.len(), me.shop_ids), (4, vec![7, 8]));
 }
 
+/// Ids as long as ids get, so many that the token is as large as it gets.
+fn shops(numbers: std::ops::Range<i64>) -> Vec<i64> {
+    numbers.map(|number| i64::MAX - number).collect()
+}
+
+async fn staff_of_200_shops(node: &TestNode, phone: &str) -> Person {
+    let person = node.sign_up_as(phone, AccountRole::MerchantStaff, &shops(0..100)).await;
+    grant(node, &person, AccountRole::MerchantStaff, &shops(100..200)).await.unwrap();
+    node.refresh(&person).await
+}
+
+/// An account may work for two hundred shops, and the edge takes its token; one more is refused and changes nothing.
+pub(crate) async fn staff_of_as_many_shops_as_one_may_has_a_token_that_works(node: &mut TestNode) {
+    let person = staff_of_200_shops(node, "+8613800138000").await;
+    let one_more = grant(node, &person, AccountRole::MerchantStaff, &shops(199..201)).await.unwrap_err();
+    assert_eq!((one_more.code(), one_more.metadata()[0].1.as_str()), ("ACCOUNT_SHOPS_LIMIT", "200"));
+    assert_eq!(code(&grant(node, &person, AccountRole::MerchantStaff, &shops(0..100)).await), "ok", "nothing new");
+    assert_eq!(code(&grant(node, &person, AccountRole::Courier, &[]).await), "ok");
+    let person = node.refresh(&person).await;
+    assert!(person.access_token.len() <= pulse_token::TOKEN_BYTES_MAX, "{}", person.access_token.len());
+    let me = node.http().get("/v1/me").by(&person).send().await;
+    assert_eq!((me.status, me.json()["shop_ids"].as_array().map(Vec::len)), (200, Some(200)));
+    revoke(node, &person, AccountRole::MerchantStaff, &shops(0..1)).await.unwrap();
+    assert_eq!(code(&grant(node, &person, AccountRole::MerchantStaff, &shops(200..201)).await), "ok");
+}
+
+/// Grants at the same moment do not get past the limit together.
+pub(crate) async fn grants_in_parallel_keep_the_limit_of_shops(node: &mut TestNode) {
+    let person = node.sign_up_as("+8613800138000", AccountRole::MerchantStaff, &shops(0..100)).await;
+    grant(node, &person, AccountRole::MerchantStaff, &shops(100..198)).await.unwrap();
+    let others: Vec<Vec<i64>> = (198..203).map(|number| shops(number..number + 1)).collect();
+    let outcomes =
+        futures::future::join_all(others.iter().map(|shop| grant(node, &person, AccountRole::MerchantStaff, shop)));
+    assert_eq!(tally(outcomes.await.iter().map(code)), [("ACCOUNT_SHOPS_LIMIT", 3), ("ok", 2)]);
+}
+
+/// A shop that is approved beyond the limit is open without its owner as staff, and the owner's later shops go on.
+pub(crate) async fn an_approved_shop_beyond_the_limit_holds_nothing_up(node: &mut TestNode) {
+    let owner = staff_of_200_shops(node, "+8613800138000").await;
+    let merchant = node.merchant(&owner).await;
+    let shop_ids = async || node.accounts().get_me(&owner.cx(), GetMeRequest {}).await.unwrap().shop_ids;
+    let shop = node.applied_shop(&owner, &merchant, draft("One too many")).await;
+    node.approve(&shop).await;
+    node.settle().await;
+    assert_eq!(shop_ids().await.len(), 200);
+    revoke(node, &owner, AccountRole::MerchantStaff, &shops(0..1)).await.unwrap();
+    let next = node.applied_shop(&owner, &merchant, draft("The next")).await;
+    node.approve(&next).await;
+    node.settle().await;
+    assert!(shop_ids().await.contains(&next.shop_id));
+    assert!(!shop_ids().await.contains(&shop.shop_id));
+}
+
 /// A token carries the roles from its refresh on, and staff of one shop is nobody in another.
 pub(crate) async fn staff_of_one_shop_is_nobody_in_another(node: &mut TestNode) {
     let mine = node.open_shop("+8613800138000", draft("Mine")).await;

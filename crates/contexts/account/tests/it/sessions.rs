@@ -1,11 +1,13 @@
 //! Sessions: refresh tokens that work once, and endings that are felt at once.
 
 use futures::future::join_all;
+use pulse_contract::account::v1::request_code_request::Destination;
 use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
 use pulse_testkit::{Person, TestNode};
 
-use crate::{DAY, MINUTE, code, tally};
+use crate::alone::Alone;
+use crate::{DAY, MINUTE, SECOND, code, tally};
 
 const PHONE: &str = "+8613800138000";
 
@@ -113,4 +115,72 @@ pub(crate) async fn signing_out_ends_one_session_or_all(node: &mut TestNode) {
     node.advance(MINUTE);
     let again = node.sign_up(PHONE).await;
     assert_eq!(me_over_http(node, &again.access_token).await, "ok");
+}
+
+/// The sessions of account 1 that have not ended.
+const LIVE: &str = "SELECT COUNT(*) FROM account_sessions WHERE account_id = 1 AND ended_at = 0";
+
+/// However many older sessions there are, over or not, signing out ends the caller's own.
+pub(crate) async fn signing_out_finds_the_own_session_among_any_number(alone: &Alone) {
+    alone.put_sessions(1, 1..1_100, alone.now()).await;
+    alone.put_sessions(1, 1_100..2_200, alone.now().plus(DAY)).await;
+    alone.put_sessions(2, 5_000..5_001, alone.now().plus(DAY)).await;
+    let sign_out = async |session| {
+        let request = SignOutRequest { is_everywhere: false };
+        alone.accounts.sign_out(&alone.cx_of(1, session), request).await.unwrap().ended_count
+    };
+    assert_eq!(sign_out(2_199).await, 1);
+    assert_eq!(alone.number("SELECT id FROM account_sessions WHERE ended_at <> 0").await, 2_199);
+    assert_eq!(sign_out(2_199).await, 0);
+    assert_eq!(sign_out(5_000).await, 0, "somebody else's");
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at <> 0").await, 1);
+}
+
+/// Signing out everywhere ends every session that is not over, each with its event, and counts those alone.
+pub(crate) async fn signing_out_everywhere_ends_any_number_of_sessions(alone: &Alone) {
+    alone.put_sessions(1, 1..1_100, alone.now()).await;
+    alone.put_sessions(1, 1_100..3_600, alone.now().plus(DAY)).await;
+    alone.put_sessions(2, 5_000..5_001, alone.now().plus(DAY)).await;
+    let request = SignOutRequest { is_everywhere: true };
+    let everywhere = alone.accounts.sign_out(&alone.cx_of(1, 1_200), request).await.unwrap();
+    assert_eq!(everywhere.ended_count, 2_500);
+    assert_eq!(alone.number(LIVE).await, 1_099, "those that were over");
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_outbox").await, 2_500);
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE id = 5000 AND ended_at = 0").await, 1);
+}
+
+/// A new password ends them all too, and leaves the session that it opens.
+pub(crate) async fn a_new_password_ends_any_number_of_sessions(alone: &Alone) {
+    let register = async |password: &str| {
+        let email = "li.wei@example.org".to_owned();
+        let destination = Some(Destination::Email(email.clone()));
+        alone.accounts.request_code(&alone.cx(), RequestCodeRequest { destination }).await.unwrap();
+        let (code, password) = (alone.code(), password.to_owned());
+        let request = RegisterWithPasswordRequest { email, code, password, display_name: String::new() };
+        alone.accounts.register_with_password(&alone.cx(), request).await.unwrap().account.unwrap().account_id
+    };
+    let account = register("correct horse battery").await;
+    alone.put_sessions(account, 1..2_300, alone.now().plus(DAY)).await;
+    alone.advance(MINUTE);
+    assert_eq!(register("another good sentence").await, account);
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at <> 0").await, 2_300);
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at = 0").await, 1);
+}
+
+/// Sessions that expired a day ago are deleted, any number of them, whether they were ended or not; others stay.
+pub(crate) async fn sessions_that_are_long_over_are_swept(alone: &Alone) {
+    let now = alone.now();
+    alone.put_sessions(1, 1..2_200, now).await;
+    alone.put_sessions(1, 3_000..3_002, now.plus(DAY)).await;
+    let request = SignOutRequest { is_everywhere: false };
+    alone.accounts.sign_out(&alone.cx_of(1, 3_000), request).await.unwrap();
+    alone.advance(DAY);
+    pulse_account::sweep(&alone.store).await.unwrap();
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions").await, 2_201, "a day is not over");
+    alone.advance(SECOND);
+    pulse_account::sweep(&alone.store).await.unwrap();
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions").await, 2);
+    alone.advance(DAY);
+    pulse_account::sweep(&alone.store).await.unwrap();
+    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions").await, 0);
 }

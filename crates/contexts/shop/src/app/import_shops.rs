@@ -11,14 +11,28 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::App;
-use super::apply_shop::draft_row;
+use super::apply_shop::{category_not_found, draft_row};
+use crate::domain::category::Code;
+use crate::store::categories;
 use crate::store::shops::{self, ShopRow};
+
+/// What an export calls a shop that is called nothing elsewhere: this, and its id here.
+const OWN_SOURCE: &str = "pulse:";
+
+/// What is here already of all that a batch names.
+struct Known {
+    by_id: BTreeMap<ShopId, ShopRow>,
+    by_external_id: BTreeMap<String, ShopRow>,
+    categories: BTreeSet<Code>,
+}
 
 /// What is to be done with a batch.
 #[derive(Default)]
 struct Plan {
     created: Vec<ShopRow>,
     updated: Vec<ShopRow>,
+    /// Where shops are put anew. Those that stay in their category go along when it moves, which changes their version.
+    categories: BTreeSet<Code>,
     response: ImportShopsResponse,
 }
 
@@ -32,11 +46,9 @@ pub(crate) async fn import_shops(
 
 async fn import(app: &App, cx: &Cx, batch: &[ImportedShop]) -> Result<ImportShopsResponse, Error> {
     let store = &app.deps.store;
-    let ids: Vec<&str> = batch.iter().map(|shop| shop.external_id.as_str()).collect();
-    let known = shops::by_external_ids(store, &ids).await?;
-    let known = known.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect();
-    let plan = plan(app, cx, batch, known);
-    let mut commit = Commit::new();
+    let known = Known::load(app, batch).await?;
+    let plan = plan(app, cx, batch, &known);
+    let mut commit = categories::hold_all(Commit::new(), &plan.categories);
     if !plan.created.is_empty() {
         commit = commit.insert(shops::insert(&plan.created)).duplicate_is(&common::STORE_CONTENDED);
     }
@@ -55,34 +67,66 @@ async fn import(app: &App, cx: &Cx, batch: &[ImportedShop]) -> Result<ImportShop
     Ok(plan.response)
 }
 
-fn plan(app: &App, cx: &Cx, batch: &[ImportedShop], known: BTreeMap<String, ShopRow>) -> Plan {
+impl Known {
+    async fn load(app: &App, batch: &[ImportedShop]) -> Result<Self, Error> {
+        let store = &app.deps.store;
+        let own: Vec<ShopId> = batch.iter().filter_map(|shop| own_id(&shop.external_id)).collect();
+        let by_id = shops::by_ids(store, &own).await?;
+        let external_ids: Vec<&str> = batch.iter().map(|shop| shop.external_id.as_str()).collect();
+        let by_external_id = shops::by_external_ids(store, &external_ids).await?;
+        let codes = batch.iter().filter_map(|shop| Code::new(shop.shop.as_ref()?.category_code));
+        let codes = codes.filter(|code| *code != Code::ALL).collect();
+        Ok(Self {
+            by_id: by_id.into_iter().map(|row| (row.id, row)).collect(),
+            by_external_id: by_external_id
+                .into_iter()
+                .filter_map(|row| Some((row.external_id.clone()?, row)))
+                .collect(),
+            categories: categories::known(store, &codes).await?,
+        })
+    }
+
+    fn shop(&self, external_id: &str) -> Option<&ShopRow> {
+        let own = own_id(external_id).and_then(|id| self.by_id.get(&id));
+        own.or_else(|| self.by_external_id.get(external_id))
+    }
+}
+
+/// The id in `pulse:17`, written as an export writes it.
+fn own_id(external_id: &str) -> Option<ShopId> {
+    let digits = external_id.strip_prefix(OWN_SOURCE)?;
+    let id: i64 = digits.parse().ok()?;
+    (id > 0 && id.to_string() == digits).then(|| ShopId::new(id))
+}
+
+fn plan(app: &App, cx: &Cx, batch: &[ImportedShop], known: &Known) -> Plan {
     let mut plan = Plan::default();
     let mut seen = BTreeSet::new();
     for (index, shop) in batch.iter().enumerate() {
-        let outcome = if seen.insert(shop.external_id.as_str()) {
-            row(app, cx, shop)
+        let old = known.shop(&shop.external_id);
+        // A shop of ours may come under its id and under what it is called elsewhere.
+        let is_first = seen.insert(old.map(|old| old.id).ok_or(shop.external_id.as_str()));
+        let outcome = if is_first {
+            row(app, cx, shop, known)
         } else {
             Err(common::VALIDATION_FAILED.error("the batch holds this external id twice"))
         };
-        match (outcome, known.get(&shop.external_id)) {
+        match (outcome, old) {
             (Err(error), _) => plan.response.refused.push(refused(index, shop, &error)),
             (Ok(row), None) => {
                 plan.response.created_count += 1;
+                plan.categories.insert(row.category);
                 plan.created.push(row);
             }
             (Ok(row), Some(old)) => {
-                // What began elsewhere keeps its id, its owner and its birthday.
-                let row = ShopRow {
-                    id: old.id,
-                    merchant: old.merchant,
-                    version: old.version,
-                    created_at: old.created_at,
-                    ..row
-                };
+                let row = replaced(old, row);
                 if row == *old {
                     plan.response.unchanged_count += 1;
                 } else {
                     plan.response.updated_count += 1;
+                    if row.category != old.category {
+                        plan.categories.insert(row.category);
+                    }
                     plan.updated.push(ShopRow { version: old.version + 1, ..row });
                 }
             }
@@ -91,9 +135,27 @@ fn plan(app: &App, cx: &Cx, batch: &[ImportedShop], known: BTreeMap<String, Shop
     plan
 }
 
-fn row(app: &App, cx: &Cx, shop: &ImportedShop) -> Result<ShopRow, Error> {
+/// What is here keeps its id, its owner, its birthday and what an operator said of it.
+fn replaced(old: &ShopRow, new: ShopRow) -> ShopRow {
+    let is_own = old.external_id != new.external_id;
+    let mut row =
+        ShopRow { id: old.id, merchant: old.merchant, version: old.version, created_at: old.created_at, ..new };
+    row.details.review_reason.clone_from(&old.details.review_reason);
+    if is_own {
+        // It came under its id here: whether it is open to the public is decided here, and elsewhere it is called
+        // what it was called.
+        row.state = old.state;
+        row.external_id.clone_from(&old.external_id);
+    }
+    row
+}
+
+fn row(app: &App, cx: &Cx, shop: &ImportedShop, known: &Known) -> Result<ShopRow, Error> {
     let id = ShopId::new(app.deps.store.next_id(cx.now));
     let mut row = draft_row(app, cx, id, shop.shop.clone().unwrap_or_default())?;
+    if row.category != Code::ALL && !known.categories.contains(&row.category) {
+        return Err(category_not_found(row.category.get()));
+    }
     row.state = if shop.is_closed { ShopState::Closed } else { ShopState::Active };
     row.external_id = Some(shop.external_id.clone());
     row.rating_hundredths = u16::try_from(shop.rating_hundredths).unwrap_or_default();

@@ -11,7 +11,7 @@ use super::apply_shop::{category, category_not_found, check_category};
 use super::categories::{TREE_KEY, refused, view};
 use crate::domain::category::{Code, Move};
 use crate::store::categories::{self, CategoryRow};
-use crate::store::{products, shops};
+use crate::store::{items, products, shops};
 
 /// How many shops are read at a time when lists are brought up to date.
 const BATCH: i64 = 2_000;
@@ -60,6 +60,7 @@ async fn commit(app: &App, cx: &Cx, from: Code, parent: Code) -> Result<Moved, E
     }
     for (code, row) in &recoded {
         writes = writes.write(shops::recode(*code, row.code)).write(products::recode(*code, row.code));
+        writes = items::recode(*code, row.code).into_iter().fold(writes, Commit::write);
     }
     let view = view(CategoryRow { code: plan.to, ..top }, moving.len() > 1);
     let event = CategoriesChanged { code: plan.to.get().min(from.get()) };

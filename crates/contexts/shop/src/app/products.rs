@@ -25,11 +25,13 @@ async fn create(app: &App, cx: &Cx, shop: ShopId, row: &ProductRow) -> Result<Pr
     check_category(app, row.category).await?;
     let store = &app.deps.store;
     let count = products::count_of_shop(store, shop).await?;
-    if count >= app.deps.config.products_per_shop_max {
+    let limit = app.deps.config.products_per_shop_max;
+    if count >= limit {
         return Err(errors::SHOP_PRODUCT_LIMIT.error("the shop has too many products").with("products", count));
     }
     let commit = categories::hold(Commit::new(), row.category);
-    let commit = products::insert(commit, row).event(shop.get(), &changed(row, false));
+    let commit = products::keep_within(products::insert(commit, row), shop, limit);
+    let commit = commit.event(shop.get(), &changed(row, false));
     let product = view(row.clone());
     store.commit(cx, commit.answer(cx, &product)).await?;
     Ok(product)

@@ -14,8 +14,9 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::App;
-use super::apply_shop::category;
+use super::apply_shop::{category, check_category};
 use super::merchants::owned;
+use crate::store::categories;
 use crate::store::items::{self, ItemRow};
 
 pub(crate) async fn put_supplier_items(
@@ -54,7 +55,13 @@ async fn put(
     }
     response.created_count = i32::try_from(created.len()).unwrap_or(i32::MAX);
     response.updated_count = i32::try_from(updated.len()).unwrap_or(i32::MAX);
-    let mut commit = items::put(Commit::new(), &created, &updated);
+    // In the order of the codes, so that two suppliers never wait for each other in a circle.
+    let mut commit = Commit::new();
+    for category in created.iter().chain(&updated).map(|row| row.category).collect::<BTreeSet<_>>() {
+        check_category(app, category).await?;
+        commit = categories::hold(commit, category);
+    }
+    commit = items::put(commit, &created, &updated);
     let item_ids: Vec<i64> = created.iter().chain(&updated).map(|row| row.id).collect();
     if !item_ids.is_empty() {
         // A key of its own for each event: the rows say their versions, so the order of events does not matter.

@@ -70,7 +70,7 @@ impl Hours {
         self.schedule.as_ref().map(|schedule| schedule.is_open(at))
     }
 
-    /// When it opens or closes next after `at`; `None` when that cannot be known or is more than a year away.
+    /// When it opens or closes next after `at`; `None` when that cannot be known or is more than a week away.
     #[must_use]
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         self.schedule.as_ref().and_then(|schedule| schedule.next_change(at))

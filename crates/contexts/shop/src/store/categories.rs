@@ -1,5 +1,7 @@
 //! The tree of categories.
 
+use std::collections::BTreeSet;
+
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use crate::domain::category::Code;
@@ -26,6 +28,16 @@ impl FromRow for CategoryRow {
 
 pub(crate) async fn by_code(store: &Store, code: Code) -> Result<Option<CategoryRow>, StoreError> {
     store.optional(Statement::new("SELECT * FROM shop_categories WHERE code = ?", values![code.get()])).await
+}
+
+/// Those of the codes that are there.
+pub(crate) async fn known(store: &Store, codes: &BTreeSet<Code>) -> Result<BTreeSet<Code>, StoreError> {
+    if codes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let text = "SELECT code FROM shop_categories WHERE code IN (??)";
+    let rows: Vec<(i64,)> = store.all(Statement::listing(text, codes.iter().map(|code| code.get()), values![])).await?;
+    Ok(rows.into_iter().filter_map(|(code,)| Code::new(code)).collect())
 }
 
 /// The children of a category, in the order of their codes; at most a thousand, by the law of codes.
@@ -79,6 +91,17 @@ pub(crate) fn hold(commit: Commit, code: Code) -> Commit {
     }
     let hold = Statement::new("UPDATE shop_categories SET name = name WHERE code = ?", values![code.get()]);
     commit.write(hold).expect_rows(1)
+}
+
+/// As [`hold`], for several in one statement; a batch of an import uses at most as many as it has rows.
+pub(crate) fn hold_all(commit: Commit, codes: &BTreeSet<Code>) -> Commit {
+    let codes: Vec<i64> = codes.iter().filter(|code| **code != Code::ALL).map(|code| code.get()).collect();
+    if codes.is_empty() {
+        return commit;
+    }
+    let count = u64::try_from(codes.len()).unwrap_or(u64::MAX);
+    let hold = Statement::listing("UPDATE shop_categories SET name = name WHERE code IN (??)", codes, values![]);
+    commit.write(hold).expect_rows(count)
 }
 
 /// Removes a category and everything below it, `count` in all as they were read. One that was put there since is a

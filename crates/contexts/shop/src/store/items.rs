@@ -130,3 +130,12 @@ pub(crate) async fn in_category(
     );
     store.all(query).await
 }
+
+/// Gives the items of a moved category its new code, in the list too.
+pub(crate) fn recode(from: Code, to: Code) -> [Statement; 2] {
+    [
+        "UPDATE shop_supplier_items SET category_code = ? WHERE category_code = ?",
+        "UPDATE shop_item_list SET category_code = ? WHERE category_code = ?",
+    ]
+    .map(|text| Statement::new(text, values![to.get(), from.get()]))
+}

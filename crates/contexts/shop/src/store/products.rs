@@ -150,3 +150,15 @@ pub(crate) fn recode(from: Code, to: Code) -> Statement {
         values![to.get(), from.get()],
     )
 }
+
+/// Adds the writes that keep a shop within `limit` products, one that this commit inserts before them among them; at
+/// the limit it is a conflict. The first write waits for others who do the same, the second sees what they did.
+pub(crate) fn keep_within(commit: Commit, shop: ShopId, limit: i64) -> Commit {
+    let hold = Statement::new("UPDATE shop_shops SET name = name WHERE id = ?", values![shop]);
+    let check = Statement::new(
+        "UPDATE shop_shops SET name = name \
+         WHERE id = ? AND (SELECT COUNT(*) FROM shop_products WHERE shop_id = ?) <= ?",
+        values![shop, shop, limit],
+    );
+    commit.write(hold).expect_rows(1).write(check).expect_rows(1)
+}

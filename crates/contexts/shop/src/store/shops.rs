@@ -70,6 +70,13 @@ pub(crate) async fn by_id(store: &Store, id: ShopId) -> Result<Option<ShopRow>, 
     store.optional(Statement::new("SELECT * FROM shop_shops WHERE id = ?", values![id])).await
 }
 
+pub(crate) async fn by_ids(store: &Store, ids: &[ShopId]) -> Result<Vec<ShopRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    store.all(Statement::listing("SELECT * FROM shop_shops WHERE id IN (??)", ids.iter().copied(), values![])).await
+}
+
 pub(crate) async fn by_external_ids(store: &Store, ids: &[&str]) -> Result<Vec<ShopRow>, StoreError> {
     let query =
         Statement::listing("SELECT * FROM shop_shops WHERE external_id IN (??)", ids.iter().copied(), values![]);

@@ -61,12 +61,14 @@ pub(crate) async fn the_same_batch_again_changes_nothing(node: &mut TestNode) {
 
 /// What cannot be taken in is named with its place, its code and a reason; the rest is taken in.
 pub(crate) async fn refused_rows_are_named_and_the_rest_is_taken_in(node: &mut TestNode) {
-    let mut batch: Vec<ImportedShop> = (0..6).map(shop).collect();
+    let mut batch: Vec<ImportedShop> = (0..7).map(shop).collect();
     batch[1].shop.as_mut().unwrap().hours = Some(Hours { time_zone: "Mars/Olympus".into(), ..Default::default() });
     batch[2].external_id = "osm:node/0".to_owned();
     batch[4].shop.as_mut().unwrap().category_code = 12_345;
+    // By the law of codes, but nobody made it.
+    batch[6].shop.as_mut().unwrap().category_code = 10_000_001;
     let response = import(node, batch).await.unwrap();
-    assert_eq!(counts(&response), (3, 0, 0, 3));
+    assert_eq!(counts(&response), (3, 0, 0, 4));
     let refused: Vec<(i32, &str, &str)> = response
         .refused
         .iter()
@@ -78,6 +80,7 @@ pub(crate) async fn refused_rows_are_named_and_the_rest_is_taken_in(node: &mut T
             (1, "osm:node/1", "SHOP_TIME_ZONE_UNKNOWN"),
             (2, "osm:node/0", "VALIDATION_FAILED"),
             (4, "osm:node/4", "SHOP_CATEGORY_NOT_FOUND"),
+            (6, "osm:node/6", "SHOP_CATEGORY_NOT_FOUND"),
         ]
     );
     assert!(response.refused.iter().all(|refused| !refused.reason.is_empty()));
@@ -98,6 +101,72 @@ pub(crate) async fn parallel_imports_make_no_duplicates(node: &mut TestNode) {
     assert_eq!(ids.len(), 50);
     let around = ListNearbyRequest { latitude: 31.0, longitude: 121.0, page_size: 100, ..Default::default() };
     assert_eq!(node.shops().list_nearby(&node.anonymous(), around).await.unwrap().shops.len(), 50);
+}
+
+/// TR-68: `pulse:` and an id is the shop with that id: it is never made again, and keeps what only this platform knows.
+pub(crate) async fn a_shop_of_ours_comes_back_as_itself(node: &mut TestNode) {
+    let open = node.open_shop("+8613800138000", draft("Ours")).await;
+    let before = node.shops().get_shop(&open.owner.cx(), GetShopRequest { shop_id: open.id() }).await.unwrap();
+    let named = |external_id: String, name: &str| {
+        let shop = ShopDraft { location: before.location, hours: before.hours.clone(), ..draft(name) };
+        ImportedShop { external_id, shop: Some(shop), ..Default::default() }
+    };
+    let ours = |name: &str| named(format!("pulse:{}", before.shop_id), name);
+    assert_eq!(counts(&import(node, vec![ours("Ours")]).await.unwrap()), (0, 0, 1, 0));
+    // Whether it is open to the public is for operators to say.
+    let closed = ImportedShop { is_closed: true, ..ours("Renamed") };
+    assert_eq!(counts(&import(node, vec![closed]).await.unwrap()), (0, 1, 0, 0));
+    let after = export(node, ExportShopsRequest::default()).await;
+    let expected = Shop { name: "Renamed".into(), version: before.version + 1, ..before.clone() };
+    assert_eq!(after, [Shop { is_open: after[0].is_open, next_change_at: after[0].next_change_at, ..expected }]);
+
+    let close = CloseShopRequest { shop_id: before.shop_id };
+    node.shops().close_shop(&open.owner.cx(), close).await.unwrap();
+    assert_eq!(counts(&import(node, vec![ours("Renamed")]).await.unwrap()), (0, 0, 1, 0));
+    // A number that is no shop here is a name like any other, also the second time.
+    let elsewhere = || vec![named("pulse:17".into(), "Elsewhere"), named("pulse:+17".into(), "Odd")];
+    assert_eq!(counts(&import(node, elsewhere()).await.unwrap()), (2, 0, 0, 0));
+    assert_eq!(counts(&import(node, elsewhere()).await.unwrap()), (0, 0, 2, 0));
+
+    // Under two names at once it is still one shop.
+    let all = export(node, ExportShopsRequest::default()).await;
+    let odd = all.iter().find(|shop| shop.external_id == "pulse:+17").unwrap();
+    let twice = vec![named("pulse:+17".into(), "Odd"), named(format!("pulse:{}", odd.shop_id), "Twice")];
+    assert_eq!(counts(&import(node, twice).await.unwrap()), (0, 0, 1, 1));
+}
+
+/// TR-78: shops that come while their category moves are in it afterwards, or are refused.
+pub(crate) async fn no_import_lands_in_a_category_that_is_gone(node: &mut TestNode) {
+    let create = async |parent_code: i64, name: &str| {
+        let request = CreateCategoryRequest { parent_code, name: name.to_owned(), ..Default::default() };
+        node.shops().create_category(&node.cx(), request).await.unwrap()
+    };
+    let (one, two) = (create(0, "One").await, create(0, "Two").await);
+    let mut moving = create(one.code, "Moving").await;
+    let mut taken_in = 0;
+    for round in 0..12_usize {
+        let new_parent_code = if round % 2 == 0 { two.code } else { one.code };
+        let batch = |number: usize, code: i64| {
+            let mut shop = shop(number);
+            shop.shop.as_mut().unwrap().category_code = code;
+            shop
+        };
+        let shops = vec![batch(round * 2, moving.code), batch(round * 2 + 1, one.code)];
+        let request = MoveCategoryRequest { code: moving.code, new_parent_code };
+        let cx = node.cx();
+        let (moved, outcome) = tokio::join!(node.shops().move_category(&cx, request), import(node, shops));
+        moving = moved.unwrap();
+        let outcome = outcome.unwrap();
+        assert!(outcome.refused.iter().all(|refused| refused.code == "SHOP_CATEGORY_NOT_FOUND"), "{outcome:?}");
+        assert_eq!(
+            (outcome.created_count, outcome.refused.len()),
+            if outcome.refused.is_empty() { (2, 0) } else { (1, 1) }
+        );
+        taken_in += outcome.created_count - 1;
+        let all = export(node, ExportShopsRequest::default()).await;
+        let count = |code: i64| all.iter().filter(|shop| shop.category_code == code).count();
+        assert_eq!((count(moving.code), count(one.code)), (usize::try_from(taken_in).unwrap(), round + 1), "{round}");
+    }
 }
 
 /// An export gives everything once, in order, in one stream over REST too; it goes on where it broke off.

@@ -8,6 +8,7 @@ mod imports;
 mod nearby;
 mod products;
 mod reviews;
+mod suppliers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pulse_testkit::on_every_engine! {
         the_same_batch_again_changes_nothing,
         refused_rows_are_named_and_the_rest_is_taken_in,
         parallel_imports_make_no_duplicates,
+        a_shop_of_ours_comes_back_as_itself,
+        no_import_lands_in_a_category_that_is_gone,
         an_export_streams_everything,
     ],
     nearby: [
@@ -61,6 +64,7 @@ pulse_testkit::on_every_engine! {
         one_of_parallel_product_changes_wins,
         a_menu_shows_what_is_on_sale,
         a_catalogue_is_ones_own_and_what_is_shared,
+        a_shop_has_a_limit_of_products,
     ],
     reviews: [
         a_merchant_is_seen_by_its_owner,
@@ -69,5 +73,9 @@ pulse_testkit::on_every_engine! {
         states_allow_what_they_allow,
         one_of_two_parallel_reviews_decides,
         a_merchant_has_a_limit_of_shops,
+    ],
+    suppliers: [
+        what_can_be_had_is_listed,
+        items_of_nowhere_are_refused,
     ],
 }

@@ -181,3 +181,14 @@ pub(crate) async fn a_catalogue_is_ones_own_and_what_is_shared(node: &mut TestNo
     let request = GetProductRequest { shop_id: theirs.id(), product_id: theirs_shared.product_id };
     assert_eq!(code(&node.catalog().get_product(&node.anonymous(), request).await), "ok", "it is still there");
 }
+
+/// The limit of a shop's products holds under parallel creations, too.
+pub(crate) async fn a_shop_has_a_limit_of_products(node: &mut TestNode) {
+    let shop = node.a_shop().await;
+    // The default limit, and six at once when two are left.
+    for number in 0..498 {
+        create(node, &shop, product(&format!("Dish {number}"), 100)).await.unwrap();
+    }
+    let outcomes = join_all((0..6).map(|_| create(node, &shop, product("One too many", 100)))).await;
+    assert_eq!(tally(outcomes.iter().map(code)), [("SHOP_PRODUCT_LIMIT", 4), ("ok", 2)]);
+}

@@ -5,18 +5,20 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::anyhow;
 use indicatif::ProgressBar;
 use prost::Message;
 use pulse_bench::{Outcome, Progress, alternate};
 use pulse_city::{City, Size};
 use pulse_contract::shop::v1::{Shop, ShopState, StoredShop};
 use pulse_exchange::{Format, ReadOptions, ShopWriter};
+use pulse_kernel::Cx;
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::super::arguments::Bench;
 use super::super::process;
 use super::Figure;
-use crate::demo;
+use crate::demo::{self, DemoCity};
 use crate::node::{Node, NodeOptions};
 use crate::transfer::import::{Job, import};
 use crate::{Config, transfer};
@@ -102,6 +104,8 @@ async fn import_once(file: &Path, data: &Path, rows: u32) -> anyhow::Result<Outc
         is_restart: true,
         store: String::new(),
     };
+    let made = DemoCity::make_categories(&node.shops.shops, &Cx::system("bench", node.clock.now())).await;
+    made.map_err(|error| anyhow!(error.story()))?;
     let begun = Instant::now();
     let report = import(&node.shops.shops, &node.clock, job, data, &ProgressBar::hidden()).await;
     let elapsed = begun.elapsed();
@@ -114,7 +118,7 @@ async fn import_once(file: &Path, data: &Path, rows: u32) -> anyhow::Result<Outc
 const COLUMNS: usize = 14;
 const TABLE: &str = "
     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-    CREATE TABLE shops (id BIGINT NOT NULL PRIMARY KEY, merchant_id BIGINT NOT NULL, name VARCHAR(120) NOT NULL,
+    CREATE TABLE shops (id INTEGER NOT NULL PRIMARY KEY, merchant_id BIGINT NOT NULL, name VARCHAR(120) NOT NULL,
         state BIGINT NOT NULL, external_id VARCHAR(120), category_code BIGINT NOT NULL, latitude_e7 BIGINT NOT NULL,
         longitude_e7 BIGINT NOT NULL, price_level BIGINT NOT NULL, rating_hundredths BIGINT NOT NULL,
         rating_count BIGINT NOT NULL, details BLOB NOT NULL, version BIGINT NOT NULL, created_at BIGINT NOT NULL);

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use super::arguments::{Bench, BenchName};
 use super::show::print;
+use crate::Config;
 use town::Town;
 
 /// A measurement, and what only this benchmark tells.
@@ -65,6 +66,10 @@ impl Output {
 
 /// `pulse bench`.
 pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
+    // As `pulse serve` does: metrics are recorded, lines are filtered, requests are sampled.
+    let mut config = Config::default();
+    "warn".clone_into(&mut config.telemetry.log);
+    let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let mut output = Output { is_json: plan.json, measured: Vec::new() };
     let is_asked = |name| plan.name == name || plan.name == BenchName::All;
     // The quickest first, and those that leave much in memory last.
@@ -83,6 +88,7 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     if is_asked(BenchName::Nearby) {
         nearby::run(&plan, &mut output).await?;
     }
+    telemetry.shutdown().await;
     output.finish()
 }
 

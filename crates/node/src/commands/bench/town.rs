@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::super::arguments::Bench;
 use crate::Config;
-use crate::demo;
+use crate::demo::{self, DemoCity};
 use crate::node::{Node, NodeOptions};
 use crate::pages::DevInbox;
 
@@ -50,6 +50,8 @@ impl Town {
         let inbox = DevInbox::default();
         let options = NodeOptions { constants: vec![CONSTANT], ..NodeOptions::new(Arc::new(inbox.clone())) };
         let node = Node::start(&config, options).await?;
+        let made = DemoCity::make_categories(&node.shops.shops, &Cx::system("bench", node.clock.now())).await;
+        made.map_err(|error| anyhow!(error.story()))?;
         let city = City::new(1, Size { shops: shops_max, people: PEOPLE, couriers: 0 });
         let mut tokens = Vec::new();
         for person in city.people() {

@@ -82,6 +82,52 @@ pub(crate) async fn a_dead_letter_stays_one_over_a_crash(database: Database) {
     assert_eq!(world.effects("kitchen.cook").await, [(1, vec![1]), (3, vec![1])].into());
 }
 
+/// A dead letter that an operator discarded while an earlier event was open is not delivered again after a crash; once
+/// the offset has passed it, nothing is left of it.
+pub(crate) async fn a_discarded_letter_stays_so_over_a_crash(database: Database) {
+    let world = World::on(database).await;
+    let cook = world.clone();
+    let is_blocking = Arc::new(AtomicBool::new(true));
+    let blocking = Arc::clone(&is_blocking);
+    let once = Backoff { attempts_max: 1, ..quick() };
+    let consumer = Consumer::named("kitchen.cook").backoff(once).on(move |cx, delivery, event: Placed| {
+        let (world, is_blocking) = (cook.clone(), blocking.load(Ordering::Relaxed));
+        async move {
+            if delivery.event.key == 2 && is_blocking {
+                return Err(BROKEN.error("for now"));
+            }
+            if delivery.event.key == 1 && is_blocking {
+                std::future::pending().await
+            }
+            world.effect(&cx, &delivery, event.number).await
+        }
+    });
+    for key in 1..=3 {
+        world.place(key, 1).await;
+    }
+    let bus = world.start_with(consumer.clone()).await;
+    while bus.dead_letters(None, 0, 9).await.unwrap().is_empty() || world.effects("kitchen.cook").await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(saved_offset(&world).await, 0, "1 holds it up");
+    let letter = bus.dead_letters(None, 0, 9).await.unwrap().remove(0);
+    bus.discard(letter.id).await.unwrap();
+    assert_eq!(bus.dead_letters(None, 0, 9).await.unwrap().len(), 0);
+    assert_eq!(bus.discard(letter.id).await.unwrap_err().code(), "DEAD_LETTER_NOT_FOUND");
+    assert_eq!(discarded_count(&world).await, 1);
+    drop(bus);
+    is_blocking.store(false, Ordering::Relaxed);
+    let bus = world.start_with(consumer).await;
+    world.drain(&bus).await;
+    assert_eq!(world.effects("kitchen.cook").await, [(1, vec![1]), (3, vec![1])].into());
+    assert_eq!(discarded_count(&world).await, 0, "the offset has passed it");
+}
+
+async fn discarded_count(world: &World) -> i64 {
+    let query = Statement::new("SELECT COUNT(*) FROM bus_discarded", values![]);
+    world.order.one::<(i64,)>(query).await.unwrap().0
+}
+
 /// A stop lets running handlers come to their end and writes how far they came: nothing is delivered again.
 pub(crate) async fn a_stop_finishes_what_runs(database: Database) {
     let world = World::on(database).await;

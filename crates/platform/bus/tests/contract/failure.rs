@@ -9,7 +9,7 @@ use pulse_bus::{Backoff, Consumer, Durability, Mode, Options, Start};
 use pulse_contract::Event;
 use pulse_contract::errors::STORE_CONTENDED;
 use pulse_kernel::Timestamp;
-use pulse_store::{Commit, Database};
+use pulse_store::{Commit, Database, Statement, values};
 
 use super::world::{BROKEN, Impostor, Placed, START, Viewed, World, options, quick, three_attempts};
 
@@ -155,6 +155,8 @@ pub(crate) async fn dead_letters_are_replayed_edited_or_discarded(database: Data
     *poison.lock() = false;
     bus.replay(back[1].id).await.unwrap();
     bus.discard(id_of(3)).await.unwrap();
+    let marks = Statement::new("SELECT COUNT(*) FROM bus_discarded", values![]);
+    assert_eq!(world.order.one::<(i64,)>(marks).await.unwrap(), (0,), "the offset had passed it");
     assert_eq!(bus.settle().await, Vec::<String>::new());
     assert_eq!(world.effects("kitchen.cook").await, [(1, vec![13]), (2, vec![26])].into());
     assert_eq!(bus.replay(id_of(3)).await.unwrap_err().code(), "DEAD_LETTER_NOT_FOUND");

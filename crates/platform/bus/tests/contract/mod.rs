@@ -19,7 +19,7 @@ macro_rules! bus_contract {
                     attempts_survive_a_restart dead_letters_are_replayed_edited_or_discarded
                     an_unreadable_event_is_a_dead_letter_at_once classes_decide_what_is_lost
                     a_consumer_can_be_paused_and_degraded settled_events_can_be_pruned parking_is_bounded;
-                crash: a_crash_at_any_step_loses_nothing a_dead_letter_stays_one_over_a_crash a_stop_finishes_what_runs
+                crash: a_crash_at_any_step_loses_nothing a_dead_letter_stays_one_over_a_crash a_discarded_letter_stays_so_over_a_crash a_stop_finishes_what_runs
                     one_node_delivers_and_another_takes_over a_late_holder_is_fenced_off
                     a_random_world_delivers_everything_in_order;
             );

@@ -24,11 +24,13 @@ pub(crate) struct Mysql {
 }
 
 /// No gap locks, a lock that takes longer is a lost race, too long values are refused instead of cut, and a
-/// backslash in a literal is a backslash as everywhere else.
+/// backslash in a literal is a backslash as everywhere else. A client that went away does not hold its locks for ever;
+/// only MariaDB has a limit for that, and only MariaDB reads that comment.
 const SESSION: &[&str] = &[
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION innodb_lock_wait_timeout = 5, \
-     SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT'",
+     SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT' \
+     /*M!100300 , SESSION idle_transaction_timeout = 30 */",
 ];
 
 /// How long to wait for another node that migrates.

@@ -38,6 +38,8 @@ impl Dialect {
             .replace("{bytes}", bytes)
             .replace("{real}", "DOUBLE PRECISION")
             .replace("{identity}", identity)
+            // SQLite keeps a table in the order of a key of exactly this type, without an index beside it.
+            .replace("{id}", if self == Self::Sqlite { "INTEGER" } else { "BIGINT" })
             .replace("{clustered}", if self == Self::Sqlite { "WITHOUT ROWID" } else { "" });
         let is_table = typed.trim_start().to_ascii_uppercase().starts_with("CREATE TABLE");
         match self {

@@ -82,7 +82,9 @@ struct Commit {
 }
 
 /// The outcome, and the values, so that the caller's thread gives their memory back and not the writer.
-type Answer = (Result<(), StoreError>, Transaction);
+type Answer = (Outcome, Transaction);
+
+type Outcome = Result<(), StoreError>;
 
 /// The writer thread; it ends when this is dropped and the queue is empty.
 #[derive(Debug)]
@@ -178,12 +180,13 @@ impl Worker {
         let mut next = Some(first);
         let mut query = None;
         while let Some(commit) = next.take() {
-            let outcome = self.apply(&commit.transaction);
+            let applied = self.apply(&commit.transaction);
             (self.on_step)(WriterStep::Applied);
-            group.push((commit, outcome));
-            if self.connection.is_autocommit() {
-                // A full disk or an I/O error makes SQLite roll back the whole transaction.
-                return Self::give_up(group);
+            // A full disk or an I/O error makes SQLite roll back the whole transaction.
+            let is_whole = applied.is_ok() && !self.connection.is_autocommit();
+            group.push((commit, applied.unwrap_or_else(Err)));
+            if !is_whole {
+                return self.give_up(group);
             }
             if group.len() < GROUP_MAX && begun.elapsed() < GROUP_TIME_MAX {
                 match self.jobs.try_recv() {
@@ -212,10 +215,7 @@ impl Worker {
         let outcome = self.run("COMMIT").map_err(|error| error.to_string());
         if let Err(message) = &outcome {
             tracing::error!(error = %message, "a group of commits was not flushed");
-            if !self.connection.is_autocommit() {
-                // Best effort: the next BEGIN says so if it did not work.
-                self.run("ROLLBACK").unwrap_or_else(|error| tracing::error!(%error, "the group was not taken back"));
-            }
+            self.take_back();
         }
         if let Some(delay) = self.flush_delay {
             thread::sleep(delay);
@@ -224,27 +224,39 @@ impl Worker {
         outcome
     }
 
-    fn give_up(group: Vec<(Commit, Result<(), StoreError>)>) -> Option<Job> {
-        let mut cause = String::from("SQLite took the transaction back");
-        if let Some((_, Err(error))) = group.last() {
-            cause = error.to_string();
+    fn take_back(&self) {
+        if !self.connection.is_autocommit() {
+            // Best effort: the next BEGIN says so if it did not work.
+            self.run("ROLLBACK").unwrap_or_else(|error| tracing::error!(%error, "the group was not taken back"));
         }
+    }
+
+    /// Nothing of the group is written. Refusals are taken back too: they may rest on rows that are gone now.
+    fn give_up(&self, group: Vec<(Commit, Outcome)>) -> Option<Job> {
+        self.take_back();
+        let cause = match group.last() {
+            Some((_, Err(error))) => with_sources(error),
+            Some((_, Ok(()))) | None => "SQLite took the transaction back".to_owned(),
+        };
         tracing::error!(error = %cause, "a group of commits was taken back");
-        for (commit, outcome) in group {
-            answer(commit, outcome.and_then(|()| Err(StoreError::unavailable(cause.as_str()))));
+        for (commit, _) in group {
+            answer(commit, Err(StoreError::unavailable(cause.as_str())));
         }
         None
     }
 
-    /// Executes one commit inside of the group; a refused one leaves nothing behind.
-    fn apply(&self, transaction: &Transaction) -> Result<(), StoreError> {
+    /// Executes one commit inside of the group; a refused one leaves nothing behind. When that cannot be said, it is
+    /// the outer error, and the group must not be committed.
+    fn apply(&self, transaction: &Transaction) -> Result<Outcome, StoreError> {
         // A lone statement that cannot be refused after the fact takes itself back.
         if let [step] = transaction.steps.as_slice()
             && step.expected.is_none()
         {
-            return self.step(step);
+            return Ok(self.step(step));
         }
-        self.run("SAVEPOINT use_case").map_err(|error| failure("SAVEPOINT", error))?;
+        if let Err(error) = self.run("SAVEPOINT use_case") {
+            return Ok(Err(failure("SAVEPOINT", error)));
+        }
         let outcome = transaction.steps.iter().try_for_each(|step| self.step(step));
         if outcome.is_err() && !self.connection.is_autocommit() {
             self.run("ROLLBACK TO use_case").map_err(|error| failure("ROLLBACK TO", error))?;
@@ -252,7 +264,7 @@ impl Worker {
         if !self.connection.is_autocommit() {
             self.run("RELEASE use_case").map_err(|error| failure("RELEASE", error))?;
         }
-        outcome
+        Ok(outcome)
     }
 
     fn step(&self, step: &Step) -> Result<(), StoreError> {
@@ -282,7 +294,7 @@ impl Worker {
         self.connection.prepare_cached(sql)?.raw_execute().map(|_| ())
     }
 
-    fn count(&self, group: &[(Commit, Result<(), StoreError>)], times: [Instant; 4]) {
+    fn count(&self, group: &[(Commit, Outcome)], times: [Instant; 4]) {
         let [started, begun, applied, flushed] = times;
         let commits = u64::try_from(group.iter().filter(|(_, outcome)| outcome.is_ok()).count()).unwrap_or(0);
         let refused = u64::try_from(group.len()).unwrap_or(0).saturating_sub(commits);
@@ -301,7 +313,91 @@ impl Worker {
     }
 }
 
-fn answer(commit: Commit, outcome: Result<(), StoreError>) {
+fn answer(commit: Commit, outcome: Outcome) {
     // A caller that has gone away does not need its answer; the commit stands.
     commit.answer.send((outcome, commit.transaction)).unwrap_or_default();
+}
+
+/// The error and what is below it.
+fn with_sources(error: &StoreError) -> String {
+    let first: &dyn std::error::Error = error;
+    let chain = std::iter::successors(Some(first), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transaction::Refusal;
+    use crate::values;
+
+    type Answered = oneshot::Receiver<Answer>;
+
+    /// Executes the transactions in one group; gives back what each caller hears, and the rows.
+    fn outcomes(transactions: Vec<Transaction>) -> (Vec<Outcome>, Vec<i64>) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY)").unwrap();
+        let (queue, jobs) = bounded(transactions.len());
+        let mut answers: Vec<Answered> = Vec::new();
+        for transaction in transactions {
+            let (answer, answered) = oneshot::channel();
+            queue.send(Job::Commit(Commit { transaction, answer })).unwrap();
+            answers.push(answered);
+        }
+        let Ok(Job::Commit(first)) = jobs.recv() else { panic!("there is a first one") };
+        let worker = Worker { connection, jobs, counters: Arc::default(), flush_delay: None, on_step: |_| () };
+        assert!(worker.group(first).is_none());
+        let heard = answers.into_iter().map(|mut answered| answered.try_recv().unwrap().0).collect();
+        let statement = Statement::new("SELECT id FROM rows ORDER BY id", values![]);
+        let rows = query(&worker.connection, &statement).unwrap();
+        (heard, rows.iter().map(|row| row.get("id").unwrap()).collect())
+    }
+
+    fn insert(id: i64) -> Step {
+        Step::new("INSERT INTO rows (id) VALUES (?)", values![id]).on_duplicate(Refusal::AlreadyDone)
+    }
+
+    /// As a full disk does: the statement ends the whole transaction.
+    fn fatal(id: i64) -> Step {
+        Step::new("INSERT OR ROLLBACK INTO rows (id) VALUES (?)", values![id])
+    }
+
+    fn transaction(steps: impl Into<Vec<Step>>) -> Transaction {
+        Transaction { steps: steps.into() }
+    }
+
+    fn is_unavailable(outcome: &Outcome) -> bool {
+        matches!(outcome, Err(StoreError::Unavailable { is_outcome_unknown: false, .. }))
+    }
+
+    #[test]
+    fn a_refusal_leaves_the_others_of_its_group() {
+        let group =
+            [transaction([insert(1), insert(2)]), transaction([insert(3), insert(1)]), transaction([insert(4)])];
+        let (heard, rows) = outcomes(group.into());
+        assert!(matches!(heard.as_slice(), [Ok(()), Err(StoreError::AlreadyDone), Ok(())]), "{heard:?}");
+        assert_eq!(rows, [1, 2, 4]);
+    }
+
+    /// The second was refused because of the row of the first, which is gone with the third.
+    #[test]
+    fn nobody_of_a_group_that_was_given_up_keeps_a_refusal() {
+        for last in [transaction([fatal(1)]), transaction([insert(2), fatal(1)])] {
+            let group = [transaction([insert(1)]), transaction([insert(1)]), last];
+            let (heard, rows) = outcomes(group.into());
+            assert!(heard.iter().all(is_unavailable), "{heard:?}");
+            assert_eq!(rows, [0_i64; 0]);
+        }
+    }
+
+    /// Once the savepoint is gone, what the refused commit wrote cannot be told apart from the rest.
+    #[test]
+    fn a_group_whose_savepoint_is_lost_is_given_up() {
+        let release = || Step::new("RELEASE use_case", values![]);
+        for lost in [transaction([insert(2), release(), insert(1)]), transaction([insert(2), release()])] {
+            let (heard, rows) = outcomes(vec![transaction([insert(1)]), lost]);
+            assert!(heard.iter().all(is_unavailable), "{heard:?}");
+            assert_eq!(rows, [0_i64; 0]);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
-use pulse_contract::{Answers, Begun};
+use pulse_contract::{Answers, Begun, errors};
 use pulse_kernel::{Cx, Error, Idempotency};
 use pulse_store::{Commit, Store};
 use tokio::task::JoinSet;
@@ -79,6 +79,21 @@ pub(crate) async fn two_nodes_answer_a_key_once(fixture: &Fixture) {
     assert_eq!(answers.iter().filter(|(_, is_replay)| !is_replay).count(), 1);
     assert!(answers.iter().all(|(id, _)| *id == answers[0].0), "{answers:?}");
     assert_eq!(count(&nodes[0]).await, 1);
+}
+
+/// What another node answered under the key comes before every other reason to refuse, and nothing is added to it.
+pub(crate) async fn an_answered_key_decides_before_anything_else(fixture: &Fixture) {
+    let store = fixture.store().await;
+    let cx = keyed(fixture, "k", 1);
+    create(&store, &cx, 1).await.unwrap();
+    let answer = Happened { thing: 1, count: 0 };
+    let again = Commit::new().insert(thing(1, "1", 0)).duplicate_is(&errors::INTERNAL).answer(&cx, &answer);
+    let beside = Commit::new().insert(thing(2, "2", 0));
+    for commit in [again, beside] {
+        let refused: Error = store.commit(&cx, commit).await.unwrap_err().into();
+        assert_eq!(refused.code(), "IDEMPOTENCY_IN_FLIGHT");
+    }
+    assert_eq!(count(&store).await, 1);
 }
 
 pub(crate) async fn answers_are_kept_for_a_day(fixture: &Fixture) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost::Message;
 use pulse_kernel::TraceContext;
-use pulse_store::{Commit, Store, StoreError, StoredEvent};
+use pulse_store::{Commit, Statement, Store, StoreError, StoredEvent, values};
 use tokio::task::JoinSet;
 
 use super::{Fixture, Happened, NOW, count, thing};
@@ -91,8 +91,52 @@ pub(crate) async fn an_event_is_consumed_once(fixture: &Fixture) {
     assert!(!nodes[1].is_consumed("t.another", 42).await.unwrap());
     let another = Commit::new().inbox("t.another", 42);
     nodes[0].commit(&fixture.cx(), another).await.unwrap();
-    nodes[0].prune_inbox(NOW).await.unwrap();
+    nodes[0].prune_inbox(NOW.plus(Duration::from_millis(1))).await.unwrap();
     assert!(!nodes[0].is_consumed("t.another", 42).await.unwrap());
+}
+
+/// An event may wait for long: parked, as a dead letter, behind a switch. What counts is when it was consumed.
+pub(crate) async fn an_old_event_is_remembered_from_its_consumption_on(fixture: &Fixture) {
+    let store = fixture.store().await;
+    let old = store.next_id(NOW);
+    fixture.clock.advance(Duration::from_secs(60));
+    let young = store.next_id(fixture.clock.now());
+    for id in [old, young] {
+        store.commit(&fixture.cx(), Commit::new().inbox("t.on_happened", id)).await.unwrap();
+    }
+    store.prune_inbox(fixture.clock.now()).await.unwrap();
+    let repeated = store.commit(&fixture.cx(), Commit::new().inbox("t.on_happened", old)).await;
+    assert!(matches!(repeated, Err(StoreError::AlreadyDone)), "{repeated:?}");
+    fixture.clock.advance(Duration::from_millis(1));
+    store.prune_inbox(fixture.clock.now()).await.unwrap();
+    for id in [old, young] {
+        assert!(!store.is_consumed("t.on_happened", id).await.unwrap());
+    }
+}
+
+/// A counter that somebody keeps locked is a lost race after a few attempts, and not a wait without end.
+pub(crate) async fn numbers_that_stay_locked_are_a_lost_race(fixture: &Fixture) {
+    let store = fixture.store().await;
+    emit(&store, fixture, 1, 0).await;
+    let (prelude, body, unlock) = match fixture.shared_url() {
+        Some(url) if url.starts_with("postgres") => (
+            "CREATE FUNCTION t_lock() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            "EXECUTE FUNCTION t_lock()",
+            "DROP TRIGGER t_locked ON t_counters",
+        ),
+        Some(url) if url.starts_with("mysql") => {
+            ("DO 0", "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1205", "DROP TRIGGER t_locked")
+        }
+        _ => return,
+    };
+    let trigger = format!("CREATE TRIGGER t_locked BEFORE UPDATE ON t_counters FOR EACH ROW {body}");
+    for sql in [prelude.to_owned(), trigger] {
+        store.commit(&fixture.cx(), Commit::new().write(Statement::composed(sql, values![]))).await.unwrap();
+    }
+    let outcome = store.events_after(0, 10).await;
+    assert!(matches!(outcome, Err(StoreError::Conflict)), "{outcome:?}");
+    store.commit(&fixture.cx(), Commit::new().write(Statement::new(unlock, values![]))).await.unwrap();
+    assert_eq!(counts(&store.events_after(0, 10).await.unwrap()), [(1, 0)]);
 }
 
 pub(crate) async fn delivered_events_are_pruned_but_the_last(fixture: &Fixture) {

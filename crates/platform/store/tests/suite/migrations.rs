@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pulse_kernel::IdGenerator;
-use pulse_store::{Commit, Database, Insert, Migration, Options, Store, StoreError, values};
+use pulse_store::{Commit, Database, Insert, Migration, Options, Statement, Store, StoreError, values};
 use tokio::task::JoinSet;
 
 use super::{Fixture, NOW};
@@ -18,8 +18,11 @@ const TWO: Migration = Migration {
 const EDITED: Migration =
     Migration { sql: "CREATE TABLE m_cups (id BIGINT NOT NULL PRIMARY KEY, size BIGINT);", ..ONE };
 
+const SLOW: Migration = Migration { version: 2, name: "slow", sql: "SELECT pg_sleep(7)" };
+
 const FIRST: &[Migration] = &[ONE];
 const BOTH: &[Migration] = &[ONE, TWO];
+const WITH_SLOW: &[Migration] = &[ONE, SLOW];
 const REWRITTEN: &[Migration] = &[EDITED, TWO];
 
 async fn open(database: &Database, fixture: &Fixture, migrations: &'static [Migration]) -> Result<Store, StoreError> {
@@ -64,4 +67,54 @@ pub(crate) async fn tables_that_are_behind_are_refused(fixture: &Fixture) {
     open(&careful, fixture, FIRST).await.unwrap();
     let outcome = open(&careful, fixture, BOTH).await;
     assert!(matches!(&outcome, Err(StoreError::Migration(text)) if text.contains("behind")), "{outcome:?}");
+}
+
+/// A migration that takes longer than a lock is waited for does not stop the other node from starting.
+pub(crate) async fn a_slow_migration_is_waited_for(fixture: &Fixture) {
+    if !fixture.shared_url().is_some_and(|url| url.starts_with("postgres")) {
+        return;
+    }
+    let nodes = [fixture.database().await, fixture.database().await];
+    let migrate = |database| Store::migrate(database, "m", WITH_SLOW, NOW);
+    let (one, two) = tokio::join!(migrate(&nodes[0]), migrate(&nodes[1]));
+    assert_eq!(one.unwrap() + two.unwrap(), 3);
+}
+
+/// Where each statement commits by itself, a node may die between any of them and the note about it.
+pub(crate) async fn a_half_applied_migration_goes_on(fixture: &Fixture) {
+    if !fixture.shared_url().is_some_and(|url| url.starts_with("mysql")) {
+        return;
+    }
+    // The store's own statements on a server, in their order, and what takes each of them back.
+    let undo = [
+        "DROP TABLE m_outbox",
+        "DROP INDEX m_outbox_seq ON m_outbox",
+        "DROP TABLE m_counters",
+        "DELETE FROM m_counters",
+        "DROP TABLE m_inbox",
+        "DROP TABLE m_timers",
+        "DROP INDEX m_timers_wake ON m_timers",
+        "DROP TABLE m_answers",
+        "DROP INDEX m_answers_created ON m_answers",
+        "DROP TABLE m_leases",
+    ];
+    let database = fixture.database().await;
+    let store = open(&database, fixture, &[]).await.unwrap();
+    let done = "SELECT statements_done FROM m_migrations WHERE part = 'store'";
+    let (count,) = store.one::<(i64,)>(Statement::new(done, values![])).await.unwrap();
+    assert_eq!(usize::try_from(count).unwrap(), undo.len());
+    for noted in 0..undo.len() {
+        let note = Statement::new(
+            "UPDATE m_migrations SET statements_done = ? WHERE part = 'store'",
+            values![i64::try_from(noted).unwrap()],
+        );
+        // The statement after the note has happened; those behind it have not.
+        let commit = undo[noted + 1..]
+            .iter()
+            .rev()
+            .fold(Commit::new(), |commit, sql| commit.write(Statement::new(sql, values![])));
+        store.commit(&fixture.cx(), commit.write(note)).await.unwrap();
+        let resumed = open(&database, fixture, &[]).await.unwrap();
+        assert_eq!(resumed.last_event_seq().await.unwrap(), 0, "after {noted} statements");
+    }
 }

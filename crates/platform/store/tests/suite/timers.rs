@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pulse_kernel::{Cx, Error};
-use pulse_store::{Commit, DueTimer, Store, StoreError, Timer, TimerPump};
+use pulse_store::{Commit, DueTimer, Statement, Store, StoreError, Timer, TimerPump, values};
 use tokio::sync::mpsc;
 
-use super::{Fixture, NOW, SOLD_OUT, count, thing};
+use super::{Fixture, NOW, SOLD_OUT, count, thing, version};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -173,5 +173,60 @@ pub(crate) async fn a_slow_timer_does_not_hold_up_the_others(fixture: &Fixture) 
     assert_eq!(advance_until(fixture, &mut closings, 5).await, [1, 2, 3, 4, 5]);
     gate.add_permits(1);
     assert_eq!(advance_until(fixture, &mut closings, 1).await, [0]);
+    running.abort();
+}
+
+/// A handler that never ends gives its place to others, and is tried again like one that failed.
+pub(crate) async fn a_hung_timer_has_failed(fixture: &Fixture) {
+    let store = fixture.store().await;
+    set(&store, timer(0, 0)).await;
+    set(&store, timer(1, 1)).await;
+    fixture.clock.advance(MINUTE);
+    let handler_store = store.clone();
+    let pump = TimerPump::new(&store).firing_max(1).timeout(Duration::from_secs(1)).on("t.overdue", move |due| {
+        let store = handler_store.clone();
+        async move {
+            if due.key == 0 && due.attempts == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok(close(&store, &due).await?)
+        }
+    });
+    assert_eq!(pump.run_due().await.unwrap(), 2);
+    assert_eq!((version(&store, 1).await, store.timer_count().await.unwrap()), (0, 1));
+    fixture.clock.advance(Duration::from_secs(1));
+    assert_eq!(pump.run_due().await.unwrap(), 1);
+    assert_eq!((count(&store).await, store.timer_count().await.unwrap()), (2, 0));
+}
+
+/// While nothing can be written about a failed timer, it is not fired without end.
+pub(crate) async fn a_failure_that_cannot_be_written_rests(fixture: &Fixture) {
+    let store = fixture.store().await;
+    let full = match fixture.shared_url() {
+        Some(url) if !url.starts_with("sqlite") => "ALTER TABLE t_timers ADD CONSTRAINT t_full CHECK (attempts = 0)",
+        _ => "CREATE TRIGGER t_full BEFORE UPDATE ON t_timers BEGIN SELECT RAISE(ABORT, 'full'); END",
+    };
+    store.commit(&fixture.cx(), Commit::new().write(Statement::new(full, values![]))).await.unwrap();
+    let (fired, mut firings) = mpsc::unbounded_channel();
+    let handler_store = store.clone();
+    let pump = TimerPump::new(&store).on("t.overdue", move |due| {
+        let (store, fired) = (handler_store.clone(), fired.clone());
+        async move {
+            fired.send(due.key).unwrap();
+            if due.key == 1 {
+                return Err(SOLD_OUT.error("always"));
+            }
+            Ok(close(&store, &due).await?)
+        }
+    });
+    set(&store, timer(1, 0)).await;
+    let running = tokio::spawn(pump.run());
+    assert_eq!(firings.recv().await.unwrap(), 1);
+    // Each of these is due after the failed one, and would be fired after it.
+    for key in 2..6 {
+        set(&store, timer(key, 0)).await;
+        assert_eq!(firings.recv().await.unwrap(), key);
+    }
+    assert_eq!(advance_until(fixture, &mut firings, 1).await, [1], "after a rest it is tried again");
     running.abort();
 }

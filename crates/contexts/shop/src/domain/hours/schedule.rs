@@ -15,8 +15,10 @@ pub const RULES_MAX: usize = 64;
 pub const SPECIAL_DAYS_MAX: usize = 400;
 /// How many spans one day may have, and how many ranges of dates one rule.
 pub const SPANS_MAX: usize = 16;
-/// How many days [`Schedule::next_change`] looks ahead: a year and the days around a clock change.
-pub const LOOK_AHEAD_DAYS: u32 = 400;
+/// How many days [`Schedule::next_change`] looks ahead.
+pub const LOOK_AHEAD_DAYS: u32 = 7;
+/// A night may have begun the day before, and an instant is certain a day after the clocks could have changed it.
+const DAYS_AROUND: u32 = 4;
 
 const DAY_MINUTES: u16 = 24 * 60;
 const WEEK: Weekdays = Weekdays::ALL;
@@ -225,11 +227,18 @@ impl Schedule {
         }
         // Days without a rule are closed anyway.
         rules.retain(|rule| !rule.spans.is_empty() || rule.weekdays == WEEK);
-        for (date, spans) in special {
-            let dates = vec![DateRange::Once(*date, *date)];
-            rules.push(Rule { dates, ..Rule::on(WEEK, in_order(spans.clone())?) });
-        }
+        rules.extend(special_rules(special)?);
         Self::new(zone, rules)
+    }
+
+    /// The same hours, with further days of the calendar that have hours of their own (none for closed).
+    ///
+    /// # Errors
+    /// Those of [`Schedule::new`].
+    pub fn with_special(&self, special: &[(Date, Vec<Span>)]) -> Result<Self, Refusal> {
+        let known: Vec<Rule> = special_rules(&self.special)?;
+        let rules = self.rules.iter().cloned().chain(known).chain(special_rules(special)?).collect();
+        Ok(Self { holidays: Arc::clone(&self.holidays), ..Self::new(self.zone.clone(), rules)? })
     }
 
     /// With the days that rules about public holidays mean; without them such rules never apply.
@@ -280,11 +289,11 @@ impl Schedule {
     #[must_use]
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         let is_open = self.is_open(at);
-        let horizon = at.plus(DAY * (LOOK_AHEAD_DAYS + 2));
+        let (end, horizon) = (at.plus(DAY * LOOK_AHEAD_DAYS), at.plus(DAY * (LOOK_AHEAD_DAYS + DAYS_AROUND)));
         // Between these instants nothing can change: spans begin and end there, or the clocks are changed.
         let mut candidates: BTreeSet<Timestamp> = self.zone.clock_changes(at, horizon).collect();
         let mut date = self.zone.local(at).yesterday.date;
-        for _ in 0..LOOK_AHEAD_DAYS {
+        for _ in 0..LOOK_AHEAD_DAYS + DAYS_AROUND {
             for minute in self.spans_of(&Day::new(date)).iter().flat_map(|span| [span.from_minute, span.until_minute]) {
                 candidates.extend(self.zone.instants(date, minute).into_iter().filter(|instant| *instant > at));
             }
@@ -293,7 +302,7 @@ impl Schedule {
             let settled = self.zone.instants(date, 0)[0].minus(DAY);
             while let Some(candidate) = candidates.first().copied().filter(|candidate| *candidate < settled) {
                 if self.is_open(candidate) != is_open {
-                    return Some(candidate);
+                    return (candidate <= end).then_some(candidate);
                 }
                 candidates.pop_first();
             }
@@ -337,6 +346,15 @@ fn combine<'a>(rules: impl Iterator<Item = &'a Rule>) -> Vec<Span> {
         spans.extend_from_slice(&rule.spans);
         spans
     })
+}
+
+/// A rule for each day of the calendar with hours of its own.
+fn special_rules(special: &[(Date, Vec<Span>)]) -> Result<Vec<Rule>, Refusal> {
+    let rule = |(date, spans): &(Date, Vec<Span>)| {
+        let dates = vec![DateRange::Once(*date, *date)];
+        Ok(Rule { dates, ..Rule::on(WEEK, in_order(spans.clone())?) })
+    };
+    special.iter().map(rule).collect()
 }
 
 fn in_order(mut spans: Vec<Span>) -> Result<Vec<Span>, Refusal> {

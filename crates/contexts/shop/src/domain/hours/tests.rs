@@ -127,7 +127,9 @@ fn tells_when_it_opens_or_closes_next() {
         ("Mo-Su 00:00-24:00; We 00:00-12:00", "UTC", "2026-11-20T22:00:00Z", Some("2026-11-25T12:00:00Z")),
         ("24/7", "UTC", "2026-11-20T22:00:00Z", None),
         ("off", "UTC", "2026-11-20T22:00:00Z", None),
-        ("Jan 10 10:00-12:00", "UTC", "2026-01-10T12:00:00Z", Some("2027-01-10T10:00:00Z")),
+        // A week is as far as it looks.
+        ("Jan 10 10:00-12:00", "UTC", "2026-01-03T10:00:00Z", Some("2026-01-10T10:00:00Z")),
+        ("Jan 10 10:00-12:00", "UTC", "2026-01-03T09:59:00Z", None),
         // The first of two 02:00 of New York ends the night, the skipped one begins it at 03:00.
         ("20:00-01:30", "America/New_York", "2026-11-01T03:00:00Z", Some("2026-11-01T05:30:00Z")),
         ("02:30-05:00", "America/New_York", "2026-03-08T06:00:00Z", Some("2026-03-08T07:00:00Z")),
@@ -239,19 +241,17 @@ proptest! {
         prop_assert_eq!(hours.text(), text.as_str());
     }
 
-    /// The next change is the first quarter of an hour that differs, over every change of the clocks of a year.
+    /// The next change is the first quarter of an hour that differs, over every change of the clocks of a year; a week
+    /// is as far as it looks.
     #[test]
     fn the_next_change_is_the_first_that_differs(schedule in any_schedule(), quarter in 0_i64..35_040) {
         const QUARTER_MS: i64 = 15 * 60_000;
         let start = at("2026-01-01T00:00:00Z").as_millis() + quarter * QUARTER_MS;
         let is_open = schedule.is_open(Timestamp::from_millis(start));
-        let scanned = (1..=4 * 24 * 30)
+        let scanned = (1..=4 * 24 * 7)
             .map(|step| Timestamp::from_millis(start + step * QUARTER_MS))
             .find(|instant| schedule.is_open(*instant) != is_open);
         let next = schedule.next_change(Timestamp::from_millis(start));
-        match scanned {
-            Some(_) => prop_assert_eq!(next, scanned),
-            None => prop_assert!(next.is_none_or(|next| next.as_millis() > start + 4 * 24 * 30 * QUARTER_MS)),
-        }
+        prop_assert_eq!(next, scanned);
     }
 }
