@@ -101,6 +101,8 @@ async fn process_machine_and_runtime_are_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_runtime_report_names_workers_and_threads() {
+    // A thread has its name before it runs its first task.
+    tokio::spawn(async {}).await.unwrap();
     let report = pulse_telemetry::runtime::report(&tokio::runtime::Handle::current());
     assert!(report.contains("workers            2"), "{report}");
     assert!(report.contains("tokio-rt-worker"), "{report}");
