@@ -1,5 +1,6 @@
 //! The embedded engine: one writer thread that commits in groups, and reader threads with their own connections.
 
+mod checkpoint;
 mod reader;
 mod values;
 mod writer;
@@ -33,8 +34,9 @@ impl Sqlite {
             configure(&connection, options)?;
             return Ok(Self { writer: Writer::start(connection, options)?, readers: None });
         };
-        let connection = Connection::open(path).map_err(StoreError::unavailable)?;
+        let mut connection = Connection::open(path).map_err(StoreError::unavailable)?;
         configure(&connection, options)?;
+        checkpoint::start(&mut connection, path, options)?;
         let writer = Writer::start(connection, options)?;
         let path: Arc<Path> = PathBuf::from(path).into();
         Ok(Self { writer, readers: Some(Readers::start(&path, options)?) })
@@ -62,8 +64,7 @@ fn configure(connection: &Connection, options: &Options) -> Result<(), StoreErro
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864; \
-             PRAGMA wal_autocheckpoint = 4000;",
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(StoreError::unavailable)
 }
