@@ -163,6 +163,13 @@ impl Cx {
         self
     }
 
+    /// The same request, as Pulse itself: what a context asks of another one for a caller who may not. The caller's
+    /// idempotency key stays behind: it is about the caller's own request.
+    #[must_use]
+    pub fn as_system(&self, name: &'static str) -> Self {
+        Self { actor: Actor::System(name), idempotency: None, ..self.clone() }
+    }
+
     /// The same context in the given trace.
     #[must_use]
     pub fn in_trace(mut self, trace: TraceContext) -> Self {

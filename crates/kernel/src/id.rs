@@ -50,3 +50,11 @@ define_id!(
     /// Identifies a shop.
     ShopId, "shp"
 );
+define_id!(
+    /// Identifies an order.
+    OrderId, "ord"
+);
+define_id!(
+    /// Identifies a coupon of a customer.
+    CouponId, "cpn"
+);

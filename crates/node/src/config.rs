@@ -1,5 +1,6 @@
 //! The configuration: one file, then the environment, then flags. A key that is not known is an error.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,8 @@ use anyhow::{Context, bail};
 use pulse_edge::EdgeConfig;
 use pulse_telemetry::{BuildInfo, LogFormat, OtlpConfig, Sampling, TelemetryConfig};
 use serde::{Deserialize, Serialize};
+
+use crate::contexts::TABLES;
 
 /// Everything that can be set. Each part says what it is for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -54,10 +57,8 @@ pub struct StoreConfig {
     /// `sqlite:PATH`, `postgres://user:password@host/database` or `mysql://...`; empty means `pulse.db` in the data
     /// folder. Default empty. Since 0.1.
     pub url: Secret,
-    /// A database of its own for the account context; empty means `url`. Default empty. Since 0.1.
-    pub account_url: Secret,
-    /// A database of its own for the shop context; empty means `url`. Default empty. Since 0.1.
-    pub shop_url: Secret,
+    /// Databases of their own for contexts, by the context's name; the others are in `url`. Default none. Since 0.1.
+    pub urls: BTreeMap<String, Secret>,
     /// Threads that read from SQLite. 1 to 64, default 2. Since 0.1.
     pub readers: usize,
     /// Connections to PostgreSQL or MariaDB. 1 to 1000, default 16. Since 0.1.
@@ -73,8 +74,7 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             url: Secret::default(),
-            account_url: Secret::default(),
-            shop_url: Secret::default(),
+            urls: BTreeMap::new(),
             readers: 2,
             connections_max: 16,
             queue_max: 4_096,
@@ -111,6 +111,19 @@ impl Default for AccountSection {
     }
 }
 
+impl AccountSection {
+    /// What the context is told.
+    #[must_use]
+    pub fn context(&self) -> pulse_account::AccountConfig {
+        pulse_account::AccountConfig {
+            access_ttl: self.access_ttl,
+            time_zone: self.time_zone.clone(),
+            following_max: self.following_max,
+            hashers: self.hashers,
+        }
+    }
+}
+
 /// Shops.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -137,6 +150,22 @@ impl Default for ShopSection {
             products_per_shop_max: default.products_per_shop_max,
             item_list_window: default.item_list.window,
             item_list_items_max: default.item_list.items_max,
+        }
+    }
+}
+
+impl ShopSection {
+    /// What the context is told.
+    #[must_use]
+    pub fn context(&self) -> pulse_shop::ShopConfig {
+        pulse_shop::ShopConfig {
+            time_zone: self.time_zone.clone(),
+            shops_per_merchant_max: self.shops_per_merchant_max,
+            products_per_shop_max: self.products_per_shop_max,
+            item_list: pulse_shop::ItemListConfig {
+                window: self.item_list_window,
+                items_max: self.item_list_items_max,
+            },
         }
     }
 }
@@ -295,6 +324,9 @@ impl Config {
         if !(minute..=minute * 60).contains(&self.account.access_ttl) {
             bail!("account.access_ttl is from 1m to 1h: a token cannot be taken back while it works");
         }
+        if let Some(name) = self.store.urls.keys().find(|name| TABLES.iter().all(|(context, _)| context != name)) {
+            bail!("store.urls names contexts such as account or order, and not {name:?}");
+        }
         if !(1..=64).contains(&self.store.readers) {
             bail!("store.readers is from 1 to 64");
         }
@@ -367,6 +399,7 @@ mod tests {
             ("PULSE_STORE_URL", "postgres://host/db", "write PULSE_STORE__URL"),
             ("PULSE_SHOP__TIME_ZONE", "Asia/Shangai", "shop.time_zone"),
             ("PULSE_ACCOUNT__TIME_ZONE", "", "account.time_zone"),
+            ("PULSE_STORE__URLS__ORDERS", "postgres://host/db", "store.urls"),
         ] {
             let error = format!("{:#}", Config::load(None, environment(&[(name, value)])).unwrap_err());
             assert!(error.contains(expected), "{name}: {error}");

@@ -2,8 +2,10 @@
 
 pub mod commands;
 pub mod config;
+mod contexts;
 pub mod data_folder;
 mod demo;
+mod engines;
 pub mod node;
 pub mod pages;
 mod transfer;

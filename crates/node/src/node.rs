@@ -1,6 +1,5 @@
 //! A running node: engines, contexts, bus and edge, wired from a configuration.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +7,26 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use bytes::Bytes;
-use pulse_account::{AccountDeps, CodeSender, EndedSessions, Secret};
+use pulse_account::{CodeSender, Secret};
 use pulse_bus::{Bus, Consumer};
-use pulse_contract::account::v1::{AccountClient, AccountGrpc, account_routes};
-use pulse_contract::shop::v1::{CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes};
+use pulse_contract::account::v1::AccountClient;
+use pulse_contract::kitchen::v1::KitchenClient;
+use pulse_contract::marketing::v1::CouponClient;
+use pulse_contract::order::v1::OrderClient;
+use pulse_contract::payment::v1::PaymentClient;
+use pulse_contract::stock::v1::StockClient;
 use pulse_edge::{Deps, Edge, Server};
 use pulse_gate::{Gate, MemoryGate};
 use pulse_kernel::{Clock, IdGenerator};
-use pulse_shop::{ShopDeps, Shops};
-use pulse_store::{Database, NodeLease, Options, Store};
+use pulse_shop::Shops;
+use pulse_store::{Database, NodeLease, Store, TimerPump};
 use pulse_token::KeyRing;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, StoreConfig};
+use crate::config::Config;
+use crate::contexts::{Contexts, Shared, TABLES};
 use crate::data_folder::DataFolder;
+use crate::engines::Engines;
 use crate::pages::NoChannel;
 
 /// How long this node's number belongs to it without being renewed.
@@ -41,28 +46,35 @@ pub struct NodeOptions {
     pub flush_delay: Option<Duration>,
     /// Whether it keeps in memory what only answers to clients need.
     pub is_serving: bool,
+    /// Whether timers fire by themselves; otherwise [`Node::fire_timers`] does it.
+    pub fires_timers: bool,
 }
 
 impl NodeOptions {
     /// The machine's clock, these channels, nothing else.
     #[must_use]
     pub fn new(codes: Arc<dyn CodeSender>) -> Self {
-        Self { clock: Clock::system(), codes, pages: None, constants: Vec::new(), flush_delay: None, is_serving: true }
+        Self {
+            clock: Clock::system(),
+            codes,
+            pages: None,
+            constants: Vec::new(),
+            flush_delay: None,
+            is_serving: true,
+            fires_timers: true,
+        }
     }
 
     /// For a command that works on the data and answers no clients.
     #[must_use]
     pub fn for_command() -> Self {
-        Self { is_serving: false, ..Self::new(Arc::new(NoChannel)) }
+        Self { is_serving: false, fires_timers: false, ..Self::new(Arc::new(NoChannel)) }
     }
 }
 
 /// The engines and contexts of a node, without its edge.
 pub struct Node {
-    /// The account context.
-    pub accounts: AccountClient,
-    /// The shop context.
-    pub shops: Shops,
+    contexts: Contexts,
     /// Delivers events.
     pub bus: Bus,
     /// Where the time comes from.
@@ -71,9 +83,10 @@ pub struct Node {
     pub databases: Vec<Database>,
     keys: KeyRing,
     gate: Arc<dyn Gate>,
-    ended: EndedSessions,
     pages: Option<Router>,
     constants: Vec<(&'static str, &'static str)>,
+    /// Those that do not fire by themselves.
+    timers: Vec<TimerPump>,
     tasks: JoinSet<()>,
     _folder: DataFolder,
 }
@@ -87,56 +100,106 @@ impl Node {
         let folder = DataFolder::open(&config.node.data)?;
         let mut engines = Engines::new(&config.store, &folder, options.flush_delay);
         let clock = options.clock.clone();
-        let main = engines.open(config.store.url.expose()).await?;
-        let mut tasks = JoinSet::new();
-        let account_db = engines.open(config.store.account_url.expose()).await?;
-        let shop_db = engines.open(config.store.shop_url.expose()).await?;
-        let ids = lease_number(&main, engines.opened(&clock), &mut tasks).await?;
-        let account_store =
-            Store::open(&account_db, "account", pulse_account::MIGRATIONS, clock.clone(), ids.clone()).await?;
-        let shop_store = Store::open(&shop_db, "shop", pulse_shop::MIGRATIONS, clock.clone(), ids.clone()).await?;
-        let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
-        let secret = Secret::new(folder.secret("account.secret")?);
-        let mut shops = pulse_shop::start(ShopDeps {
-            store: shop_store.clone(),
-            config: shop_config(config),
-            is_nearby_served: options.is_serving,
-        })
-        .await?;
-        let accounts = pulse_account::start(AccountDeps {
-            store: account_store.clone(),
-            keys: keys.clone(),
-            secret,
-            codes: options.codes,
-            config: account_config(config),
-        })
-        .await?;
-        let consumers = accounts.consumers.into_iter().chain(std::mem::take(&mut shops.consumers)).collect();
-        let bus = start_bus(&main, [&account_store, &shop_store], consumers, ids, folder.name()?).await?;
-        let (ended, watched) = (accounts.ended.clone(), account_store.clone());
-        tasks.spawn(async move { ended.watch(&watched).await });
-        let swept = account_store.clone();
-        tasks.spawn(async move { sweep_accounts(&swept).await });
-        let (delivered, time) = (bus.clone(), clock.clone());
-        tasks.spawn(async move { prune_events(&delivered, &time).await });
-        for store in [account_store, shop_store] {
-            tasks.spawn(async move { store.sweep().await });
+        let main = engines.main().await?;
+        for (context, _) in TABLES {
+            engines.of(config, context).await?;
         }
-        tasks.spawn(reread_keys(keys.clone()));
+        let mut tasks = JoinSet::new();
+        let ids = lease_number(&main, engines.guarded(&clock), &mut tasks).await?;
+        let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
+        let mut contexts = Contexts::start(Shared {
+            config,
+            engines: &mut engines,
+            clock: clock.clone(),
+            ids: Arc::clone(&ids),
+            keys: keys.clone(),
+            secret: Secret::new(folder.secret("account.secret")?),
+            codes: options.codes,
+            is_serving: options.is_serving,
+        })
+        .await?;
+        let consumers = std::mem::take(&mut contexts.consumers);
+        let bus = start_bus(&main, &contexts.stores, consumers, clock.clone(), ids, folder.name()?).await?;
+        let mut timers = std::mem::take(&mut contexts.timers);
+        if options.fires_timers {
+            for pump in timers.drain(..) {
+                tasks.spawn(pump.run());
+            }
+        }
+        look_after(&contexts, &bus, &clock, &keys, &mut tasks);
         Ok(Self {
-            accounts: accounts.client,
-            shops,
+            contexts,
             bus,
             clock,
             databases: engines.into_opened(),
             keys,
             gate: Arc::new(MemoryGate::default()),
-            ended: accounts.ended,
             pages: options.pages,
             constants: options.constants,
+            timers,
             tasks,
             _folder: folder,
         })
+    }
+
+    /// The account context.
+    #[must_use]
+    pub fn accounts(&self) -> &AccountClient {
+        &self.contexts.accounts
+    }
+
+    /// The shop context.
+    #[must_use]
+    pub fn shops(&self) -> &Shops {
+        &self.contexts.shops
+    }
+
+    /// The stock context.
+    #[must_use]
+    pub fn stock(&self) -> &StockClient {
+        &self.contexts.stock
+    }
+
+    /// The marketing context.
+    #[must_use]
+    pub fn coupons(&self) -> &CouponClient {
+        &self.contexts.coupons
+    }
+
+    /// The order context.
+    #[must_use]
+    pub fn orders(&self) -> &OrderClient {
+        &self.contexts.orders
+    }
+
+    /// The payment context.
+    #[must_use]
+    pub fn payments(&self) -> &PaymentClient {
+        &self.contexts.payments
+    }
+
+    /// The kitchen context.
+    #[must_use]
+    pub fn kitchens(&self) -> &KitchenClient {
+        &self.contexts.kitchens
+    }
+
+    /// The tables of a context.
+    #[must_use]
+    pub fn store(&self, context: &str) -> Option<&Store> {
+        self.contexts.store(context)
+    }
+
+    /// Fires what is due and waits for it, where timers do not fire by themselves; says how many did.
+    ///
+    /// # Errors
+    /// When a database does not answer.
+    pub async fn fire_timers(&self) -> anyhow::Result<usize> {
+        let mut count = 0;
+        for pump in &self.timers {
+            count += pump.run_due().await?;
+        }
+        Ok(count)
     }
 
     /// Builds the edge over the contexts and binds it.
@@ -144,25 +207,17 @@ impl Node {
     /// # Errors
     /// When the address is taken, or two routes contradict each other.
     pub fn bind(&self, config: &Config, listen: SocketAddr) -> anyhow::Result<Server> {
-        let ended = self.ended.clone();
+        let ended = self.contexts.ended.clone();
         let deps = Deps {
             clock: self.clock.clone(),
             gate: Arc::clone(&self.gate),
             keys: self.keys.clone(),
             is_revoked: Box::new(move |principal| ended.contains(principal.session)),
         };
-        let mut edge = Edge::builder(config.edge.clone(), deps);
-        let admission = edge.admission();
-        edge = edge
-            .sampling(config.telemetry.sampling())
-            .routes(account_routes(&self.accounts))
-            .routes(shop_routes(&self.shops.shops))
-            .routes(catalog_routes(&self.shops.catalog))
-            .routes(supplier_routes(&self.shops.suppliers))
-            .grpc(AccountGrpc::new(self.accounts.clone(), admission.clone()).into_server())
-            .grpc(ShopGrpc::new(self.shops.shops.clone(), admission.clone()).into_server())
-            .grpc(CatalogGrpc::new(self.shops.catalog.clone(), admission.clone()).into_server())
-            .grpc(SupplierGrpc::new(self.shops.suppliers.clone(), admission).into_server())
+        let edge = Edge::builder(config.edge.clone(), deps).sampling(config.telemetry.sampling());
+        let mut edge = self
+            .contexts
+            .serve(edge)
             .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
             .openapi(Bytes::from_static(pulse_contract::OPENAPI.as_bytes()));
         if let Some(pages) = &self.pages {
@@ -178,53 +233,6 @@ impl Node {
     pub async fn stop(mut self) {
         self.bus.stop().await;
         self.tasks.shutdown().await;
-    }
-}
-
-/// Databases by URL, each opened once.
-struct Engines {
-    default_url: String,
-    options: Options,
-    opened: HashMap<String, Database>,
-}
-
-impl Engines {
-    fn new(config: &StoreConfig, folder: &DataFolder, flush_delay: Option<Duration>) -> Self {
-        let default_url = match config.url.expose() {
-            "" => format!("sqlite:{}", folder.path().join("pulse.db").display()),
-            url => url.to_owned(),
-        };
-        let options = Options {
-            readers: config.readers,
-            connections_max: config.connections_max,
-            queue_max: config.queue_max,
-            busy_timeout: config.busy_timeout,
-            flush_delay,
-            ..Options::default()
-        };
-        Self { default_url, options, opened: HashMap::new() }
-    }
-
-    async fn open(&mut self, url: &str) -> anyhow::Result<Database> {
-        let url = if url.is_empty() { self.default_url.clone() } else { url.to_owned() };
-        if let Some(database) = self.opened.get(&url) {
-            return Ok(database.clone());
-        }
-        let database = Database::open(&url, self.options.clone())
-            .await
-            .with_context(|| format!("cannot open the database {}", crate::config::Secret::new(&url).masked()))?;
-        self.opened.insert(url, database.clone());
-        Ok(database)
-    }
-
-    /// The databases that a lapsed node must not write to. A test's clock says nothing about a lease of the machine's.
-    fn opened(&self, clock: &Clock) -> impl Iterator<Item = &Database> {
-        let is_real = matches!(clock, Clock::System(_));
-        self.opened.values().filter(move |_| is_real)
-    }
-
-    fn into_opened(self) -> Vec<Database> {
-        self.opened.into_values().collect()
     }
 }
 
@@ -254,12 +262,12 @@ const EXIT_LEASE_LOST: i32 = 75;
 
 async fn start_bus(
     database: &Database,
-    outboxes: [&Store; 2],
+    outboxes: &[Store],
     consumers: Vec<Consumer>,
+    clock: Clock,
     ids: Arc<IdGenerator>,
     holder: String,
 ) -> anyhow::Result<Bus> {
-    let clock = outboxes[0].clock().clone();
     let mut builder = Bus::builder(pulse_bus::Options::of(&holder));
     for outbox in outboxes {
         builder = builder.outbox(outbox);
@@ -268,6 +276,21 @@ async fn start_bus(
         builder = builder.consumer(consumer);
     }
     Ok(builder.start(database, clock, ids).await?)
+}
+
+/// Starts the chores that nobody waits for.
+fn look_after(contexts: &Contexts, bus: &Bus, clock: &Clock, keys: &KeyRing, tasks: &mut JoinSet<()>) {
+    if let Some(store) = contexts.store("account").cloned() {
+        let (ended, watched) = (contexts.ended.clone(), store.clone());
+        tasks.spawn(async move { ended.watch(&watched).await });
+        tasks.spawn(async move { sweep_accounts(&store).await });
+    }
+    let (delivered, time) = (bus.clone(), clock.clone());
+    tasks.spawn(async move { prune_events(&delivered, &time).await });
+    for store in contexts.stores.clone() {
+        tasks.spawn(async move { store.sweep().await });
+    }
+    tasks.spawn(reread_keys(keys.clone()));
 }
 
 /// How long a running node may sign with the old key after `pulse admin rotate-keys`.
@@ -316,26 +339,5 @@ async fn prune_events(bus: &Bus, clock: &Clock) {
             Err(error) => tracing::warn!(error = %error.story(), "old events could not be deleted"),
         }
         clock.sleep_until(now.plus(PRUNE_EVERY)).await;
-    }
-}
-
-fn account_config(config: &Config) -> pulse_account::AccountConfig {
-    pulse_account::AccountConfig {
-        access_ttl: config.account.access_ttl,
-        time_zone: config.account.time_zone.clone(),
-        following_max: config.account.following_max,
-        hashers: config.account.hashers,
-    }
-}
-
-fn shop_config(config: &Config) -> pulse_shop::ShopConfig {
-    pulse_shop::ShopConfig {
-        time_zone: config.shop.time_zone.clone(),
-        shops_per_merchant_max: config.shop.shops_per_merchant_max,
-        products_per_shop_max: config.shop.products_per_shop_max,
-        item_list: pulse_shop::ItemListConfig {
-            window: config.shop.item_list_window,
-            items_max: config.shop.item_list_items_max,
-        },
     }
 }

@@ -79,7 +79,7 @@ async fn trade(data: &Path) {
     let mut config = Config::default();
     data.clone_into(&mut config.node.data);
     let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await.unwrap();
-    let shops = &node.shops.shops;
+    let shops = &node.shops().shops;
     let operator = Cx::system("test", node.clock.now());
     let account = AccountId::new(7);
     let principal = Principal { account, session: 0, roles: Vec::new(), shops: Vec::new() };

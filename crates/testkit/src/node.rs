@@ -8,12 +8,18 @@ use pulse_bus::Bus;
 use pulse_contract::METHODS;
 use pulse_contract::account::v1::AccountClient;
 use pulse_contract::answers::Call;
+use pulse_contract::kitchen::v1::KitchenClient;
+use pulse_contract::marketing::v1::CouponClient;
+use pulse_contract::order::v1::OrderClient;
+use pulse_contract::payment::v1::PaymentClient;
 use pulse_contract::shop::v1::{CatalogClient, ShopClient, SupplierClient};
+use pulse_contract::stock::v1::StockClient;
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
 use pulse_node::config::Secret;
 use pulse_node::pages::DevInbox;
 use pulse_node::{Config, Node, NodeOptions};
+use pulse_store::Store;
 use pulse_token::KeyRing;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -27,6 +33,8 @@ use crate::http::Http;
 const START: Timestamp = Timestamp::from_millis(1_777_867_200_000);
 /// Where those who call without a name call from.
 const CALLER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// How often timers and events may cause each other while a test settles.
+const ROUNDS_MAX: usize = 100;
 /// Connections to the database of one test; several tests run at the same time.
 const CONNECTIONS_MAX: u32 = 8;
 
@@ -87,12 +95,18 @@ impl TestNode {
         self.node = Some(start(&self.config, &self.clock, &self.inbox).await);
     }
 
-    /// Waits until every event is delivered.
+    /// Fires every timer that is due and waits until every event is delivered, until there is neither.
     ///
     /// # Panics
-    /// When one cannot be, without time passing.
+    /// When an event cannot be delivered without time passing, or timers and events cause each other for ever.
     pub async fn settle(&self) {
-        assert_eq!(self.bus().settle().await, Vec::<String>::new(), "every event is delivered");
+        for _ in 0..ROUNDS_MAX {
+            assert_eq!(self.bus().settle().await, Vec::<String>::new(), "every event is delivered");
+            if self.node().fire_timers().await.expect("timers fire") == 0 {
+                return;
+            }
+        }
+        panic!("timers and events still cause each other after {ROUNDS_MAX} rounds");
     }
 
     /// Waits until every event is delivered, and stops.
@@ -139,25 +153,64 @@ impl TestNode {
     /// The account context.
     #[must_use]
     pub fn accounts(&self) -> &AccountClient {
-        &self.node().accounts
+        self.node().accounts()
     }
 
     /// Merchants, shops, categories, what is nearby.
     #[must_use]
     pub fn shops(&self) -> &ShopClient {
-        &self.node().shops.shops
+        &self.node().shops().shops
     }
 
     /// Products and menus.
     #[must_use]
     pub fn catalog(&self) -> &CatalogClient {
-        &self.node().shops.catalog
+        &self.node().shops().catalog
     }
 
     /// What suppliers offer.
     #[must_use]
     pub fn suppliers(&self) -> &SupplierClient {
-        &self.node().shops.suppliers
+        &self.node().shops().suppliers
+    }
+
+    /// What can run out.
+    #[must_use]
+    pub fn stock(&self) -> &StockClient {
+        self.node().stock()
+    }
+
+    /// Coupons.
+    #[must_use]
+    pub fn coupons(&self) -> &CouponClient {
+        self.node().coupons()
+    }
+
+    /// Carts and orders.
+    #[must_use]
+    pub fn orders(&self) -> &OrderClient {
+        self.node().orders()
+    }
+
+    /// Payments and the ledger.
+    #[must_use]
+    pub fn payments(&self) -> &PaymentClient {
+        self.node().payments()
+    }
+
+    /// Kitchens.
+    #[must_use]
+    pub fn kitchens(&self) -> &KitchenClient {
+        self.node().kitchens()
+    }
+
+    /// The tables of a context, for what no call tells.
+    ///
+    /// # Panics
+    /// When there is no such context.
+    #[must_use]
+    pub fn store(&self, context: &str) -> &Store {
+        self.node().store(context).expect("the context has tables")
     }
 
     /// What delivers events.
@@ -231,7 +284,12 @@ impl TestNode {
 }
 
 async fn start(config: &Config, clock: &VirtualClock, inbox: &DevInbox) -> Node {
-    let options = NodeOptions { clock: Clock::Virtual(clock.clone()), ..NodeOptions::new(Arc::new(inbox.clone())) };
+    let options = NodeOptions {
+        clock: Clock::Virtual(clock.clone()),
+        // Tests say when: settling fires what is due.
+        fires_timers: false,
+        ..NodeOptions::new(Arc::new(inbox.clone()))
+    };
     Node::start(config, options).await.expect("the node starts")
 }
 

@@ -111,6 +111,14 @@ impl CatalogApi for Api {
         app::get_menu(&self.0, cx, request).await
     }
 
+    async fn get_offers(&self, cx: &Cx, request: GetOffersRequest) -> Result<Offers, Error> {
+        app::get_offers(&self.0, cx, request).await
+    }
+
+    async fn set_terms(&self, cx: &Cx, request: SetTermsRequest) -> Result<ShopTerms, Error> {
+        app::set_terms(&self.0, cx, request).await
+    }
+
     async fn list_catalog(&self, cx: &Cx, request: ListCatalogRequest) -> Result<ListCatalogResponse, Error> {
         app::list_catalog(&self.0, cx, request).await
     }

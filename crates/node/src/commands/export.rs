@@ -24,7 +24,7 @@ pub(super) async fn shops(arguments: ExportShops) -> anyhow::Result<()> {
 }
 
 async fn write(node: &Node, arguments: &ExportShops) -> anyhow::Result<u64> {
-    let (shops, clock, file) = (&node.shops.shops, &node.clock, &arguments.file);
+    let (shops, clock, file) = (&node.shops().shops, &node.clock, &arguments.file);
     if file.as_os_str() == "-" {
         return export(shops, clock, BufWriter::new(io::stdout()), arguments.format.unwrap_or(Format::GeoJson)).await;
     }

@@ -1,13 +1,12 @@
 //! `pulse import`: shops from a file.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use pulse_kernel::IdGenerator;
-use pulse_store::{Database, Options, Statement, Store, values};
+use anyhow::Context;
+use pulse_store::{Statement, values};
 
 use super::arguments::ImportShops;
 use super::show::print;
@@ -46,38 +45,22 @@ pub(super) async fn shops(arguments: ImportShops) -> anyhow::Result<ExitCode> {
 }
 
 async fn take_in(node: &Node, arguments: &ImportShops, config: &Config) -> anyhow::Result<Report> {
-    let made_at = made_at(node, config).await?;
+    let made_at = made_at(node).await?;
     let job = job(arguments, config, made_at);
-    import(&node.shops.shops, &node.clock, job, &config.node.data, &bar()).await
+    import(&node.shops().shops, &node.clock, job, &config.node.data, &bar()).await
 }
 
 /// When the tables of shops were made: another database in the place of a deleted one has none of the rows that a
 /// checkpoint counts on.
-async fn made_at(node: &Node, config: &Config) -> anyhow::Result<i64> {
-    let database = match node.databases.as_slice() {
-        [only] => only.clone(),
-        // Which of them has the shops is not told; the URL says it.
-        _ => {
-            let url = match shop_url(config).expose() {
-                "" => format!("sqlite:{}", config.node.data.join("pulse.db").display()),
-                url => url.to_owned(),
-            };
-            let options = Options { readers: 1, connections_max: 1, migrate: false, ..Options::default() };
-            Database::open(&url, options).await?
-        }
-    };
-    let ids = Arc::new(IdGenerator::new(0));
-    let store = Store::open(&database, "shop", pulse_shop::MIGRATIONS, node.clock.clone(), ids).await?;
+async fn made_at(node: &Node) -> anyhow::Result<i64> {
+    let store = node.store("shop").context("a node has shops")?;
     let text = "SELECT applied_at FROM shop_migrations WHERE part = ? AND version = ?";
     let (made_at,): (i64,) = store.one(Statement::new(text, values!["store", 1_i64])).await?;
     Ok(made_at)
 }
 
 fn shop_url(config: &Config) -> &Secret {
-    match config.store.shop_url.expose().is_empty() {
-        true => &config.store.url,
-        false => &config.store.shop_url,
-    }
+    config.store.urls.get("shop").unwrap_or(&config.store.url)
 }
 
 fn job(arguments: &ImportShops, config: &Config, made_at: i64) -> Job {

@@ -47,10 +47,10 @@ pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow:
     let begun = Instant::now();
     let mut demo = DemoCity {
         city,
-        accounts: node.accounts.clone(),
-        shops: node.shops.shops.clone(),
-        catalog: node.shops.catalog.clone(),
-        places: node.shops.places.clone(),
+        accounts: node.accounts().clone(),
+        shops: node.shops().shops.clone(),
+        catalog: node.shops().catalog.clone(),
+        places: node.shops().places.clone(),
         clock: node.clock.clone(),
         people: Vec::new(),
     };
@@ -318,7 +318,7 @@ mod tests {
 
     async fn shops(node: &Node) -> Vec<Shop> {
         let cx = Cx::system("test", node.clock.now());
-        let stream = node.shops.shops.export_shops(&cx, ExportShopsRequest::default()).await.unwrap();
+        let stream = node.shops().shops.export_shops(&cx, ExportShopsRequest::default()).await.unwrap();
         let shops: Vec<Shop> = stream.try_collect().await.unwrap();
         // What depends on the moment of asking says nothing about the shop.
         shops.into_iter().map(|shop| Shop { is_open: None, next_change_at: None, ..shop }).collect()

@@ -12,6 +12,7 @@ mod list_shops;
 mod menus;
 mod merchants;
 mod move_category;
+mod offers;
 mod product_draft;
 mod products;
 mod review_shop;
@@ -28,6 +29,7 @@ use pulse_store::Commit;
 
 use crate::item_list::ItemList;
 use crate::places::Places;
+use crate::store::products::{ProductId, ProductRow};
 use crate::store::shops::ShopRow;
 use crate::{ShopDeps, domain};
 use hours::Zones;
@@ -43,6 +45,7 @@ pub(crate) use list_shops::{list_merchant_shops, list_shops};
 pub(crate) use menus::{get_menu, list_catalog};
 pub(crate) use merchants::{create_merchant, get_merchant};
 pub(crate) use move_category::move_category;
+pub(crate) use offers::{get_offers, set_terms};
 pub(crate) use products::{create_product, delete_product, get_product, update_product};
 pub(crate) use review_shop::review_shop;
 pub(crate) use supplier_items::{get_supplier_item, list_supplier_items, put_supplier_items};
@@ -54,6 +57,9 @@ pub(crate) struct KnownShop {
     pub(crate) hours: Option<Arc<domain::hours::Hours>>,
 }
 
+/// A product as it is served.
+pub(crate) type KnownProduct = Arc<ProductRow>;
+
 /// What every use case works with.
 #[derive(Clone)]
 pub(crate) struct App {
@@ -62,6 +68,7 @@ pub(crate) struct App {
     pub(crate) item_list: ItemList,
     pub(crate) zones: Arc<Zones>,
     pub(crate) cache: Cache<ShopId, Arc<KnownShop>>,
+    pub(crate) products: Cache<(ShopId, ProductId), KnownProduct>,
     pub(crate) categories: Cache<i64, Arc<pulse_contract::shop::v1::ListCategoriesResponse>>,
 }
 
@@ -75,6 +82,7 @@ impl App {
             item_list: ItemList::start(deps.store.clone(), deps.config.item_list),
             zones: Arc::new(Zones::new(&deps.config.time_zone)),
             cache: Cache::new("shop", policy.clone(), clock.clone()),
+            products: Cache::new("product", policy.clone(), clock.clone()),
             categories: Cache::new("category", policy, clock),
             deps: Arc::new(deps),
         }

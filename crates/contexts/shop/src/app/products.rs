@@ -59,7 +59,9 @@ pub(crate) async fn update_product(app: &App, cx: &Cx, request: UpdateProductReq
     let row = ProductRow { id, version: read.version + 1, created_at: read.created_at, ..row };
     let commit = categories::hold(Commit::new(), row.category);
     let commit = products::update(commit, &row).event(shop.get(), &changed(&row, false));
-    match app.deps.store.commit(cx, commit).await.map_err(Error::from) {
+    let outcome = app.deps.store.commit(cx, commit).await;
+    app.products.invalidate(&(shop, id));
+    match outcome.map_err(Error::from) {
         // Not repeated from load: the caller decided on what it saw.
         Err(error) if error.code() == common::STORE_CONTENDED.code => Err(stale(read.version)),
         outcome => outcome.map(|()| view(row)),
@@ -77,7 +79,9 @@ pub(crate) async fn delete_product(
         .attempt(cx, || async {
             let Some(row) = products::by_id(store, shop, id).await? else { return Ok(DeleteProductResponse {}) };
             let commit = products::delete(Commit::new(), &row).event(shop.get(), &changed(&row, true));
-            store.commit(cx, commit).await?;
+            let outcome = store.commit(cx, commit).await;
+            app.products.invalidate(&(shop, id));
+            outcome?;
             Ok(DeleteProductResponse {})
         })
         .await

@@ -104,10 +104,10 @@ async fn import_once(file: &Path, data: &Path, rows: u32) -> anyhow::Result<Outc
         is_restart: true,
         store: String::new(),
     };
-    let made = DemoCity::make_categories(&node.shops.shops, &Cx::system("bench", node.clock.now())).await;
+    let made = DemoCity::make_categories(&node.shops().shops, &Cx::system("bench", node.clock.now())).await;
     made.map_err(|error| anyhow!(error.story()))?;
     let begun = Instant::now();
-    let report = import(&node.shops.shops, &node.clock, job, data, &ProgressBar::hidden()).await;
+    let report = import(&node.shops().shops, &node.clock, job, data, &ProgressBar::hidden()).await;
     let elapsed = begun.elapsed();
     node.stop().await;
     let report = report?;

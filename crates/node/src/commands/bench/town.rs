@@ -50,7 +50,7 @@ impl Town {
         let inbox = DevInbox::default();
         let options = NodeOptions { constants: vec![CONSTANT], ..NodeOptions::new(Arc::new(inbox.clone())) };
         let node = Node::start(&config, options).await?;
-        let made = DemoCity::make_categories(&node.shops.shops, &Cx::system("bench", node.clock.now())).await;
+        let made = DemoCity::make_categories(&node.shops().shops, &Cx::system("bench", node.clock.now())).await;
         made.map_err(|error| anyhow!(error.story()))?;
         let city = City::new(1, Size { shops: shops_max, people: PEOPLE, couriers: 0 });
         let mut tokens = Vec::new();
@@ -73,7 +73,7 @@ impl Town {
         while shops.peek().is_some() {
             let request = ImportShopsRequest { shops: shops.by_ref().take(BATCH).collect() };
             let cx = Cx::system("bench", self.node.clock.now());
-            self.node.shops.shops.import_shops(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+            self.node.shops().shops.import_shops(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
         }
         self.shop_count = count;
         self.node.bus.drain().await;
@@ -84,7 +84,7 @@ impl Town {
     pub(super) async fn first_shop(&self) -> anyhow::Result<i64> {
         use futures::StreamExt;
         let cx = Cx::system("bench", self.node.clock.now());
-        let shops = self.node.shops.shops.export_shops(&cx, ExportShopsRequest::default()).await;
+        let shops = self.node.shops().shops.export_shops(&cx, ExportShopsRequest::default()).await;
         let first = shops.map_err(|error| anyhow!(error.story()))?.next().await.context("the city has no shop")?;
         Ok(first.map_err(|error| anyhow!(error.story()))?.shop_id)
     }
@@ -118,13 +118,13 @@ impl Town {
 async fn sign_in(node: &Node, inbox: &DevInbox, person: pulse_city::Person) -> anyhow::Result<String> {
     let cx = Cx::system("bench", node.clock.now());
     let destination = Some(request_code_request::Destination::Phone(person.phone.clone()));
-    let asked = node.accounts.request_code(&cx, RequestCodeRequest { destination }).await;
+    let asked = node.accounts().request_code(&cx, RequestCodeRequest { destination }).await;
     asked.map_err(|error| anyhow!(error.story()))?;
     let request = SignInWithCodeRequest {
         code: inbox.newest_code_to(&person.phone).unwrap_or_default(),
         phone: person.phone,
         display_name: person.name,
     };
-    let session = node.accounts.sign_in_with_code(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+    let session = node.accounts().sign_in_with_code(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
     Ok(session.access_token)
 }

@@ -1,0 +1,182 @@
+//! The contexts of a node: each on its own tables, with the clients of those that it asks.
+
+use std::sync::Arc;
+
+use pulse_account::{AccountDeps, CodeSender, EndedSessions, Secret};
+use pulse_bus::Consumer;
+use pulse_contract::account::v1::{AccountClient, AccountGrpc, account_routes};
+use pulse_contract::kitchen::v1::{KitchenClient, KitchenGrpc, kitchen_routes};
+use pulse_contract::marketing::v1::{CouponClient, CouponGrpc, coupon_routes};
+use pulse_contract::order::v1::{OrderClient, OrderGrpc, order_routes};
+use pulse_contract::payment::v1::{PaymentClient, PaymentGrpc, payment_routes};
+use pulse_contract::shop::v1::{CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes};
+use pulse_contract::stock::v1::{StockClient, StockGrpc, stock_routes};
+use pulse_edge::EdgeBuilder;
+use pulse_kernel::{Clock, IdGenerator};
+use pulse_kitchen::KitchenDeps;
+use pulse_marketing::CouponDeps;
+use pulse_order::OrderDeps;
+use pulse_payment::PaymentDeps;
+use pulse_shop::{ShopDeps, Shops};
+use pulse_stock::StockDeps;
+use pulse_store::{Migration, Store, TimerPump};
+use pulse_token::KeyRing;
+
+use crate::config::Config;
+use crate::engines::Engines;
+
+/// The tables of every context, by its name.
+pub(crate) const TABLES: &[(&str, &[Migration])] = &[
+    ("account", pulse_account::MIGRATIONS),
+    ("shop", pulse_shop::MIGRATIONS),
+    ("stock", pulse_stock::MIGRATIONS),
+    ("marketing", pulse_marketing::MIGRATIONS),
+    ("order", pulse_order::MIGRATIONS),
+    ("payment", pulse_payment::MIGRATIONS),
+    ("kitchen", pulse_kitchen::MIGRATIONS),
+];
+
+/// What the contexts share.
+pub(crate) struct Shared<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) engines: &'a mut Engines,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Arc<IdGenerator>,
+    pub(crate) keys: KeyRing,
+    pub(crate) secret: Secret,
+    pub(crate) codes: Arc<dyn CodeSender>,
+    pub(crate) is_serving: bool,
+}
+
+/// Every context, running.
+pub(crate) struct Contexts {
+    pub(crate) accounts: AccountClient,
+    pub(crate) shops: Shops,
+    pub(crate) stock: StockClient,
+    pub(crate) coupons: CouponClient,
+    pub(crate) orders: OrderClient,
+    pub(crate) payments: PaymentClient,
+    pub(crate) kitchens: KitchenClient,
+    /// Sessions that have ended.
+    pub(crate) ended: EndedSessions,
+    /// What they do when events arrive.
+    pub(crate) consumers: Vec<Consumer>,
+    /// What they do when a time has come.
+    pub(crate) timers: Vec<TimerPump>,
+    /// Their tables, in the order of [`TABLES`].
+    pub(crate) stores: Vec<Store>,
+}
+
+impl Contexts {
+    /// Opens the tables and starts every context, those that others ask first.
+    pub(crate) async fn start(shared: Shared<'_>) -> anyhow::Result<Self> {
+        let mut stores = Vec::with_capacity(TABLES.len());
+        for (context, migrations) in TABLES {
+            let database = shared.engines.of(shared.config, context).await?;
+            stores.push(Store::open(&database, context, migrations, shared.clock.clone(), shared.ids.clone()).await?);
+        }
+        let store = |context: &str| -> Store {
+            let index = TABLES.iter().position(|(name, _)| *name == context);
+            stores[index.expect("every context has its tables")].clone()
+        };
+        let config = shared.config;
+        let shops = pulse_shop::start(ShopDeps {
+            store: store("shop"),
+            config: config.shop.context(),
+            is_nearby_served: shared.is_serving,
+        })
+        .await?;
+        let accounts = pulse_account::start(AccountDeps {
+            store: store("account"),
+            keys: shared.keys,
+            secret: shared.secret,
+            codes: shared.codes,
+            config: config.account.context(),
+        })
+        .await?;
+        let catalog = shops.catalog.clone();
+        let stock = pulse_stock::start(StockDeps {
+            store: store("stock"),
+            catalog: catalog.clone(),
+            config: pulse_stock::StockConfig::default(),
+        })
+        .await?;
+        let coupons = pulse_marketing::start(CouponDeps {
+            store: store("marketing"),
+            stock: stock.client.clone(),
+            config: pulse_marketing::CouponConfig::default(),
+        })
+        .await?;
+        let orders = pulse_order::start(OrderDeps {
+            store: store("order"),
+            catalog: catalog.clone(),
+            stock: stock.client.clone(),
+            coupons: coupons.client.clone(),
+            config: pulse_order::OrderConfig::default(),
+        })
+        .await?;
+        let payments = pulse_payment::start(PaymentDeps {
+            store: store("payment"),
+            orders: orders.client.clone(),
+            catalog: catalog.clone(),
+            config: pulse_payment::PaymentConfig::default(),
+        })
+        .await?;
+        let kitchens = pulse_kitchen::start(KitchenDeps {
+            store: store("kitchen"),
+            catalog,
+            config: pulse_kitchen::KitchenConfig::default(),
+        })
+        .await?;
+        let consumers = [
+            accounts.consumers,
+            shops.consumers.clone(),
+            stock.consumers,
+            coupons.consumers,
+            orders.consumers,
+            payments.consumers,
+            kitchens.consumers,
+        ];
+        Ok(Self {
+            accounts: accounts.client,
+            shops,
+            stock: stock.client,
+            coupons: coupons.client,
+            orders: orders.client,
+            payments: payments.client,
+            kitchens: kitchens.client,
+            ended: accounts.ended,
+            consumers: consumers.into_iter().flatten().collect(),
+            timers: vec![stock.timers, coupons.timers, orders.timers, payments.timers, kitchens.timers],
+            stores,
+        })
+    }
+
+    /// The tables of a context.
+    pub(crate) fn store(&self, context: &str) -> Option<&Store> {
+        self.stores.iter().find(|store| store.context() == context)
+    }
+
+    /// Every route and gRPC service.
+    pub(crate) fn serve(&self, edge: EdgeBuilder) -> EdgeBuilder {
+        let admission = edge.admission();
+        edge.routes(account_routes(&self.accounts))
+            .routes(shop_routes(&self.shops.shops))
+            .routes(catalog_routes(&self.shops.catalog))
+            .routes(supplier_routes(&self.shops.suppliers))
+            .routes(stock_routes(&self.stock))
+            .routes(coupon_routes(&self.coupons))
+            .routes(order_routes(&self.orders))
+            .routes(payment_routes(&self.payments))
+            .routes(kitchen_routes(&self.kitchens))
+            .grpc(AccountGrpc::new(self.accounts.clone(), admission.clone()).into_server())
+            .grpc(ShopGrpc::new(self.shops.shops.clone(), admission.clone()).into_server())
+            .grpc(CatalogGrpc::new(self.shops.catalog.clone(), admission.clone()).into_server())
+            .grpc(SupplierGrpc::new(self.shops.suppliers.clone(), admission.clone()).into_server())
+            .grpc(StockGrpc::new(self.stock.clone(), admission.clone()).into_server())
+            .grpc(CouponGrpc::new(self.coupons.clone(), admission.clone()).into_server())
+            .grpc(OrderGrpc::new(self.orders.clone(), admission.clone()).into_server())
+            .grpc(PaymentGrpc::new(self.payments.clone(), admission.clone()).into_server())
+            .grpc(KitchenGrpc::new(self.kitchens.clone(), admission).into_server())
+    }
+}
