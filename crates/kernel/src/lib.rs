@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod cx;
 pub mod error;
+pub mod finding;
 pub mod id;
 pub mod locale;
 pub mod money;
@@ -15,6 +16,7 @@ pub mod snowflake;
 pub use clock::{Clock, Timestamp};
 pub use cx::{Actor, Cx, Idempotency, Principal, Role, TraceContext};
 pub use error::{Error, ErrorSpec, Kind, Retry, Violation};
+pub use finding::{Finding, Verified};
 pub use locale::Locale;
 pub use money::{Currency, Money};
 pub use snowflake::IdGenerator;
