@@ -8,7 +8,9 @@ mod demo;
 mod engines;
 pub mod node;
 pub mod pages;
+mod race;
 mod transfer;
+mod verify;
 
 pub use config::Config;
 pub use node::{Node, NodeOptions};

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use pulse_exchange::{ColumnMapping, Format};
 
 use crate::config::{Config, Secret};
+use crate::race::Race;
 
 /// Pulse, the local-commerce engine: everything behind a city-life app in one binary.
 #[derive(Debug, Parser)]
@@ -42,6 +43,10 @@ pub(super) enum Command {
     Export(Export),
     /// Measures this machine, each time against a reference in the same run.
     Bench(Bench),
+    /// Proves from the journals that nothing was created and nothing lost: stock, coupons, orders, payments, events.
+    Verify(Verify),
+    /// Fires known races at a running node and tells what came of them.
+    Race(RaceArguments),
     /// Does what no call can do: the first operator, new signing keys.
     #[command(subcommand)]
     Admin(Admin),
@@ -305,6 +310,55 @@ pub(super) struct Bench {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Proves from the journals that nothing was created and nothing lost.
+///
+/// Reads every table page by page and compares: journals with quantities, reservations with their owners, coupons with
+/// the orders that have them, orders with their payments, payments with the ledger, events with their consumers. On the
+/// embedded database no node may run on the folder meanwhile; on a server others may go on working, and what they do in
+/// the same moment may be told as a finding.
+///
+/// Exit codes: 0 everything holds, or was repaired; 4 something does not hold; 1 it could not be looked at.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  pulse verify --data /var/lib/pulse\n  pulse verify --repair --json")]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// Puts right what can be put right without taking anything from anybody.
+    #[arg(long)]
+    pub(super) repair: bool,
+    /// Prints the report as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Fires known races at a running node and tells what came of them.
+///
+/// The race opens a shop of its own with customers of its own on the node that listens at --listen; it signs their tokens
+/// with the keys in --data, so it runs where the node runs. Everybody prepares first; then all press the button at
+/// the same moment.
+///
+/// Exit codes: 0 it holds, 4 something happened that should not, 1 the race could not be run.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pulse race checkout --parallel 200 --data data/demo\n  pulse race coupon --parallel 30 --single-packet --data data/demo"
+)]
+pub(super) struct RaceArguments {
+    /// Which race.
+    #[arg(value_enum)]
+    pub(super) race: Race,
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// How many press the button.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=2_000))]
+    pub(super) parallel: u32,
+    /// All requests leave in one packet, as streams of one connection.
+    #[arg(long)]
+    pub(super) single_packet: bool,
+    /// One JSON object per race.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

