@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod config;
 mod contexts;
+mod crash;
 pub mod data_folder;
 mod demo;
 mod engines;

@@ -3,6 +3,7 @@
 mod admin;
 mod arguments;
 mod bench;
+mod crash;
 mod export;
 mod import;
 mod process;
@@ -41,6 +42,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Import(Import::Shops(shops)) => return run_async(import::shops(shops)),
         Command::Verify(verify) => return run_async(verify::verify(verify)),
         Command::Race(race) => return run_async(race::race(race)),
+        Command::Crash(crash) => return run_async(crash::crash(crash)),
         Command::Export(Export::Shops(shops)) => run_async(export::shops(shops)),
         Command::Bench(bench) => run_async(bench::bench(bench)),
         Command::Admin(Admin::GrantOperator(grant)) => run_async(admin::grant_operator(grant)),

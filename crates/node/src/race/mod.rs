@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub(crate) use stage::Stage;
+pub(crate) use stage::{PRICE_MINOR, RaceShop, Stage, number};
 
 /// What a race came to.
 #[derive(Debug, Serialize)]

@@ -13,7 +13,7 @@ use pulse_token::{Claims, KeyRing};
 use serde_json::{Value, json};
 
 /// How long the tokens of a race work.
-const TOKEN_TTL: Duration = Duration::from_secs(900);
+const TOKEN_TTL: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// A running node, and the right to sign tokens for it.
 pub(crate) struct Stage {
@@ -22,14 +22,14 @@ pub(crate) struct Stage {
 }
 
 /// A shop that sells one thing.
-pub(super) struct RaceShop {
-    pub(super) shop_id: i64,
-    pub(super) product_id: i64,
-    pub(super) variant_id: i64,
+pub(crate) struct RaceShop {
+    pub(crate) shop_id: i64,
+    pub(crate) product_id: i64,
+    pub(crate) variant_id: i64,
 }
 
 /// What one unit costs.
-pub(super) const PRICE_MINOR: i64 = 1_500;
+pub(crate) const PRICE_MINOR: i64 = 1_500;
 
 impl Stage {
     /// The node at `address` that keeps its keys below `data`.
@@ -42,13 +42,18 @@ impl Stage {
         Ok(Self { address, keys })
     }
 
+    /// The same node after it was started anew.
+    pub(crate) fn moved_to(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
     /// Where the node listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Somebody who never was: an id that no account has.
-    pub(super) fn customer(&self) -> String {
+    pub(crate) fn customer(&self) -> String {
         self.token(&[])
     }
 
@@ -59,18 +64,18 @@ impl Stage {
     }
 
     /// A request of somebody with this token.
-    pub(super) fn post(&self, path: &str, token: &str, body: &Value) -> Bytes {
+    pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Bytes {
         let host = self.address.to_string();
         Request::post_json(&host, path, body.to_string()).bearer(token).render()
     }
 
     /// Asks as an operator; anything but success is an error.
-    pub(super) async fn operate(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn operate(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.call(method, path, &self.token(&[Role::Operator]), body).await
     }
 
     /// Asks with this token; anything but success is an error.
-    pub(super) async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> anyhow::Result<Value> {
         let host = self.address.to_string();
         let request = match method {
             "GET" => Request::get(&host, path),
@@ -97,7 +102,7 @@ impl Stage {
     }
 
     /// A shop that sells so many units of one thing, and not one more.
-    pub(super) async fn shop(&self, units: usize) -> anyhow::Result<RaceShop> {
+    pub(crate) async fn shop(&self, units: usize) -> anyhow::Result<RaceShop> {
         let shop_id = self.open_shop().await?;
         let price = json!({ "minor": PRICE_MINOR.to_string(), "currency": "CNY" });
         let product =
@@ -107,25 +112,31 @@ impl Stage {
             (number(&product["product_id"])?, number(&product["variants"][0]["variant_id"])?);
         let stock = format!("/v1/shops/{shop_id}/products/{product_id}/variants/{variant_id}/stock");
         self.operate("PUT", &stock, &json!({ "deduct_at": "DEDUCT_AT_ORDER" })).await?;
-        let replenish = format!("/v1/shops/{shop_id}/stock/RESOURCE_KIND_SKU/{variant_id}:replenish");
+        let shop = RaceShop { shop_id, product_id, variant_id };
         if units > 0 {
-            self.operate("POST", &replenish, &json!({ "quantity": units.to_string() })).await?;
+            shop.replenish(self, units).await?;
         }
-        Ok(RaceShop { shop_id, product_id, variant_id })
+        Ok(shop)
     }
 }
 
 impl RaceShop {
     /// What an order of one unit says.
-    pub(super) fn draft(&self) -> Value {
+    pub(crate) fn draft(&self) -> Value {
         let line = json!({
             "product_id": self.product_id.to_string(), "variant_id": self.variant_id.to_string(), "quantity": 1,
         });
         json!({ "shop_id": self.shop_id.to_string(), "lines": [line] })
     }
 
+    /// So many units arrive.
+    pub(crate) async fn replenish(&self, stage: &Stage, units: usize) -> anyhow::Result<()> {
+        let path = format!("/v1/shops/{}/stock/RESOURCE_KIND_SKU/{}:replenish", self.shop_id, self.variant_id);
+        stage.operate("POST", &path, &json!({ "quantity": units.to_string() })).await.map(drop)
+    }
+
     /// What is on hand and what is reserved.
-    pub(super) async fn stock(&self, stage: &Stage) -> anyhow::Result<(i64, i64)> {
+    pub(crate) async fn stock(&self, stage: &Stage) -> anyhow::Result<(i64, i64)> {
         let path = format!("/v1/shops/{}/stock/RESOURCE_KIND_SKU/{}", self.shop_id, self.variant_id);
         let stock = stage.operate("GET", &path, &Value::Null).await?;
         Ok((number(&stock["on_hand"])?, number(&stock["reserved"])?))
@@ -133,7 +144,7 @@ impl RaceShop {
 }
 
 /// A 64-bit number, which JSON carries as text; 0 may be left out.
-pub(super) fn number(value: &Value) -> anyhow::Result<i64> {
+pub(crate) fn number(value: &Value) -> anyhow::Result<i64> {
     match value {
         Value::Null => Ok(0),
         Value::String(text) => text.parse().with_context(|| format!("{text:?} is no number")),
