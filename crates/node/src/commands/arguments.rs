@@ -270,6 +270,8 @@ pub(super) enum BenchName {
     Import,
     /// From the start of the process to the first answer, on an empty folder.
     Start,
+    /// Reserving one unit of the same variant again and again, against one transaction each.
+    HotSku,
     /// Placing orders of 1, 10 and 100 lines, against one plain INSERT per request and a constant route.
     Checkout,
 }
@@ -299,10 +301,10 @@ pub(super) struct Bench {
     /// checkout: so many orders were placed before.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub(super) orders: u32,
-    /// edge, nearby, checkout: on this database instead of an embedded one; it should be empty.
+    /// edge, nearby, hot-sku, checkout: on this database instead of an embedded one; it should be empty.
     #[arg(long, value_name = "URL")]
     pub(super) store: Option<String>,
-    /// edge, nearby, checkout: so many connections.
+    /// edge, nearby, hot-sku, checkout: so many connections.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) connections: u32,
     /// Pairs of rounds; odd, so that the median is a round that ran.

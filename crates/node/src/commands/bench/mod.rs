@@ -3,6 +3,7 @@
 mod checkout;
 mod edge;
 mod group_commit;
+mod hot_sku;
 mod import;
 mod insert;
 mod nearby;
@@ -83,6 +84,9 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     }
     if is_asked(BenchName::Import) {
         output.add(import::run(&plan).await?)?;
+    }
+    if is_asked(BenchName::HotSku) {
+        output.add(hot_sku::run(&plan).await?)?;
     }
     if is_asked(BenchName::Checkout) {
         checkout::run(&plan, &mut output).await?;
