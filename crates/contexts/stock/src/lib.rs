@@ -10,6 +10,7 @@ mod desk;
 pub mod domain;
 mod events;
 mod store;
+mod verify;
 mod view;
 mod wire;
 
@@ -24,6 +25,7 @@ use pulse_store::{Store, TimerPump};
 use app::App;
 
 pub use store::MIGRATIONS;
+pub use verify::verify;
 
 /// How the context behaves.
 #[derive(Clone, Debug)]

@@ -105,3 +105,62 @@ impl Holders {
         held
     }
 }
+
+/// What is wrong with a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A version is missing, or there twice.
+    Gap {
+        /// The version that should have come.
+        expected: i64,
+        /// The one that came.
+        found: i64,
+    },
+    /// The quantities after a movement are not those before it and what moved.
+    Broken {
+        /// The version of the movement.
+        version: i64,
+    },
+    /// Less than nothing was reserved.
+    Negative {
+        /// The version of the movement.
+        version: i64,
+    },
+}
+
+/// Adds a journal up, oldest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// The last version.
+    pub version: i64,
+    /// `on_hand` after it.
+    pub on_hand: i64,
+    /// `reserved` after it.
+    pub reserved: i64,
+    /// When it was.
+    pub moved_at: Timestamp,
+}
+
+impl Replay {
+    /// Takes in the next movement, and says what is wrong with it.
+    #[must_use]
+    pub fn step(&mut self, movement: &Movement) -> Option<Fault> {
+        let before = *self;
+        *self = Self {
+            version: movement.version,
+            on_hand: movement.on_hand,
+            reserved: movement.reserved,
+            moved_at: movement.moved_at,
+        };
+        let version = movement.version;
+        if version != before.version + 1 {
+            return Some(Fault::Gap { expected: before.version + 1, found: version });
+        }
+        if movement.on_hand != before.on_hand + movement.on_hand_delta
+            || movement.reserved != before.reserved + movement.reserved_delta
+        {
+            return Some(Fault::Broken { version });
+        }
+        (movement.reserved < 0).then_some(Fault::Negative { version })
+    }
+}

@@ -9,6 +9,7 @@ use pulse_kernel::Timestamp;
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use super::IDS_MAX;
+use super::changes::EXPIRY_KINDS;
 use crate::domain::ledger::Changed;
 use crate::domain::reservation::{JudgedLine, Key, Line, Owner, Reservation, State};
 use crate::wire;
@@ -145,4 +146,21 @@ fn replace(key: Key, from: State, row: &Reservation, now: Timestamp) -> Statemen
          WHERE owner_id = ? AND owner = ? AND state = ?",
         values![state(row.state), stored(row), row.expires_at, now, key.id, owner(key.owner), state(from)],
     )
+}
+
+/// Those of the keys whose reservation has a timer.
+pub(crate) async fn with_timer(store: &Store, wanted: &BTreeSet<Key>) -> Result<BTreeSet<Key>, StoreError> {
+    let mut found = BTreeSet::new();
+    for (kind, owner) in EXPIRY_KINDS {
+        let ids: Vec<i64> = wanted.iter().filter(|key| key.owner == owner).map(|key| key.id).collect();
+        for ids in ids.chunks(IDS_MAX) {
+            let query = Statement::listing(
+                "SELECT timer_key FROM stock_timers WHERE kind = ? AND timer_key IN (??)",
+                ids.iter().copied(),
+                values![kind],
+            );
+            found.extend(store.all::<(i64,)>(query).await?.into_iter().map(|(id,)| Key { id, owner }));
+        }
+    }
+    Ok(found)
 }
