@@ -60,7 +60,7 @@ pub(crate) async fn items_of_others_are_not_put_out(node: &mut TestNode) {
     }
     let http = node.http();
     let path = format!("/v1/shops/{}/kitchen/items/{}:out", place.id(), tea.variants[0].variant_id);
-    let body = serde_json::json!({ "productId": tea.product_id.to_string(), "isOut": true });
+    let body = serde_json::json!({ "product_id": tea.product_id.to_string(), "is_out": true });
     assert_eq!(http.post(&path, &body).by(&other.owner).send().await.code(), "PERMISSION_DENIED");
     assert_eq!(changes(node).await, []);
     assert!(http.post(&path, &body).by(&place.shop.owner).send().await.ok::<ItemOut>().is_out);
