@@ -1,6 +1,7 @@
 //! Makes the tickets of an order that was paid: one per station that makes something of it, once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use pulse_bus::Delivery;
 use pulse_contract::kitchen::v1::{StoredTicket, TicketItem};
@@ -60,8 +61,8 @@ async fn sections(app: &App, cx: &Cx, order: &Order, stations: &[Station]) -> Re
         }
         for product_id in ids {
             // Not on sale any more, and still to be made.
-            if !known.contains_key(&product_id) {
-                known.insert(product_id, section(app, &cx, order.shop_id, product_id).await?);
+            if let Entry::Vacant(unknown) = known.entry(product_id) {
+                unknown.insert(section(app, &cx, order.shop_id, product_id).await?);
             }
         }
     }
