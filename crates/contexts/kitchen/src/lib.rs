@@ -1,7 +1,16 @@
 //! Kitchens: tickets of orders that are to be made, by station.
+//!
+//! **Invariants:** an order that is paid has one ticket at each station that makes something of it, however often and
+//! however late the news comes, and none when it was cancelled before; a ticket moves one step at a time; the first start
+//! and the last ready of an order are told once.
 
 mod api;
+mod app;
+pub mod domain;
+mod events;
+mod screens;
 mod store;
+mod verify;
 
 use std::sync::Arc;
 
@@ -11,7 +20,9 @@ use pulse_contract::shop::v1::CatalogClient;
 use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
+pub use screens::Screens;
 pub use store::MIGRATIONS;
+pub use verify::verify;
 
 /// How the context behaves.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +47,8 @@ pub struct Kitchens {
     pub consumers: Vec<Consumer>,
     /// What it does when a time has come.
     pub timers: TimerPump,
+    /// Who watches tickets in this process, for watching their number.
+    pub screens: Arc<Screens>,
 }
 
 /// Starts the context.
@@ -45,6 +58,8 @@ pub struct Kitchens {
 pub async fn start(deps: KitchenDeps) -> Result<Kitchens, Error> {
     let answers = Arc::new(deps.store.clone());
     let timers = TimerPump::new(&deps.store);
-    let client = KitchenClient::local(Arc::new(KitchenService::new(Arc::new(api::Api(deps)), answers)));
-    Ok(Kitchens { client, consumers: Vec::new(), timers })
+    let app = app::App::new(deps);
+    let (consumers, screens) = (events::consumers(&app), Arc::clone(&app.screens));
+    let client = KitchenClient::local(Arc::new(KitchenService::new(Arc::new(api::Api(app)), answers)));
+    Ok(Kitchens { client, consumers, timers, screens })
 }

@@ -1,82 +1,77 @@
 //! The calls of the contract, each a use case.
 
 use async_trait::async_trait;
-use pulse_contract::errors as common;
 use pulse_contract::marketing::v1::*;
 use pulse_kernel::{Cx, Error};
 
-use crate::CouponDeps;
+use crate::app::{self, App};
 
 /// Implements the contract.
-pub(crate) struct Api(pub(crate) CouponDeps);
+pub(crate) struct Api(pub(crate) App);
 
 #[async_trait]
 impl CouponApi for Api {
-    async fn create_template(&self, _cx: &Cx, _request: CreateTemplateRequest) -> Result<CouponTemplate, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn create_template(&self, cx: &Cx, request: CreateTemplateRequest) -> Result<CouponTemplate, Error> {
+        app::create_template(&self.0, cx, request).await
     }
 
     async fn create_platform_template(
         &self,
-        _cx: &Cx,
-        _request: CreatePlatformTemplateRequest,
+        cx: &Cx,
+        request: CreatePlatformTemplateRequest,
     ) -> Result<CouponTemplate, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+        app::create_platform_template(&self.0, cx, request).await
     }
 
-    async fn get_template(&self, _cx: &Cx, _request: GetTemplateRequest) -> Result<CouponTemplate, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn get_template(&self, cx: &Cx, request: GetTemplateRequest) -> Result<CouponTemplate, Error> {
+        app::get_template(&self.0, cx, request).await
     }
 
-    async fn list_templates(&self, _cx: &Cx, _request: ListTemplatesRequest) -> Result<ListTemplatesResponse, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn list_templates(&self, cx: &Cx, request: ListTemplatesRequest) -> Result<ListTemplatesResponse, Error> {
+        app::list_templates(&self.0, cx, request).await
     }
 
-    async fn close_template(&self, _cx: &Cx, _request: CloseTemplateRequest) -> Result<CouponTemplate, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn close_template(&self, cx: &Cx, request: CloseTemplateRequest) -> Result<CouponTemplate, Error> {
+        app::close_template(&self.0, cx, request).await
     }
 
-    async fn claim_coupon(&self, _cx: &Cx, _request: ClaimCouponRequest) -> Result<Coupon, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn claim_coupon(&self, cx: &Cx, request: ClaimCouponRequest) -> Result<Coupon, Error> {
+        app::claim_coupon(&self.0, cx, request).await
     }
 
-    async fn grant_coupons(&self, _cx: &Cx, _request: GrantCouponsRequest) -> Result<GrantCouponsResponse, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn grant_coupons(&self, cx: &Cx, request: GrantCouponsRequest) -> Result<GrantCouponsResponse, Error> {
+        app::grant_coupons(&self.0, cx, request).await
     }
 
-    async fn list_my_coupons(&self, _cx: &Cx, _request: ListMyCouponsRequest) -> Result<ListMyCouponsResponse, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn list_my_coupons(&self, cx: &Cx, request: ListMyCouponsRequest) -> Result<ListMyCouponsResponse, Error> {
+        app::list_my_coupons(&self.0, cx, request).await
     }
 
-    async fn get_coupon(&self, _cx: &Cx, _request: GetCouponRequest) -> Result<Coupon, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn get_coupon(&self, cx: &Cx, request: GetCouponRequest) -> Result<Coupon, Error> {
+        app::get_coupon(&self.0, cx, request).await
     }
 
-    async fn validate_coupons(&self, _cx: &Cx, _request: ValidateCouponsRequest) -> Result<CouponDiscounts, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn validate_coupons(&self, cx: &Cx, request: ValidateCouponsRequest) -> Result<CouponDiscounts, Error> {
+        app::validate_coupons(&self.0, cx, request).await
     }
 
-    async fn hold_coupons(&self, _cx: &Cx, _request: HoldCouponsRequest) -> Result<CouponDiscounts, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn hold_coupons(&self, cx: &Cx, request: HoldCouponsRequest) -> Result<CouponDiscounts, Error> {
+        app::hold_coupons(&self.0, cx, request).await
     }
 
-    async fn redeem_coupons(&self, _cx: &Cx, _request: RedeemCouponsRequest) -> Result<RedeemCouponsResponse, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn redeem_coupons(&self, cx: &Cx, request: RedeemCouponsRequest) -> Result<RedeemCouponsResponse, Error> {
+        app::redeem_coupons(&self.0, cx, request).await
     }
 
-    async fn return_coupons(&self, _cx: &Cx, _request: ReturnCouponsRequest) -> Result<ReturnCouponsResponse, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn return_coupons(&self, cx: &Cx, request: ReturnCouponsRequest) -> Result<ReturnCouponsResponse, Error> {
+        app::return_coupons(&self.0, cx, request).await
     }
 
-    async fn create_activity(&self, _cx: &Cx, _request: CreateActivityRequest) -> Result<Activity, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn create_activity(&self, cx: &Cx, request: CreateActivityRequest) -> Result<Activity, Error> {
+        app::create_activity(&self.0, cx, request).await
     }
 
-    async fn list_activities(
-        &self,
-        _cx: &Cx,
-        _request: ListActivitiesRequest,
-    ) -> Result<ListActivitiesResponse, Error> {
-        Err(common::UNIMPLEMENTED.error("not built yet"))
+    async fn list_activities(&self, cx: &Cx, request: ListActivitiesRequest) -> Result<ListActivitiesResponse, Error> {
+        app::list_activities(&self.0, cx, request).await
     }
 }

@@ -1,9 +1,19 @@
 //! Coupons: what they are worth, who has them, and what they were used for.
+//!
+//! **Invariants:** a coupon is held by one order or used by one order, never two; whatever gives a coupon (a claim, a
+//! grant, an order that was paid or completed) gives it once; a customer never has more coupons of a template than its
+//! limit, and nobody gets one that its quota, a resource of the stock context, does not have.
 
 mod api;
+mod app;
+pub mod domain;
+mod events;
 mod store;
+mod timers;
+mod verify;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pulse_bus::Consumer;
 use pulse_contract::marketing::v1::{CouponClient, CouponService};
@@ -12,17 +22,30 @@ use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
 pub use store::MIGRATIONS;
+pub use verify::verify;
 
 /// How the context behaves.
-#[derive(Clone, Debug, Default)]
-pub struct CouponConfig {}
+#[derive(Clone, Debug)]
+pub struct CouponConfig {
+    /// How long a unit of a quota is reserved for a coupon that is being given. It outlasts the delivery of the event that
+    /// confirms it, and after a crash in between the unit is free again by then.
+    pub quota_hold: Duration,
+    /// How many coupons of one grant are given at the same time.
+    pub grant_concurrency: usize,
+}
+
+impl Default for CouponConfig {
+    fn default() -> Self {
+        Self { quota_hold: Duration::from_secs(600), grant_concurrency: 16 }
+    }
+}
 
 /// What the context needs.
 #[derive(Clone)]
 pub struct CouponDeps {
     /// Its own tables.
     pub store: Store,
-    /// What it asks of others.
+    /// Counts the quotas of templates.
     pub stock: StockClient,
     /// How it behaves.
     pub config: CouponConfig,
@@ -32,7 +55,7 @@ pub struct CouponDeps {
 pub struct Coupons {
     /// Its service.
     pub client: CouponClient,
-    /// What it does when other contexts' events arrive.
+    /// What it does when other contexts' events arrive, and its own.
     pub consumers: Vec<Consumer>,
     /// What it does when a time has come.
     pub timers: TimerPump,
@@ -41,10 +64,11 @@ pub struct Coupons {
 /// Starts the context.
 ///
 /// # Errors
-/// `STORE_UNAVAILABLE`.
+/// None yet; those of reading what it would keep in memory.
 pub async fn start(deps: CouponDeps) -> Result<Coupons, Error> {
     let answers = Arc::new(deps.store.clone());
-    let timers = TimerPump::new(&deps.store);
-    let client = CouponClient::local(Arc::new(CouponService::new(Arc::new(api::Api(deps)), answers)));
-    Ok(Coupons { client, consumers: Vec::new(), timers })
+    let app = app::App { deps: Arc::new(deps) };
+    let (consumers, timers) = (events::consumers(&app), timers::pump(&app));
+    let client = CouponClient::local(Arc::new(CouponService::new(Arc::new(api::Api(app)), answers)));
+    Ok(Coupons { client, consumers, timers })
 }

@@ -1,7 +1,18 @@
 //! Counted resources: what is there, what is spoken for, and every movement between.
+//!
+//! **Invariants:** every movement is one row of the journal, written by the commit that changes the resource; the version
+//! of a resource grows by one with each; nothing reserves more than there is, unless overselling is allowed; a reservation
+//! is confirmed once, released once, or expires once, however often and in whatever order it is asked for.
 
 mod api;
+mod app;
+mod desk;
+pub mod domain;
+mod events;
 mod store;
+mod verify;
+mod view;
+mod wire;
 
 use std::sync::Arc;
 
@@ -11,11 +22,25 @@ use pulse_contract::stock::v1::{StockClient, StockService};
 use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
+use app::App;
+
 pub use store::MIGRATIONS;
+pub use verify::verify;
 
 /// How the context behaves.
-#[derive(Clone, Debug, Default)]
-pub struct StockConfig {}
+#[derive(Clone, Debug)]
+pub struct StockConfig {
+    /// How many commands wait at most; above it callers are refused.
+    pub queue_max: usize,
+    /// How many commands are written with one commit at most.
+    pub batch_max: usize,
+}
+
+impl Default for StockConfig {
+    fn default() -> Self {
+        Self { queue_max: 4_096, batch_max: 256 }
+    }
+}
 
 /// What the context needs.
 #[derive(Clone)]
@@ -38,13 +63,28 @@ pub struct Stocks {
     pub timers: TimerPump,
 }
 
+/// How many reservations expire at the same time: the desk writes those that come together with one commit.
+const EXPIRING_MAX: usize = 128;
+
 /// Starts the context.
 ///
 /// # Errors
-/// `STORE_UNAVAILABLE`.
+/// None for now: nothing is read before it is asked for.
 pub async fn start(deps: StockDeps) -> Result<Stocks, Error> {
     let answers = Arc::new(deps.store.clone());
-    let timers = TimerPump::new(&deps.store);
-    let client = StockClient::local(Arc::new(StockService::new(Arc::new(api::Api(deps)), answers)));
-    Ok(Stocks { client, consumers: Vec::new(), timers })
+    let app = App::new(deps);
+    let (consumers, timers) = (events::consumers(&app), timers(&app));
+    let client = StockClient::local(Arc::new(StockService::new(Arc::new(api::Api(app)), answers)));
+    Ok(Stocks { client, consumers, timers })
+}
+
+fn timers(app: &App) -> TimerPump {
+    let pump = TimerPump::new(&app.deps.store).firing_max(EXPIRING_MAX);
+    store::changes::EXPIRY_KINDS.into_iter().fold(pump, |pump, (kind, owner)| {
+        let app = app.clone();
+        pump.on(kind, move |due| {
+            let app = app.clone();
+            async move { app::expire_reservation(&app, owner, due).await }
+        })
+    })
 }

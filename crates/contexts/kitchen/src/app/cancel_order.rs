@@ -1,0 +1,50 @@
+//! Takes the tickets of a cancelled order off the screens, and remembers the order in case it comes only now.
+
+use pulse_bus::Delivery;
+use pulse_kernel::id::{OrderId, ShopId};
+use pulse_kernel::{Cx, Error};
+use pulse_store::{Commit, StoreError};
+
+use super::App;
+use crate::domain::order::Progress;
+use crate::store::orders::{self, OrderRow};
+use crate::store::tickets::{self, TicketRow};
+
+pub(crate) async fn cancel_order(
+    app: &App,
+    cx: &Cx,
+    delivery: &Delivery,
+    (shop, id): (ShopId, OrderId),
+) -> Result<(), Error> {
+    let store = &app.deps.store;
+    let outcome = store
+        .attempt(cx, || async {
+            let commit = match orders::by_id(store, id).await? {
+                None => remember(shop, id),
+                Some(order) if order.progress.is_cancelled => Commit::new(),
+                Some(order) => cancel(app, order).await?,
+            };
+            Ok(delivery.commit(store, cx, commit).await?)
+        })
+        .await;
+    app.screens.look_again(shop);
+    outcome
+}
+
+/// The payment of an order may be handled after its cancellation: when it was a dead letter that is replayed.
+fn remember(shop: ShopId, id: OrderId) -> Commit {
+    let progress = Progress { is_cancelled: true, ..Progress::default() };
+    orders::insert(Commit::new(), &OrderRow { id, shop, progress, version: 1 })
+}
+
+async fn cancel(app: &App, order: OrderRow) -> Result<Commit, StoreError> {
+    let all = tickets::of_order(&app.deps.store, order.id).await?;
+    let cancelled = Progress { is_cancelled: true, ..order.progress };
+    let (progress, _) = cancelled.with(all.iter().map(|ticket| ticket.state.after_cancel()));
+    let commit = orders::update(Commit::new(), &OrderRow { progress, version: order.version + 1, ..order });
+    let changed = all.into_iter().filter(|ticket| ticket.state != ticket.state.after_cancel());
+    Ok(changed.fold(commit, |commit, ticket| {
+        let state = ticket.state.after_cancel();
+        tickets::update(commit, &TicketRow { state, version: ticket.version + 1, ..ticket })
+    }))
+}

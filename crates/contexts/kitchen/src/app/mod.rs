@@ -1,0 +1,54 @@
+//! The use cases, one file each.
+
+mod cancel_order;
+mod list_tickets;
+mod move_ticket;
+mod set_item_out;
+mod stations;
+mod take_order;
+mod view;
+mod watch_tickets;
+
+use std::sync::Arc;
+
+use pulse_kernel::Error;
+use pulse_kernel::id::ShopId;
+
+use crate::KitchenDeps;
+use crate::domain::prep_time::PrepTime;
+use crate::domain::stations::Station;
+use crate::screens::Screens;
+use crate::store::prep_times;
+
+pub(crate) use cancel_order::cancel_order;
+pub(crate) use list_tickets::list_tickets;
+pub(crate) use move_ticket::{move_ticket, tell};
+pub(crate) use set_item_out::set_item_out;
+pub(crate) use stations::{get_stations, put_stations};
+pub(crate) use take_order::take_order;
+pub(crate) use watch_tickets::watch_tickets;
+
+/// What every use case works with.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) deps: Arc<KitchenDeps>,
+    pub(crate) screens: Arc<Screens>,
+}
+
+impl App {
+    pub(crate) fn new(deps: KitchenDeps) -> Self {
+        Self { deps: Arc::new(deps), screens: Arc::default() }
+    }
+
+    /// What a station has learned, and how long it takes by that, or else by what the shop said.
+    async fn prep_time(
+        &self,
+        shop: ShopId,
+        station: &str,
+        stations: &[Station],
+    ) -> Result<(Option<PrepTime>, PrepTime), Error> {
+        let learned = prep_times::of_station(&self.deps.store, shop, station).await?;
+        let said = stations.iter().find(|known| known.name == station).map_or(0, |known| known.prep_minutes);
+        Ok((learned, learned.unwrap_or_else(|| PrepTime::said(said))))
+    }
+}

@@ -1,0 +1,56 @@
+//! Items that are out, or were once.
+
+use pulse_contract::errors;
+use pulse_kernel::id::ShopId;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+/// Whether an item is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ItemRow {
+    pub(crate) shop: ShopId,
+    pub(crate) variant: i64,
+    pub(crate) is_out: bool,
+    /// 1 for the first time that it was out; grows by one with each change.
+    pub(crate) version: i64,
+}
+
+impl FromRow for ItemRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            shop: row.get("shop_id")?,
+            variant: row.get("variant_id")?,
+            is_out: row.get("is_out")?,
+            version: row.get("version")?,
+        })
+    }
+}
+
+pub(crate) async fn by_variant(store: &Store, shop: ShopId, variant: i64) -> Result<Option<ItemRow>, StoreError> {
+    let query =
+        Statement::new("SELECT * FROM kitchen_items WHERE shop_id = ? AND variant_id = ?", values![shop, variant]);
+    store.optional(query).await
+}
+
+/// Items in the order of shop and variant, after a place.
+pub(crate) async fn after(store: &Store, place: (ShopId, i64), limit: i64) -> Result<Vec<ItemRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM kitchen_items WHERE shop_id > ? OR (shop_id = ? AND variant_id > ?) \
+         ORDER BY shop_id, variant_id LIMIT ?",
+        values![place.0, place.0, place.1, limit],
+    );
+    store.all(query).await
+}
+
+/// Adds the write of `row`, which has its next version; somebody else's write is a conflict.
+pub(crate) fn put(commit: Commit, row: &ItemRow) -> Commit {
+    if row.version == 1 {
+        let insert = Insert::into("kitchen_items", &["shop_id", "variant_id", "is_out", "version"]);
+        let insert = insert.row(values![row.shop, row.variant, row.is_out, row.version]);
+        return commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
+    }
+    let update = Statement::new(
+        "UPDATE kitchen_items SET is_out = ?, version = ? WHERE shop_id = ? AND variant_id = ? AND version = ?",
+        values![row.is_out, row.version, row.shop, row.variant, row.version - 1],
+    );
+    commit.write(update).expect_rows(1)
+}

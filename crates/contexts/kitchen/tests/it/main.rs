@@ -1,0 +1,214 @@
+//! What the kitchen context promises, on every engine: use cases through the clients, on a real database.
+
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+
+mod items;
+mod moves;
+mod prep_times;
+mod stations;
+mod tickets;
+mod verify;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pulse_contract::kitchen::v1::*;
+use pulse_contract::order::v1::{Order, OrderCancelled, OrderKind, OrderLine, OrderPaid};
+use pulse_contract::shop::v1::{CreateProductRequest, Product, ProductDraft};
+use pulse_kernel::Error;
+use pulse_store::Commit;
+use pulse_testkit::{OpenShop, TestNode, product};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The code of an error, or `ok`.
+fn code<T>(outcome: &Result<T, Error>) -> &'static str {
+    outcome.as_ref().err().map_or("ok", Error::code)
+}
+
+/// How often each word is there, sorted.
+fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    let mut counts = BTreeMap::new();
+    words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);
+    counts.into_iter().collect()
+}
+
+/// A shop with a product for each section, called as the section is.
+struct Place {
+    shop: OpenShop,
+    products: Vec<Product>,
+}
+
+impl Place {
+    /// A shop that has a station for each of these sections, of the same name.
+    async fn with(node: &TestNode, sections: &[&str]) -> Self {
+        let shop = node.a_shop().await;
+        let mut products = Vec::new();
+        for section in sections {
+            products.push(on_menu(node, shop.id(), section).await);
+        }
+        let stations = sections.iter().map(|section| station(section, &[section], 0)).collect();
+        put_stations(node, shop.id(), stations).await.unwrap();
+        Self { shop, products }
+    }
+
+    fn id(&self) -> i64 {
+        self.shop.id()
+    }
+
+    /// An order of one of each product.
+    fn order(&self, node: &TestNode) -> Order {
+        let lines: Vec<(&Product, i32)> = self.products.iter().map(|product| (product, 1)).collect();
+        order(node, self.id(), &lines)
+    }
+
+    /// The tickets of a paid order of one of each product, in the order of the stations.
+    async fn tickets(&self, node: &TestNode) -> Vec<Ticket> {
+        let order = self.order(node);
+        pay(node, &order).await;
+        node.settle().await;
+        let all = list(node, self.id()).await;
+        all.into_iter().filter(|ticket| ticket.order_id == order.order_id).collect()
+    }
+}
+
+async fn on_menu(node: &TestNode, shop_id: i64, section: &str) -> Product {
+    let draft = ProductDraft { section: section.to_owned(), ..product(section, 500) };
+    let request = CreateProductRequest { shop_id, product: Some(draft) };
+    node.catalog().create_product(&node.cx(), request).await.unwrap()
+}
+
+fn station(name: &str, sections: &[&str], prep_minutes: i32) -> Station {
+    let sections = sections.iter().map(|section| (*section).to_owned()).collect();
+    Station { name: name.to_owned(), sections, prep_minutes }
+}
+
+async fn put_stations(node: &TestNode, shop_id: i64, stations: Vec<Station>) -> Result<Stations, Error> {
+    node.kitchens().put_stations(&node.cx(), PutStationsRequest { shop_id, stations }).await
+}
+
+/// An order as the order context tells of it.
+fn order(node: &TestNode, shop_id: i64, lines: &[(&Product, i32)]) -> Order {
+    let lines = lines.iter().zip(1..).map(|((product, quantity), line_number)| OrderLine {
+        line_number,
+        product_id: product.product_id,
+        variant_id: product.variants[0].variant_id,
+        product_name: product.name.clone(),
+        variant_name: product.variants[0].name.clone(),
+        quantity: *quantity,
+        ..OrderLine::default()
+    });
+    Order {
+        order_id: node.store("order").next_id(node.now()),
+        shop_id,
+        kind: OrderKind::Goods.into(),
+        lines: lines.collect(),
+        version: 2,
+        ..Order::default()
+    }
+}
+
+/// Tells that the order is paid, as the order context does.
+async fn pay(node: &TestNode, order: &Order) {
+    let event = OrderPaid { order: Some(order.clone()), is_cash_on_delivery: false };
+    let commit = Commit::new().event(order.order_id, &event);
+    node.store("order").commit(&node.cx(), commit).await.unwrap();
+}
+
+/// Tells that the order is cancelled, as the order context does.
+async fn cancel(node: &TestNode, order: &Order) {
+    let event = OrderCancelled { order_id: order.order_id, shop_id: order.shop_id, version: 3, ..Default::default() };
+    let commit = Commit::new().event(order.order_id, &event);
+    node.store("order").commit(&node.cx(), commit).await.unwrap();
+}
+
+/// The tickets that are on the screens.
+async fn list(node: &TestNode, shop_id: i64) -> Vec<Ticket> {
+    let request = ListTicketsRequest { shop_id, page_size: 100, ..Default::default() };
+    node.kitchens().list_tickets(&node.cx(), request).await.unwrap().tickets
+}
+
+/// Every ticket.
+async fn list_all(node: &TestNode, shop_id: i64) -> Vec<Ticket> {
+    let states = (1..=6).collect();
+    let request = ListTicketsRequest { shop_id, states, page_size: 100, ..Default::default() };
+    node.kitchens().list_tickets(&node.cx(), request).await.unwrap().tickets
+}
+
+async fn move_by(node: &TestNode, ticket: &Ticket, by: TicketMove) -> Result<Ticket, Error> {
+    let request = MoveTicketRequest { shop_id: ticket.shop_id, ticket_id: ticket.ticket_id, r#move: by.into() };
+    node.kitchens().move_ticket(&node.cx(), request).await
+}
+
+/// Makes all of these moves.
+async fn moved(node: &TestNode, ticket: &Ticket, moves: &[TicketMove]) -> Ticket {
+    let mut ticket = ticket.clone();
+    for by in moves {
+        ticket = move_by(node, &ticket, *by).await.unwrap();
+    }
+    ticket
+}
+
+/// What kitchens have told, in order: the last word of the topic, and of what.
+async fn told(node: &TestNode) -> Vec<(String, i64)> {
+    let events = node.store("kitchen").events_after(0, 1_000).await.unwrap();
+    let word = |topic: &str| topic.rsplit('.').next().unwrap_or_default().to_owned();
+    events.into_iter().map(|event| (word(&event.topic), event.key)).collect()
+}
+
+/// Nothing is wrong in the tables.
+async fn assert_consistent(node: &TestNode) {
+    let verified = pulse_kitchen::verify(node.store("kitchen"), false).await.unwrap();
+    assert_eq!(verified.findings, []);
+}
+
+pulse_testkit::on_every_engine! {
+    items: [
+        what_is_out_is_told_with_growing_versions,
+        items_of_others_are_not_put_out,
+        parallel_changes_of_an_item_are_one_line,
+        a_repeated_key_puts_out_once,
+    ],
+    moves: [
+        a_ticket_moves_one_step_at_a_time,
+        the_wrong_people_move_nothing,
+        the_first_start_and_the_last_ready_are_told_once,
+        stations_that_are_ready_at_the_same_moment_tell_once,
+        one_of_parallel_moves_is_made,
+        a_repeated_key_moves_once,
+    ],
+    prep_times: [
+        an_estimate_grows_with_what_waits,
+        a_station_learns_how_long_it_takes,
+    ],
+    stations: [
+        stations_are_replaced_as_a_whole,
+        impossible_stations_are_refused,
+    ],
+    tickets: [
+        a_paid_order_becomes_tickets_by_station,
+        a_kitchen_without_stations_has_one,
+        what_is_not_sold_any_more_is_still_made,
+        what_was_paid_while_the_kitchen_was_down_is_cooked,
+        news_that_come_twice_make_tickets_once,
+        a_cancelled_order_leaves_the_screens,
+        an_order_that_was_cancelled_before_it_came_is_not_made,
+        vouchers_are_not_cooked,
+        lists_are_paged_oldest_first,
+    ],
+    verify: [
+        what_is_wrong_is_found_and_repaired,
+        tickets_of_nobody_are_found,
+    ],
+    watch: [
+        a_screen_shows_what_is_open_and_what_changes,
+        a_screen_of_a_station_shows_that_station,
+        a_slow_screen_misses_nothing,
+        changes_of_other_nodes_are_seen,
+        nothing_is_left_of_a_screen_that_went,
+        a_screen_ends_at_its_deadline,
+        a_screen_watches_over_rest,
+    ],
+}

@@ -1,0 +1,141 @@
+//! Moving tickets: in which order, by whom, and what the order hears of it.
+
+use futures::future::join_all;
+use pulse_contract::kitchen::v1::*;
+use pulse_testkit::{TestNode, draft};
+use serde_json::json;
+
+use TicketMove::{Accept, Bump, Ready, Recall, Start};
+
+use crate::{Place, SECOND, assert_consistent, code, list_all, move_by, moved, tally, told};
+
+const MOVES: [TicketMove; 5] = [Accept, Start, Ready, Bump, Recall];
+
+/// R24: every state with every move; what is not possible changes nothing, and the answer names what is.
+pub(crate) async fn a_ticket_moves_one_step_at_a_time(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let mut ticket = place.tickets(node).await.remove(0);
+    let steps = [
+        (TicketState::New, vec![Accept], "accept"),
+        (TicketState::Accepted, vec![Start, Recall], "start,recall"),
+        (TicketState::Started, vec![Ready, Recall], "ready,recall"),
+        (TicketState::Ready, vec![Bump, Recall], "bump,recall"),
+        (TicketState::Bumped, vec![Recall], "recall"),
+    ];
+    for (state, allowed, words) in steps {
+        assert_eq!(ticket.state(), state);
+        for by in MOVES.into_iter().filter(|by| !allowed.contains(by)) {
+            let error = move_by(node, &ticket, by).await.unwrap_err();
+            assert_eq!(error.code(), "KITCHEN_MOVE_INVALID", "{state:?} {by:?}");
+            assert!(error.metadata().iter().any(|(key, value)| key == "allowed" && value == words), "{error:?}");
+            assert_eq!(list_all(node, place.id()).await, [ticket.clone()]);
+        }
+        if state != TicketState::New {
+            let back = moved(node, &ticket, &[Recall]).await;
+            assert_eq!(back.version, ticket.version + 1);
+            // The step that led here again.
+            let step = MOVES[usize::try_from(i32::from(back.state())).unwrap() - 1];
+            ticket = moved(node, &back, &[step]).await;
+            assert_eq!(ticket.state(), state);
+        }
+        if allowed[0] != Recall {
+            node.advance(SECOND);
+            ticket = moved(node, &ticket, &allowed[..1]).await;
+        }
+        assert_eq!(ticket.ready_at.is_some(), matches!(ticket.state(), TicketState::Ready | TicketState::Bumped));
+    }
+    assert_consistent(node).await;
+}
+
+/// R24: who does not work for the shop moves nothing of it, whichever way it is tried.
+pub(crate) async fn the_wrong_people_move_nothing(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let other = node.open_shop("+8613900000003", draft("Other")).await;
+    let consumer = node.sign_up("+8613900000004").await;
+    let ticket = place.tickets(node).await.remove(0);
+    let foreign = Ticket { shop_id: other.id(), ..ticket.clone() };
+    assert_eq!(code(&move_by(node, &foreign, Accept).await), "KITCHEN_TICKET_NOT_FOUND");
+    let unknown = Ticket { ticket_id: 4_711, ..ticket.clone() };
+    assert_eq!(code(&move_by(node, &unknown, Accept).await), "KITCHEN_TICKET_NOT_FOUND");
+    assert_eq!(code(&move_by(node, &ticket, TicketMove::Unspecified).await), "VALIDATION_FAILED");
+    let http = node.http();
+    let path = |shop: i64| format!("/v1/shops/{shop}/kitchen/tickets/{}:move", ticket.ticket_id);
+    let body = json!({ "move": "TICKET_MOVE_ACCEPT" });
+    let ask = |shop: i64| http.post(&path(shop), &body);
+    assert_eq!(ask(place.id()).send().await.code(), "UNAUTHENTICATED");
+    assert_eq!(ask(place.id()).by(&consumer).send().await.code(), "PERMISSION_DENIED");
+    assert_eq!(ask(place.id()).by(&other.owner).send().await.code(), "PERMISSION_DENIED");
+    assert_eq!(ask(other.id()).by(&other.owner).send().await.code(), "KITCHEN_TICKET_NOT_FOUND");
+    let list = format!("/v1/shops/{}/kitchen/tickets", place.id());
+    for path in [list.clone(), format!("{list}:watch")] {
+        assert_eq!(http.get(&path).by(&other.owner).send().await.code(), "PERMISSION_DENIED");
+    }
+    assert_eq!(list_all(node, place.id()).await, [ticket.clone()]);
+    assert_eq!(ask(place.id()).by(&place.shop.owner).send().await.ok::<Ticket>().state(), TicketState::Accepted);
+    let listed = http.get(&list).by(&place.shop.owner).send().await.ok::<ListTicketsResponse>();
+    assert_eq!(listed.tickets.len(), 1);
+}
+
+/// The first start and the last ready of an order are told once, also when tickets are taken back and made again.
+pub(crate) async fn the_first_start_and_the_last_ready_are_told_once(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat"]).await;
+    let tickets = place.tickets(node).await;
+    let order = tickets[0].order_id;
+    let (started, ready) = (("OrderStarted".to_owned(), order), ("OrderReady".to_owned(), order));
+    let first = moved(node, &tickets[0], &[Accept]).await;
+    assert_eq!(told(node).await, []);
+    let first = moved(node, &first, &[Start, Recall, Start, Ready, Recall, Ready, Bump]).await;
+    assert_eq!(told(node).await, [started.clone()]);
+    let second = moved(node, &tickets[1], &[Accept, Start]).await;
+    // The first one is taken back before the second one is ready: then it is the last.
+    let first = moved(node, &first, &[Recall, Recall]).await;
+    moved(node, &second, &[Ready]).await;
+    assert_eq!(told(node).await, [started.clone()]);
+    moved(node, &first, &[Ready]).await;
+    assert_eq!(told(node).await, [started.clone(), ready.clone()]);
+    moved(node, &first, &[Recall, Ready, Bump, Recall, Recall, Recall, Start, Ready]).await;
+    assert_eq!(told(node).await, [started, ready]);
+    assert_consistent(node).await;
+}
+
+/// Stations that start and are ready at the same moment tell it exactly once, and no move is lost.
+pub(crate) async fn stations_that_are_ready_at_the_same_moment_tell_once(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat", "ice"]).await;
+    for round in 1..=5 {
+        let tickets = place.tickets(node).await;
+        for by in [Accept, Start, Ready] {
+            let outcomes = join_all(tickets.iter().map(|ticket| move_by(node, ticket, by))).await;
+            assert_eq!(tally(outcomes.iter().map(code)), [("ok", 3)]);
+        }
+        let told = told(node).await;
+        let of_order = told.iter().filter(|(_, order)| *order == tickets[0].order_id);
+        let of_order: Vec<&str> = of_order.map(|(word, _)| word.as_str()).collect();
+        assert_eq!(of_order, ["OrderStarted", "OrderReady"], "round {round}");
+    }
+    assert_consistent(node).await;
+}
+
+/// Of the same move of the same ticket at the same moment one is made.
+pub(crate) async fn one_of_parallel_moves_is_made(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let ticket = place.tickets(node).await.remove(0);
+    for (by, version) in [(Accept, 2), (Start, 3), (Ready, 4), (Bump, 5)] {
+        let outcomes = join_all((0..5).map(|_| move_by(node, &ticket, by))).await;
+        assert_eq!(tally(outcomes.iter().map(code)), [("KITCHEN_MOVE_INVALID", 4), ("ok", 1)], "{by:?}");
+        assert_eq!(list_all(node, place.id()).await[0].version, version);
+    }
+    assert_eq!(told(node).await.len(), 2);
+}
+
+/// A key that was used is answered as it was then, and moves nothing any more; after a restart too.
+pub(crate) async fn a_repeated_key_moves_once(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let ticket = place.tickets(node).await.remove(0);
+    let request = MoveTicketRequest { shop_id: place.id(), ticket_id: ticket.ticket_id, r#move: Accept.into() };
+    let cx = node.keyed(node.cx(), "accept", "MoveTicket", &request);
+    let first = node.kitchens().move_ticket(&cx, request).await.unwrap();
+    moved(node, &ticket, &[Start]).await;
+    node.restart().await;
+    assert_eq!(node.kitchens().move_ticket(&cx, request).await.unwrap(), first);
+    assert_eq!(list_all(node, place.id()).await[0].state(), TicketState::Started);
+}

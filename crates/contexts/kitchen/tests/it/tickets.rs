@@ -1,0 +1,236 @@
+//! Orders become tickets: which, how often, and when not.
+
+use std::collections::BTreeSet;
+
+use pulse_bus::Mode;
+use pulse_contract::kitchen::v1::*;
+use pulse_contract::order::v1::{Choice, Order, OrderKind};
+use pulse_contract::shop::v1::{DeleteProductRequest, ProductDraft, UpdateProductRequest};
+use pulse_testkit::{TestNode, product};
+
+use crate::{MINUTE, Place, assert_consistent, cancel, list, list_all, move_by, moved, on_menu, order, pay};
+use crate::{put_stations, station};
+
+/// Who cooks what: station and names, in the order of the list.
+fn work(tickets: &[Ticket]) -> Vec<(&str, Vec<(&str, i32)>)> {
+    tickets
+        .iter()
+        .map(|ticket| {
+            let items = ticket.items.iter().map(|item| (item.name.as_str(), item.quantity)).collect();
+            (ticket.station.as_str(), items)
+        })
+        .collect()
+}
+
+/// Each line goes to the station of its section, the rest to the first one; notes and choices come along.
+pub(crate) async fn a_paid_order_becomes_tickets_by_station(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat", "ice"]).await;
+    let other = on_menu(node, place.id(), "unnamed").await;
+    let [tea, meat] = [&place.products[0], &place.products[1]];
+    let mut order = order(node, place.id(), &[(meat, 2), (&other, 1), (meat, 1), (tea, 3)]);
+    order.note = "no plastic".to_owned();
+    order.lines[0].choices = vec![Choice { group: "how".into(), modifier: "rare".into() }];
+    order.lines[0].note = "salt".to_owned();
+    order.lines[3].variant_name = String::new();
+    pay(node, &order).await;
+    let paid_at = node.now();
+    node.advance(MINUTE);
+    node.settle().await;
+    let tickets = list(node, place.id()).await;
+    let expected =
+        vec![("tea", vec![("unnamed, one", 1), ("tea", 3)]), ("meat", vec![("meat, one", 2), ("meat, one", 1)])];
+    assert_eq!(work(&tickets), expected, "nothing for the station that makes nothing of it");
+    for ticket in &tickets {
+        assert_eq!((ticket.shop_id, ticket.order_id, ticket.version), (place.id(), order.order_id, 1));
+        assert_eq!((ticket.state(), ticket.note.as_str()), (TicketState::New, "no plastic"));
+        assert_eq!((ticket.fired_at, ticket.ready_at), (Some(paid_at.into()), None));
+        assert!(format!("{:04}", order.order_id).ends_with(&ticket.call_number));
+        assert_eq!(ticket.call_number.len(), 4);
+    }
+    let steak = &tickets[1].items[0];
+    assert_eq!((steak.choices.as_slice(), steak.note.as_str()), (["how: rare".to_owned()].as_slice(), "salt"));
+    assert_eq!(steak.variant_id, meat.variants[0].variant_id);
+    assert_consistent(node).await;
+}
+
+/// A kitchen that names no station has one.
+pub(crate) async fn a_kitchen_without_stations_has_one(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat"]).await;
+    put_stations(node, place.id(), vec![]).await.unwrap();
+    let tickets = place.tickets(node).await;
+    assert_eq!(work(&tickets), [("kitchen", vec![("tea, one", 1), ("meat, one", 1)])]);
+}
+
+/// What was taken off the menu after it was ordered is made where it always was; what is gone, at the first station.
+pub(crate) async fn what_is_not_sold_any_more_is_still_made(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat", "ice"]).await;
+    let order = place.order(node);
+    let [_, meat, ice] = place.products.as_slice() else { panic!("three products") };
+    let draft = ProductDraft { section: "meat".into(), is_on_sale: false, ..product("meat", 500) };
+    let off_sale = UpdateProductRequest {
+        shop_id: place.id(),
+        product_id: meat.product_id,
+        version: meat.version,
+        product: Some(draft),
+    };
+    node.catalog().update_product(&node.cx(), off_sale).await.unwrap();
+    let gone = DeleteProductRequest { shop_id: place.id(), product_id: ice.product_id };
+    node.catalog().delete_product(&node.cx(), gone).await.unwrap();
+    pay(node, &order).await;
+    node.settle().await;
+    let expected = vec![("tea", vec![("tea, one", 1), ("ice, one", 1)]), ("meat", vec![("meat, one", 1)])];
+    assert_eq!(work(&list(node, place.id()).await), expected);
+}
+
+/// PL-12: an order that was paid while the kitchen was down is cooked when it returns.
+pub(crate) async fn what_was_paid_while_the_kitchen_was_down_is_cooked(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    node.bus().set_mode("kitchen.orders", Mode::Paused).await.unwrap();
+    let orders = [place.order(node), place.order(node), place.order(node)];
+    for order in &orders {
+        pay(node, order).await;
+    }
+    cancel(node, &orders[1]).await;
+    let paid_at = node.now();
+    node.restart().await;
+    node.advance(60 * MINUTE);
+    assert_eq!(list_all(node, place.id()).await, []);
+    node.bus().set_mode("kitchen.orders", Mode::Running).await.unwrap();
+    node.settle().await;
+    let tickets = list(node, place.id()).await;
+    // Orders are taken side by side, so either may be the first.
+    let cooked: BTreeSet<i64> = tickets.iter().map(|ticket| ticket.order_id).collect();
+    assert_eq!(
+        cooked,
+        BTreeSet::from([orders[0].order_id, orders[2].order_id]),
+        "without the one that was cancelled meanwhile"
+    );
+    for ticket in &tickets {
+        assert_eq!(ticket.fired_at, Some(paid_at.into()));
+        assert!(ticket.ready_estimate_at > Some(node.now().into()), "it is not ready before it was begun");
+    }
+    let done = [TicketMove::Accept, TicketMove::Start, TicketMove::Ready, TicketMove::Bump];
+    assert_eq!(moved(node, &tickets[0], &done).await.state(), TicketState::Bumped);
+    assert_consistent(node).await;
+}
+
+/// The same payment told twice makes tickets once, whatever has happened to them meanwhile.
+pub(crate) async fn news_that_come_twice_make_tickets_once(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat"]).await;
+    let order = place.order(node);
+    pay(node, &order).await;
+    pay(node, &order).await;
+    node.settle().await;
+    let tickets = list_all(node, place.id()).await;
+    assert_eq!(tickets.len(), 2);
+    let accepted = moved(node, &tickets[0], &[TicketMove::Accept]).await;
+    pay(node, &order).await;
+    node.settle().await;
+    assert_eq!(list_all(node, place.id()).await, [accepted, tickets[1].clone()]);
+    assert_consistent(node).await;
+}
+
+/// A cancelled order leaves the screens, in whatever state its tickets are, except for what has left them before;
+/// nothing of it can be moved any more, and nothing is told of it.
+pub(crate) async fn a_cancelled_order_leaves_the_screens(node: &mut TestNode) {
+    use TicketMove::{Accept, Bump, Ready, Recall, Start};
+    let place = Place::with(node, &["a", "b", "c", "d", "e"]).await;
+    let order = place.order(node);
+    pay(node, &order).await;
+    node.settle().await;
+    let tickets = list(node, place.id()).await;
+    for (ticket, count) in tickets.iter().zip(0..) {
+        moved(node, ticket, &[Accept, Start, Ready, Bump][..count]).await;
+    }
+    for _ in 0..2 {
+        cancel(node, &order).await;
+        node.settle().await;
+        assert_eq!(list(node, place.id()).await, []);
+        let all = list_all(node, place.id()).await;
+        let states: Vec<TicketState> = all.iter().map(Ticket::state).collect();
+        assert_eq!(states[..4], [TicketState::Cancelled; 4]);
+        assert_eq!(states[4], TicketState::Bumped);
+        for ticket in &all {
+            for by in [Accept, Start, Ready, Bump, Recall] {
+                let error = move_by(node, ticket, by).await.unwrap_err();
+                assert_eq!(error.code(), "KITCHEN_MOVE_INVALID");
+                assert_eq!(error.detail(), "the ticket can be moved no more");
+            }
+        }
+        assert_eq!(list_all(node, place.id()).await, all);
+    }
+    assert_consistent(node).await;
+}
+
+/// A cancellation that is handled before the payment (a dead letter that is replayed) keeps the order from being made.
+pub(crate) async fn an_order_that_was_cancelled_before_it_came_is_not_made(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let order = place.order(node);
+    cancel(node, &order).await;
+    pay(node, &order).await;
+    pay(node, &order).await;
+    cancel(node, &order).await;
+    node.settle().await;
+    assert_eq!(list_all(node, place.id()).await, []);
+    assert_consistent(node).await;
+}
+
+/// A voucher is paid and not cooked.
+pub(crate) async fn vouchers_are_not_cooked(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let voucher = Order { kind: OrderKind::VirtualVoucher.into(), ..place.order(node) };
+    let platform = Order { shop_id: 0, ..voucher.clone() };
+    for order in [voucher, platform] {
+        pay(node, &order).await;
+        cancel(node, &order).await;
+    }
+    node.settle().await;
+    assert_eq!(list_all(node, place.id()).await, []);
+    assert_consistent(node).await;
+}
+
+/// Lists run from old to new, by pages that moves do not shift, of a station or of some states.
+pub(crate) async fn lists_are_paged_oldest_first(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat"]).await;
+    for _ in 0..4 {
+        place.tickets(node).await;
+    }
+    let all = list(node, place.id()).await;
+    assert_eq!(all.len(), 8);
+    assert!(all.is_sorted_by_key(|ticket| ticket.ticket_id));
+    let mut request = ListTicketsRequest { shop_id: place.id(), page_size: 3, ..Default::default() };
+    let mut seen = Vec::new();
+    loop {
+        let page = node.kitchens().list_tickets(&node.cx(), request.clone()).await.unwrap();
+        seen.extend(page.tickets.iter().map(|ticket| ticket.ticket_id));
+        // What was seen moves on, and the next page is none the wiser.
+        for ticket in &page.tickets {
+            moved(node, ticket, &[TicketMove::Accept]).await;
+        }
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, all.iter().map(|ticket| ticket.ticket_id).collect::<Vec<_>>());
+    let tea = all.iter().find(|ticket| ticket.station == "tea").unwrap();
+    moved(node, tea, &[TicketMove::Start]).await;
+    let count = async |station: &str, states: &[TicketState]| {
+        let request = ListTicketsRequest {
+            shop_id: place.id(),
+            station: station.to_owned(),
+            states: states.iter().map(|state| (*state).into()).collect(),
+            page_size: 100,
+            ..Default::default()
+        };
+        node.kitchens().list_tickets(&node.cx(), request).await.unwrap().tickets.len()
+    };
+    assert_eq!(count("tea", &[]).await, 4);
+    assert_eq!(count("grill", &[]).await, 0);
+    assert_eq!(count("", &[TicketState::Started]).await, 1);
+    assert_eq!(count("tea", &[TicketState::Accepted, TicketState::Accepted]).await, 3);
+    assert_eq!(count("meat", &[TicketState::Started, TicketState::Accepted]).await, 4);
+    assert_eq!(count("", &[TicketState::Unspecified]).await, 8);
+    put_stations(node, place.id(), vec![station("other", &[], 0)]).await.unwrap();
+    assert_eq!(count("tea", &[]).await, 4, "tickets keep their station");
+}

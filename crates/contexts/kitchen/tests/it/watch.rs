@@ -1,0 +1,201 @@
+//! Screens: what is open, then what changes, at once and from everywhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use pulse_contract::kitchen::v1::*;
+use pulse_kernel::Error;
+use pulse_kitchen::{KitchenConfig, KitchenDeps, Kitchens};
+use pulse_testkit::TestNode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use TicketMove::{Accept, Bump, Ready, Start};
+
+use crate::{MINUTE, Place, SECOND, cancel, move_by, moved, pay};
+
+/// How long a test waits for a ticket on a screen, on the clock of the machine, before it gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a screen ever waits before it looks by itself.
+const A_LOOK: Duration = Duration::from_secs(15);
+
+type Screen = BoxStream<'static, Result<Ticket, Error>>;
+
+async fn watch(node: &TestNode, client: &KitchenClient, shop_id: i64, station: &str) -> Screen {
+    let request = WatchTicketsRequest { shop_id, station: station.to_owned() };
+    client.watch_tickets(&node.cx(), request).await.unwrap()
+}
+
+/// The next tickets on the screen: of which order and in which state.
+async fn shown(screen: &mut Screen, count: usize) -> Vec<(i64, TicketState)> {
+    let mut tickets = Vec::new();
+    for _ in 0..count {
+        let next = tokio::time::timeout(PATIENCE, screen.next()).await.expect("a ticket appears");
+        let ticket = next.expect("the stream goes on").unwrap();
+        tickets.push((ticket.order_id, ticket.state()));
+    }
+    tickets
+}
+
+/// The kitchen context once more on the same tables: what another node is.
+async fn another(node: &TestNode) -> Kitchens {
+    let deps = KitchenDeps {
+        store: node.store("kitchen").clone(),
+        catalog: node.catalog().clone(),
+        config: KitchenConfig::default(),
+    };
+    pulse_kitchen::start(deps).await.unwrap()
+}
+
+/// A screen shows what is open, oldest first, then each change: moves, new orders, cancellations.
+pub(crate) async fn a_screen_shows_what_is_open_and_what_changes(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let tickets = [place.tickets(node).await, place.tickets(node).await, place.tickets(node).await].concat();
+    moved(node, &tickets[0], &[Accept, Start, Ready, Bump]).await;
+    moved(node, &tickets[2], &[Accept]).await;
+    let mut screen = watch(node, node.kitchens(), place.id(), "").await;
+    let [first, second, third] = [0, 1, 2].map(|index| tickets[index].order_id);
+    assert_eq!(shown(&mut screen, 2).await, [(second, TicketState::New), (third, TicketState::Accepted)]);
+    for (by, state) in [
+        (Accept, TicketState::Accepted),
+        (Start, TicketState::Started),
+        (Ready, TicketState::Ready),
+        (Bump, TicketState::Bumped),
+        (TicketMove::Recall, TicketState::Ready),
+    ] {
+        move_by(node, &tickets[1], by).await.unwrap();
+        assert_eq!(shown(&mut screen, 1).await, [(second, state)]);
+    }
+    let order = place.order(node);
+    pay(node, &order).await;
+    assert_eq!(shown(&mut screen, 1).await, [(order.order_id, TicketState::New)]);
+    node.settle().await;
+    cancel(node, &order).await;
+    assert_eq!(shown(&mut screen, 1).await, [(order.order_id, TicketState::Cancelled)]);
+    move_by(node, &tickets[0], TicketMove::Recall).await.unwrap();
+    assert_eq!(shown(&mut screen, 1).await, [(first, TicketState::Ready)], "what comes back is shown again");
+}
+
+/// A screen of a station shows that station alone.
+pub(crate) async fn a_screen_of_a_station_shows_that_station(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat"]).await;
+    let tickets = place.tickets(node).await;
+    let mut screen = watch(node, node.kitchens(), place.id(), "meat").await;
+    let order = tickets[0].order_id;
+    assert_eq!(shown(&mut screen, 1).await, [(order, TicketState::New)]);
+    move_by(node, &tickets[0], Accept).await.unwrap();
+    moved(node, &tickets[1], &[Accept, Start]).await;
+    assert_eq!(shown(&mut screen, 1).await, [(order, TicketState::Started)]);
+}
+
+/// A screen that does not look for a while sees every ticket as it is then, those that are gone too.
+pub(crate) async fn a_slow_screen_misses_nothing(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let before = [place.tickets(node).await, place.tickets(node).await, place.tickets(node).await].concat();
+    let mut screen = watch(node, node.kitchens(), place.id(), "").await;
+    assert_eq!(shown(&mut screen, 3).await.len(), 3);
+    moved(node, &before[0], &[Accept, Start, Ready, Bump]).await;
+    moved(node, &before[1], &[Accept, Start]).await;
+    let late = place.tickets(node).await.remove(0);
+    moved(node, &late, &[Accept]).await;
+    let expected = [
+        (before[0].order_id, TicketState::Bumped),
+        (before[1].order_id, TicketState::Started),
+        (late.order_id, TicketState::Accepted),
+    ];
+    assert_eq!(shown(&mut screen, 3).await, expected);
+    move_by(node, &before[2], Accept).await.unwrap();
+    assert_eq!(shown(&mut screen, 1).await, [(before[2].order_id, TicketState::Accepted)], "and nothing twice");
+}
+
+/// What another node changes is seen a little later.
+pub(crate) async fn changes_of_other_nodes_are_seen(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let ticket = place.tickets(node).await.remove(0);
+    let other = another(node).await;
+    let mut screen = watch(node, &other.client, place.id(), "").await;
+    assert_eq!(shown(&mut screen, 1).await, [(ticket.order_id, TicketState::New)]);
+    for (by, state) in [(Accept, TicketState::Accepted), (Start, TicketState::Started)] {
+        move_by(node, &ticket, by).await.unwrap();
+        let pause = if node.store("kitchen").database().is_shared() { 2 * SECOND } else { A_LOOK };
+        node.advance(pause);
+        assert_eq!(shown(&mut screen, 1).await, [(ticket.order_id, state)]);
+    }
+}
+
+/// A screen that goes leaves nothing behind, whether it waits or has something to show.
+pub(crate) async fn nothing_is_left_of_a_screen_that_went(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    place.tickets(node).await;
+    let other = another(node).await;
+    let holders = Arc::strong_count(&other.screens);
+    let mut screens = Vec::new();
+    for _ in 0..20 {
+        screens.push(watch(node, &other.client, place.id(), "").await);
+    }
+    assert_eq!(other.screens.len(), 20);
+    assert_eq!(shown(&mut screens[0], 1).await.len(), 1);
+    assert!(futures::poll!(screens[0].next()).is_pending());
+    screens.truncate(1);
+    assert_eq!(other.screens.len(), 1);
+    screens.clear();
+    assert!(other.screens.is_empty());
+    assert_eq!(Arc::strong_count(&other.screens), holders, "nobody else holds on to anything");
+}
+
+/// A screen ends well when its time is over; the caller watches again.
+pub(crate) async fn a_screen_ends_at_its_deadline(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let other = another(node).await;
+    let mut screen = watch(node, &other.client, place.id(), "").await;
+    assert!(futures::poll!(screen.next()).is_pending());
+    node.advance(MINUTE);
+    let end = tokio::time::timeout(PATIENCE, screen.next()).await.expect("the stream ends");
+    assert!(end.is_none());
+    assert!(other.screens.is_empty());
+}
+
+/// An open stream of events, and what has come so far.
+struct Events {
+    stream: TcpStream,
+    seen: String,
+}
+
+impl Events {
+    /// Reads until `text` was seen.
+    async fn until(&mut self, text: &str) {
+        let mut chunk = [0; 4_096];
+        while !self.seen.contains(text) {
+            let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("it goes on").unwrap();
+            assert!(read > 0, "the stream ended without {text:?}: {}", self.seen);
+            self.seen.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+        }
+    }
+}
+
+/// A kitchen screen watches over REST as server-sent events, with what is open first, until the node leaves.
+pub(crate) async fn a_screen_watches_over_rest(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let ticket = place.tickets(node).await.remove(0);
+    let http = node.http();
+    let mut stream = TcpStream::connect(http.address()).await.unwrap();
+    let request = format!(
+        "GET /v1/shops/{}/kitchen/tickets:watch?station=tea HTTP/1.1\r\nhost: pulse\r\nauthorization: Bearer {}\r\n\r\n",
+        place.id(),
+        place.shop.owner.access_token
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut events = Events { stream, seen: String::new() };
+    events.until("\"state\":\"TICKET_STATE_NEW\"").await;
+    assert!(events.seen.contains("content-type: text/event-stream"), "{}", events.seen);
+    assert!(events.seen.contains(&format!("data: {{\"ticket_id\":\"{}\"", ticket.ticket_id)), "{}", events.seen);
+    let path = format!("/v1/shops/{}/kitchen/tickets/{}:move", place.id(), ticket.ticket_id);
+    let body = serde_json::json!({ "move": "TICKET_MOVE_ACCEPT" });
+    let accepted = http.post(&path, &body).by(&place.shop.owner).send().await.ok::<Ticket>();
+    assert_eq!(accepted.state(), TicketState::Accepted);
+    events.until("\"state\":\"TICKET_STATE_ACCEPTED\"").await;
+    node.restart().await;
+    events.until("\"code\":\"DRAINING\"").await;
+}

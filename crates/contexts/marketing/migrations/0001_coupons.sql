@@ -1,0 +1,54 @@
+-- What coupons say. What is searched by has a column; the rest is one `StoredTemplate`.
+CREATE TABLE marketing_templates (
+    id {id} NOT NULL PRIMARY KEY,
+    shop_id BIGINT NOT NULL,
+    distribution BIGINT NOT NULL,
+    is_closed BIGINT NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    details {bytes} NOT NULL,
+    created_at BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE INDEX marketing_templates_shop ON marketing_templates (shop_id, is_closed, id);
+
+-- The coupons of customers. `slot` counts what the limit per customer counts, from 1; a coupon that was bought is not
+-- counted and has its own id there. Whatever gives a coupon gives it once: its origin is unique.
+CREATE TABLE marketing_coupons (
+    id {id} NOT NULL PRIMARY KEY,
+    template_id BIGINT NOT NULL,
+    account_id BIGINT NOT NULL,
+    slot BIGINT NOT NULL,
+    origin BIGINT NOT NULL,
+    origin_id BIGINT NOT NULL,
+    origin_part BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    order_id BIGINT NOT NULL,
+    obtained_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    version BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX marketing_coupons_slot ON marketing_coupons (template_id, account_id, slot);
+CREATE UNIQUE INDEX marketing_coupons_origin ON marketing_coupons (origin, origin_id, origin_part);
+CREATE INDEX marketing_coupons_account ON marketing_coupons (account_id, id);
+
+-- What an order holds or has used up. An order that gave its coupons back keeps its row: it can hold nothing later.
+CREATE TABLE marketing_holds (
+    order_id {id} NOT NULL PRIMARY KEY,
+    account_id BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    details {bytes} NOT NULL,
+    version BIGINT NOT NULL
+);
+
+-- Coupons after an order.
+CREATE TABLE marketing_activities (
+    id {id} NOT NULL PRIMARY KEY,
+    template_id BIGINT NOT NULL,
+    shop_id BIGINT NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    details {bytes} NOT NULL
+);
+CREATE INDEX marketing_activities_end ON marketing_activities (ends_at, id);

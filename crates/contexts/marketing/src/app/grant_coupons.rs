@@ -1,0 +1,75 @@
+//! Gives coupons to many accounts: each gets one or a reason, and a repeated request finds what it gave before.
+
+use futures::stream::{self, StreamExt};
+use pulse_contract::marketing::v1::{Grant, GrantCouponsRequest, GrantCouponsResponse};
+use pulse_kernel::id::AccountId;
+use pulse_kernel::{Cx, Error, Kind};
+use pulse_store::Commit;
+
+use super::give::{Giving, Recipient, give};
+use super::{App, templates};
+use crate::domain::coupon::Origin;
+use crate::domain::template::{TemplateId, Way};
+use crate::store::coupons::{self, Source};
+
+/// How many accounts one request names at most.
+const ACCOUNTS_MAX: usize = 1_000;
+
+pub(crate) async fn grant_coupons(
+    app: &App,
+    cx: &Cx,
+    request: GrantCouponsRequest,
+) -> Result<GrantCouponsResponse, Error> {
+    let row = templates::managed(app, cx, TemplateId::new(request.template_id)).await?;
+    let giving = Giving::of(row, Way::Grant, cx.now)?;
+    let batch = batch(app, cx);
+    let accounts = request.account_ids.into_iter().take(ACCOUNTS_MAX).map(AccountId::new);
+    let outcomes: Vec<(AccountId, Result<i64, Error>)> = stream::iter(accounts)
+        .map(|account| {
+            let giving = &giving;
+            async move { (account, grant(app, cx, giving, batch, account).await) }
+        })
+        .buffered(app.deps.config.grant_concurrency.max(1))
+        .collect()
+        .await;
+    // Not the last word: asked again under the same key, those who have none are tried again.
+    let is_open = outcomes.iter().any(|(_, outcome)| outcome.as_ref().is_err_and(is_open));
+    let grants = outcomes.into_iter().map(|(account, outcome)| {
+        let (coupon_id, code) = match outcome {
+            Ok(coupon) => (coupon, String::new()),
+            Err(error) => (0, error.code().to_owned()),
+        };
+        Grant { account_id: account.get(), coupon_id, code }
+    });
+    let response = GrantCouponsResponse { grants: grants.collect() };
+    if !is_open {
+        app.deps.store.commit(cx, Commit::new().answer(cx, &response)).await?;
+    }
+    Ok(response)
+}
+
+async fn grant(app: &App, cx: &Cx, giving: &Giving, batch: i64, account: AccountId) -> Result<i64, Error> {
+    let source = Source { origin: Origin::Grant, id: batch, part: account.get() };
+    if let Some(before) = coupons::from_source(&app.deps.store, source).await? {
+        return Ok(before.id.get());
+    }
+    let to = Recipient { account, origin: Origin::Grant, batch: Some(batch) };
+    let given = give(app, cx, giving, to, |commit, _row| commit).await?;
+    Ok(given.id.get())
+}
+
+/// Whether trying again may give another outcome.
+fn is_open(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unavailable | Kind::Internal | Kind::DeadlineExceeded | Kind::Aborted)
+}
+
+/// The number of this batch: the same for the same caller, key and request; a fresh one without a key.
+fn batch(app: &App, cx: &Cx) -> i64 {
+    let Some(idempotency) = cx.idempotency.as_deref() else {
+        return app.deps.store.next_id(cx.now);
+    };
+    let digest = idempotency.fingerprint.first_chunk::<8>().map_or(0, |bytes| i64::from_be_bytes(*bytes));
+    // The fingerprint says nothing about who asks.
+    let caller = cx.actor.account().map_or(0, AccountId::get);
+    (digest ^ caller.rotate_left(32)) & i64::MAX
+}

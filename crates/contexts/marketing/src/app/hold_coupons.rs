@@ -1,0 +1,95 @@
+//! Holds coupons for an order, all or none, in one commit.
+
+use pulse_contract::errors as common;
+use pulse_contract::marketing::v1::{CouponDiscounts, HoldCouponsRequest, errors};
+use pulse_kernel::id::{AccountId, CouponId, OrderId};
+use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_store::{Commit, StoreError, Timer};
+
+use super::appraise::{appraise, named, purchase};
+use super::{App, view};
+use crate::domain::coupon::State;
+use crate::domain::discount::Purchase;
+use crate::domain::hold::{Hold, HoldState};
+use crate::store::coupons;
+use crate::store::holds::{self, HoldRow};
+
+/// The timer that gives back what an order holds.
+pub(crate) const HOLD_EXPIRED: &str = "marketing.hold_expired";
+
+/// What is to be held.
+struct Wanted {
+    order: OrderId,
+    account: AccountId,
+    purchase: Purchase,
+    coupons: Vec<CouponId>,
+    expires_at: Timestamp,
+}
+
+pub(crate) async fn hold_coupons(app: &App, cx: &Cx, request: HoldCouponsRequest) -> Result<CouponDiscounts, Error> {
+    let wanted = Wanted {
+        order: OrderId::new(request.order_id),
+        account: AccountId::new(request.account_id),
+        purchase: purchase(request.shop_id, &request.currency, &request.lines, cx.now)?,
+        coupons: named(&request.coupon_ids)?,
+        expires_at: view::instant(request.expires_at),
+    };
+    app.deps.store.attempt(cx, || hold(app, cx, &wanted)).await
+}
+
+async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
+    let store = &app.deps.store;
+    if let Some(before) = holds::by_order(store, wanted.order).await? {
+        return held_before(before, wanted);
+    }
+    let appraised = appraise(app, wanted.account, &wanted.purchase, &wanted.coupons).await?;
+    if appraised.rows.iter().any(|row| row.order == wanted.order) {
+        // The same request, a moment ago: its hold is there by now.
+        return Err(StoreError::Conflict.into());
+    }
+    if let Some(refusal) = appraised.refusal(cx.locale)? {
+        return Err(refusal);
+    }
+    let discounts = appraised.discounts(cx.locale)?;
+    let row = HoldRow {
+        order: wanted.order,
+        hold: Hold {
+            account: wanted.account,
+            state: HoldState::Held,
+            coupons: wanted.coupons.clone(),
+            order_version: 0,
+        },
+        expires_at: wanted.expires_at,
+        discounts: discounts.clone(),
+        version: 0,
+    };
+    let commit = holds::put(Commit::new(), &row);
+    let commit = appraised
+        .rows
+        .iter()
+        .fold(commit, |commit, coupon| coupons::change(commit, coupon, State::Held, wanted.order))
+        .timer(Timer {
+            kind: HOLD_EXPIRED,
+            key: wanted.order.get(),
+            due_at: wanted.expires_at,
+            payload: Default::default(),
+        });
+    store.commit(cx, commit.answer(cx, &discounts)).await?;
+    Ok(discounts)
+}
+
+/// The answer to an order that has asked before.
+fn held_before(before: HoldRow, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
+    if before.hold.state == HoldState::Returned {
+        let refusal = errors::MARKETING_COUPON_TAKEN.error("the order has given its coupons back and can hold none");
+        return Err(refusal.with("order_id", wanted.order.get()));
+    }
+    if before.hold.account != wanted.account || before.hold.coupons != wanted.coupons {
+        return Err(other_coupons(wanted.order));
+    }
+    Ok(before.discounts)
+}
+
+pub(super) fn other_coupons(order: OrderId) -> Error {
+    common::IDEMPOTENCY_KEY_REUSED.error("the order holds other coupons").with("order_id", order.get())
+}

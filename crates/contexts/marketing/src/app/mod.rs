@@ -1,0 +1,50 @@
+//! The use cases, one file each.
+
+mod activities;
+mod appraise;
+mod claim_coupon;
+mod earn_coupons;
+mod give;
+mod grant_coupons;
+mod hold_coupons;
+mod mint_coupons;
+mod quota;
+mod reasons;
+mod redeem_coupons;
+mod return_coupons;
+mod templates;
+mod validate_coupons;
+mod view;
+mod wallet;
+
+use std::sync::Arc;
+
+use pulse_contract::errors as common;
+use pulse_kernel::id::AccountId;
+use pulse_kernel::{Cx, Error};
+
+use crate::CouponDeps;
+
+pub(crate) use activities::{create_activity, list_activities};
+pub(crate) use claim_coupon::claim_coupon;
+pub(crate) use earn_coupons::earn_coupons;
+pub(crate) use grant_coupons::grant_coupons;
+pub(crate) use hold_coupons::{HOLD_EXPIRED, hold_coupons};
+pub(crate) use mint_coupons::mint_coupons;
+pub(crate) use quota::confirm_quota;
+pub(crate) use redeem_coupons::{plan_redemption, redeem_coupons};
+pub(crate) use return_coupons::{end_bought, plan_return, return_coupons};
+pub(crate) use templates::{close_template, create_platform_template, create_template, get_template, list_templates};
+pub(crate) use validate_coupons::validate_coupons;
+pub(crate) use wallet::{get_coupon, list_my_coupons};
+
+/// What every use case works with.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) deps: Arc<CouponDeps>,
+}
+
+/// The account that asks.
+fn caller(cx: &Cx) -> Result<AccountId, Error> {
+    cx.actor.account().ok_or_else(|| common::UNAUTHENTICATED.error("sign in first"))
+}

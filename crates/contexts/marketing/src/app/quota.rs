@@ -1,0 +1,113 @@
+//! The quota of a template: a resource of the stock context with the template's id.
+//!
+//! A unit is reserved under the coupon's id before the coupon is made, and confirmed after it by the event that tells
+//! of it. A crash in between leaves a reservation that expires by itself.
+
+use pulse_bus::Delivery;
+use pulse_contract::errors as common;
+use pulse_contract::marketing::v1::{CouponObtained, errors};
+use pulse_contract::stock::v1::{
+    ConfirmReservationRequest, DeductAt, LineStatus, PutResourceRequest, ReleaseReservationRequest, ReservationKey,
+    ReservationLine, ReservationOwner, ReservationState, ReserveRequest, ResourceKind, ResourceRef, StockRules,
+};
+use pulse_kernel::id::CouponId;
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::App;
+use crate::domain::coupon::State;
+use crate::domain::template::TemplateId;
+use crate::store::coupons;
+use crate::store::templates::TemplateRow;
+
+/// As whom stock is asked.
+const ACTOR: &str = "marketing.quota";
+
+/// Makes the quota of a template that is about to be.
+pub(super) async fn make(app: &App, cx: &Cx, row: &TemplateRow) -> Result<(), Error> {
+    let rules = StockRules { deduct_at: DeductAt::Order.into(), is_oversell_allowed: false, warning_line: 0 };
+    let request = PutResourceRequest {
+        shop_id: row.shop.get(),
+        resource: Some(resource(row.id)),
+        rules: Some(rules),
+        on_hand: row.draft.quota,
+    };
+    app.deps.stock.put_resource(&cx.as_system(ACTOR), request).await?;
+    Ok(())
+}
+
+/// Reserves a unit for a coupon.
+///
+/// # Errors
+/// `MARKETING_QUOTA_EXHAUSTED`; those of the stock context when it does not answer.
+pub(super) async fn reserve(app: &App, cx: &Cx, template: TemplateId, coupon: CouponId) -> Result<(), Error> {
+    let request = ReserveRequest {
+        key: Some(key(coupon)),
+        lines: vec![line(template)],
+        expires_at: Some(cx.now.plus(app.deps.config.quota_hold).into()),
+        is_payment: false,
+    };
+    let reservation = app.deps.stock.reserve(&cx.as_system(ACTOR), request).await?;
+    if reservation.state() != ReservationState::Held {
+        let refusal = errors::MARKETING_QUOTA_EXHAUSTED.error("all coupons of this template are gone");
+        return Err(refusal.with("template_id", template.get()));
+    }
+    if reservation.lines.iter().any(|line| line.status() == LineStatus::Uncounted) {
+        release(app, cx, coupon).await;
+        return Err(common::INTERNAL.error(format!("nobody counts the coupons of {template}")));
+    }
+    Ok(())
+}
+
+/// Gives a unit back whose coupon was not made. When that does not work, the reservation expires.
+pub(super) async fn release(app: &App, cx: &Cx, coupon: CouponId) {
+    let request = ReleaseReservationRequest { key: Some(key(coupon)) };
+    if let Err(error) = app.deps.stock.release_reservation(&cx.as_system(ACTOR), request).await {
+        tracing::info!(
+            error = error.story(),
+            coupon = coupon.get(),
+            "a unit of a quota stays reserved until it expires"
+        );
+    }
+}
+
+/// Takes the unit of a coupon that was made out of the quota.
+///
+/// When this comes so late that the reservation has expired and others have taken everything since, the coupon ends: a
+/// quota is never exceeded. One that is in use by then stays.
+pub(crate) async fn confirm_quota(
+    app: &App,
+    cx: &Cx,
+    delivery: &Delivery,
+    event: &CouponObtained,
+) -> Result<(), Error> {
+    let store = &app.deps.store;
+    let id = CouponId::new(event.coupon_id);
+    let Some(row) = coupons::by_id(store, id).await?.filter(|row| row.source.origin.takes_quota()) else {
+        return Ok(());
+    };
+    let request = ConfirmReservationRequest { key: Some(key(id)), lines: vec![line(row.template)] };
+    let reservation = app.deps.stock.confirm_reservation(&cx.as_system(ACTOR), request).await?;
+    if reservation.state() == ReservationState::Confirmed {
+        return Ok(());
+    }
+    tracing::error!(coupon = id.get(), template = row.template.get(), "a coupon was confirmed too late for its quota");
+    let commit = match row.state {
+        // Over since it was given, which is how it is told from one whose unit was confirmed.
+        State::Active => coupons::end(Commit::new(), &row, row.obtained_at),
+        State::Held | State::Used => Commit::new(),
+    };
+    Ok(delivery.commit(store, cx, commit).await?)
+}
+
+fn key(coupon: CouponId) -> ReservationKey {
+    ReservationKey { owner: ReservationOwner::Coupon.into(), id: coupon.get() }
+}
+
+fn line(template: TemplateId) -> ReservationLine {
+    ReservationLine { resource: Some(resource(template)), quantity: 1 }
+}
+
+fn resource(template: TemplateId) -> ResourceRef {
+    ResourceRef { kind: ResourceKind::Coupon.into(), id: template.get() }
+}

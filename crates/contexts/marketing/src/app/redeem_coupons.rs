@@ -1,0 +1,92 @@
+//! Uses up the coupons of an order that was paid.
+
+use pulse_contract::marketing::v1::{CouponDiscounts, CouponRedeemed, RedeemCouponsRequest, RedeemCouponsResponse};
+use pulse_kernel::id::{AccountId, CouponId, OrderId};
+use pulse_kernel::{Cx, Error};
+use pulse_store::{Commit, StoreError};
+
+use super::App;
+use super::appraise::named;
+use super::hold_coupons::{HOLD_EXPIRED, other_coupons};
+use crate::domain::coupon::State;
+use crate::domain::hold::{Hold, HoldState, Redemption, Undecided, redeem};
+use crate::store::coupons::{self, CouponRow};
+use crate::store::holds::{self, HoldRow};
+
+pub(crate) async fn redeem_coupons(
+    app: &App,
+    cx: &Cx,
+    request: RedeemCouponsRequest,
+) -> Result<RedeemCouponsResponse, Error> {
+    let store = &app.deps.store;
+    let (order, asked) = (OrderId::new(request.order_id), named(&request.coupon_ids)?);
+    store
+        .attempt(cx, || async {
+            let hold = holds::by_order(store, order).await?;
+            let (commit, lost) = plan_redemption(app, cx, order, hold, &asked, 0).await?;
+            let response = RedeemCouponsResponse { lost_coupon_ids: lost.iter().map(|coupon| coupon.get()).collect() };
+            store.commit(cx, commit.answer(cx, &response)).await?;
+            Ok(response)
+        })
+        .await
+}
+
+/// The writes that use up what an order has, and the coupons that keep them from being any.
+///
+/// `order_version` is what an event has told about the order; 0 when a call asks.
+pub(crate) async fn plan_redemption(
+    app: &App,
+    cx: &Cx,
+    order: OrderId,
+    hold: Option<HoldRow>,
+    asked: &[CouponId],
+    order_version: i64,
+) -> Result<(Commit, Vec<CouponId>), Error> {
+    let rows = coupons::by_ids(&app.deps.store, asked).await?;
+    let standing: Vec<_> = rows.iter().map(CouponRow::standing).collect();
+    let decided = redeem(order, hold.as_ref().map(|row| &row.hold), asked, &standing);
+    let redemption = decided.map_err(|undecided| match undecided {
+        Undecided::OtherCoupons => other_coupons(order),
+        Undecided::Changed => StoreError::Conflict.into(),
+    })?;
+    let newest = |row: &HoldRow| row.hold.order_version.max(order_version);
+    match (redemption, hold) {
+        (Redemption::Lost(lost), _) => Ok((Commit::new(), lost)),
+        (Redemption::Done, Some(row)) if newest(&row) > row.hold.order_version => {
+            let hold = Hold { order_version: newest(&row), ..row.hold.clone() };
+            Ok((holds::put(Commit::new(), &HoldRow { hold, ..row }), Vec::new()))
+        }
+        (Redemption::Done, _) => Ok((Commit::new(), Vec::new())),
+        (Redemption::Use, hold) => {
+            let account = rows.first().map_or(AccountId::new(0), |row| row.account);
+            let used = Hold {
+                account,
+                state: HoldState::Redeemed,
+                coupons: asked.to_vec(),
+                order_version: hold.as_ref().map_or(order_version, newest),
+            };
+            let row = hold.map_or_else(
+                || HoldRow {
+                    order,
+                    hold: used.clone(),
+                    expires_at: cx.now,
+                    discounts: CouponDiscounts::default(),
+                    version: 0,
+                },
+                |row| HoldRow { hold: used.clone(), ..row },
+            );
+            let commit = holds::put(Commit::new(), &row).cancel_timer(HOLD_EXPIRED, order.get());
+            Ok((rows.iter().fold(commit, |commit, row| use_up(commit, row, order)), Vec::new()))
+        }
+    }
+}
+
+fn use_up(commit: Commit, row: &CouponRow, order: OrderId) -> Commit {
+    let event = CouponRedeemed {
+        coupon_id: row.id.get(),
+        template_id: row.template.get(),
+        account_id: row.account.get(),
+        order_id: order.get(),
+    };
+    coupons::change(commit, row, State::Used, order).event(row.id.get(), &event)
+}

@@ -1,0 +1,17 @@
+//! Says what coupons would be worth; nothing is held.
+
+use pulse_contract::marketing::v1::{CouponDiscounts, ValidateCouponsRequest};
+use pulse_kernel::{Cx, Error};
+
+use super::appraise::{appraise, named, purchase};
+use super::{App, caller};
+
+pub(crate) async fn validate_coupons(
+    app: &App,
+    cx: &Cx,
+    request: ValidateCouponsRequest,
+) -> Result<CouponDiscounts, Error> {
+    let account = caller(cx)?;
+    let purchase = purchase(request.shop_id, &request.currency, &request.lines, cx.now)?;
+    appraise(app, account, &purchase, &named(&request.coupon_ids)?).await?.discounts(cx.locale)
+}

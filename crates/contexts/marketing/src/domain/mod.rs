@@ -1,0 +1,8 @@
+//! The rules of coupons: pure and synchronous, no clock, no IO; time and data come in as values.
+
+pub mod category;
+pub mod coupon;
+pub mod discount;
+pub mod hold;
+pub mod spread;
+pub mod template;

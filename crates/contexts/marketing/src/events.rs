@@ -1,0 +1,95 @@
+//! What the marketing context does when events arrive.
+
+use pulse_bus::{Consumer, Delivery};
+use pulse_contract::marketing::v1::CouponObtained;
+use pulse_contract::order::v1::{Order, OrderCancelled, OrderCompleted, OrderKind, OrderPaid};
+use pulse_kernel::id::{CouponId, OrderId};
+use pulse_kernel::{Cx, Error};
+
+use crate::app::{self, App};
+use crate::store::holds;
+
+pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
+    vec![orders(app), activities(app), quotas(app)]
+}
+
+/// Coupons follow their orders: used up and minted when one is paid, given back when one is cancelled.
+fn orders(app: &App) -> Consumer {
+    let (paid, cancelled) = (app.clone(), app.clone());
+    Consumer::named("marketing.coupons_of_orders")
+        .on(move |cx: Cx, delivery: Delivery, event: OrderPaid| {
+            let app = paid.clone();
+            async move { settle_paid(&app, &cx, &delivery, &event.order.unwrap_or_default()).await }
+        })
+        .on(move |cx: Cx, delivery: Delivery, event: OrderCancelled| {
+            let app = cancelled.clone();
+            async move { settle_cancelled(&app, &cx, &delivery, &event).await }
+        })
+}
+
+/// Who completes an order of enough gets a coupon.
+fn activities(app: &App) -> Consumer {
+    let app = app.clone();
+    Consumer::named("marketing.coupons_after_orders").on(move |cx: Cx, delivery: Delivery, event: OrderCompleted| {
+        let app = app.clone();
+        async move { app::earn_coupons(&app, &cx, &delivery, &event.order.unwrap_or_default()).await }
+    })
+}
+
+/// The unit of a coupon that was given leaves the quota.
+fn quotas(app: &App) -> Consumer {
+    let app = app.clone();
+    Consumer::named("marketing.quota_of_coupons").on(move |cx: Cx, delivery: Delivery, event: CouponObtained| {
+        let app = app.clone();
+        async move { app::confirm_quota(&app, &cx, &delivery, &event).await }
+    })
+}
+
+/// Mints what was bought. Uses up what the order holds, in case that nobody has asked for it.
+async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> Result<(), Error> {
+    let is_voucher = order.kind() == OrderKind::VirtualVoucher;
+    let coupons = coupons_of(order);
+    if coupons.is_empty() && !is_voucher {
+        return Ok(());
+    }
+    let store = &app.deps.store;
+    let id = OrderId::new(order.order_id);
+    let hold = holds::by_order(store, id).await?;
+    if hold.as_ref().is_some_and(|row| row.hold.order_version > order.version) {
+        tracing::info!(order = id.get(), "the order was paid before it was cancelled; this tells of its past");
+        return Ok(());
+    }
+    let commit = if is_voucher {
+        app::mint_coupons(app, cx, order, hold).await?
+    } else {
+        let (commit, lost) = app::plan_redemption(app, cx, id, hold, &coupons, order.version).await?;
+        if !lost.is_empty() {
+            tracing::error!(order = id.get(), ?lost, "an order was paid with coupons that others have by now");
+        }
+        commit
+    };
+    Ok(delivery.commit(store, cx, commit).await?)
+}
+
+/// Gives back what the order had, and ends what was bought with it.
+async fn settle_cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderCancelled) -> Result<(), Error> {
+    let store = &app.deps.store;
+    let id = OrderId::new(event.order_id);
+    let hold = holds::by_order(store, id).await?;
+    if hold.as_ref().is_some_and(|row| row.hold.order_version > event.version) {
+        tracing::info!(order = id.get(), "the order was cancelled before it was paid; this tells of its past");
+        return Ok(());
+    }
+    let (commit, _given) = app::plan_return(app, cx, id, hold, event.version).await?;
+    let commit = app::end_bought(app, cx, id, commit).await?;
+    Ok(delivery.commit(store, cx, commit).await?)
+}
+
+/// The coupons that make an order cheaper, in the order of their ids.
+fn coupons_of(order: &Order) -> Vec<CouponId> {
+    let parts = order.price.iter().flat_map(|price| &price.parts);
+    let mut ids: Vec<CouponId> = parts.map(|part| part.coupon_id).filter(|id| *id != 0).map(CouponId::new).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

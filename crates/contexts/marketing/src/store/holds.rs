@@ -1,0 +1,99 @@
+//! What orders hold.
+
+use prost::Message;
+use pulse_contract::errors;
+use pulse_contract::marketing::v1::{CouponDiscounts, StoredHold};
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::{CouponId, OrderId};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use crate::domain::hold::{Hold, HoldState};
+
+/// A hold as its row tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HoldRow {
+    pub(crate) order: OrderId,
+    pub(crate) hold: Hold,
+    /// Given back by itself then.
+    pub(crate) expires_at: Timestamp,
+    /// What was answered when it was made.
+    pub(crate) discounts: CouponDiscounts,
+    /// 0 for one that is not there yet.
+    pub(crate) version: i64,
+}
+
+impl FromRow for HoldRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let details: StoredHold = super::decode(row.get("details")?)?;
+        Ok(Self {
+            order: OrderId::new(row.get("order_id")?),
+            hold: Hold {
+                account: row.get("account_id")?,
+                state: state_of(row.get("state")?).ok_or_else(|| super::defect("a hold is in no state"))?,
+                coupons: details.coupon_ids.into_iter().map(CouponId::new).collect(),
+                order_version: details.order_version,
+            },
+            expires_at: row.get("expires_at")?,
+            discounts: details.discounts.unwrap_or_default(),
+            version: row.get("version")?,
+        })
+    }
+}
+
+const fn number(state: HoldState) -> i64 {
+    match state {
+        HoldState::Held => 1,
+        HoldState::Redeemed => 2,
+        HoldState::Returned => 3,
+    }
+}
+
+const fn state_of(number: i64) -> Option<HoldState> {
+    match number {
+        1 => Some(HoldState::Held),
+        2 => Some(HoldState::Redeemed),
+        3 => Some(HoldState::Returned),
+        _ => None,
+    }
+}
+
+pub(crate) async fn by_order(store: &Store, order: OrderId) -> Result<Option<HoldRow>, StoreError> {
+    store.optional(Statement::new("SELECT * FROM marketing_holds WHERE order_id = ?", values![order.get()])).await
+}
+
+pub(crate) async fn by_orders(store: &Store, orders: &[OrderId]) -> Result<Vec<HoldRow>, StoreError> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = "SELECT * FROM marketing_holds WHERE order_id IN (??)";
+    store.all(Statement::listing(text, orders.iter().map(|order| order.get()), values![])).await
+}
+
+/// Every hold, in the order of their orders.
+pub(crate) async fn page(store: &Store, after: OrderId, limit: i64) -> Result<Vec<HoldRow>, StoreError> {
+    let text = "SELECT * FROM marketing_holds WHERE order_id > ? ORDER BY order_id LIMIT ?";
+    store.all(Statement::new(text, values![after.get(), limit])).await
+}
+
+/// Adds the write that makes or replaces a hold that was read under this version; somebody else's write makes it a
+/// conflict.
+pub(crate) fn put(commit: Commit, row: &HoldRow) -> Commit {
+    let details = StoredHold {
+        coupon_ids: row.hold.coupons.iter().map(|coupon| coupon.get()).collect(),
+        discounts: Some(row.discounts.clone()),
+        order_version: row.hold.order_version,
+    };
+    let (account, state, details) = (row.hold.account, number(row.hold.state), details.encode_to_vec());
+    if row.version == 0 {
+        let columns = &["order_id", "account_id", "state", "expires_at", "details", "version"];
+        let insert = Insert::into("marketing_holds", columns);
+        let insert = insert.row(values![row.order.get(), account, state, row.expires_at, details, 1_i64]);
+        return commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
+    }
+    let statement = Statement::new(
+        "UPDATE marketing_holds SET account_id = ?, state = ?, expires_at = ?, details = ?, version = version + 1 \
+         WHERE order_id = ? AND version = ?",
+        values![account, state, row.expires_at, details, row.order.get(), row.version],
+    );
+    commit.write(statement).expect_rows(1)
+}

@@ -1,0 +1,188 @@
+//! Checks what the context promises by reading its tables, page by page.
+//!
+//! Others change the rows meanwhile. What looks wrong is therefore read again, and told only when a coupon (or a hold)
+//! that did not change stands beside a hold (or coupons) that it does not agree with.
+
+use pulse_kernel::finding::FINDINGS_MAX;
+use pulse_kernel::id::{CouponId, OrderId};
+use pulse_kernel::{Cx, Error, Finding, Verified};
+use pulse_store::{Commit, Store, StoreError};
+
+use crate::domain::coupon::State;
+use crate::domain::hold::HoldState;
+use crate::domain::template::TemplateId;
+use crate::store::coupons::{self, CouponRow};
+use crate::store::holds::{self, HoldRow};
+use crate::store::templates;
+
+/// How many rows are read at once.
+const PAGE: i64 = 500;
+/// How often what looks wrong is read again before it counts as moving, which is fine.
+const READS_MAX: u32 = 5;
+
+/// A coupon that an order holds or has used is named by the hold of that order.
+const COUPON_HAS_HOLD: &str = "marketing.coupon_has_hold";
+/// The coupons of a hold say that its order has them; so no coupon is in two live holds.
+const HOLD_HAS_COUPONS: &str = "marketing.hold_has_coupons";
+/// A template has given no more coupons than its quota, and no customer more than the limit.
+const TEMPLATE_LIMITS: &str = "marketing.template_limits";
+
+/// Checks the invariants of the context, and puts right what can be: a coupon that nobody holds is active again.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE`.
+pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+    let mut verified = Verified::default();
+    verify_coupons(store, repair, &mut verified).await?;
+    verify_holds(store, &mut verified).await?;
+    verify_templates(store, &mut verified).await?;
+    Ok(verified)
+}
+
+async fn verify_coupons(store: &Store, repair: bool, verified: &mut Verified) -> Result<(), Error> {
+    let (mut after, mut count) = (CouponId::new(0), 0);
+    loop {
+        let rows = coupons::page(store, after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.id;
+        count += u64::try_from(rows.len()).unwrap_or(0);
+        let mut orders: Vec<OrderId> = rows.iter().filter(|row| row.order.get() != 0).map(|row| row.order).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        let known = holds::by_orders(store, &orders).await?;
+        for row in rows {
+            let hold = known.iter().find(|hold| hold.order == row.order);
+            if agrees(&row, hold) {
+                continue;
+            }
+            if let Some(wrong) = still_wrong(store, row.id).await? {
+                let is_repaired = repair && set_free(store, &wrong).await?;
+                let detail =
+                    format!("it is {:?} by order {}, whose hold does not say so", wrong.state, wrong.order.get());
+                tell(verified, COUPON_HAS_HOLD, format!("coupon {}", wrong.id.get()), detail, is_repaired);
+            }
+        }
+    }
+    verified.checked.push((COUPON_HAS_HOLD, count));
+    Ok(())
+}
+
+/// Whether a coupon and the hold of its order tell the same story.
+fn agrees(row: &CouponRow, hold: Option<&HoldRow>) -> bool {
+    let is_named =
+        |state| hold.is_some_and(|row_of| row_of.hold.state == state && row_of.hold.coupons.contains(&row.id));
+    match row.state {
+        State::Active => row.order.get() == 0,
+        State::Held => is_named(HoldState::Held),
+        State::Used => is_named(HoldState::Redeemed),
+    }
+}
+
+/// The coupon, when it did not change while its hold was read and disagreed with it.
+async fn still_wrong(store: &Store, id: CouponId) -> Result<Option<CouponRow>, StoreError> {
+    for _ in 0..READS_MAX {
+        let Some(before) = coupons::by_id(store, id).await? else { return Ok(None) };
+        let hold = holds::by_order(store, before.order).await?;
+        if agrees(&before, hold.as_ref()) {
+            return Ok(None);
+        }
+        if coupons::by_id(store, id).await?.is_some_and(|row| row == before) {
+            return Ok(Some(before));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes a coupon active that nobody holds. A used one stays: giving it back could be giving it twice.
+async fn set_free(store: &Store, row: &CouponRow) -> Result<bool, Error> {
+    if row.state == State::Used {
+        return Ok(false);
+    }
+    let cx = Cx::system("marketing.verify", store.clock().now());
+    let commit = coupons::change(Commit::new(), row, State::Active, OrderId::new(0));
+    match store.commit(&cx, commit).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn verify_holds(store: &Store, verified: &mut Verified) -> Result<(), Error> {
+    let (mut after, mut count) = (OrderId::new(0), 0);
+    loop {
+        let rows = holds::page(store, after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.order;
+        count += u64::try_from(rows.len()).unwrap_or(0);
+        for row in rows {
+            if lacking(store, &row).await?.is_empty() {
+                continue;
+            }
+            if let Some((hold, lacking)) = still_lacking(store, row.order).await? {
+                let ids: Vec<i64> = lacking.iter().map(|coupon| coupon.get()).collect();
+                let detail = format!("it is {:?} and names coupons that are not its: {ids:?}", hold.hold.state);
+                tell(verified, HOLD_HAS_COUPONS, format!("order {}", hold.order.get()), detail, false);
+            }
+        }
+    }
+    verified.checked.push((HOLD_HAS_COUPONS, count));
+    Ok(())
+}
+
+/// The coupons that a live hold names and that do not say that its order has them.
+async fn lacking(store: &Store, row: &HoldRow) -> Result<Vec<CouponId>, StoreError> {
+    let state = match row.hold.state {
+        HoldState::Held => State::Held,
+        HoldState::Redeemed => State::Used,
+        HoldState::Returned => return Ok(Vec::new()),
+    };
+    let rows = coupons::by_ids(store, &row.hold.coupons).await?;
+    let has = |id: &CouponId| {
+        rows.iter().any(|coupon| coupon.id == *id && coupon.state == state && coupon.order == row.order)
+    };
+    Ok(row.hold.coupons.iter().copied().filter(|id| !has(id)).collect())
+}
+
+/// The hold and what it lacks, when it did not change while its coupons were read.
+async fn still_lacking(store: &Store, order: OrderId) -> Result<Option<(HoldRow, Vec<CouponId>)>, StoreError> {
+    for _ in 0..READS_MAX {
+        let Some(before) = holds::by_order(store, order).await? else { return Ok(None) };
+        let lacking = lacking(store, &before).await?;
+        if lacking.is_empty() {
+            return Ok(None);
+        }
+        if holds::by_order(store, order).await?.is_some_and(|row| row == before) {
+            return Ok(Some((before, lacking)));
+        }
+    }
+    Ok(None)
+}
+
+async fn verify_templates(store: &Store, verified: &mut Verified) -> Result<(), Error> {
+    let (mut after, mut count) = (TemplateId::new(0), 0);
+    loop {
+        let rows = templates::page(store, after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.id;
+        count += u64::try_from(rows.len()).unwrap_or(0);
+        for row in rows {
+            let given = coupons::count_of_template(store, row.id).await?;
+            let beyond = coupons::count_beyond(store, row.id, row.draft.per_customer_limit.into()).await?;
+            if given > row.draft.quota || beyond > 0 {
+                let quota = row.draft.quota;
+                let detail =
+                    format!("{given} coupons were given of {quota}, {beyond} of them beyond a customer's limit");
+                tell(verified, TEMPLATE_LIMITS, format!("template {}", row.id.get()), detail, false);
+            }
+        }
+    }
+    verified.checked.push((TEMPLATE_LIMITS, count));
+    Ok(())
+}
+
+fn tell(verified: &mut Verified, invariant: &'static str, subject: String, detail: String, is_repaired: bool) {
+    let told = verified.findings.iter().filter(|finding| finding.invariant == invariant).count();
+    if told < FINDINGS_MAX {
+        verified.findings.push(Finding { invariant, subject, detail, is_repaired });
+    }
+}

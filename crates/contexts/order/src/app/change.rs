@@ -1,0 +1,151 @@
+//! One change of an order: the move, the history, the row, the event, in a commit.
+
+use pulse_contract::order::v1::{
+    CancelReason, OrderCancelled, OrderCompleted, OrderMoved, OrderPaid, OrderRefundRequested, OrderState,
+    StoredRefund, StoredRefundState, errors,
+};
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::{EXPIRE, view};
+use crate::domain::machine::{Move, Refused, Role, State, step};
+use crate::domain::refund;
+use crate::store::orders::{self, OrderRow};
+
+/// An order that changes, and what is written with it.
+pub(super) struct Change {
+    pub(super) row: OrderRow,
+    commit: Commit,
+}
+
+impl Change {
+    /// Begins to change what was read.
+    pub(super) fn of(row: OrderRow, cx: &Cx) -> Self {
+        let version = row.version + 1;
+        Self { row: OrderRow { version, updated_at: cx.now, ..row }, commit: Commit::new() }
+    }
+
+    /// Makes a move as one of `roles`, and says as which.
+    ///
+    /// # Errors
+    /// `ORDER_MOVE_INVALID`, naming the moves that are allowed.
+    pub(super) fn make(&mut self, cx: &Cx, mv: Move, roles: &[Role], reason: &str) -> Result<(State, Role), Error> {
+        let order = self.row.order();
+        let from = view::state(self.row.state).unwrap_or(State::Cancelled);
+        let (to, role) = step(from, mv, roles, view::way(&order)).map_err(|refused| invalid(&refused))?;
+        self.row.state = view::wire_state(to);
+        if let Some(order) = &mut self.row.stored.order {
+            order.history.push(view::step(to, cx.now, role, reason));
+        }
+        if from == State::AwaitingPayment {
+            self.with(|commit, row| commit.cancel_timer(EXPIRE, row.id.get()));
+        }
+        Ok((to, role))
+    }
+
+    /// Adds something to what is written.
+    pub(super) fn with(&mut self, add: impl FnOnce(Commit, &OrderRow) -> Commit) {
+        self.commit = add(std::mem::take(&mut self.commit), &self.row);
+    }
+
+    /// Tells that the order is paid, or will be in cash.
+    pub(super) fn tell_paid(&mut self) {
+        let order = self.finished().order();
+        let event = OrderPaid { is_cash_on_delivery: view::is_cash(&order), order: Some(order) };
+        self.with(|commit, row| commit.event(row.id.get(), &event));
+    }
+
+    /// Tells that the order moved on, or that the customer has it.
+    pub(super) fn tell_moved(&mut self) {
+        if self.row.state == OrderState::Completed {
+            let event = OrderCompleted { order: Some(self.finished().order()) };
+            return self.with(|commit, row| commit.event(row.id.get(), &event));
+        }
+        let event = OrderMoved {
+            order_id: self.row.id.get(),
+            shop_id: self.row.shop.get(),
+            customer_account_id: self.row.customer.get(),
+            state: self.row.state.into(),
+            version: self.row.version,
+        };
+        self.with(|commit, row| commit.event(row.id.get(), &event));
+    }
+
+    /// Tells that the order will not be.
+    pub(super) fn tell_cancelled(&mut self, reason: CancelReason) {
+        if let Some(order) = &mut self.row.stored.order {
+            order.cancel_reason = reason.into();
+        }
+        let event = OrderCancelled {
+            order_id: self.row.id.get(),
+            shop_id: self.row.shop.get(),
+            customer_account_id: self.row.customer.get(),
+            reason: reason.into(),
+            coupon_ids: self.row.stored.coupon_ids.clone(),
+            version: self.row.version,
+        };
+        self.with(|commit, row| commit.event(row.id.get(), &event));
+    }
+
+    /// Asks for money to go back; the same number is the same refund.
+    pub(super) fn refund(&mut self, refund_id: i64, amount_minor: i64, reason: &str) {
+        let currency = self.row.order().price.unwrap_or_default().currency;
+        self.row.stored.refunds.push(StoredRefund {
+            refund_id,
+            amount_minor,
+            reason: reason.to_owned(),
+            state: StoredRefundState::Requested.into(),
+        });
+        let event = OrderRefundRequested {
+            order_id: self.row.id.get(),
+            refund_id,
+            amount_minor,
+            currency,
+            reason: reason.to_owned(),
+            payment_id: 0,
+        };
+        self.with(|commit, row| commit.event(row.id.get(), &event));
+    }
+
+    /// Says how far the payment has come, by what was paid and what is back.
+    pub(super) fn settle_payment(&mut self) {
+        if self.row.stored.payment.is_some() {
+            let state = refund::payment_state(view::paid_minor(&self.row), &view::refunds(&self.row));
+            self.row.payment_state = view::payment_state(state);
+        }
+    }
+
+    /// The row as it will be, with the order inside in accord.
+    pub(super) fn finished(&mut self) -> &OrderRow {
+        let refunded_minor = refund::refunded_minor(&view::refunds(&self.row));
+        if let Some(order) = &mut self.row.stored.order {
+            order.state = self.row.state.into();
+            order.payment_state = self.row.payment_state.into();
+            order.version = self.row.version;
+            order.refunded_minor = refunded_minor;
+        }
+        &self.row
+    }
+
+    /// The row of a new order, and the commit that makes it.
+    pub(super) fn end_new(mut self) -> (OrderRow, Commit) {
+        self.finished();
+        let commit = orders::insert(self.commit, &self.row);
+        (self.row, commit)
+    }
+
+    /// The row, and the commit that writes it.
+    pub(super) fn end(mut self) -> (OrderRow, Commit) {
+        self.finished();
+        let commit = orders::update(self.commit, &self.row);
+        (self.row, commit)
+    }
+}
+
+fn invalid(refused: &Refused) -> Error {
+    let allowed: Vec<&str> = refused.allowed.iter().map(|mv| mv.word()).collect();
+    errors::ORDER_MOVE_INVALID
+        .error("the order is not in a state for this")
+        .with("state", view::wire_state(refused.state).as_str_name())
+        .with("allowed", allowed.join(","))
+}

@@ -1,0 +1,173 @@
+//! What an order holds with others: units in stock and coupons. Every call is idempotent by the id of the order.
+
+use futures::future::join;
+use pulse_contract::marketing::v1::{CouponDiscounts, HoldCouponsRequest, RedeemCouponsRequest, ReturnCouponsRequest};
+use pulse_contract::order::v1::{Order, OrderKind};
+use pulse_contract::stock::v1::{
+    ConfirmReservationRequest, ReleaseReservationRequest, Reservation, ReservationKey, ReservationLine,
+    ReservationOwner, ReservationState, ReserveRequest, ResourceKind, ResourceRef,
+};
+use pulse_kernel::id::OrderId;
+use pulse_kernel::{Cx, Error, Kind};
+
+use super::App;
+use crate::store::orders::OrderRow;
+
+/// Who asks.
+const WHO: &str = "order.hold";
+
+/// What is asked of others before an order is placed.
+pub(super) struct Wanted {
+    pub(super) stock: ReserveRequest,
+    /// None without coupons.
+    pub(super) coupons: Option<HoldCouponsRequest>,
+}
+
+/// What others said; a refusal is an answer.
+pub(super) struct Held {
+    pub(super) stock: Reservation,
+    pub(super) coupons: Result<CouponDiscounts, Error>,
+}
+
+impl Held {
+    /// Whether everything is held.
+    pub(super) fn is_whole(&self) -> bool {
+        let is_worth = |worth: &CouponDiscounts| worth.discounts.iter().all(|discount| discount.code.is_empty());
+        self.stock.state() == ReservationState::Held && self.coupons.as_ref().is_ok_and(is_worth)
+    }
+}
+
+/// The units of these lines.
+pub(super) fn units(order: &Order) -> Vec<ReservationLine> {
+    let kind = match order.kind() {
+        OrderKind::VirtualVoucher => ResourceKind::Coupon,
+        OrderKind::Unspecified | OrderKind::Goods => ResourceKind::Sku,
+    };
+    let id = |product: i64, variant: i64| if kind == ResourceKind::Coupon { product } else { variant };
+    let lines = order.lines.iter().map(|line| (id(line.product_id, line.variant_id), line.quantity));
+    lines.map(|(id, quantity)| unit(kind, id, quantity)).collect()
+}
+
+fn unit(kind: ResourceKind, id: i64, quantity: i32) -> ReservationLine {
+    ReservationLine { resource: Some(ResourceRef { kind: kind.into(), id }), quantity: quantity.into() }
+}
+
+/// The reservation of an order.
+pub(super) fn key(id: i64) -> ReservationKey {
+    ReservationKey { owner: ReservationOwner::Order.into(), id }
+}
+
+/// Asks for everything at once. What cannot be had whole is given back before this says so.
+///
+/// # Errors
+/// Those of stock and coupons that are no refusal. What may be held then is given back as far as possible; what is not
+/// expires.
+pub(super) async fn hold(app: &App, cx: &Cx, order_id: i64, wanted: Wanted) -> Result<Held, Error> {
+    let (asking, has_coupons) = (cx.as_system(WHO), wanted.coupons.is_some());
+    let coupons = async {
+        match wanted.coupons {
+            Some(request) => app.deps.coupons.hold_coupons(&asking, request).await,
+            None => Ok(CouponDiscounts::default()),
+        }
+    };
+    let (stock, coupons) = join(app.deps.stock.reserve(&asking, wanted.stock), coupons).await;
+    // Without an answer nobody knows what is held.
+    let is_stock_held = stock.as_ref().map_or_else(is_unknown, |held| held.state() == ReservationState::Held);
+    let is_coupon_held = has_coupons && coupons.as_ref().map_or_else(is_unknown, |_| true);
+    let refused = coupons.as_ref().err().is_some_and(|error| !is_unknown(error));
+    let held = match (stock, coupons) {
+        (Ok(stock), Ok(worth)) => Ok(Held { stock, coupons: Ok(worth) }),
+        (Ok(stock), Err(error)) if refused => Ok(Held { stock, coupons: Err(error) }),
+        (Ok(_), Err(error)) | (Err(error), _) => Err(error),
+    };
+    if !held.as_ref().is_ok_and(Held::is_whole) {
+        join(
+            async {
+                if is_stock_held {
+                    give_back_units(app, cx, order_id).await
+                }
+            },
+            async {
+                if is_coupon_held {
+                    give_back_coupons(app, cx, order_id).await
+                }
+            },
+        )
+        .await;
+    }
+    held
+}
+
+/// Whether an error leaves open what was done.
+fn is_unknown(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unavailable | Kind::DeadlineExceeded | Kind::Internal | Kind::Aborted)
+}
+
+/// Gives back everything that the order holds, as far as possible; what is not given back expires.
+pub(super) async fn give_back(app: &App, cx: &Cx, order_id: i64, has_coupons: bool) {
+    join(give_back_units(app, cx, order_id), async {
+        if has_coupons {
+            give_back_coupons(app, cx, order_id).await
+        }
+    })
+    .await;
+}
+
+async fn give_back_units(app: &App, cx: &Cx, order_id: i64) {
+    if let Err(error) = release(app, cx, order_id).await {
+        tracing::warn!(order = order_id, %error, "units of an order that was not placed stay reserved until they expire");
+    }
+}
+
+async fn give_back_coupons(app: &App, cx: &Cx, order_id: i64) {
+    if let Err(error) = return_coupons(app, cx, order_id).await {
+        tracing::warn!(order = order_id, %error, "coupons of an order that was not placed stay held until they expire");
+    }
+}
+
+/// Gives a reservation back.
+pub(super) async fn release(app: &App, cx: &Cx, reservation: i64) -> Result<(), Error> {
+    let request = ReleaseReservationRequest { key: Some(key(reservation)) };
+    app.deps.stock.release_reservation(&cx.as_system(WHO), request).await.map(|_| ())
+}
+
+/// Gives the coupons of an order back.
+pub(super) async fn return_coupons(app: &App, cx: &Cx, order_id: i64) -> Result<(), Error> {
+    app.deps.coupons.return_coupons(&cx.as_system(WHO), ReturnCouponsRequest { order_id }).await.map(|_| ())
+}
+
+/// Takes everything that the order holds for good, under the reservation with this id, and what it does not hold any more
+/// anew. Says whether the order has everything; otherwise it has nothing.
+///
+/// # Errors
+/// Those of stock and coupons that are no refusal; to be repeated.
+pub(super) async fn take(app: &App, cx: &Cx, row: &OrderRow, reservation: i64) -> Result<bool, Error> {
+    let asking = cx.as_system(WHO);
+    let order = row.stored.order.as_ref();
+    let lines = order.map(units).unwrap_or_default();
+    let request = ConfirmReservationRequest { key: Some(key(reservation)), lines };
+    let confirmed = app.deps.stock.confirm_reservation(&asking, request).await?;
+    if confirmed.state() != ReservationState::Confirmed {
+        return Ok(false);
+    }
+    let coupon_ids = row.stored.coupon_ids.clone();
+    if coupon_ids.is_empty() {
+        return Ok(true);
+    }
+    let request = RedeemCouponsRequest { order_id: row.id.get(), coupon_ids };
+    let lost = app.deps.coupons.redeem_coupons(&asking, request).await?.lost_coupon_ids;
+    if lost.is_empty() {
+        return Ok(true);
+    }
+    release(app, cx, reservation).await?;
+    Ok(false)
+}
+
+/// Lets go of everything that an order may have.
+pub(super) async fn let_go(app: &App, cx: &Cx, id: OrderId, has_coupons: bool) -> Result<(), Error> {
+    release(app, cx, id.get()).await?;
+    if has_coupons {
+        return_coupons(app, cx, id.get()).await?;
+    }
+    Ok(())
+}

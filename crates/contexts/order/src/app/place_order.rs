@@ -1,0 +1,382 @@
+//! Places an order: asks what it costs, holds what it needs, and writes it in one commit.
+//!
+//! What is held before the commit is given back when there is none; when the process dies in between, it expires.
+
+use std::time::Duration;
+
+use pulse_contract::Json;
+use pulse_contract::marketing::v1::HoldCouponsRequest;
+use pulse_contract::order::v1::{
+    Order, OrderDraft, OrderKind, OrderPlaced, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, Quote,
+    StoredOrder, StoredPayment, errors,
+};
+use pulse_contract::stock::v1::{LineStatus, Reservation, ReservationState, ReserveRequest};
+use pulse_kernel::id::{AccountId, OrderId};
+use pulse_kernel::{Cx, Error, Timestamp, Violation};
+use pulse_store::{StoreError, Timer};
+
+use super::change::Change;
+use super::hold::{self, Held, Wanted};
+use super::quote::{self, Basket, spec};
+use super::{App, EXPIRE, caller, on_behalf, view};
+use crate::domain::machine::{Move, Role, State};
+use crate::domain::quote::{Discount, Price, Problem, ProblemKind};
+use crate::store::drafts::{self, DraftRow};
+use crate::store::orders::{self, OrderRow, SCHEMA};
+use crate::store::{carts, paces};
+
+/// How long a reservation outlives the time to pay: so long may a payment be under way.
+const GRACE: Duration = Duration::from_secs(10 * 60);
+/// How long a reservation waits to be taken for good when nobody has to pay first.
+const SECURE_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// A quote that is larger as JSON goes into an error without its lines, since errors travel in headers too.
+const QUOTE_JSON_MAX: usize = 16 * 1024;
+
+pub(crate) async fn place_order(app: &App, cx: &Cx, request: PlaceOrderRequest) -> Result<Order, Error> {
+    let customer = caller(cx)?;
+    let opened = match open_draft(app, cx, customer, request.pre_order_id).await? {
+        Opened::Placed(order) => return Ok(*order),
+        Opened::Draft(row) => Some(row),
+        Opened::None => None,
+    };
+    let draft = match &opened {
+        Some(row) => row.stored.draft.clone(),
+        None => request.draft.clone(),
+    };
+    let draft = draft.ok_or_else(|| errors::ORDER_EMPTY.error("there is nothing to order"))?;
+    check_pace(app, cx, customer).await?;
+    let mut basket = quote::fill(app, cx, &draft).await?;
+    basket.check_method(request.payment_method());
+    let method = method(&request);
+    let placing = Placing { app, cx, customer, draft, opened, method, expected_minor: request.expected_total_minor };
+    match placing.place(basket).await {
+        // The same draft in another tab may have been faster, and have what this one could not get.
+        Err(error) if request.pre_order_id != 0 => match first(app, customer, request.pre_order_id).await? {
+            Some(order) => Ok(order),
+            None => Err(error),
+        },
+        outcome => outcome,
+    }
+}
+
+fn method(request: &PlaceOrderRequest) -> PaymentMethod {
+    match request.payment_method() {
+        PaymentMethod::CashOnDelivery => PaymentMethod::CashOnDelivery,
+        PaymentMethod::Unspecified | PaymentMethod::Online => PaymentMethod::Online,
+    }
+}
+
+/// What a `pre_order_id` stands for.
+enum Opened {
+    /// An order already (TR-26).
+    Placed(Box<Order>),
+    /// An open draft.
+    Draft(DraftRow),
+    /// Nothing was named.
+    None,
+}
+
+async fn open_draft(app: &App, cx: &Cx, customer: AccountId, pre_order_id: i64) -> Result<Opened, Error> {
+    if pre_order_id == 0 {
+        return Ok(Opened::None);
+    }
+    if let Some(order) = first(app, customer, pre_order_id).await? {
+        return Ok(Opened::Placed(Box::new(order)));
+    }
+    let row = drafts::by_id(&app.deps.store, pre_order_id).await?;
+    match row.filter(|row| row.customer == customer && row.expires_at > cx.now) {
+        Some(row) => Ok(Opened::Draft(row)),
+        // It may have become an order between the two looks.
+        None => match first(app, customer, pre_order_id).await? {
+            Some(order) => Ok(Opened::Placed(Box::new(order))),
+            None => Err(super::drafts::not_found(pre_order_id)),
+        },
+    }
+}
+
+/// The order that a draft of the customer has become.
+async fn first(app: &App, customer: AccountId, pre_order_id: i64) -> Result<Option<Order>, Error> {
+    let row = orders::by_pre_order(&app.deps.store, pre_order_id).await?;
+    Ok(row.filter(|row| row.customer == customer).map(|row| view::order(&row, &[Role::Customer])))
+}
+
+/// Refuses early who would be refused by the commit (TR-24).
+async fn check_pace(app: &App, cx: &Cx, customer: AccountId) -> Result<(), Error> {
+    let window = app.deps.config.pace_window;
+    if window.is_zero() {
+        return Ok(());
+    }
+    let last = paces::placed_at(&app.deps.store, customer).await?;
+    match last.filter(|last| *last > cx.now.minus(window)) {
+        Some(last) => {
+            let wait = last.plus(window).since(cx.now);
+            Err(errors::ORDER_TOO_FAST.error("an order was placed a moment ago").retry_in(wait))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An order on its way into the database.
+struct Placing<'a> {
+    app: &'a App,
+    cx: &'a Cx,
+    customer: AccountId,
+    draft: OrderDraft,
+    opened: Option<DraftRow>,
+    method: PaymentMethod,
+    expected_minor: i64,
+}
+
+impl Placing<'_> {
+    async fn place(&self, mut basket: Basket) -> Result<Order, Error> {
+        let asks_coupons = quote::coupons_to_ask(&basket, &self.draft);
+        if asks_coupons.is_none() {
+            self.price(&mut basket, &[]);
+        } else if !basket.problems.is_empty() {
+            // Refused in any case, and with everything that is wrong.
+            let worth = match asks_coupons.clone() {
+                Some(request) => self.app.deps.coupons.validate_coupons(&on_behalf(self.cx), request).await,
+                None => Ok(Default::default()),
+            };
+            basket.take_worth(worth)?;
+        }
+        if !basket.problems.is_empty() {
+            return Err(self.refusal(&mut basket, &[]));
+        }
+        let id = self.app.deps.store.next_id(self.cx.now);
+        let mut order = self.order(id, &basket);
+        let coupons = asks_coupons.map(|ask| HoldCouponsRequest {
+            order_id: id,
+            account_id: self.customer.get(),
+            shop_id: ask.shop_id,
+            currency: ask.currency,
+            lines: ask.lines,
+            coupon_ids: ask.coupon_ids,
+            expires_at: Some(self.held_until().into()),
+        });
+        let has_coupons = coupons.is_some();
+        let stock = self.reservation(&order);
+        let held = hold::hold(self.app, self.cx, id, Wanted { stock, coupons }).await?;
+        let is_held = held.is_whole();
+        let outcome = self.decide(&mut basket, held);
+        let (price, discounts) = match outcome {
+            Ok(decided) => decided,
+            Err(error) => {
+                if is_held {
+                    hold::give_back(self.app, self.cx, id, has_coupons).await;
+                }
+                return Err(error);
+            }
+        };
+        order.lines = basket.lines.lines.iter().cloned().map(view::line).collect();
+        order.price = Some(view::price(price, &basket.lines.currency));
+        let coupon_ids = discounts.iter().map(|discount| discount.coupon_id).collect();
+        let row = self.row(id, order, coupon_ids);
+        self.write(&basket, row, has_coupons).await
+    }
+
+    /// Until when what is held waits for the order to be paid.
+    fn held_until(&self) -> Timestamp {
+        let within = match self.method {
+            PaymentMethod::CashOnDelivery => SECURE_WITHIN,
+            PaymentMethod::Unspecified | PaymentMethod::Online => self.app.deps.config.unpaid_ttl + GRACE,
+        };
+        self.cx.now.plus(within)
+    }
+
+    fn reservation(&self, order: &Order) -> ReserveRequest {
+        ReserveRequest {
+            key: Some(hold::key(order.order_id)),
+            lines: hold::units(order),
+            expires_at: Some(self.held_until().into()),
+            // Cash comes when everything is made: what is taken at payment is taken now.
+            is_payment: self.method == PaymentMethod::CashOnDelivery,
+        }
+    }
+
+    /// Decides by what others said: the price, or why not.
+    fn decide(&self, basket: &mut Basket, held: Held) -> Result<(Price, Vec<Discount>), Error> {
+        basket.problems.extend(short_lines(basket, &held.stock));
+        let discounts = basket.take_worth(held.coupons)?;
+        let price = if basket.problems.is_empty() { self.price(basket, &discounts) } else { None };
+        match price {
+            Some(price) if basket.problems.is_empty() => Ok((price, discounts)),
+            _ => Err(self.refusal(basket, &discounts)),
+        }
+    }
+
+    /// The price; another one than the customer saw is a problem.
+    fn price(&self, basket: &mut Basket, discounts: &[Discount]) -> Option<Price> {
+        let price = basket.sum_up(discounts, self.cx)?;
+        if price.total_minor != self.expected_minor {
+            let detail = format!("the total is {}, and {} was expected", price.total_minor, self.expected_minor);
+            basket.problems.push(Problem::new(ProblemKind::PriceChanged, "expected_total_minor", detail));
+        }
+        Some(price)
+    }
+
+    /// Everything that is wrong as one error: its own when there is one kind, `ORDER_REFUSED` for several.
+    fn refusal(&self, basket: &mut Basket, discounts: &[Discount]) -> Error {
+        let problems = std::mem::take(&mut basket.problems);
+        let mut kinds = problems.iter().map(|problem| problem.kind);
+        let (first, is_one_kind) = (kinds.next(), problems.windows(2).all(|pair| pair[0].kind == pair[1].kind));
+        let mut error = match (first, problems.as_slice()) {
+            (Some(kind), [only]) => spec(kind).error(only.detail.clone()),
+            (Some(kind), all) if is_one_kind => spec(kind).error(format!("{} things are wrong", all.len())),
+            (_, all) => errors::ORDER_REFUSED.error(format!("{} things are wrong", all.len())),
+        };
+        if problems.iter().any(|problem| problem.kind == ProblemKind::PriceChanged) {
+            let price = basket.sum_up(discounts, self.cx);
+            let total_minor = price.as_ref().map(|price| price.total_minor).unwrap_or_default();
+            let quote = quote::wire(basket, price, self.cx);
+            error = error.with("total_minor", total_minor).with("quote", quote_json(quote));
+        }
+        error.with_violations(problems.into_iter().map(|problem| Violation {
+            field: problem.field.into(),
+            code: spec(problem.kind).code.into(),
+            message: problem.detail.into(),
+        }))
+    }
+
+    /// The order without its price, which is known when everything is held.
+    fn order(&self, id: i64, basket: &Basket) -> Order {
+        let is_delivery = basket.setting.is_delivery;
+        Order {
+            order_id: id,
+            shop_id: basket.shop.get(),
+            customer_account_id: self.customer.get(),
+            kind: basket.kind.into(),
+            state: OrderState::AwaitingPayment.into(),
+            shop_name: basket.shop_name.clone(),
+            lines: basket.lines.lines.iter().cloned().map(view::line).collect(),
+            fulfilment: basket.fulfilment.into(),
+            address: self.draft.address.clone().filter(|_| is_delivery && basket.kind == OrderKind::Goods),
+            note: self.draft.note.clone(),
+            payment_method: self.method.into(),
+            payment_state: PaymentState::Unpaid.into(),
+            history: vec![view::step(State::AwaitingPayment, self.cx.now, Role::Customer, "")],
+            placed_at: Some(self.cx.now.into()),
+            ..Order::default()
+        }
+    }
+
+    fn row(&self, id: i64, order: Order, coupon_ids: Vec<i64>) -> OrderRow {
+        OrderRow {
+            id: OrderId::new(id),
+            shop: pulse_kernel::id::ShopId::new(order.shop_id),
+            customer: self.customer,
+            pre_order_id: self.opened.as_ref().map(|draft| draft.pre_order_id),
+            state: OrderState::AwaitingPayment,
+            payment_state: PaymentState::Unpaid,
+            version: 0,
+            placed_at: self.cx.now,
+            updated_at: self.cx.now,
+            stored: StoredOrder { schema: SCHEMA, order: Some(order), coupon_ids, ..StoredOrder::default() },
+            is_archived: false,
+        }
+    }
+
+    /// The one commit: the order and its events, its timer, the end of its draft and cart, and the answer.
+    async fn write(&self, basket: &Basket, row: OrderRow, has_coupons: bool) -> Result<Order, Error> {
+        let (app, cx, id) = (self.app, self.cx, row.id);
+        let mut change = Change::of(row, cx);
+        self.begin(&mut change)?;
+        if !app.deps.config.pace_window.is_zero() {
+            let since = cx.now.minus(app.deps.config.pace_window);
+            change.with(|commit, row| paces::pass(commit, row.customer, since, cx.now));
+        }
+        if let Some(draft) = &self.opened {
+            change.with(|commit, _| commit.write(drafts::delete(draft.pre_order_id)));
+        }
+        if let Some(cart) = &basket.cart {
+            change.with(|commit, _| commit.write(carts::take_away(cart)));
+        }
+        let (row, commit) = change.end_new();
+        let order = view::order(&row, &[Role::Customer]);
+        match app.deps.store.commit(cx, commit.answer(cx, &order)).await {
+            Ok(()) => Ok(order),
+            // It may be written: what it holds must stay, and expires when it is not.
+            Err(error @ StoreError::Unavailable { is_outcome_unknown: true, .. }) => Err(error.into()),
+            Err(error) => {
+                hold::give_back(app, cx, id.get(), has_coupons).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The first state: waiting for money, unless it comes in cash or there is nothing to pay.
+    fn begin(&self, change: &mut Change) -> Result<(), Error> {
+        let is_cash = self.method == PaymentMethod::CashOnDelivery;
+        let price = change.row.order().price.unwrap_or_default();
+        if !is_cash && price.total_minor > 0 {
+            let expires_at = self.cx.now.plus(self.app.deps.config.unpaid_ttl);
+            if let Some(order) = &mut change.row.stored.order {
+                order.expires_at = Some(expires_at.into());
+            }
+            tell_placed(change);
+            change.with(|commit, row| {
+                commit.timer(Timer { kind: EXPIRE, key: row.id.get(), due_at: expires_at, payload: Default::default() })
+            });
+            return Ok(());
+        }
+        if !is_cash {
+            change.row.stored.payment = Some(StoredPayment { currency: price.currency, ..StoredPayment::default() });
+            change.row.payment_state = PaymentState::Paid;
+        }
+        let reason = if is_cash { "cash on delivery" } else { "nothing to pay" };
+        change.make(self.cx, Move::Pay, &[Role::System], reason)?;
+        tell_placed(change);
+        change.tell_paid();
+        complete_voucher(self.cx, change)
+    }
+}
+
+/// A voucher that is paid is complete: its coupons are the buyer's.
+pub(super) fn complete_voucher(cx: &Cx, change: &mut Change) -> Result<(), Error> {
+    if change.row.order().kind() != OrderKind::VirtualVoucher {
+        return Ok(());
+    }
+    change.make(cx, Move::Complete, &[Role::System], "")?;
+    change.tell_moved();
+    Ok(())
+}
+
+fn tell_placed(change: &mut Change) {
+    let event = OrderPlaced { order: Some(change.finished().order()) };
+    change.with(|commit, row| commit.event(row.id.get(), &event));
+}
+
+/// The lines that stock refused.
+fn short_lines(basket: &Basket, stock: &Reservation) -> Vec<Problem> {
+    if stock.state() == ReservationState::Held {
+        return Vec::new();
+    }
+    let problem = |index: usize, line: &pulse_contract::stock::v1::ReservedLine| {
+        let (field, detail) = match basket.kind {
+            OrderKind::VirtualVoucher => ("voucher_quantity".to_owned(), line.available),
+            OrderKind::Unspecified | OrderKind::Goods => (format!("lines[{index}]"), line.available),
+        };
+        let detail = match line.status() {
+            LineStatus::Halted => "it is out for now".to_owned(),
+            LineStatus::Unspecified
+            | LineStatus::Ok
+            | LineStatus::Uncounted
+            | LineStatus::AtPayment
+            | LineStatus::Short => format!("{detail} are available, and {} were asked for", line.quantity),
+        };
+        Problem::new(ProblemKind::StockShort, field, detail)
+    };
+    let is_refused = |status| matches!(status, LineStatus::Halted | LineStatus::Short);
+    let lines = stock.lines.iter().enumerate().filter(|(_, line)| is_refused(line.status()));
+    let problems: Vec<Problem> = lines.map(|(index, line)| problem(index, line)).collect();
+    if problems.is_empty() {
+        return vec![Problem::new(ProblemKind::StockShort, "lines", "not everything can be had")];
+    }
+    problems
+}
+
+fn quote_json(quote: Quote) -> String {
+    let text = |quote: &Quote| String::from_utf8_lossy(&quote.to_json()).into_owned();
+    let json = text(&quote);
+    if json.len() <= QUOTE_JSON_MAX { json } else { text(&Quote { lines: Vec::new(), ..quote }) }
+}

@@ -1,0 +1,199 @@
+//! What the wire sees of orders, and what the rules see of the wire.
+
+use pulse_contract::order::v1::{
+    CartLine, Choice, Fulfilment, Order, OrderKind, OrderLine, OrderState, OrderStep, PaymentMethod, PaymentState,
+    Price, PriceKind, PricePart, StoredRefund, StoredRefundState,
+};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Actor, Cx, Role as Calling, Timestamp};
+
+use crate::domain::machine::{self, Role, State, Way};
+use crate::domain::quote::{self, Line, PartKind, Wish};
+use crate::domain::refund::{self, Refund, RefundState};
+use crate::domain::search;
+use crate::store::list::ListRow;
+use crate::store::orders::OrderRow;
+
+/// How long the first line in words may be in a list.
+const HEADLINE_MAX: usize = 160;
+
+pub(crate) fn state(state: OrderState) -> Option<State> {
+    Some(match state {
+        OrderState::Unspecified => return None,
+        OrderState::AwaitingPayment => State::AwaitingPayment,
+        OrderState::Confirmed => State::Confirmed,
+        OrderState::Preparing => State::Preparing,
+        OrderState::Ready => State::Ready,
+        OrderState::Delivering => State::Delivering,
+        OrderState::Completed => State::Completed,
+        OrderState::Cancelled => State::Cancelled,
+    })
+}
+
+pub(crate) fn wire_state(state: State) -> OrderState {
+    match state {
+        State::AwaitingPayment => OrderState::AwaitingPayment,
+        State::Confirmed => OrderState::Confirmed,
+        State::Preparing => OrderState::Preparing,
+        State::Ready => OrderState::Ready,
+        State::Delivering => OrderState::Delivering,
+        State::Completed => OrderState::Completed,
+        State::Cancelled => OrderState::Cancelled,
+    }
+}
+
+pub(crate) fn way(order: &Order) -> Way {
+    match (order.kind(), order.fulfilment()) {
+        (OrderKind::VirtualVoucher, _) => Way::Voucher,
+        (OrderKind::Unspecified | OrderKind::Goods, Fulfilment::Delivery) => Way::Delivery,
+        (OrderKind::Unspecified | OrderKind::Goods, Fulfilment::Unspecified | Fulfilment::Pickup) => Way::Pickup,
+    }
+}
+
+pub(crate) fn is_cash(order: &Order) -> bool {
+    order.payment_method() == PaymentMethod::CashOnDelivery
+}
+
+/// As whom the caller may look at the order or move it; nobody for a stranger.
+pub(crate) fn roles(cx: &Cx, row: &OrderRow) -> Vec<Role> {
+    if matches!(cx.actor, Actor::System(_)) {
+        return vec![Role::Operator];
+    }
+    let mut roles = Vec::with_capacity(2);
+    if cx.actor.account() == Some(row.customer) {
+        roles.push(Role::Customer);
+    }
+    if cx.actor.has_role(Calling::Operator) {
+        roles.push(Role::Operator);
+    } else if row.shop != ShopId::new(0) && cx.actor.works_for(row.shop) {
+        roles.push(Role::Shop);
+    }
+    roles
+}
+
+/// The order as these roles see it.
+pub(crate) fn order(row: &OrderRow, roles: &[Role]) -> Order {
+    let order = row.order();
+    let moves = state(row.state).map(|state| machine::allowed(state, roles, way(&order))).unwrap_or_default();
+    let mut allowed_moves: Vec<String> = moves.into_iter().map(|mv| mv.word().to_owned()).collect();
+    let is_staff = roles.contains(&Role::Shop) || roles.contains(&Role::Operator);
+    if is_staff && refund::refundable(paid_minor(row), &refunds(row), 0).is_ok() {
+        allowed_moves.push("refund".to_owned());
+    }
+    Order { allowed_moves, is_archived: row.is_archived, ..order }
+}
+
+/// What was paid for the order and accepted.
+pub(crate) fn paid_minor(row: &OrderRow) -> i64 {
+    row.stored.payment.as_ref().map_or(0, |payment| payment.amount_minor)
+}
+
+/// The refunds as the rules know them.
+pub(crate) fn refunds(row: &OrderRow) -> Vec<Refund> {
+    row.stored.refunds.iter().map(refund).collect()
+}
+
+fn refund(stored: &StoredRefund) -> Refund {
+    let state = match stored.state() {
+        StoredRefundState::Unspecified | StoredRefundState::Requested => RefundState::Requested,
+        StoredRefundState::Done => RefundState::Done,
+        StoredRefundState::Failed => RefundState::Failed,
+    };
+    Refund { amount_minor: stored.amount_minor, state }
+}
+
+pub(crate) fn payment_state(state: refund::PaymentState) -> PaymentState {
+    match state {
+        refund::PaymentState::Unpaid => PaymentState::Unpaid,
+        refund::PaymentState::Paid => PaymentState::Paid,
+        refund::PaymentState::PartlyRefunded => PaymentState::PartlyRefunded,
+        refund::PaymentState::Refunded => PaymentState::Refunded,
+    }
+}
+
+pub(crate) fn step(state: State, at: Timestamp, role: Role, reason: &str) -> OrderStep {
+    OrderStep {
+        state: wire_state(state).into(),
+        at: Some(at.into()),
+        actor: role.word().to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+pub(crate) fn wish(line: CartLine) -> Wish {
+    let choice = |choice: Choice| quote::Choice { group: choice.group, modifier: choice.modifier };
+    Wish {
+        product_id: line.product_id,
+        variant_id: line.variant_id,
+        quantity: line.quantity,
+        choices: line.choices.into_iter().map(choice).collect(),
+        note: line.note,
+    }
+}
+
+pub(crate) fn line(line: Line) -> OrderLine {
+    let choice = |choice: quote::Choice| Choice { group: choice.group, modifier: choice.modifier };
+    OrderLine {
+        line_number: line.number,
+        product_id: line.wish.product_id,
+        variant_id: line.wish.variant_id,
+        product_name: line.product_name,
+        variant_name: line.variant_name,
+        quantity: line.wish.quantity,
+        unit_price_minor: line.unit_price_minor,
+        subtotal_minor: line.subtotal_minor,
+        choices: line.wish.choices.into_iter().map(choice).collect(),
+        note: line.wish.note,
+        discount_minor: line.discount_minor,
+        category_code: line.category_code,
+    }
+}
+
+pub(crate) fn price(price: quote::Price, currency: &str) -> Price {
+    let part = |part: quote::Part| PricePart {
+        kind: kind(part.kind).into(),
+        amount_minor: part.amount_minor,
+        reason: part.reason,
+        coupon_id: part.coupon_id,
+    };
+    Price {
+        currency: currency.to_owned(),
+        parts: price.parts.into_iter().map(part).collect(),
+        total_minor: price.total_minor,
+        tax_included_minor: price.tax_included_minor,
+    }
+}
+
+fn kind(kind: PartKind) -> PriceKind {
+    match kind {
+        PartKind::Items => PriceKind::Items,
+        PartKind::Discount => PriceKind::Discount,
+        PartKind::Packing => PriceKind::PackingFee,
+        PartKind::Delivery => PriceKind::DeliveryFee,
+        PartKind::Tax => PriceKind::Tax,
+        PartKind::Tip => PriceKind::Tip,
+    }
+}
+
+/// What lists show of an order.
+pub(crate) fn list_row(row: &OrderRow) -> ListRow {
+    let order = row.stored.order.as_ref();
+    let price = order.and_then(|order| order.price.as_ref());
+    let lines = order.map(|order| order.lines.as_slice()).unwrap_or_default();
+    let first = lines.first().map(|line| format!("{} x {}", line.quantity, line.product_name));
+    let phone = order.and_then(|order| order.address.as_ref()).map(|address| address.phone.as_str());
+    ListRow {
+        order_id: row.id.get(),
+        customer: row.customer,
+        shop: row.shop,
+        state: row.state,
+        version: row.version,
+        total_minor: price.map(|price| price.total_minor).unwrap_or_default(),
+        currency: price.map(|price| price.currency.clone()).unwrap_or_default(),
+        unit_count: lines.iter().map(|line| line.quantity).sum(),
+        shop_name: order.map(|order| order.shop_name.clone()).unwrap_or_default(),
+        headline: first.unwrap_or_default().chars().take(HEADLINE_MAX).collect(),
+        phone_digits: search::digits(phone.unwrap_or_default()),
+        placed_at: row.placed_at,
+    }
+}

@@ -1,0 +1,301 @@
+//! The read model: what lists show, the counts, and how far it has come.
+
+use std::collections::BTreeMap;
+
+use pulse_contract::errors;
+use pulse_contract::order::v1::OrderState;
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::{AccountId, ShopId};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
+
+/// The name under which the list's progress is kept.
+const PROGRESS: &str = "list";
+
+/// The states that an order can be in.
+pub(crate) const STATES: [OrderState; 7] = [
+    OrderState::AwaitingPayment,
+    OrderState::Confirmed,
+    OrderState::Preparing,
+    OrderState::Ready,
+    OrderState::Delivering,
+    OrderState::Completed,
+    OrderState::Cancelled,
+];
+
+/// An order as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListRow {
+    pub(crate) order_id: i64,
+    pub(crate) customer: AccountId,
+    pub(crate) shop: ShopId,
+    pub(crate) state: OrderState,
+    pub(crate) version: i64,
+    pub(crate) total_minor: i64,
+    pub(crate) currency: String,
+    pub(crate) unit_count: i32,
+    pub(crate) shop_name: String,
+    pub(crate) headline: String,
+    pub(crate) phone_digits: String,
+    pub(crate) placed_at: Timestamp,
+}
+
+const COLUMNS: [&str; 12] = [
+    "order_id",
+    "customer_id",
+    "shop_id",
+    "state",
+    "version",
+    "total_minor",
+    "currency",
+    "unit_count",
+    "shop_name",
+    "headline",
+    "phone_digits",
+    "placed_at",
+];
+
+impl FromRow for ListRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            order_id: row.get("order_id")?,
+            customer: row.get("customer_id")?,
+            shop: row.get("shop_id")?,
+            state: state(row.get("state")?),
+            version: row.get("version")?,
+            total_minor: row.get("total_minor")?,
+            currency: row.get("currency")?,
+            unit_count: row.get("unit_count")?,
+            shop_name: row.get("shop_name")?,
+            headline: row.get("headline")?,
+            phone_digits: row.get("phone_digits")?,
+            placed_at: row.get("placed_at")?,
+        })
+    }
+}
+
+fn state(number: i32) -> OrderState {
+    OrderState::try_from(number).unwrap_or(OrderState::Unspecified)
+}
+
+/// Whose orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Of a customer.
+    Customer(AccountId),
+    /// Of a shop.
+    Shop(ShopId),
+    /// Everybody's.
+    All,
+}
+
+impl Scope {
+    /// Whether the row is in it.
+    pub(crate) fn holds(self, row: &ListRow) -> bool {
+        match self {
+            Self::Customer(customer) => row.customer == customer,
+            Self::Shop(shop) => row.shop == shop,
+            Self::All => true,
+        }
+    }
+}
+
+/// The newest rows of the scope before an id; of a customer or a shop only those in `states`, each state by its own
+/// range of the index, so that what is rare is found as fast as what is not.
+pub(crate) async fn before(
+    store: &Store,
+    scope: Scope,
+    states: &[OrderState],
+    before: i64,
+    limit: i64,
+) -> Result<Vec<ListRow>, StoreError> {
+    let (column, owner): (&str, Value) = match scope {
+        Scope::Customer(customer) => ("customer_id", customer.into()),
+        Scope::Shop(shop) => ("shop_id", shop.into()),
+        Scope::All => {
+            let text = "SELECT * FROM order_list WHERE order_id < ? ORDER BY order_id DESC LIMIT ?";
+            return store.all(Statement::new(text, values![before, limit])).await;
+        }
+    };
+    let states = if states.is_empty() { &STATES[..] } else { states };
+    let mut args = Vec::with_capacity(states.len() * 4 + 1);
+    let mut ranges = Vec::with_capacity(states.len());
+    for (index, state) in states.iter().enumerate() {
+        ranges.push(format!(
+            "SELECT * FROM (SELECT * FROM order_list WHERE {column} = ? AND state = ? AND order_id < ? \
+             ORDER BY order_id DESC LIMIT ?) AS s{index}"
+        ));
+        args.extend([owner.clone(), i32::from(*state).into(), before.into(), limit.into()]);
+    }
+    args.push(limit.into());
+    let text = format!("{} ORDER BY order_id DESC LIMIT ?", ranges.join(" UNION ALL "));
+    store.all(Statement::composed(text, args)).await
+}
+
+/// The rows with these ids, in no order.
+pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<ListRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = "SELECT * FROM order_list WHERE order_id IN (??)";
+    store.all(Statement::listing(text, ids.iter().copied(), values![])).await
+}
+
+/// The ids after an id, oldest first.
+pub(crate) async fn ids_after(store: &Store, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    let query = Statement::new(
+        "SELECT order_id FROM order_list WHERE order_id > ? ORDER BY order_id LIMIT ?",
+        values![after, limit],
+    );
+    Ok(store.all::<(i64,)>(query).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// Adds the writes that bring the list from `old` to `new`, rows and counts; a row that changed since it was read makes
+/// it a conflict.
+pub(crate) fn replace(commit: Commit, old: &[ListRow], new: &[ListRow]) -> Commit {
+    let mut deltas: BTreeMap<(i64, i32), i64> = BTreeMap::new();
+    let mut fresh = Insert::into("order_list", &COLUMNS);
+    let mut commit = commit;
+    for row in new {
+        match old.iter().find(|old| old.order_id == row.order_id) {
+            None => fresh = fresh.row(row_values(row)),
+            Some(old) => {
+                commit = commit.write(update(row, old.version)).expect_rows(1);
+                *deltas.entry((old.shop.get(), old.state.into())).or_default() -= 1;
+            }
+        }
+        *deltas.entry((row.shop.get(), row.state.into())).or_default() += 1;
+    }
+    let commit = if fresh.is_empty() { commit } else { commit.insert(fresh).duplicate_is(&errors::STORE_CONTENDED) };
+    add_counts(commit, deltas)
+}
+
+/// Adds the writes that take rows away.
+pub(crate) fn remove(commit: Commit, rows: &[ListRow]) -> Commit {
+    let mut deltas: BTreeMap<(i64, i32), i64> = BTreeMap::new();
+    let commit = rows.iter().fold(commit, |commit, row| {
+        *deltas.entry((row.shop.get(), row.state.into())).or_default() -= 1;
+        let delete = Statement::new(
+            "DELETE FROM order_list WHERE order_id = ? AND version = ?",
+            values![row.order_id, row.version],
+        );
+        commit.write(delete).expect_rows(1)
+    });
+    add_counts(commit, deltas)
+}
+
+/// Adds the writes that move counts, in the order of their keys.
+pub(crate) fn add_counts(commit: Commit, deltas: BTreeMap<(i64, i32), i64>) -> Commit {
+    let moved = deltas.into_iter().filter(|(_, delta)| *delta != 0);
+    moved.fold(commit, |commit, ((shop, state), delta)| {
+        let first = Insert::into("order_counts", &["shop_id", "state", "order_count"])
+            .row(values![shop, state, 0_i64])
+            .on_conflict_ignore(&["shop_id", "state"]);
+        let add = Statement::new(
+            "UPDATE order_counts SET order_count = order_count + ? WHERE shop_id = ? AND state = ?",
+            values![delta, shop, state],
+        );
+        commit.insert(first).write(add).expect_rows(1)
+    })
+}
+
+fn row_values(row: &ListRow) -> Vec<Value> {
+    values![
+        row.order_id,
+        row.customer,
+        row.shop,
+        i32::from(row.state),
+        row.version,
+        row.total_minor,
+        row.currency.as_str(),
+        row.unit_count,
+        row.shop_name.as_str(),
+        row.headline.as_str(),
+        row.phone_digits.as_str(),
+        row.placed_at
+    ]
+}
+
+/// Everything, because a rebuild repairs everything.
+fn update(row: &ListRow, version: i64) -> Statement {
+    Statement::new(
+        "UPDATE order_list SET customer_id = ?, shop_id = ?, state = ?, version = ?, total_minor = ?, currency = ?, \
+         unit_count = ?, shop_name = ?, headline = ?, phone_digits = ?, placed_at = ? \
+         WHERE order_id = ? AND version = ?",
+        values![
+            row.customer,
+            row.shop,
+            i32::from(row.state),
+            row.version,
+            row.total_minor,
+            row.currency.as_str(),
+            row.unit_count,
+            row.shop_name.as_str(),
+            row.headline.as_str(),
+            row.phone_digits.as_str(),
+            row.placed_at,
+            row.order_id,
+            version
+        ],
+    )
+}
+
+/// How many orders of a shop are in each state.
+pub(crate) async fn counts_of_shop(store: &Store, shop: ShopId) -> Result<Vec<(OrderState, i64)>, StoreError> {
+    let query = Statement::new(
+        "SELECT state, order_count FROM order_counts WHERE shop_id = ? AND order_count > 0 ORDER BY state",
+        values![shop],
+    );
+    counts(store, query).await
+}
+
+/// How many orders of a customer are in each state.
+pub(crate) async fn counts_of_customer(
+    store: &Store,
+    customer: AccountId,
+) -> Result<Vec<(OrderState, i64)>, StoreError> {
+    let query = Statement::new(
+        "SELECT state, COUNT(*) FROM order_list WHERE customer_id = ? GROUP BY state ORDER BY state",
+        values![customer],
+    );
+    counts(store, query).await
+}
+
+async fn counts(store: &Store, query: Statement) -> Result<Vec<(OrderState, i64)>, StoreError> {
+    let rows: Vec<(i32, i64)> = store.all(query).await?;
+    Ok(rows.into_iter().map(|(number, count)| (state(number), count)).collect())
+}
+
+/// What the counts of the shops after one say, and what the list says, in one look: shop, state, rows, count.
+pub(crate) async fn count_differences(
+    store: &Store,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(i64, i32, i64, i64)>, StoreError> {
+    let query = Statement::new(
+        "SELECT shop_id, state, row_count, order_count FROM (\
+         SELECT c.shop_id AS shop_id, c.state AS state, c.order_count AS order_count, \
+         (SELECT COUNT(*) FROM order_list l WHERE l.shop_id = c.shop_id AND l.state = c.state) AS row_count \
+         FROM order_counts c WHERE c.shop_id > ?) AS both_counts \
+         WHERE row_count <> order_count ORDER BY shop_id, state LIMIT ?",
+        values![after, limit],
+    );
+    store.all(query).await
+}
+
+/// Up to which event the list knows everything, and when that happened; nothing before the first one.
+pub(crate) async fn progress(store: &Store) -> Result<Option<(i64, Timestamp)>, StoreError> {
+    let query = Statement::new("SELECT seq, occurred_at FROM order_progress WHERE name = ?", values![PROGRESS]);
+    store.optional(query).await
+}
+
+/// The write that says how far the list has come; it never goes back.
+pub(crate) fn advance(commit: Commit, seq: i64, occurred_at: Timestamp) -> Commit {
+    let first = Insert::into("order_progress", &["name", "seq", "occurred_at"])
+        .row(values![PROGRESS, 0_i64, Timestamp::EPOCH])
+        .on_conflict_ignore(&["name"]);
+    let advance = Statement::new(
+        "UPDATE order_progress SET seq = ?, occurred_at = ? WHERE name = ? AND seq < ?",
+        values![seq, occurred_at, PROGRESS, seq],
+    );
+    commit.insert(first).write(advance)
+}

@@ -1,0 +1,181 @@
+//! Orders: those that may still change, and the archive.
+
+use std::collections::BTreeSet;
+
+use prost::Message;
+use pulse_contract::errors;
+use pulse_contract::order::v1::{Order, OrderState, PaymentState, StoredOrder};
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::{AccountId, OrderId, ShopId};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+/// The shape of what is written now. A new one keeps the reader of every older one, and its fixture.
+pub(crate) const SCHEMA: i32 = 1;
+
+/// An order as its row tells.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderRow {
+    pub(crate) id: OrderId,
+    pub(crate) shop: ShopId,
+    pub(crate) customer: AccountId,
+    /// The draft that it was; `None` for one that was placed directly.
+    pub(crate) pre_order_id: Option<i64>,
+    pub(crate) state: OrderState,
+    pub(crate) payment_state: PaymentState,
+    pub(crate) version: i64,
+    pub(crate) placed_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) stored: StoredOrder,
+    pub(crate) is_archived: bool,
+}
+
+impl OrderRow {
+    /// The order itself.
+    pub(crate) fn order(&self) -> Order {
+        self.stored.order.clone().unwrap_or_default()
+    }
+}
+
+const COLUMNS: [&str; 10] = [
+    "id",
+    "shop_id",
+    "customer_id",
+    "pre_order_id",
+    "state",
+    "payment_state",
+    "version",
+    "placed_at",
+    "updated_at",
+    "body",
+];
+
+impl FromRow for OrderRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: OrderId::new(row.at(0)?),
+            shop: row.at(1)?,
+            customer: row.at(2)?,
+            pre_order_id: row.at(3)?,
+            state: OrderState::try_from(row.at::<i32>(4)?).unwrap_or(OrderState::Unspecified),
+            payment_state: PaymentState::try_from(row.at::<i32>(5)?).unwrap_or(PaymentState::Unspecified),
+            version: row.at(6)?,
+            placed_at: row.at(7)?,
+            updated_at: row.at(8)?,
+            stored: read(row.at(9)?)?,
+            is_archived: false,
+        })
+    }
+}
+
+/// The stored order, whatever its schema; what was written by a newer version of Pulse is not guessed at.
+fn read(body: Vec<u8>) -> Result<StoredOrder, StoreError> {
+    let stored: StoredOrder = super::decode(body)?;
+    match stored.schema {
+        SCHEMA => Ok(stored),
+        schema => Err(StoreError::Defect {
+            detail: format!("an order is stored in schema {schema}, which this version does not know").into(),
+            source: None,
+        }),
+    }
+}
+
+/// The order with this id, from the archive when it is there.
+pub(crate) async fn by_id(store: &Store, id: OrderId) -> Result<Option<OrderRow>, StoreError> {
+    let query = Statement::new("SELECT * FROM order_orders WHERE id = ?", values![id.get()]);
+    if let Some(row) = store.optional(query).await? {
+        return Ok(Some(row));
+    }
+    // It may move between the two looks, but only from the one to the other.
+    let query = Statement::new("SELECT * FROM order_archive WHERE id = ?", values![id.get()]);
+    let archived: Option<OrderRow> = store.optional(query).await?;
+    Ok(archived.map(|row| OrderRow { is_archived: true, ..row }))
+}
+
+/// The orders with these ids, from the archive too, in no order.
+pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<OrderRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Statement::listing("SELECT * FROM order_orders WHERE id IN (??)", ids.iter().copied(), values![]);
+    let mut rows: Vec<OrderRow> = store.all(query).await?;
+    if rows.len() == ids.len() {
+        return Ok(rows);
+    }
+    let found: BTreeSet<i64> = rows.iter().map(|row| row.id.get()).collect();
+    let missing = ids.iter().copied().filter(|id| !found.contains(id));
+    let query = Statement::listing("SELECT * FROM order_archive WHERE id IN (??)", missing, values![]);
+    let archived: Vec<OrderRow> = store.all(query).await?;
+    rows.extend(archived.into_iter().map(|row| OrderRow { is_archived: true, ..row }));
+    Ok(rows)
+}
+
+/// The order that a draft became.
+pub(crate) async fn by_pre_order(store: &Store, pre_order_id: i64) -> Result<Option<OrderRow>, StoreError> {
+    store.optional(Statement::new("SELECT * FROM order_orders WHERE pre_order_id = ?", values![pre_order_id])).await
+}
+
+/// Orders that may still change, oldest first, after an id and up to another one.
+pub(crate) async fn page(store: &Store, after: i64, until: i64, limit: i64) -> Result<Vec<OrderRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM order_orders WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+        values![after, until, limit],
+    );
+    store.all(query).await
+}
+
+/// Archived orders, oldest first, after an id.
+pub(crate) async fn archived_page(store: &Store, after: i64, limit: i64) -> Result<Vec<OrderRow>, StoreError> {
+    let query = Statement::new("SELECT * FROM order_archive WHERE id > ? ORDER BY id LIMIT ?", values![after, limit]);
+    let rows: Vec<OrderRow> = store.all(query).await?;
+    Ok(rows.into_iter().map(|row| OrderRow { is_archived: true, ..row }).collect())
+}
+
+/// Adds the write that makes an order. One with the same draft is a refusal that says so.
+pub(crate) fn insert(commit: Commit, row: &OrderRow) -> Commit {
+    let commit = commit.insert(rows("order_orders", row));
+    match row.pre_order_id {
+        Some(_) => commit.duplicate_is(&errors::STORE_CONTENDED),
+        None => commit,
+    }
+}
+
+fn rows(table: &'static str, row: &OrderRow) -> Insert {
+    Insert::into(table, &COLUMNS).row(values![
+        row.id.get(),
+        row.shop,
+        row.customer,
+        row.pre_order_id,
+        i32::from(row.state),
+        i32::from(row.payment_state),
+        row.version,
+        row.placed_at,
+        row.updated_at,
+        row.stored.encode_to_vec()
+    ])
+}
+
+/// Adds the write that replaces an order that was read under the version before; somebody else's write makes it a conflict.
+pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
+    const ACTIVE: &str = "UPDATE order_orders SET state = ?, payment_state = ?, version = ?, updated_at = ?, body = ? \
+                          WHERE id = ? AND version = ?";
+    const ARCHIVED: &str = "UPDATE order_archive SET state = ?, payment_state = ?, version = ?, updated_at = ?, \
+                            body = ? WHERE id = ? AND version = ?";
+    let text = if row.is_archived { ARCHIVED } else { ACTIVE };
+    let args = values![
+        i32::from(row.state),
+        i32::from(row.payment_state),
+        row.version,
+        row.updated_at,
+        row.stored.encode_to_vec(),
+        row.id.get(),
+        row.version - 1
+    ];
+    commit.write(Statement::new(text, args)).expect_rows(1)
+}
+
+/// Adds the writes that move an order to the archive, as it was read.
+pub(crate) fn archive(commit: Commit, row: &OrderRow) -> Commit {
+    let delete =
+        Statement::new("DELETE FROM order_orders WHERE id = ? AND version = ?", values![row.id.get(), row.version]);
+    commit.write(delete).expect_rows(1).insert(rows("order_archive", row))
+}

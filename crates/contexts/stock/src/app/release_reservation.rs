@@ -1,0 +1,23 @@
+//! Gives back what is reserved or taken.
+
+use pulse_contract::stock::v1::{ReleaseReservationRequest, Reservation};
+use pulse_kernel::{Cx, Error};
+
+use super::{App, key, told};
+use crate::domain::command::Verb;
+use crate::domain::reservation::{Key, Owner};
+
+pub(crate) async fn release_reservation(
+    app: &App,
+    cx: &Cx,
+    request: ReleaseReservationRequest,
+) -> Result<Reservation, Error> {
+    let verb = Verb::Release { key: key(request.key.as_ref())? };
+    told(app.desk.ask(cx, verb).await?)
+}
+
+/// Gives back what a cancelled order held, or keeps it from ever holding anything.
+pub(crate) async fn release_cancelled(app: &App, cx: &Cx, order_id: i64) -> Result<(), Error> {
+    let verb = Verb::Release { key: Key { id: order_id, owner: Owner::Order } };
+    app.desk.ask(cx, verb).await.map(|_reply| ())
+}

@@ -1,0 +1,22 @@
+//! Reserves every line or none.
+
+use pulse_contract::errors as common;
+use pulse_contract::stock::v1::{Reservation, ReserveRequest};
+use pulse_kernel::{Cx, Error};
+
+use super::{App, key, lines, told};
+use crate::domain::command::Verb;
+use crate::domain::resource::Moment;
+
+pub(crate) async fn reserve(app: &App, cx: &Cx, request: ReserveRequest) -> Result<Reservation, Error> {
+    if request.lines.is_empty() {
+        return Err(common::VALIDATION_FAILED.error("there is nothing to reserve"));
+    }
+    let verb = Verb::Reserve {
+        key: key(request.key.as_ref())?,
+        lines: lines(&request.lines)?,
+        expires_at: request.expires_at.map(Into::into),
+        moment: if request.is_payment { Moment::Payment } else { Moment::Order },
+    };
+    told(app.desk.ask(cx, verb).await?)
+}

@@ -1,0 +1,108 @@
+//! Says why a quantity could or could not be reserved, now or then.
+
+use pulse_contract::errors as common;
+use pulse_contract::stock::v1::{StockAt, WhyStockRequest, WhyStockResponse};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error, Locale, Timestamp};
+
+use super::{App, resource};
+use crate::domain::journal::{HeldUnits, Holders};
+use crate::domain::resource::{LineStatus, Moment, Resource, ResourceRef, judge};
+use crate::store::{movements, resources};
+use crate::{view, wire};
+
+/// How many reservations are named.
+const HOLDERS_MAX: usize = 20;
+/// How many movements are read at a time.
+const PAGE: i64 = 500;
+/// How many pages of the journal are walked back: who has held units for longer than that is not named.
+const PAGES_MAX: usize = 20;
+
+pub(crate) async fn why_stock(app: &App, cx: &Cx, request: WhyStockRequest) -> Result<WhyStockResponse, Error> {
+    if request.quantity <= 0 {
+        return Err(common::VALIDATION_FAILED.error("at least one unit is wanted"));
+    }
+    let (shop, resource) = (ShopId::new(request.shop_id), resource(request.resource.as_ref())?);
+    let (then, at) = (request.at.map(Timestamp::from), request.at.map_or(cx.now, Into::into));
+    let row = resources::by_ref(&app.deps.store, resource).await?;
+    if row.as_ref().is_some_and(|row| row.shop != shop) {
+        return Err(view::not_found());
+    }
+    let (row, stock, held_by) = match row {
+        Some(row) => in_the_past(app, resource, row, then, at).await?,
+        None => (None, view::stock_at(resource, at, None), Vec::new()),
+    };
+    let status = judge(row.as_ref(), request.quantity, Moment::Payment);
+    let reason = reason(cx.locale, status, request.quantity, &stock);
+    let held_by = held_by.into_iter().map(view::held_units).collect();
+    Ok(WhyStockResponse { status: wire::status(status).into(), reason, stock: Some(stock), held_by })
+}
+
+/// The resource as it was: its quantities are in the journal, its rules are those of now. Whether it was out is known
+/// of now alone.
+async fn in_the_past(
+    app: &App,
+    resource: ResourceRef,
+    row: Resource,
+    then: Option<Timestamp>,
+    at: Timestamp,
+) -> Result<(Option<Resource>, StockAt, Vec<HeldUnits>), Error> {
+    let store = &app.deps.store;
+    let cause = match then {
+        Some(then) => movements::last_at(store, resource, row.version, then).await?,
+        None => movements::until(store, resource, row.version, 1).await?.into_iter().next(),
+    };
+    let held_by = match &cause {
+        Some(last) if last.movement.reserved > 0 => holders(app, resource, last.movement.version).await?,
+        Some(_) | None => Vec::new(),
+    };
+    let row = match (then, &cause) {
+        (None, _) => Some(row),
+        // Nobody counted it yet.
+        (Some(_), None) => None,
+        (Some(_), Some(last)) => {
+            Some(Resource { on_hand: last.movement.on_hand, reserved: last.movement.reserved, is_halted: false, ..row })
+        }
+    };
+    Ok((row, view::stock_at(resource, at, cause), held_by))
+}
+
+async fn holders(app: &App, resource: ResourceRef, version: i64) -> Result<Vec<HeldUnits>, Error> {
+    let (mut holders, mut newest) = (Holders::default(), version);
+    for _ in 0..PAGES_MAX {
+        let rows = movements::until(&app.deps.store, resource, newest, PAGE).await?;
+        let Some(oldest) = rows.last() else { break };
+        newest = oldest.movement.version - 1;
+        for row in &rows {
+            if !holders.is_complete() {
+                holders.step_back(&row.movement);
+            }
+        }
+        if holders.is_complete() {
+            break;
+        }
+    }
+    Ok(holders.largest(HOLDERS_MAX))
+}
+
+fn reason(locale: Locale, status: LineStatus, quantity: i64, stock: &StockAt) -> String {
+    let StockAt { on_hand, reserved, available, .. } = stock;
+    match (locale, status) {
+        (Locale::En, LineStatus::Ok) => format!("{available} are available, {quantity} are wanted: there is enough."),
+        (Locale::Zh, LineStatus::Ok) => format!("可用 {available} 件，需要 {quantity} 件：库存充足。"),
+        (Locale::En, LineStatus::Uncounted) => "Nobody counts this, so there is always enough.".to_owned(),
+        (Locale::Zh, LineStatus::Uncounted) => "该资源不计库存，随时可售。".to_owned(),
+        (Locale::En, LineStatus::AtPayment) => "It is taken when the order is paid.".to_owned(),
+        (Locale::Zh, LineStatus::AtPayment) => "该资源在付款时扣减。".to_owned(),
+        (Locale::En, LineStatus::Halted) => "It is out for now: nothing is sold until it is back.".to_owned(),
+        (Locale::Zh, LineStatus::Halted) => "该资源暂时售罄，恢复前停止销售。".to_owned(),
+        (Locale::En, LineStatus::Short) => {
+            format!(
+                "{on_hand} are there, {reserved} of them are reserved; {available} are left, {quantity} are wanted."
+            )
+        }
+        (Locale::Zh, LineStatus::Short) => {
+            format!("在库 {on_hand} 件，其中 {reserved} 件已预留；剩余 {available} 件，需要 {quantity} 件。")
+        }
+    }
+}

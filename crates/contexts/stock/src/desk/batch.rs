@@ -1,0 +1,130 @@
+//! One batch: load, decide, commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pulse_kernel::{Cx, Error};
+use pulse_store::{Commit, Store};
+
+use super::memory::Memory;
+use super::{Outcomes, Work};
+use crate::domain::command::{Refusal, Reply, Told};
+use crate::domain::ledger::{Changes, Ledger};
+use crate::domain::reservation::{Key, Reservation};
+use crate::domain::resource::{Resource, ResourceRef};
+use crate::store::{changes, reservations, resources};
+use crate::view;
+
+/// Decides every command on what is there, and writes what they change.
+pub(super) async fn run(store: &Store, memory: &Memory, cx: &Cx, batch: &[Work]) -> Result<Outcomes, Error> {
+    let held = load_reservations(store, batch).await?;
+    let mut wanted: BTreeSet<ResourceRef> = BTreeSet::new();
+    batch.iter().for_each(|work| work.command.verb.name_resources(&mut wanted));
+    wanted.extend(held.values().flat_map(|row| row.lines.iter().map(|judged| judged.line.resource)));
+
+    let remembered = memory.recall(&wanted);
+    let (mut ledger, mut outcomes) = decide(store, cx, batch, &held, (&wanted, remembered)).await?;
+    let doubtful = refused_resources(batch, &outcomes);
+    if !memory.recall(&doubtful).is_empty() {
+        // Memory may be old. A change of an old row is not written, but nothing would tell of a refusal.
+        memory.forget(&doubtful);
+        let remembered = memory.recall(&wanted);
+        (ledger, outcomes) = decide(store, cx, batch, &held, (&wanted, remembered)).await?;
+    }
+    let changes = ledger.into_changes();
+    count(&changes, &outcomes);
+    write(store, memory, cx, changes, &outcomes).await?;
+    Ok(outcomes)
+}
+
+async fn load_reservations(store: &Store, batch: &[Work]) -> Result<BTreeMap<Key, Reservation>, Error> {
+    let keys: BTreeSet<Key> = batch.iter().filter_map(|work| work.command.verb.key()).collect();
+    let rows = reservations::by_keys(store, &keys).await?;
+    Ok(rows.into_iter().map(|found| (found.key, found.row)).collect())
+}
+
+async fn decide(
+    store: &Store,
+    cx: &Cx,
+    batch: &[Work],
+    held: &BTreeMap<Key, Reservation>,
+    (wanted, remembered): (&BTreeSet<ResourceRef>, Vec<(ResourceRef, Resource)>),
+) -> Result<(Ledger, Outcomes), Error> {
+    let mut ledger = Ledger::new(cx.now);
+    for key in batch.iter().filter_map(|work| work.command.verb.key()) {
+        ledger.load_reservation(key, held.get(&key).cloned());
+    }
+    let mut unread = wanted.clone();
+    for (resource, row) in remembered {
+        unread.remove(&resource);
+        ledger.load_resource(resource, Some(row));
+    }
+    unread.iter().for_each(|resource| ledger.load_resource(*resource, None));
+    for found in resources::by_refs(store, &unread).await? {
+        ledger.load_resource(found.resource, Some(found.row));
+    }
+    let outcomes = batch.iter().map(|work| ledger.apply(&work.command)).collect();
+    Ok((ledger, outcomes))
+}
+
+/// The resources that a refusal may rest on.
+fn refused_resources(batch: &[Work], outcomes: &Outcomes) -> BTreeSet<ResourceRef> {
+    let mut doubtful = BTreeSet::new();
+    for (work, outcome) in batch.iter().zip(outcomes) {
+        match outcome {
+            Ok(Reply::Reservation(Told { state: None, lines, .. })) => {
+                doubtful.extend(lines.iter().filter(|line| line.status.is_refusal()).map(|line| line.line.resource));
+            }
+            Err(_) => work.command.verb.name_resources(&mut doubtful),
+            Ok(Reply::Reservation(_) | Reply::Stock(..) | Reply::Transfer(_) | Reply::Noted) => {}
+        }
+    }
+    doubtful
+}
+
+async fn write(store: &Store, memory: &Memory, cx: &Cx, changes: Changes, outcomes: &Outcomes) -> Result<(), Error> {
+    let answer = outcomes.first().and_then(|outcome| outcome.as_ref().ok()).filter(|_| cx.idempotency.is_some());
+    if changes.is_empty() && answer.is_none() {
+        return Ok(());
+    }
+    let written: Vec<(ResourceRef, Resource)> =
+        changes.resources.iter().map(|changed| (changed.key, changed.is.clone())).collect();
+    let commit = changes::commit(store, cx.now, changes);
+    let commit = match answer {
+        Some(reply) => with_answer(commit, cx, reply),
+        None => commit,
+    };
+    let outcome = store.commit(cx, commit).await;
+    if outcome.is_err() {
+        memory.clear();
+    } else if !store.database().is_shared() {
+        // Where others write too, their rows would have to be read anyhow.
+        memory.keep(written);
+    }
+    Ok(outcome?)
+}
+
+fn with_answer(commit: Commit, cx: &Cx, reply: &Reply) -> Commit {
+    match reply {
+        Reply::Reservation(told) => commit.answer(cx, &view::reservation(told)),
+        Reply::Stock(resource, row) => commit.answer(cx, &view::stock(*resource, row)),
+        Reply::Transfer(both) => commit.answer(cx, &view::transfer(both)),
+        Reply::Noted => commit,
+    }
+}
+
+fn count(changes: &Changes, outcomes: &Outcomes) {
+    let total = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    metrics::counter!("pulse_stock_commands_total").increment(total(outcomes.len()));
+    metrics::counter!("pulse_stock_movements_total").increment(total(changes.movements.len()));
+    for outcome in outcomes {
+        let reason = match outcome {
+            Ok(Reply::Reservation(Told { state: None, .. })) => "refused",
+            Err(Refusal::Short { .. }) => "short",
+            Err(Refusal::KeyReused) => "key_reused",
+            Err(Refusal::NotFound | Refusal::ReservationNotFound) => "not_found",
+            Err(Refusal::TooMuch | Refusal::TransferInvalid) => "invalid",
+            Ok(Reply::Reservation(_) | Reply::Stock(..) | Reply::Transfer(_) | Reply::Noted) => continue,
+        };
+        metrics::counter!("pulse_stock_refusals_total", "reason" => reason).increment(1);
+    }
+}

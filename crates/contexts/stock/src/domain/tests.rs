@@ -1,0 +1,1 @@
+//! What the verbs do, as tables and under random interleavings.

@@ -1,0 +1,139 @@
+//! The rows of the journal.
+
+use pulse_contract::errors;
+use pulse_contract::stock::v1::MovementKind;
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::AccountId;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use crate::domain::journal::Movement;
+use crate::domain::resource::ResourceRef;
+use crate::wire;
+
+/// A line of the journal and its id.
+#[derive(Clone, Debug)]
+pub(crate) struct MovementRow {
+    pub(crate) id: i64,
+    pub(crate) movement: Movement,
+}
+
+impl FromRow for MovementRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let (owner, actor): (i64, i64) = (row.get("owner")?, row.get("actor")?);
+        Ok(Self {
+            id: row.get("id")?,
+            movement: Movement {
+                resource: super::resource_of(row)?,
+                version: row.get("version")?,
+                kind: super::word::<MovementKind, _>(row.get("movement_kind")?, wire::movement_kind_of)?,
+                on_hand_delta: row.get("on_hand_delta")?,
+                reserved_delta: row.get("reserved_delta")?,
+                on_hand: row.get("on_hand")?,
+                reserved: row.get("reserved")?,
+                key: if owner == 0 { None } else { Some(super::key_of(row)?) },
+                actor: (actor != 0).then(|| AccountId::new(actor)),
+                note: row.get("note")?,
+                moved_at: row.get("moved_at")?,
+            },
+        })
+    }
+}
+
+fn kind(resource: ResourceRef) -> i32 {
+    wire::kind(resource.kind).into()
+}
+
+/// Adds the lines of a batch.
+pub(crate) fn insert(commit: Commit, movements: Vec<Movement>, mut next_id: impl FnMut() -> i64) -> Commit {
+    let columns = &[
+        "ref_id",
+        "kind",
+        "version",
+        "id",
+        "movement_kind",
+        "on_hand_delta",
+        "reserved_delta",
+        "on_hand",
+        "reserved",
+        "owner",
+        "owner_id",
+        "actor",
+        "note",
+        "moved_at",
+    ];
+    let insert = movements.into_iter().fold(Insert::into("stock_movements", columns), |insert, movement| {
+        let (owner, owner_id) = movement.key.map_or((0, 0), |key| (wire::owner(key.owner).into(), key.id));
+        insert.row(values![
+            movement.resource.id,
+            kind(movement.resource),
+            movement.version,
+            next_id(),
+            i32::from(wire::movement_kind(movement.kind)),
+            movement.on_hand_delta,
+            movement.reserved_delta,
+            movement.on_hand,
+            movement.reserved,
+            owner,
+            owner_id,
+            movement.actor.map_or(0, AccountId::get),
+            movement.note,
+            movement.moved_at
+        ])
+    });
+    // The version is taken: somebody else has moved the resource meanwhile.
+    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+}
+
+/// What happened up to a version, newest first.
+pub(crate) async fn until(
+    store: &Store,
+    resource: ResourceRef,
+    version: i64,
+    limit: i64,
+) -> Result<Vec<MovementRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM stock_movements WHERE ref_id = ? AND kind = ? AND version <= ? ORDER BY version DESC LIMIT ?",
+        values![resource.id, kind(resource), version, limit],
+    );
+    store.all(query).await
+}
+
+/// What happened after a version, oldest first.
+pub(crate) async fn after(
+    store: &Store,
+    resource: ResourceRef,
+    version: i64,
+    limit: i64,
+) -> Result<Vec<MovementRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM stock_movements WHERE ref_id = ? AND kind = ? AND version > ? ORDER BY version LIMIT ?",
+        values![resource.id, kind(resource), version, limit],
+    );
+    store.all(query).await
+}
+
+/// The last movement until an instant, of a resource that has come to `version`.
+///
+/// Instants never go back as versions grow, so it is looked for by halves: few reads however long the journal is, and no
+/// index that every movement would pay for.
+pub(crate) async fn last_at(
+    store: &Store,
+    resource: ResourceRef,
+    version: i64,
+    at: Timestamp,
+) -> Result<Option<MovementRow>, StoreError> {
+    let (mut low, mut high, mut last) = (1, version, None);
+    while low <= high {
+        let middle = low + ((high - low) >> 1);
+        let found = until(store, resource, middle, 1).await?.into_iter().next();
+        match found {
+            Some(row) if row.movement.moved_at <= at => {
+                low = middle + 1;
+                last = Some(row);
+            }
+            Some(row) => high = row.movement.version - 1,
+            None => low = middle + 1,
+        }
+    }
+    Ok(last)
+}

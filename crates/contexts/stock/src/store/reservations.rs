@@ -1,0 +1,166 @@
+//! The rows of reservations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+use pulse_contract::errors;
+use pulse_contract::stock::v1::{LineStatus, ReservationState, StoredLine, StoredReservation};
+use pulse_kernel::Timestamp;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use super::IDS_MAX;
+use super::changes::EXPIRY_KINDS;
+use crate::domain::ledger::Changed;
+use crate::domain::reservation::{JudgedLine, Key, Line, Owner, Reservation, State};
+use crate::wire;
+
+/// A reservation and its key.
+#[derive(Clone, Debug)]
+pub(crate) struct ReservationRow {
+    pub(crate) key: Key,
+    pub(crate) row: Reservation,
+}
+
+impl FromRow for ReservationRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let stored: StoredReservation = super::decode(row.get("details")?)?;
+        let lines = stored.lines.iter().map(line_of).collect::<Option<_>>();
+        Ok(Self {
+            key: super::key_of(row)?,
+            row: Reservation {
+                state: super::word::<ReservationState, _>(row.get("state")?, wire::state_of)?,
+                lines: lines
+                    .ok_or_else(|| StoreError::Defect { detail: "a stored line means nothing".into(), source: None })?,
+                expires_at: row.get("expires_at")?,
+                created_at: row.get("created_at")?,
+            },
+        })
+    }
+}
+
+fn line_of(stored: &StoredLine) -> Option<JudgedLine> {
+    let line = Line { resource: wire::resource_of(stored.resource.as_ref())?, quantity: stored.quantity };
+    Some(JudgedLine { line, status: wire::status_of(stored.status())?, available: 0 })
+}
+
+fn stored(row: &Reservation) -> Vec<u8> {
+    let line = |judged: &JudgedLine| StoredLine {
+        resource: Some(wire::resource(judged.line.resource)),
+        quantity: judged.line.quantity,
+        status: LineStatus::into(wire::status(judged.status)),
+    };
+    StoredReservation { lines: row.lines.iter().map(line).collect() }.encode_to_vec()
+}
+
+fn state(state: State) -> i32 {
+    wire::state(Some(state)).into()
+}
+
+fn owner(owner: Owner) -> i32 {
+    wire::owner(owner).into()
+}
+
+/// Those of the keys that have a row.
+pub(crate) async fn by_keys(store: &Store, wanted: &BTreeSet<Key>) -> Result<Vec<ReservationRow>, StoreError> {
+    let ids: Vec<i64> = wanted.iter().map(|key| key.id).collect();
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS_MAX) {
+        let query =
+            Statement::listing("SELECT * FROM stock_reservations WHERE owner_id IN (??)", ids.iter().copied(), []);
+        let rows: Vec<ReservationRow> = store.all(query).await?;
+        found.extend(rows.into_iter().filter(|row| wanted.contains(&row.key)));
+    }
+    Ok(found)
+}
+
+pub(crate) async fn by_key(store: &Store, key: Key) -> Result<Option<ReservationRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM stock_reservations WHERE owner_id = ? AND owner = ?",
+        values![key.id, owner(key.owner)],
+    );
+    store.optional(query).await
+}
+
+/// What is held after a key, in the order of the keys.
+pub(crate) async fn held_after(
+    store: &Store,
+    id: i64,
+    owner: i64,
+    limit: i64,
+) -> Result<Vec<ReservationRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM stock_reservations WHERE state = ? AND (owner_id > ? OR (owner_id = ? AND owner > ?)) \
+         ORDER BY owner_id, owner LIMIT ?",
+        values![state(State::Held), id, id, owner, limit],
+    );
+    store.all(query).await
+}
+
+/// Adds the writes of a batch: those whose lines stay as they are move together, one statement for each way.
+///
+/// Every state is entered once at most, so that the state itself says whether somebody was faster.
+pub(crate) fn write(mut commit: Commit, changes: &[Changed<Key, Reservation>], now: Timestamp) -> Commit {
+    let mut insert = Insert::into(
+        "stock_reservations",
+        &["owner_id", "owner", "state", "details", "expires_at", "version", "created_at", "updated_at"],
+    );
+    let mut moves: BTreeMap<(Owner, State, State), Vec<i64>> = BTreeMap::new();
+    for Changed { key, was, is } in changes {
+        match was {
+            None => {
+                insert = insert.row(values![
+                    key.id,
+                    owner(key.owner),
+                    state(is.state),
+                    stored(is),
+                    is.expires_at,
+                    1_i64,
+                    is.created_at,
+                    now
+                ]);
+            }
+            Some(was) if was.lines == is.lines && was.expires_at == is.expires_at => {
+                moves.entry((key.owner, was.state, is.state)).or_default().push(key.id);
+            }
+            Some(was) => commit = commit.write(replace(*key, was.state, is, now)).expect_rows(1),
+        }
+    }
+    for ((of, from, to), ids) in moves {
+        for ids in ids.chunks(IDS_MAX) {
+            let update = Statement::listing(
+                "UPDATE stock_reservations SET state = ?, version = version + 1, updated_at = ? \
+                 WHERE owner_id IN (??) AND owner = ? AND state = ?",
+                ids.iter().copied(),
+                values![state(to), now, owner(of), state(from)],
+            );
+            commit = commit.write(update).expect_rows(u64::try_from(ids.len()).unwrap_or(u64::MAX));
+        }
+    }
+    // Somebody else has used the key meanwhile: load again.
+    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+}
+
+fn replace(key: Key, from: State, row: &Reservation, now: Timestamp) -> Statement {
+    Statement::new(
+        "UPDATE stock_reservations SET state = ?, details = ?, expires_at = ?, version = version + 1, updated_at = ? \
+         WHERE owner_id = ? AND owner = ? AND state = ?",
+        values![state(row.state), stored(row), row.expires_at, now, key.id, owner(key.owner), state(from)],
+    )
+}
+
+/// Those of the keys whose reservation has a timer.
+pub(crate) async fn with_timer(store: &Store, wanted: &BTreeSet<Key>) -> Result<BTreeSet<Key>, StoreError> {
+    let mut found = BTreeSet::new();
+    for (kind, owner) in EXPIRY_KINDS {
+        let ids: Vec<i64> = wanted.iter().filter(|key| key.owner == owner).map(|key| key.id).collect();
+        for ids in ids.chunks(IDS_MAX) {
+            let query = Statement::listing(
+                "SELECT timer_key FROM stock_timers WHERE kind = ? AND timer_key IN (??)",
+                ids.iter().copied(),
+                values![kind],
+            );
+            found.extend(store.all::<(i64,)>(query).await?.into_iter().map(|(id,)| Key { id, owner }));
+        }
+    }
+    Ok(found)
+}

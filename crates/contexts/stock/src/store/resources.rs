@@ -1,0 +1,179 @@
+//! The rows of resources.
+
+use std::collections::BTreeSet;
+
+use pulse_contract::errors;
+use pulse_kernel::id::ShopId;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use super::IDS_MAX;
+use crate::domain::ledger::Changed;
+use crate::domain::resource::{DeductAt, Kind, Resource, ResourceRef, Rules};
+use crate::wire;
+
+/// Taken at payment.
+const AT_PAYMENT: i64 = 1;
+/// More may be reserved than there is.
+const OVERSELL: i64 = 2;
+/// Out (86).
+const HALTED: i64 = 4;
+/// Known only because it is out, or was.
+const UNCOUNTED: i64 = 8;
+/// More might have been reserved than there is.
+const ONCE_OVERSELL: i64 = 16;
+
+/// A resource and which one it is.
+#[derive(Clone, Debug)]
+pub(crate) struct ResourceRow {
+    pub(crate) resource: ResourceRef,
+    pub(crate) row: Resource,
+}
+
+impl FromRow for ResourceRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let flags: i64 = row.get("flags")?;
+        let has = |flag: i64| flags & flag != 0;
+        Ok(Self {
+            resource: super::resource_of(row)?,
+            row: Resource {
+                shop: row.get("shop_id")?,
+                rules: Rules {
+                    deduct_at: if has(AT_PAYMENT) { DeductAt::Payment } else { DeductAt::Order },
+                    is_oversell_allowed: has(OVERSELL),
+                    warning_line: row.get("warning_line")?,
+                },
+                is_counted: !has(UNCOUNTED),
+                is_halted: has(HALTED),
+                was_oversell_allowed: has(ONCE_OVERSELL),
+                on_hand: row.get("on_hand")?,
+                reserved: row.get("reserved")?,
+                version: row.get("version")?,
+                out_version: row.get("out_version")?,
+                revision: row.get("revision")?,
+                moved_at: row.get("moved_at")?,
+            },
+        })
+    }
+}
+
+fn flags(row: &Resource) -> i64 {
+    [
+        (row.rules.deduct_at == DeductAt::Payment, AT_PAYMENT),
+        (row.rules.is_oversell_allowed, OVERSELL),
+        (row.is_halted, HALTED),
+        (!row.is_counted, UNCOUNTED),
+        (row.was_oversell_allowed, ONCE_OVERSELL),
+    ]
+    .into_iter()
+    .filter_map(|(is_set, flag)| is_set.then_some(flag))
+    .sum()
+}
+
+fn kind(kind: Kind) -> i32 {
+    wire::kind(kind).into()
+}
+
+/// Those of the resources that have a row.
+pub(crate) async fn by_refs(store: &Store, wanted: &BTreeSet<ResourceRef>) -> Result<Vec<ResourceRow>, StoreError> {
+    let ids: Vec<i64> = wanted.iter().map(|resource| resource.id).collect();
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS_MAX) {
+        let query = Statement::listing("SELECT * FROM stock_resources WHERE ref_id IN (??)", ids.iter().copied(), []);
+        let rows: Vec<ResourceRow> = store.all(query).await?;
+        found.extend(rows.into_iter().filter(|row| wanted.contains(&row.resource)));
+    }
+    Ok(found)
+}
+
+pub(crate) async fn by_ref(store: &Store, wanted: ResourceRef) -> Result<Option<Resource>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM stock_resources WHERE ref_id = ? AND kind = ?",
+        values![wanted.id, kind(wanted.kind)],
+    );
+    Ok(store.optional::<ResourceRow>(query).await?.map(|found| found.row))
+}
+
+/// What a shop counts after a kind and an id, in their order; what is known only because it is out has no version.
+pub(crate) async fn of_shop(
+    store: &Store,
+    shop: ShopId,
+    is_low: bool,
+    [after_kind, after_id]: [i64; 2],
+    limit: i64,
+) -> Result<Vec<ResourceRow>, StoreError> {
+    let text = if is_low {
+        "SELECT * FROM stock_resources WHERE shop_id = ? AND (kind > ? OR (kind = ? AND ref_id > ?)) AND version > 0 \
+         AND warning_line > 0 AND on_hand - reserved <= warning_line ORDER BY kind, ref_id LIMIT ?"
+    } else {
+        "SELECT * FROM stock_resources WHERE shop_id = ? AND (kind > ? OR (kind = ? AND ref_id > ?)) AND version > 0 \
+         ORDER BY kind, ref_id LIMIT ?"
+    };
+    store.all(Statement::new(text, values![shop, after_kind, after_kind, after_id, limit])).await
+}
+
+/// Every resource after one, in the order of the rows.
+pub(crate) async fn after(store: &Store, id: i64, kind: i64, limit: i64) -> Result<Vec<ResourceRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM stock_resources WHERE ref_id > ? OR (ref_id = ? AND kind > ?) ORDER BY ref_id, kind LIMIT ?",
+        values![id, id, kind, limit],
+    );
+    store.all(query).await
+}
+
+/// Adds the write of one resource, as it was read or not at all.
+pub(crate) fn write(commit: Commit, changed: &Changed<ResourceRef, Resource>) -> Commit {
+    let Changed { key, was, is } = changed;
+    let Some(was) = was else { return insert(commit, *key, is) };
+    let update = Statement::new(
+        "UPDATE stock_resources SET on_hand = ?, reserved = ?, warning_line = ?, flags = ?, version = ?, \
+         out_version = ?, moved_at = ?, revision = ? WHERE ref_id = ? AND kind = ? AND revision = ?",
+        values![
+            is.on_hand,
+            is.reserved,
+            is.rules.warning_line,
+            flags(is),
+            is.version,
+            is.out_version,
+            is.moved_at,
+            is.revision,
+            key.id,
+            kind(key.kind),
+            was.revision
+        ],
+    );
+    commit.write(update).expect_rows(1)
+}
+
+fn insert(commit: Commit, resource: ResourceRef, row: &Resource) -> Commit {
+    let insert = Insert::into(
+        "stock_resources",
+        &[
+            "ref_id",
+            "kind",
+            "shop_id",
+            "on_hand",
+            "reserved",
+            "warning_line",
+            "flags",
+            "version",
+            "out_version",
+            "revision",
+            "moved_at",
+        ],
+    )
+    .row(values![
+        resource.id,
+        kind(resource.kind),
+        row.shop,
+        row.on_hand,
+        row.reserved,
+        row.rules.warning_line,
+        flags(row),
+        row.version,
+        row.out_version,
+        row.revision,
+        row.moved_at
+    ]);
+    // Somebody else has made it meanwhile: load again.
+    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+}

@@ -1,0 +1,179 @@
+//! Units that arrive, are counted, are moved; whose they are, and who sees them.
+
+use pulse_contract::stock::v1::*;
+use pulse_testkit::{TestNode, draft, product};
+use serde_json::json;
+
+use crate::code;
+use crate::shelf::*;
+
+/// Stock is of a variant that the shop sells.
+pub(crate) async fn stock_belongs_to_a_variant_of_the_shop(node: &mut TestNode) {
+    let shop = node.a_shop().await;
+    let request =
+        pulse_contract::shop::v1::CreateProductRequest { shop_id: shop.id(), product: Some(product("Oolong", 1_800)) };
+    let tea = node.catalog().create_product(&shop.owner.cx(), request).await.unwrap();
+    let variant_id = tea.variants[0].variant_id;
+    let put = |product_id, variant_id| {
+        let rules = Some(StockRules { warning_line: 2, ..StockRules::default() });
+        let request = PutStockRequest { shop_id: shop.id(), product_id, variant_id, rules };
+        let cx = shop.owner.cx();
+        async move { node.stock().put_stock(&cx, request).await }
+    };
+    let stock = put(tea.product_id, variant_id).await.unwrap();
+    assert_eq!((stock.shop_id, stock.resource, stock.on_hand, stock.version), (shop.id(), Some(sku(variant_id)), 0, 1));
+    assert_eq!(put(tea.product_id, variant_id).await.unwrap(), stock, "the same again changes nothing");
+    assert_eq!(code(&put(tea.product_id, variant_id + 1).await), "STOCK_NOT_FOUND");
+    assert_eq!(code(&put(tea.product_id + 1, variant_id).await), "SHOP_PRODUCT_NOT_FOUND");
+    check(node).await;
+}
+
+/// Replenish, adjust; what is reserved cannot be taken away.
+pub(crate) async fn quantities_come_and_go(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    let stock = replenish(node, 1, 7).await.unwrap();
+    assert_eq!((stock.on_hand, stock.available, stock.version), (12, 12, 2));
+    reserve(node, wants(1, &[(1, 10)])).await;
+    let refused = adjust(node, 1, -3).await;
+    assert_eq!(code(&refused), "STOCK_SHORT");
+    assert_eq!(refused.unwrap_err().metadata(), [("available".into(), "2".to_owned())]);
+    assert_eq!(adjust(node, 1, -2).await.unwrap().available, 0);
+    assert_eq!(quantities(node, 1).await, (10, 10, 0));
+    check(node).await;
+}
+
+/// Unknown, too much, nothing at all.
+pub(crate) async fn what_cannot_be_is_refused(node: &mut TestNode) {
+    shelf(node, 1, 1_000_000_000_000).await;
+    assert_eq!(code(&replenish(node, 1, 1).await), "STOCK_TOO_MUCH");
+    assert_eq!(code(&adjust(node, 1, 1).await), "STOCK_TOO_MUCH");
+    assert_eq!(code(&replenish(node, 2, 1).await), "STOCK_NOT_FOUND");
+    assert_eq!(code(&replenish(node, 1, 0).await), "VALIDATION_FAILED");
+    let request = PutResourceRequest { shop_id: SHOP, resource: Some(sku(2)), rules: None, on_hand: 1 };
+    assert_eq!(code(&node.stock().put_resource(&node.cx(), request).await), "VALIDATION_FAILED");
+    let nothing = GetStockRequest { shop_id: SHOP, resource: None };
+    assert_eq!(code(&node.stock().get_stock(&node.cx(), nothing).await), "VALIDATION_FAILED");
+    check(node).await;
+}
+
+/// Both resources change or none.
+pub(crate) async fn a_transfer_moves_both_or_none(node: &mut TestNode) {
+    shelf(node, 1, 10).await;
+    shelf(node, 2, 0).await;
+    reserve(node, wants(1, &[(1, 4)])).await;
+    let transfer = |from, to, quantity| {
+        let note = "to the other shelf".to_owned();
+        let request = TransferStockRequest { shop_id: SHOP, from: Some(sku(from)), to: Some(sku(to)), quantity, note };
+        let cx = node.cx();
+        async move { node.stock().transfer_stock(&cx, request).await }
+    };
+    let both = transfer(1, 2, 6).await.unwrap();
+    assert_eq!((both.from.unwrap().available, both.to.unwrap().available), (0, 6));
+    assert_eq!(code(&transfer(1, 2, 1).await), "STOCK_SHORT");
+    assert_eq!(code(&transfer(2, 2, 1).await), "STOCK_TRANSFER_INVALID");
+    assert_eq!(code(&transfer(2, 3, 1).await), "STOCK_NOT_FOUND");
+    let foreign = PutResourceRequest {
+        shop_id: SHOP + 1,
+        resource: Some(sku(4)),
+        rules: Some(StockRules::default()),
+        on_hand: 0,
+    };
+    node.stock().put_resource(&node.cx(), foreign).await.unwrap();
+    assert_eq!(code(&transfer(2, 4, 1).await), "STOCK_TRANSFER_INVALID");
+    assert_eq!((quantities(node, 1).await, quantities(node, 2).await), ((4, 4, 0), (6, 0, 6)));
+    check(node).await;
+}
+
+/// Pages neither repeat nor skip.
+pub(crate) async fn lists_page_and_know_what_is_low(node: &mut TestNode) {
+    for id in 1..=7 {
+        let rules = StockRules { warning_line: 5, ..StockRules::default() };
+        shelf_with(node, id, id * 2, rules).await;
+    }
+    let seat = ResourceRef { kind: ResourceKind::Seat.into(), id: 1 };
+    let request =
+        PutResourceRequest { shop_id: SHOP, resource: Some(seat), rules: Some(StockRules::default()), on_hand: 4 };
+    node.stock().put_resource(&node.cx(), request).await.unwrap();
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListStockRequest { shop_id: SHOP, is_low: false, page_size: 3, page_token };
+        let page = node.stock().list_stock(&node.cx(), request).await.unwrap();
+        seen.extend(page.stock.iter().map(|stock| stock.resource.unwrap()));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let expected: Vec<ResourceRef> = (1..=7).map(sku).chain([seat]).collect();
+    assert_eq!(seen, expected);
+    let low = ListStockRequest { shop_id: SHOP, is_low: true, ..ListStockRequest::default() };
+    let low = node.stock().list_stock(&node.cx(), low).await.unwrap().stock;
+    assert_eq!(low.iter().map(|stock| stock.available).collect::<Vec<_>>(), [2, 4]);
+}
+
+/// Another shop's stock is not there.
+pub(crate) async fn one_shop_does_not_see_anothers_stock(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    let (shop_id, resource, cx) = (SHOP + 1, Some(sku(1)), node.cx());
+    let stock = node.stock();
+    let replenish = ReplenishStockRequest { shop_id, resource, quantity: 1, note: String::new() };
+    let adjust = AdjustStockRequest { shop_id, resource, delta: 1, note: "x".to_owned() };
+    let put = PutResourceRequest { shop_id, resource, rules: Some(StockRules::default()), on_hand: 0 };
+    let then = GetStockAtRequest { shop_id, resource, at: Some(cx.now.into()) };
+    let movements = ListMovementsRequest { shop_id, resource, ..ListMovementsRequest::default() };
+    let why = WhyStockRequest { shop_id, resource, quantity: 1, at: None };
+    let codes = [
+        code(&stock.get_stock(&cx, GetStockRequest { shop_id, resource }).await),
+        code(&stock.replenish_stock(&cx, replenish).await),
+        code(&stock.adjust_stock(&cx, adjust).await),
+        code(&stock.put_resource(&cx, put).await),
+        code(&stock.get_stock_at(&cx, then).await),
+        code(&stock.list_movements(&cx, movements).await),
+        code(&stock.why_stock(&cx, why).await),
+    ];
+    assert_eq!(codes, ["STOCK_NOT_FOUND"; 7]);
+    let list = ListStockRequest { shop_id, ..ListStockRequest::default() };
+    assert_eq!(stock.list_stock(&cx, list).await.unwrap().stock, []);
+    assert_eq!(quantities(node, 1).await, (5, 0, 5));
+}
+
+/// Rules change; what is on hand and what is reserved stays, and the journal does not grow.
+pub(crate) async fn rules_change_and_quantities_stay(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    reserve(node, wants(1, &[(1, 2)])).await;
+    let rules = StockRules { deduct_at: DeductAt::Payment.into(), is_oversell_allowed: true, warning_line: 9 };
+    let stock = shelf_with(node, 1, 1_000, rules).await;
+    assert_eq!((stock.on_hand, stock.reserved, stock.version, stock.rules), (5, 2, 2, Some(rules)));
+    assert_eq!(journal(node, 1).await.len(), 2);
+    check(node).await;
+}
+
+/// The staff of a shop, over HTTP: its own stock, and no reservations.
+pub(crate) async fn staff_work_over_http(node: &mut TestNode) {
+    let shop = node.a_shop().await;
+    let other = node.open_shop("+8613900000003", draft("Noodles")).await;
+    let request = PutResourceRequest {
+        shop_id: shop.id(),
+        resource: Some(sku(1)),
+        rules: Some(StockRules::default()),
+        on_hand: 5,
+    };
+    node.stock().put_resource(&node.cx(), request).await.unwrap();
+    let http = node.http();
+    let path = format!("/v1/shops/{}/stock/RESOURCE_KIND_SKU/1", shop.id());
+    let replenish = |person, key: &str| {
+        http.post(&format!("{path}:replenish"), &json!({ "quantity": "3", "note": "a box" })).by(person).key(key).send()
+    };
+    let first: Stock = replenish(&shop.owner, "box-1").await.ok();
+    let again: Stock = replenish(&shop.owner, "box-1").await.ok();
+    assert_eq!((first.on_hand, again), (8, first));
+    assert_eq!(replenish(&other.owner, "box-1").await.code(), "PERMISSION_DENIED");
+    let movements: ListMovementsResponse = http.get(&format!("{path}/movements")).by(&shop.owner).send().await.ok();
+    assert_eq!(movements.movements[0].actor_account_id, shop.owner.id());
+    let why: WhyStockResponse = http.get(&format!("{path}:why?quantity=9")).by(&shop.owner).send().await.ok();
+    assert_eq!(why.status(), LineStatus::Short);
+    let body = json!({ "key": { "owner": "RESERVATION_OWNER_ORDER", "id": "1" }, "lines": [] });
+    let reply = http.post("/v1/operator/stock/reservations", &body).by(&shop.owner).send().await;
+    assert_eq!(reply.code(), "PERMISSION_DENIED");
+    check(node).await;
+}

@@ -1,0 +1,170 @@
+//! Reserve, confirm, release: every line or none, once, in whatever order they are asked for.
+
+use futures::future::join_all;
+use pulse_contract::stock::v1::*;
+use pulse_testkit::TestNode;
+
+use crate::shelf::*;
+use crate::{code, tally};
+
+/// TR-14: three variants, one short: nothing moves, and the short line is named.
+pub(crate) async fn a_short_line_reserves_nothing_and_is_named(node: &mut TestNode) {
+    for (id, on_hand) in [(1, 10), (2, 1), (3, 10)] {
+        shelf(node, id, on_hand).await;
+    }
+    let refused = reserve(node, wants(1, &[(1, 2), (2, 2), (3, 2)])).await;
+    assert_eq!(refused.state(), ReservationState::Refused);
+    assert_eq!(statuses(&refused), [LineStatus::Ok, LineStatus::Short, LineStatus::Ok]);
+    assert_eq!(refused.lines[1].available, 1);
+    for id in 1..=3 {
+        assert_eq!(journal(node, id).await.len(), 1, "only its opening");
+    }
+    let again = reserve(node, wants(1, &[(1, 2), (2, 1), (3, 2)])).await;
+    assert_eq!(again.state(), ReservationState::Held, "a refusal leaves no trace");
+    check(node).await;
+}
+
+/// R02: two lines of one resource are judged by their sum.
+pub(crate) async fn lines_of_one_resource_count_together(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    let refused = reserve(node, wants(1, &[(1, 3), (1, 3)])).await;
+    assert_eq!(statuses(&refused), [LineStatus::Short, LineStatus::Short]);
+    let held = reserve(node, wants(2, &[(1, 3), (1, 2)])).await;
+    assert_eq!((held.state(), quantities(node, 1).await), (ReservationState::Held, (5, 5, 0)));
+    assert_eq!(journal(node, 1).await.len(), 2, "one movement for both lines");
+    check(node).await;
+}
+
+/// TR-15: the same key and lines get the first answer; other lines are refused.
+pub(crate) async fn a_key_answers_what_it_answered(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    shelf(node, 2, 5).await;
+    let first = reserve(node, wants(1, &[(1, 2), (2, 1)])).await;
+    assert_eq!(reserve(node, wants(1, &[(1, 2), (2, 1)])).await, first);
+    let other = node.stock().reserve(&node.cx(), wants(1, &[(1, 3), (2, 1)])).await;
+    assert_eq!(code(&other), "STOCK_RESERVATION_KEY_REUSED");
+    let request = GetReservationRequest { key: Some(order(1)) };
+    assert_eq!(node.stock().get_reservation(&node.cx(), request).await.unwrap(), first);
+    assert_eq!(quantities(node, 1).await, (5, 2, 3));
+    let of_a_coupon = ReservationKey { owner: ReservationOwner::Coupon.into(), id: 1 };
+    let coupon = ReserveRequest { key: Some(of_a_coupon), ..wants(1, &[(1, 3)]) };
+    assert_eq!(reserve(node, coupon).await.state(), ReservationState::Held, "another owner, another key");
+    check(node).await;
+}
+
+/// R01: the last unit, two at the same time: one gets it, the other is told.
+pub(crate) async fn the_last_unit_is_reserved_once(node: &mut TestNode) {
+    for id in 1..=10 {
+        shelf(node, id, 1).await;
+        let cx = node.cx();
+        let both = join_all((0..2).map(|n| node.stock().reserve(&cx, wants(id * 10 + n, &[(id, 1)])))).await;
+        let states = both.into_iter().map(|outcome| outcome.unwrap().state().as_str_name());
+        assert_eq!(tally(states), [("RESERVATION_STATE_HELD", 1), ("RESERVATION_STATE_REFUSED", 1)]);
+        assert_eq!(quantities(node, id).await, (1, 1, 0));
+    }
+    check(node).await;
+}
+
+/// R05, TR-12, TR-23: confirmed once, released once, whatever is repeated.
+pub(crate) async fn confirmed_units_leave_and_come_back_once(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    reserve(node, wants(1, &[(1, 2)])).await;
+    for _ in 0..3 {
+        assert_eq!(confirmed(node, 1, &[(1, 2)]).await.state(), ReservationState::Confirmed);
+    }
+    assert_eq!(quantities(node, 1).await, (3, 0, 3));
+    assert_eq!(reserve(node, wants(1, &[(1, 2)])).await.state(), ReservationState::Confirmed, "it was reserved before");
+    for _ in 0..3 {
+        assert_eq!(released(node, 1).await.state(), ReservationState::Released);
+    }
+    assert_eq!(quantities(node, 1).await, (5, 0, 5));
+    let done = journal(node, 1).await;
+    assert_eq!(kinds(&done), [MovementKind::Open, MovementKind::Reserve, MovementKind::Confirm, MovementKind::Return]);
+    assert_eq!(confirmed(node, 1, &[(1, 2)]).await.state(), ReservationState::Released, "and stays so");
+
+    reserve(node, wants(2, &[(1, 4)])).await;
+    let cx = node.cx();
+    join_all((0..20).map(|_| node.stock().release_reservation(&cx, release(2)))).await;
+    assert_eq!(quantities(node, 1).await, (5, 0, 5));
+    check(node).await;
+}
+
+/// A cancellation that overtakes its order: what comes late reserves nothing.
+pub(crate) async fn released_before_it_was_reserved_is_never_reserved(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    assert_eq!(released(node, 1).await.state(), ReservationState::Released);
+    assert_eq!(reserve(node, wants(1, &[(1, 2)])).await.state(), ReservationState::Released);
+    assert_eq!(confirmed(node, 1, &[(1, 2)]).await.state(), ReservationState::Released);
+    assert_eq!(quantities(node, 1).await, (5, 0, 5));
+    check(node).await;
+}
+
+/// TR-13: deducted at payment, nothing is reserved by an order; who pays first gets it, the other one is refused and
+/// keeps what was held.
+pub(crate) async fn what_is_deducted_at_payment_is_taken_by_who_pays(node: &mut TestNode) {
+    let rules = StockRules { deduct_at: DeductAt::Payment.into(), ..StockRules::default() };
+    shelf_with(node, 1, 1, rules).await;
+    shelf(node, 2, 5).await;
+    for id in 1..=2 {
+        let held = reserve(node, wants(id, &[(1, 1), (2, 1)])).await;
+        assert_eq!(statuses(&held), [LineStatus::AtPayment, LineStatus::Ok]);
+    }
+    assert_eq!((quantities(node, 1).await, quantities(node, 2).await), ((1, 0, 1), (5, 2, 3)));
+    let winner = confirmed(node, 2, &[(1, 1), (2, 1)]).await;
+    assert_eq!((winner.state(), statuses(&winner)), (ReservationState::Confirmed, vec![LineStatus::Ok; 2]));
+    let loser = confirmed(node, 1, &[(1, 1), (2, 1)]).await;
+    assert_eq!((loser.state(), statuses(&loser)[0]), (ReservationState::Refused, LineStatus::Short));
+    assert_eq!((quantities(node, 1).await, quantities(node, 2).await), ((0, 0, 0), (4, 1, 3)));
+    assert_eq!(released(node, 1).await.state(), ReservationState::Released);
+    assert_eq!(quantities(node, 2).await, (4, 0, 4));
+    let at_once = ReserveRequest { is_payment: true, ..wants(3, &[(1, 1)]) };
+    assert_eq!(statuses(&reserve(node, at_once).await), [LineStatus::Short]);
+    assert_eq!(released(node, 2).await.state(), ReservationState::Released);
+    assert_eq!(quantities(node, 1).await, (1, 0, 1), "what was taken at payment comes back too");
+    check(node).await;
+}
+
+/// DL-26: overselling is allowed or not, by variant; what is owed is counted.
+pub(crate) async fn overselling_is_a_choice(node: &mut TestNode) {
+    let rules = StockRules { is_oversell_allowed: true, ..StockRules::default() };
+    shelf_with(node, 1, 1, rules).await;
+    assert_eq!(reserve(node, wants(1, &[(1, 3)])).await.state(), ReservationState::Held);
+    assert_eq!(quantities(node, 1).await, (1, 3, -2));
+    confirmed(node, 1, &[]).await;
+    assert_eq!(quantities(node, 1).await, (-2, 0, -2), "two are owed");
+    shelf(node, 1, 0).await;
+    assert_eq!(reserve(node, wants(2, &[(1, 1)])).await.state(), ReservationState::Refused, "it is not allowed now");
+    replenish(node, 1, 3).await.unwrap();
+    assert_eq!(reserve(node, wants(2, &[(1, 1)])).await.state(), ReservationState::Held);
+    assert_eq!(quantities(node, 1).await, (1, 1, 0));
+    check(node).await;
+}
+
+/// Nobody counts it: there is always enough, and nothing is written about it but the reservation.
+pub(crate) async fn what_nobody_counts_is_always_enough(node: &mut TestNode) {
+    shelf(node, 1, 1).await;
+    let held = reserve(node, wants(1, &[(99, 1_000), (1, 1)])).await;
+    assert_eq!((held.state(), statuses(&held)), (ReservationState::Held, vec![LineStatus::Uncounted, LineStatus::Ok]));
+    confirmed(node, 1, &[]).await;
+    shelf(node, 99, 5).await;
+    released(node, 1).await;
+    assert_eq!(quantities(node, 99).await, (5, 0, 5), "what was not counted then does not come back");
+    check(node).await;
+}
+
+/// Nothing is known of a key: that is told, and a confirmation with lines takes them in one step.
+pub(crate) async fn unknown_keys_are_told(node: &mut TestNode) {
+    shelf(node, 1, 5).await;
+    let request = GetReservationRequest { key: Some(order(1)) };
+    assert_eq!(code(&node.stock().get_reservation(&node.cx(), request).await), "STOCK_RESERVATION_NOT_FOUND");
+    let nothing = node.stock().confirm_reservation(&node.cx(), confirm(1, &[])).await;
+    assert_eq!(code(&nothing), "STOCK_RESERVATION_NOT_FOUND");
+    assert_eq!(confirmed(node, 1, &[(1, 9)]).await.state(), ReservationState::Refused);
+    assert_eq!(confirmed(node, 1, &[(1, 4)]).await.state(), ReservationState::Confirmed);
+    assert_eq!(quantities(node, 1).await, (1, 0, 1));
+    let nothing = ReserveRequest { lines: Vec::new(), ..wants(2, &[]) };
+    assert_eq!(code(&node.stock().reserve(&node.cx(), nothing).await), "VALIDATION_FAILED");
+    let negative = wants(2, &[(1, -1)]);
+    assert_eq!(code(&node.stock().reserve(&node.cx(), negative).await), "VALIDATION_FAILED");
+    check(node).await;
+}
