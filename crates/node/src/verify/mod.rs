@@ -1,8 +1,14 @@
 //! Proves from the journals that nothing was created and nothing lost, within each context and between them.
 
+mod between;
+
 use std::collections::BTreeMap;
 
-use pulse_kernel::{Finding, Verified};
+use anyhow::{Context, anyhow};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use pulse_kernel::{Error, Finding, Verified};
+use pulse_store::Store;
 use serde::Serialize;
 
 use crate::node::Node;
@@ -48,8 +54,28 @@ pub(crate) async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Repor
     // What is still under way would be told as lost.
     let left = node.bus.settle().await;
     report.add(events(node, left));
+    let coded = |error: Error| anyhow!(error.story());
+    for (context, look) in CONTEXTS {
+        let store = node.store(context).context("every context has its tables")?;
+        report.add(look(store.clone(), is_repair).await.map_err(coded)?);
+    }
+    report.add(between::verify(node, is_repair).await.map_err(coded)?);
+    // What was repaired may have told others something.
+    node.bus.settle().await;
     Ok(report)
 }
+
+/// Looks at the tables of one context.
+type Verify = fn(Store, bool) -> BoxFuture<'static, Result<Verified, Error>>;
+
+/// The contexts that keep books.
+const CONTEXTS: [(&str, Verify); 5] = [
+    ("stock", |store, is_repair| async move { pulse_stock::verify(&store, is_repair).await }.boxed()),
+    ("marketing", |store, is_repair| async move { pulse_marketing::verify(&store, is_repair).await }.boxed()),
+    ("order", |store, is_repair| async move { pulse_order::verify(&store, is_repair).await }.boxed()),
+    ("payment", |store, is_repair| async move { pulse_payment::verify(&store, is_repair).await }.boxed()),
+    ("kitchen", |store, is_repair| async move { pulse_kitchen::verify(&store, is_repair).await }.boxed()),
+];
 
 /// Every event was taken in by every consumer that hears it, or waits for an operator.
 fn events(node: &Node, left: Vec<String>) -> Verified {
