@@ -56,6 +56,7 @@ pub(crate) struct Contexts {
     pub(crate) coupons: CouponClient,
     pub(crate) orders: OrderClient,
     pub(crate) payments: PaymentClient,
+    pub(crate) sandbox: Option<pulse_payment::Sandbox>,
     pub(crate) kitchens: KitchenClient,
     /// Sessions that have ended.
     pub(crate) ended: EndedSessions,
@@ -119,7 +120,9 @@ impl Contexts {
             store: store("payment"),
             orders: orders.client.clone(),
             catalog: catalog.clone(),
-            config: pulse_payment::PaymentConfig::default(),
+            outbound: Arc::new(pulse_payment::NoOutbound),
+            secret: [7; 32],
+            config: pulse_payment::PaymentConfig { has_sandbox: true, ..Default::default() },
         })
         .await?;
         let kitchens = pulse_kitchen::start(KitchenDeps {
@@ -144,6 +147,7 @@ impl Contexts {
             coupons: coupons.client,
             orders: orders.client,
             payments: payments.client,
+            sandbox: payments.sandbox,
             kitchens: kitchens.client,
             ended: accounts.ended,
             consumers: consumers.into_iter().flatten().collect(),

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use pulse_city::{City, Person};
 use parking_lot::Mutex;
+use pulse_city::{City, Person};
 use pulse_contract::GeoPoint;
 use pulse_contract::Money;
 use pulse_contract::account::v1::{

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use pulse_contract::kitchen::v1::{KitchenClient, ListTicketsRequest, MoveTicketRequest, TicketMove, TicketState};
 use pulse_contract::order::v1::{
-    CartLine, Choice, CompleteOrderRequest, HandOverOrderRequest, ListShopOrdersRequest, OrderClient, OrderDraft,
-    OrderFilter, OrderState, PaymentMethod, PlaceOrderRequest, QuoteOrderRequest,
+    CartLine, Choice, CompleteOrderRequest, DeliveryAddress, Fulfilment, GetOrderRequest, HandOverOrderRequest,
+    ListShopOrdersRequest, OrderClient, OrderDraft, OrderFilter, OrderState, PaymentMethod, PlaceOrderRequest,
+    QuoteOrderRequest,
 };
 use pulse_contract::payment::v1::{PaymentClient, StartPaymentRequest};
 use pulse_contract::shop::v1::{GetMenuRequest, GetOffersRequest, Product, SetTermsRequest, ShopTerms};
@@ -45,7 +46,8 @@ pub(crate) struct Trade {
 impl DemoCity {
     /// Gives a shop its terms when it has none yet.
     pub(super) async fn set_terms(&self, shop_id: i64) -> Result<(), Error> {
-        let Ok(offers) = self.catalog.get_offers(&self.cx(), GetOffersRequest { shop_id, product_ids: Vec::new() }).await
+        let Ok(offers) =
+            self.catalog.get_offers(&self.cx(), GetOffersRequest { shop_id, product_ids: Vec::new() }).await
         else {
             // It was closed since.
             return Ok(());
@@ -59,7 +61,7 @@ impl DemoCity {
     /// Somebody orders something somewhere, and pays for it in some way.
     pub(super) async fn order_something(&self, person: AccountId) -> Result<(), Error> {
         let Some(shop_id) = pick(&self.trade.menus).copied() else { return Ok(()) };
-        let Some(draft) = self.draft(shop_id).await? else { return Ok(()) };
+        let Some(draft) = self.draft(shop_id, person).await? else { return Ok(()) };
         let cx = self.cx_of(person);
         let quote = self.trade.orders.quote_order(&cx, QuoteOrderRequest { draft: Some(draft.clone()) }).await?;
         if let Some(problem) = quote.problems.first() {
@@ -75,7 +77,13 @@ impl DemoCity {
             ..PlaceOrderRequest::default()
         };
         let order = self.trade.orders.place_order(&cx, request).await?;
-        tracing::info!(order.id = order.order_id, account.id = person.get(), shop = order.shop_name, is_cash, "ordered");
+        tracing::info!(
+            order.id = order.order_id,
+            account.id = person.get(),
+            shop = order.shop_name,
+            is_cash,
+            "ordered"
+        );
         if !is_cash {
             self.pay(person, order.order_id).await?;
         }
@@ -83,12 +91,24 @@ impl DemoCity {
         Ok(())
     }
 
-    /// What somebody picks from a menu.
-    async fn draft(&self, shop_id: i64) -> Result<Option<OrderDraft>, Error> {
+    /// What somebody picks from a menu, to be fetched or to be brought.
+    async fn draft(&self, shop_id: i64, person: AccountId) -> Result<Option<OrderDraft>, Error> {
         let Ok(menu) = self.catalog.get_menu(&self.cx(), GetMenuRequest { shop_id }).await else { return Ok(None) };
         let products: Vec<Product> = menu.sections.into_iter().flat_map(|section| section.products).collect();
         let lines: Vec<CartLine> = (0..rand::random_range(1..=3)).filter_map(|_| line(pick(&products)?)).collect();
-        Ok((!lines.is_empty()).then(|| OrderDraft { shop_id, lines, ..OrderDraft::default() }))
+        let mut draft = OrderDraft { shop_id, lines, ..OrderDraft::default() };
+        if rand::random_ratio(1, 3) {
+            let offers =
+                self.catalog.get_offers(&self.cx(), GetOffersRequest { shop_id, product_ids: Vec::new() }).await?;
+            draft.fulfilment = Fulfilment::Delivery.into();
+            draft.address = Some(DeliveryAddress {
+                recipient: format!("Person {}", person.get()),
+                phone: "+8613800138000".to_owned(),
+                address: "Around the corner".to_owned(),
+                location: offers.location,
+            });
+        }
+        Ok((!draft.lines.is_empty()).then_some(draft))
     }
 
     async fn pay(&self, person: AccountId, order_id: i64) -> Result<(), Error> {
@@ -153,11 +173,12 @@ impl DemoCity {
         let found = self.trade.orders.list_shop_orders(&self.cx(), request).await?;
         let Some(order) = found.orders.first() else { return Ok(false) };
         let order_id = order.order_id;
-        let is_on_its_way = order.state() == OrderState::Delivering;
-        let moved = if is_on_its_way {
-            self.trade.orders.complete_order(&self.cx(), CompleteOrderRequest { order_id }).await?
-        } else {
+        let order = self.trade.orders.get_order(&self.cx(), GetOrderRequest { order_id }).await?;
+        let is_to_go = order.state() == OrderState::Ready && order.fulfilment() == Fulfilment::Delivery;
+        let moved = if is_to_go {
             self.trade.orders.hand_over_order(&self.cx(), HandOverOrderRequest { shop_id, order_id }).await?
+        } else {
+            self.trade.orders.complete_order(&self.cx(), CompleteOrderRequest { order_id }).await?
         };
         tracing::info!(order.id = order_id, shop.id = shop_id, state = moved.state().as_str_name(), "counter");
         Ok(true)

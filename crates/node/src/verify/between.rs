@@ -110,11 +110,8 @@ impl Look<'_> {
             let page = self.node.orders().list_orders(&self.cx, request).await?;
             self.count(TAKEN, page.orders.len());
             let this = &*self;
-            let found: Vec<Vec<Finding>> = stream::iter(page.orders)
-                .map(|order| this.order(order))
-                .buffered(CONCURRENCY)
-                .try_collect()
-                .await?;
+            let found: Vec<Vec<Finding>> =
+                stream::iter(page.orders).map(|order| this.order(order)).buffered(CONCURRENCY).try_collect().await?;
             self.count(BOOKED, found.len());
             findings.extend(found.into_iter().flatten());
             page_token = page.next_page_token;
