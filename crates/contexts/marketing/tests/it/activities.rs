@@ -7,7 +7,7 @@ use pulse_kernel::Error;
 use pulse_testkit::{TestNode, cny};
 
 use crate::orders::{goods, say};
-use crate::{DAY, MINUTE, SHOP, assert_sound, code, customer, left, rows, template, ten_off, wire};
+use crate::{DAY, MINUTE, SHOP, assert_sound, code, customer, later, left, rows, template, ten_off, wire};
 
 fn given(node: &TestNode) -> TemplateDraft {
     TemplateDraft { distribution: Distribution::Grant.into(), per_customer_limit: 5, ..ten_off(node) }
@@ -61,13 +61,13 @@ pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
     let template_id = template(node, given(node)).await.template_id;
     let elsewhere = ActivityDraft { shop_id: SHOP + 1, ..draft(node, template_id) };
     let larger = ActivityDraft { threshold_minor: 10_001, ..draft(node, template_id) };
-    let later = ActivityDraft { starts_at: wire(node.now().plus(MINUTE)), ..draft(node, template_id) };
-    for draft in [elsewhere, larger, later] {
+    let to_come = ActivityDraft { starts_at: wire(node.now().plus(MINUTE)), ..draft(node, template_id) };
+    for draft in [elsewhere, larger, to_come] {
         create(node, draft).await.unwrap();
     }
     completed(node, goods(7, 5, &[])).await;
     assert_eq!(coupon_count(node).await, 0);
-    node.advance(MINUTE);
+    later(node, MINUTE).await;
     completed(node, goods(8, 5, &[])).await;
     assert_eq!(coupon_count(node).await, 1, "by now the third one runs");
     create(node, ActivityDraft { shop_id: SHOP, threshold_minor: 10_000, ..draft(node, template_id) }).await.unwrap();
@@ -114,6 +114,6 @@ pub(crate) async fn impossible_activities_are_refused(node: &mut TestNode) {
         create(node, draft(node, template_id)).await.unwrap();
     }
     assert_eq!(code(&create(node, draft(node, template_id)).await), "MARKETING_ACTIVITY_LIMIT");
-    node.advance(DAY);
+    later(node, DAY).await;
     assert_eq!(code(&create(node, draft(node, template_id)).await), "ok", "what is over does not count");
 }

@@ -6,7 +6,9 @@ use pulse_contract::stock::v1::*;
 use pulse_testkit::{TestNode, cny};
 use serde_json::json;
 
-use crate::{DAY, MINUTE, SECOND, assert_sound, claim, code, customer, left, rows, tally, template, ten_off, wire};
+use crate::{
+    DAY, MINUTE, SECOND, assert_sound, claim, code, customer, later, left, rows, tally, template, ten_off, wire,
+};
 
 /// PL-06: before the beginning and from the end on there is none, by the clock of the server.
 pub(crate) async fn a_claim_needs_its_time(node: &mut TestNode) {
@@ -16,14 +18,14 @@ pub(crate) async fn a_claim_needs_its_time(node: &mut TestNode) {
     let early = claim(node, 1, template_id).await;
     assert_eq!(code(&early), "MARKETING_NOT_STARTED");
     assert_eq!(early.unwrap_err().retry_after(), Some(MINUTE));
-    node.advance(MINUTE - SECOND);
+    later(node, MINUTE - SECOND).await;
     assert_eq!(code(&claim(node, 1, template_id).await), "MARKETING_NOT_STARTED");
-    node.advance(SECOND);
+    later(node, SECOND).await;
     let coupon = claim(node, 1, template_id).await.unwrap();
     assert_eq!((coupon.state(), coupon.expires_at), (CouponState::Active, wire(ends)));
-    node.advance(MINUTE - SECOND);
+    later(node, MINUTE - SECOND).await;
     assert_eq!(code(&claim(node, 2, template_id).await), "ok");
-    node.advance(SECOND);
+    later(node, SECOND).await;
     assert_eq!(code(&claim(node, 3, template_id).await), "MARKETING_ENDED");
     assert_eq!(code(&claim(node, 3, 42).await), "MARKETING_TEMPLATE_NOT_FOUND");
     node.settle().await;
@@ -57,7 +59,6 @@ pub(crate) async fn a_quota_is_given_to_the_last_unit_and_no_further(node: &mut 
     let template_id = template(node, TemplateDraft { quota: 50, ..ten_off(node) }).await.template_id;
     let outcomes = join_all((1..=200).map(|account| claim(node, account, template_id))).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("MARKETING_QUOTA_EXHAUSTED", 150), ("ok", 50)]);
-    assert_eq!(left(node, template_id).await.0 - left(node, template_id).await.1, 0);
     node.settle().await;
     assert_eq!(left(node, template_id).await, (0, 0), "every unit has left the quota");
     assert_eq!(code(&claim(node, 999, template_id).await), "MARKETING_QUOTA_EXHAUSTED");
@@ -109,7 +110,7 @@ pub(crate) async fn a_crash_after_reserving_leaves_nothing(node: &mut TestNode) 
     node.stock().reserve(&node.cx(), request).await.unwrap();
     assert_eq!(code(&claim(node, 1, template_id).await), "ok");
     assert_eq!(code(&claim(node, 2, template_id).await), "MARKETING_QUOTA_EXHAUSTED", "the last one is spoken for");
-    node.advance(11 * MINUTE);
+    later(node, 11 * MINUTE).await;
     node.settle().await;
     assert_eq!(left(node, template_id).await, (1, 0));
     assert_eq!(code(&claim(node, 2, template_id).await), "ok");

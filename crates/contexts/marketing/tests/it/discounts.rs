@@ -4,7 +4,7 @@ use pulse_contract::marketing::v1::*;
 use pulse_kernel::{Cx, Error, Locale};
 use pulse_testkit::TestNode;
 
-use crate::{DAY, SHOP, by, claim, code, customer, hold, hundred, template, ten_off};
+use crate::{DAY, SHOP, by, claim, code, customer, hold, hundred, later, template, ten_off};
 
 async fn validate(
     node: &TestNode,
@@ -43,7 +43,7 @@ pub(crate) async fn coupons_are_appraised_together(node: &mut TestNode) {
     for draft in drafts {
         ids.push(claim(node, 1, template(node, draft).await.template_id).await.unwrap().coupon_id);
     }
-    node.advance(2 * DAY);
+    later(node, 2 * DAY).await;
     ids.push(42);
     let lines = vec![line(1, 50_120_002, 6_000), line(2, 60_000_001, 4_001)];
     let told = validate(node, &customer(node, 1), lines, ids.clone()).await.unwrap();

@@ -5,7 +5,7 @@ use pulse_contract::marketing::v1::*;
 use pulse_testkit::TestNode;
 
 use crate::{
-    MINUTE, a_coupon, assert_sound, claim, code, give_back, hold, ids, redeem, rows, standing, tally, template,
+    MINUTE, a_coupon, assert_sound, claim, code, give_back, hold, ids, later, redeem, rows, standing, tally, template,
     ten_off, wire,
 };
 
@@ -80,7 +80,7 @@ pub(crate) async fn redeeming_twice_is_once(node: &mut TestNode) {
     let told: Vec<(i64,)> =
         rows(node, "SELECT id FROM marketing_outbox WHERE topic = 'pulse.marketing.v1.CouponRedeemed'").await;
     assert_eq!(told.len(), 1, "it was told once");
-    node.advance(60 * MINUTE);
+    later(node, 60 * MINUTE).await;
     node.settle().await;
     assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7), "the end of the hold is over with it");
     assert_eq!(give_back(node, 7).await, ids(&[&coupon]), "a refund gives it back");
@@ -135,10 +135,10 @@ pub(crate) async fn a_hold_ends_by_itself(node: &mut TestNode) {
     hold(node, 7, &[&coupon]).await.unwrap();
     node.settle().await;
     node.restart().await;
-    node.advance(15 * MINUTE - crate::SECOND);
+    later(node, 15 * MINUTE - crate::SECOND).await;
     node.settle().await;
     assert_eq!(standing(node, &coupon).await, (CouponState::Held, 7));
-    node.advance(crate::SECOND);
+    later(node, crate::SECOND).await;
     node.settle().await;
     assert_eq!(standing(node, &coupon).await, ACTIVE);
     assert_eq!(code(&hold(node, 7, &[&coupon]).await), "MARKETING_COUPON_TAKEN", "the order is over");
@@ -151,7 +151,7 @@ pub(crate) async fn who_pays_after_the_end_gets_it_if_nobody_else_has(node: &mut
     let (first, second) = (a_coupon(node, 1).await, a_coupon(node, 1).await);
     let both = [&first, &second];
     hold(node, 7, &both).await.unwrap();
-    node.advance(15 * MINUTE);
+    later(node, 15 * MINUTE).await;
     node.settle().await;
     hold(node, 8, &[&second]).await.unwrap();
     assert_eq!(redeem(node, 7, &both).await.unwrap(), ids(&[&second]));
@@ -169,7 +169,7 @@ pub(crate) async fn paying_and_the_end_at_once_is_one_of_both(node: &mut TestNod
         let coupon = a_coupon(node, 1).await;
         let wanted = [&coupon];
         hold(node, order, &wanted).await.unwrap();
-        node.advance(15 * MINUTE);
+        later(node, 15 * MINUTE).await;
         let (paid, ()) = futures::join!(redeem(node, order, &wanted), node.settle());
         assert_eq!(paid.unwrap(), [0_i64; 0], "nobody else wants it");
         node.settle().await;
@@ -183,7 +183,7 @@ pub(crate) async fn a_returned_coupon_that_is_over_stays_over(node: &mut TestNod
     let draft = TemplateDraft { ends_at: wire(node.now().plus(10 * MINUTE)), ..ten_off(node) };
     let coupon = claim(node, 1, template(node, draft).await.template_id).await.unwrap();
     hold(node, 7, &[&coupon]).await.unwrap();
-    node.advance(12 * MINUTE);
+    later(node, 12 * MINUTE).await;
     assert_eq!(standing(node, &coupon).await, (CouponState::Held, 7), "it was held in time");
     give_back(node, 7).await;
     assert_eq!(standing(node, &coupon).await, (CouponState::Expired, 0));

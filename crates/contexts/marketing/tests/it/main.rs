@@ -147,6 +147,12 @@ async fn left(node: &TestNode, template_id: i64) -> (i64, i64) {
     (stock.on_hand, stock.reserved)
 }
 
+/// Lets time pass when everything is delivered, so that no deadline of a delivery passes with it.
+async fn later(node: &TestNode, duration: Duration) {
+    node.settle().await;
+    node.advance(duration);
+}
+
 /// Makes sure that every invariant of the context holds.
 async fn assert_sound(node: &TestNode) {
     let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();

@@ -7,8 +7,8 @@ use pulse_store::Commit;
 use pulse_testkit::{TestNode, cny};
 
 use crate::{
-    DAY, MINUTE, SHOP, a_coupon, assert_sound, code, customer, give_back, hold, redeem, rows, standing, template,
-    ten_off,
+    DAY, MINUTE, SHOP, a_coupon, assert_sound, code, customer, give_back, hold, later, redeem, rows, standing,
+    template, ten_off,
 };
 
 /// What the order context says when this has happened.
@@ -119,7 +119,7 @@ pub(crate) async fn a_paid_voucher_order_mints_once(node: &mut TestNode) {
     paid(node, order).await;
     assert_eq!(wallet(node).await, minted);
     // Who pays at the last moment has a day to use it.
-    node.advance(30 * DAY);
+    later(node, 30 * DAY).await;
     assert!(wallet(node).await.iter().all(|coupon| coupon.state() == CouponState::Expired));
     paid(node, voucher(8, 2, &[(one, 1)])).await;
     let newest = wallet(node).await.remove(0);
@@ -134,7 +134,7 @@ pub(crate) async fn a_cancelled_voucher_order_takes_its_coupons_back(node: &mut 
     paid(node, voucher(7, 2, &[(template, 2)])).await;
     let minted = wallet(node).await;
     hold(node, 8, &[&minted[0]]).await.unwrap();
-    node.advance(MINUTE);
+    later(node, MINUTE).await;
     cancelled(node, 7, 3).await;
     assert_eq!(standing(node, &minted[1]).await, (CouponState::Expired, 0));
     assert_eq!(code(&hold(node, 9, &[&minted[1]]).await), "MARKETING_COUPON_EXPIRED");

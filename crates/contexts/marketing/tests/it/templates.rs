@@ -3,7 +3,7 @@
 use pulse_contract::marketing::v1::*;
 use pulse_testkit::{TestNode, cny};
 
-use crate::{DAY, SHOP, by, claim, code, customer, left, template, ten_off, wire};
+use crate::{DAY, SHOP, by, claim, code, customer, later, left, template, ten_off, wire};
 
 /// PL-06: a template is seen by everybody, and its quota is a resource that stock counts.
 pub(crate) async fn a_template_has_its_quota(node: &mut TestNode) {
@@ -66,7 +66,7 @@ pub(crate) async fn what_is_on_offer_is_listed(node: &mut TestNode) {
         }
     }
     assert_eq!(listed, expected);
-    node.advance(30 * DAY);
+    later(node, 30 * DAY).await;
     let later = node.coupons().list_templates(&node.anonymous(), ListTemplatesRequest::default()).await.unwrap();
     assert_eq!(later.templates, [], "everything is over");
 }

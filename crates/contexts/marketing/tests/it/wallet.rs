@@ -3,7 +3,7 @@
 use pulse_contract::marketing::v1::*;
 use pulse_testkit::TestNode;
 
-use crate::{DAY, a_coupon, claim, code, customer, hold, redeem, template, ten_off};
+use crate::{DAY, a_coupon, claim, code, customer, hold, later, redeem, template, ten_off};
 
 async fn listed(node: &TestNode, state: CouponState) -> Vec<i64> {
     let (mut ids, mut page_token) = (Vec::new(), String::new());
@@ -30,7 +30,7 @@ pub(crate) async fn a_wallet_shows_each_coupon_in_its_state(node: &mut TestNode)
     hold(node, 7, &[&coupons[1]]).await.unwrap();
     hold(node, 8, &[&coupons[2]]).await.unwrap();
     redeem(node, 8, &[&coupons[2]]).await.unwrap();
-    node.advance(DAY);
+    later(node, DAY).await;
     let ids: Vec<i64> = coupons.iter().rev().map(|coupon| coupon.coupon_id).collect();
     assert_eq!(listed(node, CouponState::Unspecified).await, ids);
     assert_eq!(listed(node, CouponState::Expired).await, ids[4..]);
