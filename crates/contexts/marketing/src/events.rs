@@ -6,7 +6,7 @@ use pulse_contract::order::v1::{Order, OrderCancelled, OrderCompleted, OrderKind
 use pulse_kernel::id::{CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
 
-use crate::app::{self, App};
+use crate::app::{self, App, Paid};
 use crate::store::holds;
 
 pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
@@ -62,7 +62,8 @@ async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> 
     let commit = if is_voucher {
         app::mint_coupons(app, cx, order, hold).await?
     } else {
-        let (commit, lost) = app::plan_redemption(app, cx, id, hold, &coupons, order.version).await?;
+        let paid = Paid { order: id, coupons: &coupons, order_version: order.version };
+        let (commit, lost) = app::plan_redemption(app, cx, paid, hold).await?;
         if !lost.is_empty() {
             tracing::error!(order = id.get(), ?lost, "an order was paid with coupons that others have by now");
         }

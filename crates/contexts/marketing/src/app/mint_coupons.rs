@@ -41,7 +41,7 @@ pub(crate) async fn mint_coupons(app: &App, cx: &Cx, order: &Order, hold: Option
             let coupon = CouponId::new(store.next_id(cx.now));
             let source = Source { origin: Origin::Sale, id: id.get(), part };
             let account = AccountId::new(order.customer_account_id);
-            rows.push(giving.coupon(coupon, account, coupon.get(), source, cx.now));
+            rows.push(giving.coupon(coupon, (account, coupon.get()), source, cx.now));
         }
     }
     let paid = Hold {
