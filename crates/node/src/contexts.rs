@@ -113,7 +113,7 @@ impl Contexts {
             catalog: catalog.clone(),
             stock: stock.client.clone(),
             coupons: coupons.client.clone(),
-            config: pulse_order::OrderConfig::default(),
+            config: config.order.context(),
         })
         .await?;
         let payments = pulse_payment::start(PaymentDeps {
