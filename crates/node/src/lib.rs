@@ -11,7 +11,7 @@ pub mod node;
 pub mod pages;
 mod race;
 mod transfer;
-mod verify;
+pub mod verify;
 
 pub use config::Config;
 pub use node::{Node, NodeOptions};

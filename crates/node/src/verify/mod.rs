@@ -15,20 +15,24 @@ use crate::node::Node;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     /// How many things were checked, by invariant.
-    pub(crate) checked: BTreeMap<&'static str, u64>,
+    pub checked: BTreeMap<&'static str, u64>,
     /// What does not hold.
-    pub(crate) findings: Vec<Told>,
+    pub findings: Vec<Told>,
 }
 
 /// One finding.
 #[derive(Debug, Serialize)]
-pub(crate) struct Told {
-    pub(crate) invariant: &'static str,
-    pub(crate) subject: String,
-    pub(crate) detail: String,
-    pub(crate) is_repaired: bool,
+pub struct Told {
+    /// Which invariant.
+    pub invariant: &'static str,
+    /// Of what.
+    pub subject: String,
+    /// What is wrong.
+    pub detail: String,
+    /// Whether it was put right.
+    pub is_repaired: bool,
 }
 
 impl Report {
@@ -43,13 +47,17 @@ impl Report {
     }
 
     /// Whether everything holds, or was repaired.
-    pub(crate) fn holds(&self) -> bool {
+    #[must_use]
+    pub fn holds(&self) -> bool {
         self.findings.iter().all(|finding| finding.is_repaired)
     }
 }
 
 /// Looks at every context, then at what is between them.
-pub(crate) async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Report> {
+///
+/// # Errors
+/// When a database does not answer.
+pub async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Report> {
     let mut report = Report::default();
     // What is still under way would be told as lost.
     let left = node.bus.settle().await;
