@@ -129,10 +129,11 @@ async fn over_the_desk(hot: Hot) -> Result<(), Error> {
         expires_at: Some(cx.now.plus(HELD_FOR)),
         moment: Moment::Order,
     };
-    match hot.desk.ask(&cx, verb).await? {
-        Reply::Reservation(told) if told.state == Some(State::Held) => Ok(()),
-        other => Err(errors::INTERNAL.error("there was enough for everybody").caused_by(format!("{other:?}"))),
+    let reply = hot.desk.ask(&cx, verb).await?;
+    if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Held)) {
+        return Ok(());
     }
+    Err(errors::INTERNAL.error("there was enough for everybody").caused_by(format!("{reply:?}")))
 }
 
 /// The same rows, as one would write them without a desk: the database guards the hot row, and whoever comes waits for it.

@@ -325,14 +325,19 @@ proptest! {
             let verbs = std::mem::take(&mut batch);
             let (replies, _) = shelf.batch(NOW, &verbs);
             for (verb, reply) in verbs.iter().zip(&replies) {
-                let opens = match verb {
-                    Verb::Put { resource, .. } if !counted.contains(&resource.id) => {
-                        counted.push(resource.id);
-                        true
-                    }
-                    _ => false,
+                let opened = match verb {
+                    Verb::Put { resource, .. } => Some(resource.id).filter(|id| !counted.contains(id)),
+                    Verb::Reserve { .. }
+                    | Verb::Confirm { .. }
+                    | Verb::Release { .. }
+                    | Verb::Expire { .. }
+                    | Verb::Replenish(_)
+                    | Verb::Adjust(_)
+                    | Verb::Transfer { .. }
+                    | Verb::Halt { .. } => None,
                 };
-                pebbles.hear(verb, reply, opens);
+                counted.extend(opened);
+                pebbles.hear(verb, reply, opened.is_some());
             }
             shelf.check();
             for (resource, row) in &shelf.resources {

@@ -110,7 +110,7 @@ pub(crate) async fn an_idempotency_key_keeps_its_answer(node: &mut TestNode) {
         ReplenishStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 3, note: "a pallet".to_owned() };
     let cx = node.keyed(node.cx(), "pallet-1", "ReplenishStock", &request);
     let outcomes = join_all((0..10).map(|_| node.stock().replenish_stock(&cx, request.clone()))).await;
-    let first = outcomes.iter().find_map(|outcome| outcome.as_ref().ok()).unwrap().clone();
+    let first = *outcomes.iter().find_map(|outcome| outcome.as_ref().ok()).unwrap();
     for outcome in &outcomes {
         match outcome {
             Ok(stock) => assert_eq!(*stock, first),
