@@ -59,16 +59,15 @@ async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> 
         tracing::info!(order = id.get(), "the order was paid before it was cancelled; this tells of its past");
         return Ok(());
     }
-    let commit = if is_voucher {
-        app::mint_coupons(app, cx, order, hold).await?
-    } else {
-        let paid = Paid { order: id, coupons: &coupons, order_version: order.version };
-        let (commit, lost) = app::plan_redemption(app, cx, paid, hold).await?;
-        if !lost.is_empty() {
-            tracing::error!(order = id.get(), ?lost, "an order was paid with coupons that others have by now");
-        }
-        commit
-    };
+    // A voucher order is noted although it uses nothing, so that late news of its past are known to be late.
+    let paid = Paid { order: id, coupons: &coupons, order_version: order.version };
+    let (mut commit, lost) = app::plan_redemption(app, cx, paid, hold).await?;
+    if !lost.is_empty() {
+        tracing::error!(order = id.get(), ?lost, "an order was paid with coupons that others have by now");
+    }
+    if is_voucher {
+        commit = app::mint_coupons(app, cx, order, commit).await?;
+    }
     Ok(delivery.commit(store, cx, commit).await?)
 }
 

@@ -8,6 +8,7 @@ mod discounts;
 mod grants;
 mod holds;
 mod orders;
+mod races;
 mod templates;
 mod verification;
 mod wallet;
@@ -157,6 +158,8 @@ async fn later(node: &TestNode, duration: Duration) {
 async fn assert_sound(node: &TestNode) {
     let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();
     assert_eq!(verified.findings, []);
+    let verified = pulse_marketing::verify_quotas(node.store("marketing"), node.stock()).await.unwrap();
+    assert_eq!(verified.findings, []);
 }
 
 /// Rows of the context's tables.
@@ -210,8 +213,12 @@ pulse_testkit::on_every_engine! {
         a_paid_order_uses_its_coupons,
         a_cancelled_order_gives_them_back,
         a_paid_voucher_order_mints_once,
+        a_voucher_that_was_cheaper_uses_and_mints,
         a_cancelled_voucher_order_takes_its_coupons_back,
         late_news_of_the_past_changes_nothing,
+    ],
+    races: [
+        random_interleavings_keep_every_coupon_whole,
     ],
     templates: [
         a_template_has_its_quota,
@@ -221,6 +228,7 @@ pulse_testkit::on_every_engine! {
     ],
     verification: [
         what_is_sound_is_found_sound,
+        a_coupon_without_its_unit_is_found,
         what_is_wrong_is_found_and_repaired_where_it_can_be,
     ],
     wallet: [

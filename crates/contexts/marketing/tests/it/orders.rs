@@ -51,12 +51,12 @@ fn voucher(order_id: i64, version: i64, lines: &[(i64, i32)]) -> Order {
     Order { kind: OrderKind::VirtualVoucher.into(), lines, ..goods(order_id, version, &[]) }
 }
 
-async fn paid(node: &TestNode, order: Order) {
+pub(crate) async fn paid(node: &TestNode, order: Order) {
     say(node, order.order_id, &OrderPaid { order: Some(order), is_cash_on_delivery: false }).await;
     node.settle().await;
 }
 
-async fn cancelled(node: &TestNode, order_id: i64, version: i64) {
+pub(crate) async fn cancelled(node: &TestNode, order_id: i64, version: i64) {
     say(node, order_id, &OrderCancelled { order_id, version, ..OrderCancelled::default() }).await;
     node.settle().await;
 }
@@ -125,6 +125,20 @@ pub(crate) async fn a_paid_voucher_order_mints_once(node: &mut TestNode) {
     let newest = wallet(node).await.remove(0);
     assert_eq!(newest.state(), CouponState::Active);
     assert_eq!(code(&hold(node, 9, &[&newest]).await), "ok", "it can be used");
+    assert_sound(node).await;
+}
+
+/// A voucher order that a coupon made cheaper uses the coupon and mints, in one step.
+pub(crate) async fn a_voucher_that_was_cheaper_uses_and_mints(node: &mut TestNode) {
+    let (coupon, template) = (a_coupon(node, 1).await, sold(node).await);
+    hold(node, 7, &[&coupon]).await.unwrap();
+    let order = Order { price: goods(7, 2, &[&coupon]).price, ..voucher(7, 2, &[(template, 1)]) };
+    paid(node, order).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7));
+    assert_eq!(wallet(node).await.len(), 2);
+    cancelled(node, 7, 3).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0));
+    assert_eq!(standing(node, &wallet(node).await[0]).await, (CouponState::Expired, 0));
     assert_sound(node).await;
 }
 

@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
+use pulse_contract::stock::v1::{ReleaseReservationRequest, ReservationKey, ReservationOwner};
 use pulse_kernel::Finding;
 use pulse_store::{Commit, Statement};
 use pulse_testkit::TestNode;
@@ -28,7 +29,7 @@ pub(crate) async fn what_is_sound_is_found_sound(node: &mut TestNode) {
     let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();
     let checked: Vec<(&str, u64)> = verified.checked;
     let expected =
-        [("marketing.coupon_has_hold", 30), ("marketing.hold_has_coupons", 30), ("marketing.template_limits", 30)];
+        [("marketing.coupon_has_hold", 30), ("marketing.hold_has_coupons", 30), ("marketing.customer_limits", 30)];
     assert_eq!(checked, expected);
 }
 
@@ -60,7 +61,20 @@ pub(crate) async fn what_is_wrong_is_found_and_repaired_where_it_can_be(node: &m
     let expected = [
         ("marketing.coupon_has_hold", false),
         ("marketing.hold_has_coupons", false),
-        ("marketing.template_limits", false),
+        ("marketing.customer_limits", false),
     ];
     assert_eq!(told(&found.findings), expected);
+}
+
+/// A coupon without its unit of the quota is found: here the reservation was given back behind its back.
+pub(crate) async fn a_coupon_without_its_unit_is_found(node: &mut TestNode) {
+    let coupon = a_coupon(node, 1).await;
+    assert_sound(node).await;
+    node.settle().await;
+    let key = ReservationKey { owner: ReservationOwner::Coupon.into(), id: coupon.coupon_id };
+    let release = ReleaseReservationRequest { key: Some(key) };
+    node.stock().release_reservation(&node.cx(), release).await.unwrap();
+    let verified = pulse_marketing::verify_quotas(node.store("marketing"), node.stock()).await.unwrap();
+    assert_eq!(told(&verified.findings), [("marketing.coupon_has_unit", false)]);
+    assert_eq!(verified.checked, [("marketing.coupon_has_unit", 1)]);
 }
