@@ -8,6 +8,7 @@ pub mod data_folder;
 mod demo;
 mod engines;
 pub mod node;
+mod outbound;
 pub mod pages;
 mod race;
 mod transfer;

@@ -30,7 +30,7 @@ pub(crate) async fn close_payment(
             conclude(app, cx, Commit::new(), (&before, after)).0
         }
         // A payment that is about to begin finds the place taken, and the order cancelled.
-        None => conclude_new(app, cx, Commit::new(), nothing_to_pay(app, cx, event)).0,
+        None => conclude_new(app, cx, Commit::new(), nothing_to_pay(app, cx, event)),
     };
     Ok(delivery.commit(app.store(), cx, commit).await?)
 }

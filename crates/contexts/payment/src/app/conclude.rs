@@ -70,14 +70,11 @@ pub(super) fn conclude(
     (commit, after)
 }
 
-/// Adds the rows of a payment that is over when it begins, and its entries. There is nothing to tell the order, from which
-/// we know of it.
-pub(super) fn conclude_new(app: &App, cx: &Cx, commit: Commit, mut payment: Payment) -> (Commit, Payment) {
-    let none = Payment::opened(payment.intent.clone());
-    let effects = payment.settle(&none);
+/// Adds the rows of a payment that is new, and everything that follows from it.
+pub(super) fn conclude_new(app: &App, cx: &Cx, commit: Commit, mut payment: Payment) -> Commit {
+    let effects = payment.settle(&Payment::opened(payment.intent.clone()));
     let commit = payments::insert(commit, &payment);
-    let commit = book(app, cx, commit, &payment, &effects);
-    (commit, payment)
+    tell(book(app, cx, commit, &payment, &effects), &payment, &effects)
 }
 
 fn book(app: &App, cx: &Cx, commit: Commit, payment: &Payment, effects: &[Effect]) -> Commit {

@@ -130,14 +130,14 @@ impl Comparison<'_> {
             let page =
                 payments::started_between(self.app.store(), self.provider, (after, until), ATTEMPTS_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
-            after = (last.attempt.started_at, last.attempt.id);
-            for own in page {
-                let unlisted = own.attempt.reference.filter(|reference| !self.listed.contains(reference));
+            after = (last.started_at, last.id);
+            for attempt in page {
+                let unlisted = attempt.reference.filter(|reference| !self.listed.contains(reference));
                 if let Some(provider_reference) = unlisted {
                     self.note(PaymentDifference {
                         provider_reference,
-                        attempt_id: own.attempt.id.get(),
-                        ours: word_of_state(own.attempt.state).to_owned(),
+                        attempt_id: attempt.id.get(),
+                        ours: word_of_state(attempt.state).to_owned(),
                         theirs: "unknown".to_owned(),
                         is_repaired: false,
                     });

@@ -21,7 +21,7 @@ pub(crate) async fn record_cash(app: &App, cx: &Cx, delivery: &Delivery, event: 
     };
     let known = payments::of_order(app.store(), OrderId::new(order.order_id)).await?;
     let (Some(payment), None) = (in_cash(app, cx, order), known) else { return Ok(()) };
-    let (commit, _payment) = conclude_new(app, cx, Commit::new(), payment);
+    let commit = conclude_new(app, cx, Commit::new(), payment);
     Ok(delivery.commit(app.store(), cx, commit).await?)
 }
 

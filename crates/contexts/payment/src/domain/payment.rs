@@ -362,15 +362,15 @@ impl Payment {
         Ok(())
     }
 
-    /// Notes that money is to go back, once per refund: from the attempt that `of` names (an attempt, or a payment that
-    /// was paid more than once), or from the one that paid the order. Cash goes back from hand to hand, at once. What
+    /// Notes that money is to go back, once per refund: all of an attempt, when the refund has its number; else from the
+    /// one that paid the order, or, with `of` naming the payment, from one that paid what was paid already. Cash goes back from hand to hand, at once. What
     /// cannot be taken from anywhere fails at once.
     pub fn ask_refund(&mut self, id: RefundId, (amount, reason): (Money, &str), of: i64, now: Timestamp) {
         if self.refund(id).is_some() {
             return;
         }
         let has_room = self.refunds.len() < REFUNDS_MAX;
-        let source = self.source_of_refund(amount, of).filter(|_| has_room);
+        let source = self.source_of_refund(id, amount, of).filter(|_| has_room);
         let is_cash = source.is_some_and(|attempt| attempt.provider == CASH);
         let (state, failure) = match source {
             Some(_) if is_cash => (RefundState::Succeeded, ""),
@@ -399,16 +399,16 @@ impl Payment {
         }
     }
 
-    /// The attempt from which so much can be paid back: the named one; else one that paid what was paid already, when a
-    /// payment is named; else the one that paid the order.
-    fn source_of_refund(&self, amount: Money, of: i64) -> Option<&Attempt> {
+    /// The attempt from which so much can be paid back. An order that does not accept the money of an attempt gives the
+    /// refund the number of the attempt.
+    fn source_of_refund(&self, id: RefundId, amount: Money, of: i64) -> Option<&Attempt> {
         let has_left = |attempt: &&Attempt| {
             attempt.state == AttemptState::Succeeded
                 && self.refundable_minor(attempt.id) >= amount.minor
                 && self.intent.amount.currency == amount.currency
                 && amount.minor > 0
         };
-        if let Some(named) = self.attempt(AttemptId::new(of)) {
+        if let Some(named) = self.attempt(AttemptId::new(id.get())) {
             return Some(named).filter(has_left);
         }
         let paid = self.intent.paid_attempt.and_then(|id| self.attempt(id)).filter(has_left);

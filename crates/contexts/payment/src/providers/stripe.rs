@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pulse_kernel::{Cx, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -197,8 +197,11 @@ fn next_page<T>(page: &List<T>, since: Timestamp, key: impl Fn(&T) -> (i64, &str
     Some(key(last).1.to_owned())
 }
 
+/// Everything but what an address may hold as it is (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 fn escape(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn encode(form: &Form<'_>) -> String {

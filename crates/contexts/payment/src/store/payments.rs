@@ -138,25 +138,13 @@ async fn one_id(store: &Store, query: Statement) -> Result<Option<PaymentId>, St
     Ok(store.optional::<(i64,)>(query).await?.map(|(id,)| PaymentId::new(id)))
 }
 
-/// An attempt and the payment that it belongs to.
-pub(crate) struct OwnAttempt {
-    pub(crate) intent: PaymentId,
-    pub(crate) attempt: Attempt,
-}
-
-impl FromRow for OwnAttempt {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { intent: PaymentId::new(row.get("intent_id")?), attempt: Attempt::from_row(row)? })
-    }
-}
-
 /// The attempts with a provider that began in this time, after the one with this start and id, oldest first.
 pub(crate) async fn started_between(
     store: &Store,
     provider: &str,
     (after, until): ((Timestamp, AttemptId), Timestamp),
     count: i64,
-) -> Result<Vec<OwnAttempt>, StoreError> {
+) -> Result<Vec<Attempt>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM payment_attempts WHERE provider = ? AND started_at <= ? \
          AND (started_at > ? OR (started_at = ? AND id > ?)) ORDER BY started_at, id LIMIT ?",

@@ -180,9 +180,12 @@ fn a_refund_is_taken_from_where_there_is_money() {
 
     let mut twice = payment(2);
     hear(&mut twice, &[success(1), success(2)]);
-    let (of_payment, of_attempt) = (twice.intent.id.get() + 40, 2);
-    assert_eq!(ask(&mut twice, 100, 1_000, of_payment), (Some(2), pending), "the surplus first");
-    assert_eq!(ask(&mut twice, 101, 1_000, of_attempt), (None, failed), "it has gone back");
+    let (payment_id, first, second) = (twice.intent.id.get(), 1, 2);
+    let mut other = twice.clone();
+    assert_eq!(ask(&mut other, first, 1_000, payment_id), (Some(1), pending), "the attempt with its number");
+    assert_eq!(ask(&mut other, second, 1_001, payment_id), (None, failed), "more than there is");
+    assert_eq!(ask(&mut twice, 100, 1_000, payment_id), (Some(2), pending), "the surplus first");
+    assert_eq!(ask(&mut twice, second, 1_000, payment_id), (None, failed), "it has gone back");
     assert_eq!(ask(&mut twice, 102, 1_000, 0), (Some(1), pending));
 }
 
