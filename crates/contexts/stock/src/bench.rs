@@ -183,3 +183,22 @@ fn reservation(resource: ResourceRef, key: Key, now: Timestamp, expires_at: Time
     let is = Reservation { state: State::Held, lines, expires_at: Some(expires_at), created_at: now };
     crate::store::reservations::rows(&[Changed { key, was: None, is }], now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// TR-20: the measurement itself says whether a unit was created or lost.
+    #[tokio::test]
+    async fn every_measured_reservation_happened_once() {
+        let plan = Plan {
+            url: "sqlite::memory:".to_owned(),
+            reservations: 301,
+            concurrency: 16,
+            reference_reservations: 50,
+            reference_concurrency: 4,
+        };
+        let outcome = hot_sku(&plan).await.unwrap();
+        assert_eq!((outcome.desk.latencies.len(), outcome.reference.latencies.len()), (301, 50));
+    }
+}

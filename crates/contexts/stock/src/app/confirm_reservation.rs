@@ -1,5 +1,6 @@
 //! Takes out what is reserved.
 
+use pulse_contract::Validate;
 use pulse_contract::stock::v1::{ConfirmReservationRequest, Reservation};
 use pulse_kernel::{Cx, Error};
 
@@ -11,6 +12,7 @@ pub(crate) async fn confirm_reservation(
     cx: &Cx,
     request: ConfirmReservationRequest,
 ) -> Result<Reservation, Error> {
+    request.validate()?;
     let verb = Verb::Confirm { key: key(request.key.as_ref())?, lines: lines(&request.lines)? };
     told(app.desk.ask(cx, verb).await?)
 }

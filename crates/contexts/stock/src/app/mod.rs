@@ -63,8 +63,7 @@ fn key(named: Option<&ReservationKey>) -> Result<Key, Error> {
 }
 
 fn lines(asked: &[ReservationLine]) -> Result<Vec<Line>, Error> {
-    let lines = wire::lines_of(asked).filter(|lines| lines.iter().all(|line| line.quantity > 0));
-    lines.ok_or_else(|| common::VALIDATION_FAILED.error("a line has a resource and asks for at least one"))
+    wire::lines_of(asked).ok_or_else(|| common::VALIDATION_FAILED.error("every line names a resource"))
 }
 
 /// The row of a resource, when the shop counts it.

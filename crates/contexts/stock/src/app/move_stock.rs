@@ -1,6 +1,6 @@
 //! Units that arrive, that somebody has counted, that go to another resource.
 
-use pulse_contract::errors as common;
+use pulse_contract::Validate;
 use pulse_contract::stock::v1::{
     AdjustStockRequest, ReplenishStockRequest, ResourceRef as WireRef, Stock, TransferStockRequest,
     TransferStockResponse,
@@ -13,11 +13,13 @@ use crate::domain::command::{Change, Reply, Verb};
 use crate::view;
 
 pub(crate) async fn replenish_stock(app: &App, cx: &Cx, request: ReplenishStockRequest) -> Result<Stock, Error> {
-    let change = change(request.shop_id, request.resource.as_ref(), positive(request.quantity)?, request.note)?;
+    request.validate()?;
+    let change = change(request.shop_id, request.resource.as_ref(), request.quantity, request.note)?;
     stocked(app.desk.ask(cx, Verb::Replenish(change)).await?)
 }
 
 pub(crate) async fn adjust_stock(app: &App, cx: &Cx, request: AdjustStockRequest) -> Result<Stock, Error> {
+    request.validate()?;
     let change = change(request.shop_id, request.resource.as_ref(), request.delta, request.note)?;
     stocked(app.desk.ask(cx, Verb::Adjust(change)).await?)
 }
@@ -27,8 +29,9 @@ pub(crate) async fn transfer_stock(
     cx: &Cx,
     request: TransferStockRequest,
 ) -> Result<TransferStockResponse, Error> {
+    request.validate()?;
     let to = resource(request.to.as_ref())?;
-    let change = change(request.shop_id, request.from.as_ref(), positive(request.quantity)?, request.note)?;
+    let change = change(request.shop_id, request.from.as_ref(), request.quantity, request.note)?;
     match app.desk.ask(cx, Verb::Transfer { change, to }).await? {
         Reply::Transfer(both) => Ok(view::transfer(&both)),
         other @ (Reply::Reservation(_) | Reply::Stock(..) | Reply::Noted) => Err(unasked(&other)),
@@ -37,8 +40,4 @@ pub(crate) async fn transfer_stock(
 
 fn change(shop_id: i64, named: Option<&WireRef>, quantity: i64, note: String) -> Result<Change, Error> {
     Ok(Change { shop: ShopId::new(shop_id), resource: resource(named)?, quantity, note })
-}
-
-fn positive(quantity: i64) -> Result<i64, Error> {
-    if quantity > 0 { Ok(quantity) } else { Err(common::VALIDATION_FAILED.error("at least one unit moves")) }
 }

@@ -1,5 +1,6 @@
 //! Makes a resource, or changes its rules.
 
+use pulse_contract::Validate;
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::GetProductRequest;
 use pulse_contract::stock::v1::{PutResourceRequest, PutStockRequest, Stock, StockRules};
@@ -8,11 +9,12 @@ use pulse_kernel::{Cx, Error};
 
 use super::{App, resource, stocked};
 use crate::domain::command::Verb;
-use crate::domain::resource::{Kind, QUANTITY_MAX, ResourceRef, Rules};
+use crate::domain::resource::{Kind, ResourceRef, Rules};
 use crate::{view, wire};
 
 /// Of a variant, which must be one of the shop's product.
 pub(crate) async fn put_stock(app: &App, cx: &Cx, request: PutStockRequest) -> Result<Stock, Error> {
+    request.validate()?;
     let rules = rules(request.rules.as_ref())?;
     let asked = GetProductRequest { shop_id: request.shop_id, product_id: request.product_id };
     let product = app.deps.catalog.get_product(&cx.as_system("stock.put"), asked).await?;
@@ -26,9 +28,7 @@ pub(crate) async fn put_stock(app: &App, cx: &Cx, request: PutStockRequest) -> R
 
 /// Of any kind.
 pub(crate) async fn put_resource(app: &App, cx: &Cx, request: PutResourceRequest) -> Result<Stock, Error> {
-    if !(0..=QUANTITY_MAX).contains(&request.on_hand) {
-        return Err(common::VALIDATION_FAILED.error("what is there is a count"));
-    }
+    request.validate()?;
     let verb = Verb::Put {
         shop: ShopId::new(request.shop_id),
         resource: resource(request.resource.as_ref())?,

@@ -1,5 +1,6 @@
 //! Gives back what is reserved or taken.
 
+use pulse_contract::Validate;
 use pulse_contract::stock::v1::{ReleaseReservationRequest, Reservation};
 use pulse_kernel::{Cx, Error};
 
@@ -12,6 +13,7 @@ pub(crate) async fn release_reservation(
     cx: &Cx,
     request: ReleaseReservationRequest,
 ) -> Result<Reservation, Error> {
+    request.validate()?;
     let verb = Verb::Release { key: key(request.key.as_ref())? };
     told(app.desk.ask(cx, verb).await?)
 }

@@ -1,6 +1,6 @@
 //! Reserves every line or none.
 
-use pulse_contract::errors as common;
+use pulse_contract::Validate;
 use pulse_contract::stock::v1::{Reservation, ReserveRequest};
 use pulse_kernel::{Cx, Error};
 
@@ -9,9 +9,7 @@ use crate::domain::command::Verb;
 use crate::domain::resource::Moment;
 
 pub(crate) async fn reserve(app: &App, cx: &Cx, request: ReserveRequest) -> Result<Reservation, Error> {
-    if request.lines.is_empty() {
-        return Err(common::VALIDATION_FAILED.error("there is nothing to reserve"));
-    }
+    request.validate()?;
     let verb = Verb::Reserve {
         key: key(request.key.as_ref())?,
         lines: lines(&request.lines)?,

@@ -1,6 +1,6 @@
 //! Says why a quantity could or could not be reserved, now or then.
 
-use pulse_contract::errors as common;
+use pulse_contract::Validate;
 use pulse_contract::stock::v1::{StockAt, WhyStockRequest, WhyStockResponse};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Locale, Timestamp};
@@ -19,9 +19,7 @@ const PAGE: i64 = 500;
 const PAGES_MAX: usize = 20;
 
 pub(crate) async fn why_stock(app: &App, cx: &Cx, request: WhyStockRequest) -> Result<WhyStockResponse, Error> {
-    if request.quantity <= 0 {
-        return Err(common::VALIDATION_FAILED.error("at least one unit is wanted"));
-    }
+    request.validate()?;
     let (shop, resource) = (ShopId::new(request.shop_id), resource(request.resource.as_ref())?);
     let (then, at) = (request.at.map(Timestamp::from), request.at.map_or(cx.now, Into::into));
     let row = resources::by_ref(&app.deps.store, resource).await?;

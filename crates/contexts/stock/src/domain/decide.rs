@@ -150,7 +150,8 @@ impl Ledger {
             Some(known) if known.state == State::Held => match known.expires_at {
                 // The clock was moved back: it is not yet time.
                 Some(at) if at > self.now => self.wake(key, at),
-                Some(_) | None => {
+                None => self.sleep(key),
+                Some(_) => {
                     let cause = Cause { kind: MovementKind::Expire, key: Some(key), actor: None, note: "" };
                     self.shift_all(&known.units(), |quantity| (0, -quantity), cause);
                     self.tell(Signal::Expired(key));

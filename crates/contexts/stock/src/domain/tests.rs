@@ -218,6 +218,9 @@ fn alarms_follow_the_reservation() {
     assert_eq!(alarms(shelf.batch(at, &[Verb::Expire { key: order(1) }]).1), [(order(1), None)]);
     let both = shelf.batch(NOW, &[until(2, &[(1, 1)]), confirm(2, &[])]).1;
     assert_eq!(alarms(both), [], "nothing was ever set");
+    shelf.batch(NOW, &[reserve(4, &[(1, 1)])]);
+    assert_eq!(alarms(shelf.batch(at, &[Verb::Expire { key: order(4) }]).1), [(order(4), None)]);
+    assert_eq!(shelf.reservations[&order(4)].state, State::Held, "one without a deadline never expires");
     assert_eq!(alarms(shelf.batch(NOW, &[Verb::Expire { key: order(3) }]).1), [(order(3), None)]);
     shelf.check();
 }
