@@ -109,7 +109,12 @@ pub(super) async fn give(
     quota::reserve(app, cx, giving.row.id, id).await?;
     let given = store
         .attempt(cx, || async {
-            if let Some(before) = coupons::from_source(store, source).await? {
+            // A claim is always a new one; what a batch has given somebody it gives them again.
+            let before = match to.batch {
+                Some(_) => coupons::from_source(store, source).await?,
+                None => None,
+            };
+            if let Some(before) = before {
                 return Ok(before);
             }
             let slot = giving.slot(app, to.account, id, &[]).await?;

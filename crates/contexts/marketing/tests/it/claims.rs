@@ -7,7 +7,8 @@ use pulse_testkit::{TestNode, cny};
 use serde_json::json;
 
 use crate::{
-    DAY, MINUTE, SECOND, assert_sound, claim, code, customer, later, left, rows, tally, template, ten_off, wire,
+    DAY, MINUTE, SECOND, assert_sound, claim, code, customer, later, left, rows, standing, tally, template, ten_off,
+    wire,
 };
 
 /// PL-06: before the beginning and from the end on there is none, by the clock of the server.
@@ -123,6 +124,22 @@ pub(crate) async fn a_crash_after_reserving_leaves_nothing(node: &mut TestNode) 
     node.bus().set_mode("marketing.quota_of_coupons", pulse_bus::Mode::Running).await.unwrap();
     node.settle().await;
     assert_eq!(left(node, other).await, (0, 0));
+    assert_sound(node).await;
+}
+
+/// A quota is not exceeded when the event of a coupon comes after others have taken its unit: the coupon is over.
+pub(crate) async fn a_unit_that_was_lost_ends_its_coupon(node: &mut TestNode) {
+    let template_id = template(node, TemplateDraft { quota: 1, ..ten_off(node) }).await.template_id;
+    node.bus().set_mode("marketing.quota_of_coupons", pulse_bus::Mode::Paused).await.unwrap();
+    let first = claim(node, 1, template_id).await.unwrap();
+    let key = ReservationKey { owner: ReservationOwner::Coupon.into(), id: first.coupon_id };
+    node.stock().release_reservation(&node.cx(), ReleaseReservationRequest { key: Some(key) }).await.unwrap();
+    let second = claim(node, 2, template_id).await.unwrap();
+    node.bus().set_mode("marketing.quota_of_coupons", pulse_bus::Mode::Running).await.unwrap();
+    node.settle().await;
+    assert_eq!(standing(node, &first).await, (CouponState::Expired, 0));
+    assert_eq!(standing(node, &second).await, (CouponState::Active, 0));
+    assert_eq!(left(node, template_id).await, (0, 0));
     assert_sound(node).await;
 }
 

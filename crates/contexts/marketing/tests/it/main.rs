@@ -182,6 +182,7 @@ pulse_testkit::on_every_engine! {
         what_is_not_claimed_is_not_claimable,
         a_repeated_claim_is_the_same_coupon,
         a_crash_after_reserving_leaves_nothing,
+        a_unit_that_was_lost_ends_its_coupon,
         a_burst_through_the_edge_gives_one_coupon,
     ],
     discounts: [
