@@ -39,3 +39,4 @@ lint: ## formatting, the rules of the repository, licences, clippy
 
 servers: ## install the servers that the tests start for themselves
 	scripts/install-servers.sh
+	scripts/install-localstripe.sh

@@ -25,5 +25,6 @@ mod sse;
 
 pub use config::EdgeConfig;
 pub use edge::{Deps, Edge, EdgeBuilder, EdgeError};
+pub use pages::failed_page;
 pub use routes::RouteError;
 pub use server::Server;

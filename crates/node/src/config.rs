@@ -1,5 +1,7 @@
 //! The configuration: one file, then the environment, then flags. A key that is not known is an error.
 
+mod payment;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use pulse_telemetry::{BuildInfo, LogFormat, OtlpConfig, Sampling, TelemetryConfi
 use serde::{Deserialize, Serialize};
 
 use crate::contexts::TABLES;
+
+pub use payment::{Masked, PaymentSection};
 
 /// Everything that can be set. Each part says what it is for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -28,6 +32,8 @@ pub struct Config {
     pub shop: ShopSection,
     /// Orders.
     pub order: OrderSection,
+    /// Payments.
+    pub payment: PaymentSection,
     /// Logs, traces, metrics.
     pub telemetry: TelemetrySection,
 }
@@ -418,6 +424,7 @@ impl Config {
         if !(1..=500).contains(&self.shop.products_per_shop_max) {
             bail!("shop.products_per_shop_max is from 1 to 500");
         }
+        self.payment.check()?;
         for (key, zone) in [("account.time_zone", &self.account.time_zone), ("shop.time_zone", &self.shop.time_zone)] {
             if !pulse_shop::is_time_zone(zone) {
                 bail!("{key} is the name of a time zone such as Asia/Shanghai, and not {zone:?}");

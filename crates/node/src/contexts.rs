@@ -16,7 +16,7 @@ use pulse_kernel::{Clock, IdGenerator};
 use pulse_kitchen::KitchenDeps;
 use pulse_marketing::CouponDeps;
 use pulse_order::OrderDeps;
-use pulse_payment::PaymentDeps;
+use pulse_payment::{Outbound, PaymentDeps, Sandbox};
 use pulse_shop::{ShopDeps, Shops};
 use pulse_stock::StockDeps;
 use pulse_store::{Migration, Store, TimerPump};
@@ -46,6 +46,10 @@ pub(crate) struct Shared<'a> {
     pub(crate) secret: Secret,
     pub(crate) codes: Arc<dyn CodeSender>,
     pub(crate) is_serving: bool,
+    /// The way out to providers of payments.
+    pub(crate) outbound: Arc<dyn Outbound>,
+    /// Signs the webhooks of the sandbox.
+    pub(crate) payment_secret: [u8; 32],
 }
 
 /// Every context, running.
@@ -56,6 +60,8 @@ pub(crate) struct Contexts {
     pub(crate) coupons: CouponClient,
     pub(crate) orders: OrderClient,
     pub(crate) payments: PaymentClient,
+    /// The provider that is built in, when it is there.
+    pub(crate) sandbox: Option<Sandbox>,
     pub(crate) kitchens: KitchenClient,
     /// Sessions that have ended.
     pub(crate) ended: EndedSessions,
@@ -119,7 +125,9 @@ impl Contexts {
             store: store("payment"),
             orders: orders.client.clone(),
             catalog: catalog.clone(),
-            config: pulse_payment::PaymentConfig::default(),
+            outbound: shared.outbound,
+            secret: shared.payment_secret,
+            config: config.payment.context(),
         })
         .await?;
         let kitchens = pulse_kitchen::start(KitchenDeps {
@@ -144,6 +152,7 @@ impl Contexts {
             coupons: coupons.client,
             orders: orders.client,
             payments: payments.client,
+            sandbox: payments.sandbox,
             kitchens: kitchens.client,
             ended: accounts.ended,
             consumers: consumers.into_iter().flatten().collect(),

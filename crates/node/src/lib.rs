@@ -7,6 +7,7 @@ pub mod data_folder;
 mod demo;
 mod engines;
 pub mod node;
+mod outbound;
 pub mod pages;
 mod transfer;
 

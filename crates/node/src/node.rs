@@ -27,7 +27,8 @@ use crate::config::Config;
 use crate::contexts::{Contexts, Shared, TABLES};
 use crate::data_folder::DataFolder;
 use crate::engines::Engines;
-use crate::pages::NoChannel;
+use crate::outbound::HttpOutbound;
+use crate::pages::{self, NoChannel};
 
 /// How long this node's number belongs to it without being renewed.
 const NODE_LEASE: Duration = Duration::from_secs(30);
@@ -116,6 +117,8 @@ impl Node {
             secret: Secret::new(folder.secret("account.secret")?),
             codes: options.codes,
             is_serving: options.is_serving,
+            outbound: Arc::new(HttpOutbound::new()?),
+            payment_secret: folder.secret("payment.secret")?,
         })
         .await?;
         let consumers = std::mem::take(&mut contexts.consumers);
@@ -220,6 +223,10 @@ impl Node {
             .serve(edge)
             .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
             .openapi(Bytes::from_static(pulse_contract::OPENAPI.as_bytes()));
+        edge = edge.pages(pages::webhooks(self.contexts.payments.clone(), self.clock.clone()));
+        if let Some(sandbox) = &self.contexts.sandbox {
+            edge = edge.pages(pages::pay(sandbox.clone()));
+        }
         if let Some(pages) = &self.pages {
             edge = edge.pages(pages.clone());
         }

@@ -79,6 +79,7 @@ impl TestNode {
         config.store.url = Secret::new(database.url.clone());
         config.store.connections_max = CONNECTIONS_MAX;
         config.edge.drain.deadline = Duration::from_secs(5);
+        config.payment.has_sandbox = true;
         change(&mut config);
         let (clock, inbox) = (VirtualClock::starting_at(START), DevInbox::default());
         let node = start(&config, &clock, &inbox).await;
@@ -244,6 +245,15 @@ impl TestNode {
     #[must_use]
     pub fn keys(&self) -> &KeyRing {
         &self.keys
+    }
+
+    /// A secret that the node has made for itself, by its name.
+    ///
+    /// # Panics
+    /// When there is no such secret.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.config.node.data.join(name)).expect("the node has made its secrets")
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -5,7 +5,7 @@ mod document;
 mod profile;
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::response::IntoResponse;
@@ -83,6 +83,18 @@ pub(crate) struct Pages {
 #[derive(Clone)]
 struct NoPage;
 
+/// Marks the answer of a page that failed.
+#[derive(Clone)]
+struct FailedPage(Arc<Error>);
+
+/// What a page that was handed in answers when it fails: the edge makes a problem of it, as of every error.
+#[must_use]
+pub fn failed_page(error: Error) -> axum::response::Response {
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(FailedPage(Arc::new(error)));
+    response
+}
+
 /// A router whose misses are recognized.
 pub(crate) fn with_misses(router: Router) -> Router {
     router.fallback(|| async {
@@ -148,7 +160,10 @@ impl Pages {
         };
         let body = Limited::new(incoming, core.config.limits.body_bytes_max.as_usize());
         let request = Request::from_parts(parts, axum::body::Body::new(body));
-        let response = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let mut response = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        if let Some(error) = response.extensions_mut().remove().and_then(|FailedPage(error)| Arc::into_inner(error)) {
+            return Err(error);
+        }
         if response.extensions().get::<NoPage>().is_some() {
             return Err(errors::UNKNOWN_ROUTE.error("there is nothing at this address"));
         }

@@ -33,6 +33,7 @@ pub(super) async fn demo(arguments: Demo) -> anyhow::Result<()> {
         config.node.data.push("demo");
     }
     config.node.has_dev_inbox = true;
+    config.payment.has_sandbox = true;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let inbox = DevInbox::default();
     let node = Node::start(&config, with_inbox(&inbox)).await?;

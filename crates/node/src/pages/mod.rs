@@ -1,6 +1,9 @@
-//! The few pages of a node itself: where everything is, and the developer's inbox.
+//! The few pages of a node itself: where everything is, the developer's inbox, where the sandbox is paid, and where
+//! providers of payments call.
 
 mod inbox;
+mod pay;
+mod webhooks;
 
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -8,6 +11,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 pub use inbox::{DevInbox, NoChannel};
+pub(crate) use pay::router as pay;
+pub(crate) use webhooks::router as webhooks;
 
 /// Own styles and nothing else: no script, no frame, nothing from elsewhere.
 const POLICY: &str =
@@ -22,10 +27,14 @@ pub fn router(has_inbox: bool) -> Router {
 }
 
 fn page(template: &str, values: minijinja::Value) -> Response {
+    page_under(POLICY, template, values)
+}
+
+fn page_under(policy: &'static str, template: &str, values: minijinja::Value) -> Response {
     let environment = minijinja::Environment::new();
     let page = environment.render_named_str("page.html", template, values);
     let page = page.unwrap_or_else(|error| format!("the page cannot be shown: {error}"));
-    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
 }
 
 const HOME: &str = include_str!("home.html");

@@ -1,9 +1,10 @@
-//! Private PostgreSQL, MariaDB and Redis: loopback, random port, temporary folder, stopped on drop.
+//! Private PostgreSQL, MariaDB, Redis and localstripe: loopback, random port, temporary folder, stopped on drop.
 //!
 //! Tests of one process share a server: the first one starts it, the last one to drop its handle stops it. A server
 //! does not outlive the process either, however that ends. Each test takes a database of its own.
 
 mod child;
+mod localstripe;
 mod mariadb;
 mod postgres;
 mod redis;
@@ -11,6 +12,7 @@ mod redis;
 use std::sync::{Arc, Weak};
 
 pub use self::child::Error;
+pub use self::localstripe::{LocalStripe, python_with_stripe};
 pub use self::mariadb::Mariadb;
 pub use self::postgres::Postgres;
 pub use self::redis::Redis;

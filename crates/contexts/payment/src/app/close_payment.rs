@@ -1,0 +1,51 @@
+//! An order was cancelled: nobody is to pay it any more. What was paid, or is paid all the same, is told to the order,
+//! which decides what becomes of the money (R12).
+
+use pulse_bus::Delivery;
+use pulse_contract::order::v1::OrderCancelled;
+use pulse_kernel::id::{AccountId, OrderId, ShopId};
+use pulse_kernel::{Currency, Cx, Error, Money};
+use pulse_store::Commit;
+
+use super::App;
+use super::conclude::{conclude, conclude_new};
+use crate::domain::merge::IntentState;
+use crate::domain::payment::{Intent, Payment, PaymentId};
+use crate::store::payments;
+
+/// The currency of no currency (ISO 4217).
+const NO_CURRENCY: &str = "XXX";
+
+pub(crate) async fn close_payment(
+    app: &App,
+    cx: &Cx,
+    delivery: &Delivery,
+    event: &OrderCancelled,
+) -> Result<(), Error> {
+    let known = payments::of_order(app.store(), OrderId::new(event.order_id)).await?;
+    let commit = match known {
+        Some(before) => {
+            let mut after = before.clone();
+            after.close();
+            conclude(app, cx, Commit::new(), (&before, after)).0
+        }
+        // A payment that is about to begin finds the place taken, and the order cancelled.
+        None => conclude_new(app, cx, Commit::new(), nothing_to_pay(app, cx, event)),
+    };
+    Ok(delivery.commit(app.store(), cx, commit).await?)
+}
+
+fn nothing_to_pay(app: &App, cx: &Cx, event: &OrderCancelled) -> Payment {
+    Payment::opened(Intent {
+        id: PaymentId::new(app.store().next_id(cx.now)),
+        order: OrderId::new(event.order_id),
+        shop: ShopId::new(event.shop_id),
+        customer: AccountId::new(event.customer_account_id),
+        amount: Money::new(0, Currency::from_code(NO_CURRENCY).unwrap_or(Currency::CNY)),
+        state: IntentState::Cancelled,
+        is_closed: true,
+        paid_attempt: None,
+        created_at: cx.now,
+        version: 1,
+    })
+}

@@ -1,0 +1,43 @@
+//! What a shop earned on a day, in the shop's time zone, added up from the entries of the books.
+
+use std::collections::BTreeMap;
+
+use pulse_contract::payment::v1::{GetStatementRequest, Statement, StatementLine, errors};
+use pulse_contract::shop::v1::GetOffersRequest;
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error};
+
+use super::App;
+use crate::domain::business_day;
+use crate::domain::ledger::{DaySums, EntryKind};
+use crate::store::statements;
+
+pub(crate) async fn get_statement(app: &App, cx: &Cx, request: GetStatementRequest) -> Result<Statement, Error> {
+    let shop = ShopId::new(request.shop_id);
+    // As the system: statements of shops that customers do not see any more are still asked for.
+    let question = GetOffersRequest { shop_id: request.shop_id, product_ids: Vec::new() };
+    let offers = app.deps.catalog.get_offers(&cx.as_system("payment.statement"), question).await?;
+    let day = business_day::bounds(&request.business_date, &offers.time_zone)
+        .ok_or_else(|| errors::PAYMENT_DATE_INVALID.error("there is no such day"))?;
+    let mut by_currency: BTreeMap<String, DaySums> = BTreeMap::new();
+    for row in statements::sums(app.store(), shop, day).await? {
+        let sums = by_currency.entry(row.currency).or_default();
+        if let Some(kind) = EntryKind::from_word(&row.kind) {
+            sums.add(kind, row.count, row.minor);
+        }
+    }
+    let is_balanced = statements::unbalanced_count(app.store(), shop, day).await? == 0;
+    let lines = by_currency.into_iter().map(|(currency, sums)| line(currency, sums)).collect();
+    Ok(Statement { shop_id: request.shop_id, business_date: request.business_date, lines, is_balanced })
+}
+
+fn line(currency: String, sums: DaySums) -> StatementLine {
+    StatementLine {
+        currency,
+        payment_count: sums.payment_count,
+        paid_minor: sums.paid_minor,
+        refund_count: sums.refund_count,
+        refunded_minor: sums.refunded_minor,
+        net_minor: sums.paid_minor - sums.refunded_minor,
+    }
+}

@@ -1,0 +1,418 @@
+//! Payments with their attempts and refunds: loaded whole, and written back as what has changed.
+//!
+//! The version of the payment guards everything below it. It is read first and checked last, so what was read in
+//! between is of that version, or the commit is refused.
+
+use std::collections::BTreeMap;
+
+use pulse_contract::errors;
+use pulse_kernel::id::{AccountId, OrderId};
+use pulse_kernel::{Money, Timestamp};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use super::{damaged, money};
+use crate::domain::merge::{AttemptState, IntentState, RefundState};
+use crate::domain::payment::{
+    ATTEMPTS_MAX, Attempt, AttemptId, Failure, Intent, Payment, PaymentId, REFUNDS_MAX, Refund, RefundId,
+};
+
+impl FromRow for Intent {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: PaymentId::new(row.get("id")?),
+            order: OrderId::new(row.get("order_id")?),
+            shop: row.get("shop_id")?,
+            customer: row.get::<AccountId>("customer_id")?,
+            amount: amount(row)?,
+            state: intent_state(row.get("state")?)?,
+            is_closed: row.get("is_closed")?,
+            paid_attempt: row.get::<Option<i64>>("paid_attempt_id")?.map(AttemptId::new),
+            created_at: row.get("created_at")?,
+            version: row.get("version")?,
+        })
+    }
+}
+
+impl FromRow for Attempt {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let failed_at: Option<Timestamp> = row.get("failed_at")?;
+        let failure: Option<String> = row.get("failure")?;
+        Ok(Self {
+            id: AttemptId::new(row.get("id")?),
+            provider: row.get("provider")?,
+            reference: row.get("provider_reference")?,
+            state: attempt_state(row.get("state")?)?,
+            pay_url: row.get("pay_url")?,
+            return_url: row.get("return_url")?,
+            failure: failure.zip(failed_at).map(|(text, at)| Failure { at, text }),
+            is_booked: row.get("is_booked")?,
+            started_at: row.get("started_at")?,
+        })
+    }
+}
+
+impl FromRow for Refund {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: RefundId::new(row.get("id")?),
+            attempt: row.get::<Option<i64>>("attempt_id")?.map(AttemptId::new),
+            amount: amount(row)?,
+            state: refund_state(row.get("state")?)?,
+            reason: row.get("reason")?,
+            reference: row.get("provider_reference")?,
+            failure: row.get("failure")?,
+            is_booked: row.get("is_booked")?,
+            is_failure_told: row.get("is_failure_told")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+fn amount(row: &Row) -> Result<Money, StoreError> {
+    money(row.get("amount_minor")?, &row.get::<String>("currency")?)
+}
+
+/// The payment of an order.
+pub(crate) async fn of_order(store: &Store, order: OrderId) -> Result<Option<Payment>, StoreError> {
+    let query = Statement::new("SELECT * FROM payment_intents WHERE order_id = ?", values![order.get()]);
+    whole(store, store.optional(query).await?).await
+}
+
+/// A payment by its id.
+pub(crate) async fn by_id(store: &Store, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+    let query = Statement::new("SELECT * FROM payment_intents WHERE id = ?", values![id.get()]);
+    whole(store, store.optional(query).await?).await
+}
+
+async fn whole(store: &Store, intent: Option<Intent>) -> Result<Option<Payment>, StoreError> {
+    let Some(intent) = intent else { return Ok(None) };
+    let id = intent.id.get();
+    let attempts = Statement::new(
+        "SELECT * FROM payment_attempts WHERE intent_id = ? ORDER BY id LIMIT ?",
+        values![id, limit(ATTEMPTS_MAX)],
+    );
+    let refunds = Statement::new(
+        "SELECT * FROM payment_refunds WHERE intent_id = ? ORDER BY id LIMIT ?",
+        values![id, limit(REFUNDS_MAX)],
+    );
+    Ok(Some(Payment { intent, attempts: store.all(attempts).await?, refunds: store.all(refunds).await? }))
+}
+
+fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// To which payment the attempt belongs that a provider calls so.
+pub(crate) async fn id_by_reference(
+    store: &Store,
+    provider: &str,
+    reference: &str,
+) -> Result<Option<PaymentId>, StoreError> {
+    let query = Statement::new(
+        "SELECT intent_id FROM payment_attempts WHERE provider = ? AND provider_reference = ?",
+        values![provider, reference],
+    );
+    one_id(store, query).await
+}
+
+/// To which payment an attempt belongs.
+pub(crate) async fn id_by_attempt(
+    store: &Store,
+    provider: &str,
+    attempt: AttemptId,
+) -> Result<Option<PaymentId>, StoreError> {
+    let query = Statement::new(
+        "SELECT intent_id FROM payment_attempts WHERE id = ? AND provider = ?",
+        values![attempt.get(), provider],
+    );
+    one_id(store, query).await
+}
+
+/// To which payment a refund belongs.
+pub(crate) async fn id_by_refund(store: &Store, refund: RefundId) -> Result<Option<PaymentId>, StoreError> {
+    let query = Statement::new("SELECT intent_id FROM payment_refunds WHERE id = ?", values![refund.get()]);
+    one_id(store, query).await
+}
+
+async fn one_id(store: &Store, query: Statement) -> Result<Option<PaymentId>, StoreError> {
+    Ok(store.optional::<(i64,)>(query).await?.map(|(id,)| PaymentId::new(id)))
+}
+
+/// The attempts with a provider that began in this time, after the one with this start and id, oldest first.
+pub(crate) async fn started_between(
+    store: &Store,
+    provider: &str,
+    (after, until): ((Timestamp, AttemptId), Timestamp),
+    count: i64,
+) -> Result<Vec<Attempt>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM payment_attempts WHERE provider = ? AND started_at <= ? \
+         AND (started_at > ? OR (started_at = ? AND id > ?)) ORDER BY started_at, id LIMIT ?",
+        values![provider, until, after.0, after.0, after.1.get(), count],
+    );
+    store.all(query).await
+}
+
+/// Adds the rows of a new payment. Who makes the same one at the same moment loads it instead.
+pub(crate) fn insert(commit: Commit, payment: &Payment) -> Commit {
+    let Intent { id, order, shop, customer, amount, state, is_closed, paid_attempt, created_at, version } =
+        &payment.intent;
+    let columns = &[
+        "id",
+        "order_id",
+        "shop_id",
+        "customer_id",
+        "currency",
+        "amount_minor",
+        "state",
+        "is_closed",
+        "paid_attempt_id",
+        "created_at",
+        "version",
+    ];
+    let insert = Insert::into("payment_intents", columns).row(values![
+        id.get(),
+        order.get(),
+        *shop,
+        *customer,
+        amount.currency.code(),
+        amount.minor,
+        number_of_intent(*state),
+        *is_closed,
+        paid_attempt.map(AttemptId::get),
+        *created_at,
+        *version
+    ]);
+    let commit = commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
+    let none = Payment::opened(payment.intent.clone());
+    write_below(commit, &none, payment)
+}
+
+/// Adds what has changed since the payment was read as `before`; nothing when nothing has.
+pub(crate) fn update(commit: Commit, before: &Payment, after: &Payment) -> Commit {
+    if before == after {
+        return commit;
+    }
+    let Intent { id, amount, state, is_closed, paid_attempt, .. } = &after.intent;
+    let update = Statement::new(
+        "UPDATE payment_intents SET currency = ?, amount_minor = ?, state = ?, is_closed = ?, paid_attempt_id = ?, \
+         version = version + 1 WHERE id = ? AND version = ?",
+        values![
+            amount.currency.code(),
+            amount.minor,
+            number_of_intent(*state),
+            *is_closed,
+            paid_attempt.map(AttemptId::get),
+            id.get(),
+            before.intent.version
+        ],
+    );
+    write_below(commit.write(update).expect_rows(1), before, after)
+}
+
+fn write_below(mut commit: Commit, before: &Payment, after: &Payment) -> Commit {
+    let intent = after.intent.id;
+    for attempt in &after.attempts {
+        match before.attempt(attempt.id) {
+            Some(known) if known == attempt => {}
+            Some(_) => commit = commit.write(update_attempt(attempt)).expect_rows(1),
+            None => commit = commit.insert(insert_attempt(intent, attempt)),
+        }
+    }
+    let provider_of: BTreeMap<AttemptId, &str> =
+        after.attempts.iter().map(|attempt| (attempt.id, attempt.provider.as_str())).collect();
+    for refund in &after.refunds {
+        match before.refund(refund.id) {
+            Some(known) if known == refund => {}
+            Some(_) => commit = commit.write(update_refund(refund)).expect_rows(1),
+            None => {
+                let provider = refund.attempt.and_then(|id| provider_of.get(&id).copied());
+                commit = commit.insert(insert_refund(intent, provider, refund));
+            }
+        }
+    }
+    commit
+}
+
+fn insert_attempt(intent: PaymentId, attempt: &Attempt) -> Insert {
+    let columns = &[
+        "id",
+        "intent_id",
+        "provider",
+        "provider_reference",
+        "state",
+        "pay_url",
+        "return_url",
+        "failure",
+        "failed_at",
+        "is_booked",
+        "started_at",
+    ];
+    Insert::into("payment_attempts", columns).row(values![
+        attempt.id.get(),
+        intent.get(),
+        attempt.provider.as_str(),
+        attempt.reference.as_deref(),
+        number_of_attempt(attempt.state),
+        attempt.pay_url.as_str(),
+        attempt.return_url.as_str(),
+        attempt.failure.as_ref().map(|failure| failure.text.as_str()),
+        attempt.failure.as_ref().map(|failure| failure.at),
+        attempt.is_booked,
+        attempt.started_at
+    ])
+}
+
+fn update_attempt(attempt: &Attempt) -> Statement {
+    Statement::new(
+        "UPDATE payment_attempts SET provider_reference = ?, state = ?, pay_url = ?, failure = ?, failed_at = ?, \
+         is_booked = ? WHERE id = ?",
+        values![
+            attempt.reference.as_deref(),
+            number_of_attempt(attempt.state),
+            attempt.pay_url.as_str(),
+            attempt.failure.as_ref().map(|failure| failure.text.as_str()),
+            attempt.failure.as_ref().map(|failure| failure.at),
+            attempt.is_booked,
+            attempt.id.get()
+        ],
+    )
+}
+
+fn insert_refund(intent: PaymentId, provider: Option<&str>, refund: &Refund) -> Insert {
+    let columns = &[
+        "id",
+        "intent_id",
+        "attempt_id",
+        "provider",
+        "provider_reference",
+        "currency",
+        "amount_minor",
+        "state",
+        "reason",
+        "failure",
+        "is_booked",
+        "is_failure_told",
+        "created_at",
+    ];
+    Insert::into("payment_refunds", columns).row(values![
+        refund.id.get(),
+        intent.get(),
+        refund.attempt.map(AttemptId::get),
+        provider,
+        refund.reference.as_deref(),
+        refund.amount.currency.code(),
+        refund.amount.minor,
+        number_of_refund(refund.state),
+        refund.reason.as_str(),
+        refund.failure.as_str(),
+        refund.is_booked,
+        refund.is_failure_told,
+        refund.created_at
+    ])
+}
+
+fn update_refund(refund: &Refund) -> Statement {
+    Statement::new(
+        "UPDATE payment_refunds SET provider_reference = ?, state = ?, failure = ?, is_booked = ?, \
+         is_failure_told = ? WHERE id = ?",
+        values![
+            refund.reference.as_deref(),
+            number_of_refund(refund.state),
+            refund.failure.as_str(),
+            refund.is_booked,
+            refund.is_failure_told,
+            refund.id.get()
+        ],
+    )
+}
+
+// The numbers of the states are those of the contract.
+
+pub(crate) const fn number_of_intent(state: IntentState) -> i32 {
+    match state {
+        IntentState::Open => 1,
+        IntentState::Processing => 2,
+        IntentState::Succeeded => 3,
+        IntentState::Cancelled => 4,
+    }
+}
+
+fn intent_state(number: i64) -> Result<IntentState, StoreError> {
+    use IntentState::{Cancelled, Open, Processing, Succeeded};
+    let states = [Open, Processing, Succeeded, Cancelled];
+    let found = states.into_iter().find(|state| i64::from(number_of_intent(*state)) == number);
+    found.ok_or_else(|| damaged("the state of a payment"))
+}
+
+pub(crate) const fn number_of_attempt(state: AttemptState) -> i32 {
+    match state {
+        AttemptState::Created => 1,
+        AttemptState::Open => 2,
+        AttemptState::Processing => 3,
+        AttemptState::Succeeded => 4,
+        AttemptState::Failed => 5,
+        AttemptState::Cancelled => 6,
+    }
+}
+
+fn attempt_state(number: i64) -> Result<AttemptState, StoreError> {
+    use AttemptState::{Cancelled, Created, Failed, Open, Processing, Succeeded};
+    let states = [Created, Open, Processing, Succeeded, Failed, Cancelled];
+    let found = states.into_iter().find(|state| i64::from(number_of_attempt(*state)) == number);
+    found.ok_or_else(|| damaged("the state of an attempt"))
+}
+
+pub(crate) const fn number_of_refund(state: RefundState) -> i32 {
+    match state {
+        RefundState::Pending => 1,
+        RefundState::Succeeded => 2,
+        RefundState::Failed => 3,
+    }
+}
+
+fn refund_state(number: i64) -> Result<RefundState, StoreError> {
+    use RefundState::{Failed, Pending, Succeeded};
+    let found = [Pending, Succeeded, Failed].into_iter().find(|state| i64::from(number_of_refund(*state)) == number);
+    found.ok_or_else(|| damaged("the state of a refund"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulse_contract::payment::v1 as wire;
+
+    #[test]
+    fn the_numbers_are_those_of_the_contract() {
+        use wire::{AttemptState as A, IntentState as I, RefundState as R};
+        for (ours, theirs) in [
+            (IntentState::Open, I::Open),
+            (IntentState::Processing, I::Processing),
+            (IntentState::Succeeded, I::Succeeded),
+            (IntentState::Cancelled, I::Cancelled),
+        ] {
+            assert_eq!(number_of_intent(ours), i32::from(theirs));
+            assert_eq!(intent_state(i32::from(theirs).into()).unwrap(), ours);
+        }
+        for (ours, theirs) in [
+            (AttemptState::Created, A::Created),
+            (AttemptState::Open, A::Open),
+            (AttemptState::Processing, A::Processing),
+            (AttemptState::Succeeded, A::Succeeded),
+            (AttemptState::Failed, A::Failed),
+            (AttemptState::Cancelled, A::Cancelled),
+        ] {
+            assert_eq!(number_of_attempt(ours), i32::from(theirs));
+            assert_eq!(attempt_state(i32::from(theirs).into()).unwrap(), ours);
+        }
+        for (ours, theirs) in [
+            (RefundState::Pending, R::Pending),
+            (RefundState::Succeeded, R::Succeeded),
+            (RefundState::Failed, R::Failed),
+        ] {
+            assert_eq!(number_of_refund(ours), i32::from(theirs));
+            assert_eq!(refund_state(i32::from(theirs).into()).unwrap(), ours);
+        }
+        assert!(intent_state(0).is_err() && attempt_state(7).is_err() && refund_state(-1).is_err());
+    }
+}

@@ -1,0 +1,256 @@
+//! Stripe's wire format as we speak it: what we send, and what its answers mean, the bad ones too.
+
+use pulse_contract::order::v1::OrderState;
+use pulse_contract::payment::v1::*;
+use pulse_node::config::Masked;
+use pulse_payment::domain::signature;
+use pulse_testkit::{Engine, TestNode, run_with};
+use serde_json::{Value, json};
+
+use crate::fake_stripe::{FakeStripe, Says};
+use crate::street::*;
+use crate::{DAY, HOUR, code};
+
+pub(crate) const SECRET: &str = "whsec_of_the_tests_0123456789";
+
+/// Runs a behaviour on a node that works with a provider at this address.
+pub(crate) fn with_stripe(url: &str, behaviour: impl AsyncFnOnce(&mut TestNode)) {
+    let url = url.to_owned();
+    let change = move |config: &mut pulse_node::Config| {
+        config.payment.stripe_secret_key = Masked::new("sk_test_of_the_tests");
+        config.payment.stripe_webhook_secret = Masked::new(SECRET);
+        config.payment.stripe_api_url = url;
+    };
+    run_with(Engine::Sqlite, change, behaviour);
+}
+
+fn run(behaviour: impl AsyncFnOnce(&mut TestNode, &FakeStripe)) {
+    // The address is needed before the node starts, and the provider needs a runtime that outlives the node.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let stripe = runtime.block_on(FakeStripe::start());
+    with_stripe(&stripe.url.clone(), async |node| behaviour(node, &stripe).await);
+}
+
+fn with_stripe_default(order_id: i64) -> StartPaymentRequest {
+    StartPaymentRequest { order_id, ..StartPaymentRequest::default() }
+}
+
+fn made(status: &str) -> Value {
+    json!({
+        "id": "pi_1", "object": "payment_intent", "amount": PRICE, "amount_received": PRICE, "currency": "cny",
+        "status": status, "client_secret": "pi_1_secret_x", "created": 1_777_867_200,
+    })
+}
+
+fn reply(value: &Value) -> Says {
+    Says::Reply(200, value.to_string())
+}
+
+fn refused(status: u16, message: &str) -> Says {
+    Says::Reply(status, json!({ "error": { "type": "x", "code": "y", "message": message } }).to_string())
+}
+
+async fn tell_stripe(node: &TestNode, id: &str, kind: &str, object: &Value) {
+    let body = event(id, kind, object);
+    let request = ReceiveWebhookRequest {
+        provider: "stripe".to_owned(),
+        signature: signature::sign(SECRET.as_bytes(), body.as_bytes(), node.now()),
+        payload: body.into(),
+    };
+    node.payments().receive_webhook(&node.cx(), request).await.unwrap();
+    node.settle().await;
+}
+
+/// PL-11: the request as Stripe documents it, and the secret for the customer's client alone.
+#[test]
+fn a_payment_is_asked_for_in_stripes_words() {
+    run(async |node, stripe| {
+        let street = Street::of(node).await;
+        let order_id = street.order(node).await;
+        stripe.will_say([reply(&made("requires_payment_method"))]);
+        let payment =
+            node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await.unwrap();
+        let attempt = &payment.attempts[0];
+        assert_eq!((attempt.provider.as_str(), attempt.provider_reference.as_str()), ("stripe", "pi_1"));
+        assert_eq!((attempt.client_secret.as_str(), attempt.pay_url.as_str()), ("pi_1_secret_x", ""));
+        assert_eq!(street.payment(node, order_id).await.attempts[0].client_secret, "", "only when it begins");
+
+        let asked = stripe.asked();
+        assert_eq!(asked[0].line, "POST /v1/payment_intents HTTP/1.1");
+        assert_eq!(asked[0].header("authorization"), Some("Bearer sk_test_of_the_tests"));
+        assert_eq!(asked[0].header("content-type"), Some("application/x-www-form-urlencoded"));
+        let key = format!("pulse-attempt-{}", attempt.attempt_id);
+        assert_eq!(asked[0].header("idempotency-key"), Some(key.as_str()));
+        let body = format!(
+            "amount={PRICE}&currency=cny&metadata%5Bpulse_attempt_id%5D={}&metadata%5Bpulse_order_id%5D={order_id}\
+             &payment_method_types%5B%5D=card",
+            attempt.attempt_id
+        );
+        assert_eq!(asked[0].body, body);
+
+        // Once more: the intent is looked at again, since it may have been paid meanwhile.
+        stripe.will_say([reply(&made("succeeded"))]);
+        let again = node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await.unwrap();
+        assert_eq!(again.state(), IntentState::Succeeded);
+        assert_eq!(stripe.asked()[0].line, "GET /v1/payment_intents/pi_1 HTTP/1.1");
+        node.settle().await;
+        assert_eq!(street.see(node, order_id).await.state(), OrderState::Confirmed);
+        check(node).await;
+    });
+}
+
+/// R17: what may pass later is asked for again under the same key, and nothing is given up for it.
+#[test]
+fn an_answer_that_does_not_come_is_asked_for_again_under_the_same_key() {
+    run(async |node, stripe| {
+        let street = Street::of(node).await;
+        let order_id = street.order(node).await;
+        let down = [
+            Says::Nothing,
+            refused(500, "sorry"),
+            refused(429, "slow down"),
+            refused(409, "another request with this key"),
+            refused(401, "bad key"),
+            Says::Reply(200, "<html>".to_owned()),
+        ];
+        let count = down.len();
+        stripe.will_say(down);
+        for _ in 0..count {
+            let outcome = node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await;
+            assert_eq!(code(&outcome), "PAYMENT_PROVIDER_UNAVAILABLE");
+            assert!(!format!("{}", outcome.unwrap_err()).contains("sk_test"));
+        }
+        assert_eq!(attempts(&street.payment(node, order_id).await), [AttemptState::Created]);
+        stripe.will_say([reply(&made("requires_payment_method"))]);
+        let payment =
+            node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await.unwrap();
+        assert_eq!(attempts(&payment), [AttemptState::Open]);
+        let keys: Vec<_> =
+            stripe.asked().iter().map(|asked| asked.header("idempotency-key").unwrap().to_owned()).collect();
+        assert_eq!(keys.len(), count + 1);
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        check(node).await;
+    });
+}
+
+#[test]
+fn what_stripe_refuses_is_over() {
+    run(async |node, stripe| {
+        let street = Street::of(node).await;
+        let order_id = street.order(node).await;
+        stripe.will_say([refused(400, "Amount must be at least 50 cents")]);
+        let outcome = node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await;
+        assert_eq!(code(&outcome), "PAYMENT_PROVIDER_REFUSED");
+        let payment = street.payment(node, order_id).await;
+        assert_eq!(attempts(&payment), [AttemptState::Failed]);
+        assert_eq!(payment.attempts[0].failure, "Amount must be at least 50 cents");
+        check(node).await;
+    });
+}
+
+/// A refund: asked for by its number, again after a failure, looked for first when Stripe may have forgotten the key;
+/// what is refused is told, and what comes back later is in the books again.
+#[test]
+fn refunds_are_asked_for_until_there_is_an_answer() {
+    run(async |node, stripe| {
+        let street = Street::of(node).await;
+        let order_id = street.order(node).await;
+        stripe.will_say([reply(&made("requires_payment_method"))]);
+        node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await.unwrap();
+        tell_stripe(node, "evt_1", "payment_intent.succeeded", &made("succeeded")).await;
+        stripe.asked();
+
+        street.refund(node, order_id, 500).await.unwrap();
+        stripe.will_say([Says::Nothing]);
+        node.settle().await;
+        let refund_id = street.payment(node, order_id).await.refunds[0].refund_id;
+        let back = json!({
+            "id": "re_1", "object": "refund", "amount": 500, "currency": "cny", "status": "pending",
+            "payment_intent": "pi_1", "created": 1_777_867_201, "metadata": { "pulse_refund_id": refund_id.to_string() },
+        });
+        stripe.will_say([reply(&back)]);
+        node.advance(HOUR);
+        node.settle().await;
+        let asked = stripe.asked();
+        let key = format!("pulse-refund-{refund_id}");
+        assert_eq!(asked.len(), 2);
+        for asked in &asked {
+            assert_eq!(
+                (asked.line.as_str(), asked.header("idempotency-key")),
+                ("POST /v1/refunds HTTP/1.1", Some(&*key))
+            );
+            let metadata = format!("metadata%5Bpulse_refund_id%5D={refund_id}");
+            assert_eq!(asked.body, format!("payment_intent=pi_1&amount=500&{metadata}"));
+        }
+        assert_eq!(refunds(&street.payment(node, order_id).await), [(RefundState::Pending, 500)]);
+        assert_eq!(kinds(node, order_id).await, ["capture"]);
+        let mut done = back.clone();
+        done["status"] = json!("succeeded");
+        tell_stripe(node, "evt_2", "refund.updated", &done).await;
+        assert_eq!(kinds(node, order_id).await, ["capture", "refund"]);
+
+        // The second one: the node was down for a day after it had asked. Stripe has it, and is not asked twice.
+        street.refund(node, order_id, 300).await.unwrap();
+        stripe.will_say([Says::Nothing]);
+        node.settle().await;
+        stripe.asked();
+        let second = street.payment(node, order_id).await.refunds[1].refund_id;
+        let mut known = done.clone();
+        known["id"] = json!("re_2");
+        known["amount"] = json!(300);
+        known["metadata"] = json!({ "pulse_refund_id": second.to_string() });
+        stripe.will_say([reply(&json!({ "object": "list", "data": [done, known], "has_more": false }))]);
+        node.advance(DAY * 2);
+        node.settle().await;
+        assert_eq!(stripe.asked()[0].line, "GET /v1/refunds?payment_intent=pi_1&limit=100 HTTP/1.1");
+        assert_eq!(kinds(node, order_id).await, ["capture", "refund", "refund"]);
+
+        // The third one is refused, and the first one comes back from the bank.
+        street.refund(node, order_id, 100).await.unwrap();
+        stripe.will_say([refused(400, "Your balance is too low.")]);
+        node.settle().await;
+        let mut failed = back;
+        failed["status"] = json!("failed");
+        failed["failure_reason"] = json!("lost_or_stolen_card");
+        tell_stripe(node, "evt_3", "refund.failed", &failed).await;
+        let payment = street.payment(node, order_id).await;
+        let (ok, no) = (RefundState::Succeeded, RefundState::Failed);
+        assert_eq!(refunds(&payment), [(no, 500), (ok, 300), (no, 100)]);
+        assert_eq!(kinds(node, order_id).await, ["capture", "refund", "refund", "correction"]);
+        stripe.asked();
+        check(node).await;
+        assert_eq!(balances(node).await[0].1, PRICE - 300);
+    });
+}
+
+/// A cancelled order's attempt is given up with Stripe; what was paid meanwhile is found out.
+#[test]
+fn attempts_are_given_up_with_stripe() {
+    run(async |node, stripe| {
+        let street = Street::of(node).await;
+        let order_id = street.order(node).await;
+        stripe.will_say([reply(&made("requires_payment_method"))]);
+        node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await.unwrap();
+        stripe.asked();
+        let cancel = pulse_contract::order::v1::CancelOrderRequest { order_id, reason: String::new() };
+        node.orders().cancel_order(&street.customer.cx(), cancel).await.unwrap();
+        let back = json!({
+            "id": "re_1", "amount": PRICE, "currency": "cny", "status": "succeeded", "payment_intent": "pi_1",
+        });
+        let late = refused(400, "You cannot cancel this PaymentIntent because it has a status of succeeded.");
+        stripe.will_say([late, reply(&made("succeeded")), reply(&back)]);
+        check(node).await;
+        let lines: Vec<String> = stripe.asked().into_iter().map(|asked| asked.line).collect();
+        assert_eq!(
+            lines,
+            [
+                "POST /v1/payment_intents/pi_1/cancel HTTP/1.1",
+                "GET /v1/payment_intents/pi_1 HTTP/1.1",
+                "POST /v1/refunds HTTP/1.1",
+            ]
+        );
+        assert_eq!(street.see(node, order_id).await.state(), OrderState::Cancelled);
+        assert_eq!(kinds(node, order_id).await, ["capture", "refund"]);
+        assert_eq!(balances(node).await, []);
+    });
+}

@@ -1,0 +1,87 @@
+//! Where the sandbox is paid: `/pay/{token}`. Whoever knows the address may pay, as with every provider's page.
+
+use axum::Router;
+use axum::extract::{Form, Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use pulse_contract::payment::v1::errors;
+use pulse_edge::failed_page;
+use pulse_kernel::{Error, Locale};
+use pulse_payment::{Choice, PayPage, Sandbox};
+use serde::Deserialize;
+
+/// Own styles, and forms that lead to this node: no script, no frame, nothing from elsewhere.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+#[derive(Deserialize)]
+struct Chosen {
+    choice: String,
+}
+
+/// The page, and what its buttons do.
+pub(crate) fn router(sandbox: Sandbox) -> Router {
+    Router::new().route("/pay/{token}", get(show).post(choose)).with_state(sandbox)
+}
+
+async fn show(State(sandbox): State<Sandbox>, Path(token): Path<String>, headers: HeaderMap) -> Response {
+    match sandbox.page(&token).await {
+        Ok(Some(payment)) => page(&payment, locale(&headers)),
+        Ok(None) => failed_page(errors::PAYMENT_NOT_FOUND.error("there is no such page")),
+        Err(error) => failed_page(error),
+    }
+}
+
+async fn choose(State(sandbox): State<Sandbox>, Path(token): Path<String>, Form(chosen): Form<Chosen>) -> Response {
+    let made = match choice(&chosen.choice) {
+        // To its end, whether or not the browser still waits.
+        Some(choice) => {
+            let token = token.clone();
+            let work = tokio::spawn(async move { sandbox.choose(&token, choice).await });
+            work.await.unwrap_or_else(|error| Err(defect(error)))
+        }
+        None => Err(pulse_contract::errors::VALIDATION_FAILED.error("choice is pay, decline, delay or twice")),
+    };
+    match made {
+        Ok(()) => Redirect::to(&format!("/pay/{token}")).into_response(),
+        Err(error) => failed_page(error),
+    }
+}
+
+fn defect(error: tokio::task::JoinError) -> Error {
+    pulse_contract::errors::INTERNAL.error("a defect").caused_by(error)
+}
+
+fn choice(word: &str) -> Option<Choice> {
+    match word {
+        "pay" => Some(Choice::Pay),
+        "decline" => Some(Choice::Decline),
+        "delay" => Some(Choice::Delay),
+        "twice" => Some(Choice::PayTwice),
+        _ => None,
+    }
+}
+
+fn locale(headers: &HeaderMap) -> Locale {
+    let header = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    header.map_or(Locale::En, Locale::from_accept_language)
+}
+
+fn page(payment: &PayPage, locale: Locale) -> Response {
+    let values = minijinja::context! {
+        lang => locale.tag(),
+        is_zh => locale == Locale::Zh,
+        order_id => payment.order_id,
+        amount => &payment.amount,
+        is_waiting => payment.is_waiting,
+        is_processing => payment.is_processing,
+        is_paid => payment.is_paid,
+        failure => &payment.failure,
+        return_url => &payment.return_url,
+    };
+    super::page_under(POLICY, PAGE, values)
+}
+
+const PAGE: &str = include_str!("pay.html");
