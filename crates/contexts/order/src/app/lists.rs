@@ -15,6 +15,7 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Timestamp, Violation};
 use pulse_store::Store;
 
+use super::behind::{BEHIND_MAX, behind};
 use super::{App, caller, view};
 use crate::domain::search::{self, DIGITS_MIN, NUMBER_DIGITS_MIN};
 use crate::store::list::{self, ListRow, Scope};
@@ -24,10 +25,6 @@ use crate::store::orders;
 const SCANNED_MAX: usize = 20_000;
 /// How many rows are looked at in one query of a search.
 const CHUNK: usize = 1_000;
-/// How many events the read model may be behind for the caller's own orders to be complete all the same.
-const BEHIND_MAX: usize = 10_000;
-/// How many events are read at once.
-const EVENTS: u32 = 1_000;
 
 pub(crate) async fn list_my_orders(
     app: &App,
@@ -35,7 +32,7 @@ pub(crate) async fn list_my_orders(
     request: ListMyOrdersRequest,
 ) -> Result<ListOrdersResponse, Error> {
     let wanted = Wanted::new(Scope::Customer(caller(cx)?), request.filter, request.page_size, &request.page_token)?;
-    let behind = behind(&app.deps.store, cx, BEHIND_MAX).await?;
+    let behind = behind(&app.deps.store, cx.now, BEHIND_MAX).await?;
     let own = own_rows(&app.deps.store, wanted.scope, &behind.order_ids).await?;
     Ok(wanted.page(&app.deps.store, own).await?.answer(behind.as_of))
 }
@@ -54,13 +51,13 @@ pub(crate) async fn list_orders(app: &App, cx: &Cx, request: ListOrdersRequest) 
 }
 
 async fn list(app: &App, cx: &Cx, wanted: Wanted) -> Result<ListOrdersResponse, Error> {
-    let as_of = behind(&app.deps.store, cx, 1).await?.as_of;
+    let as_of = behind(&app.deps.store, cx.now, 1).await?.as_of;
     Ok(wanted.page(&app.deps.store, Vec::new()).await?.answer(as_of))
 }
 
 pub(crate) async fn count_my_orders(app: &App, cx: &Cx, _request: CountMyOrdersRequest) -> Result<OrderCounts, Error> {
     let (store, customer) = (&app.deps.store, caller(cx)?);
-    let behind = behind(store, cx, BEHIND_MAX).await?;
+    let behind = behind(store, cx.now, BEHIND_MAX).await?;
     let own = own_rows(store, Scope::Customer(customer), &behind.order_ids).await?;
     let mut counts: BTreeMap<i32, i64> = BTreeMap::new();
     for (state, count) in list::counts_of_customer(store, customer).await? {
@@ -82,7 +79,7 @@ pub(crate) async fn count_shop_orders(
     request: CountShopOrdersRequest,
 ) -> Result<OrderCounts, Error> {
     let store = &app.deps.store;
-    let as_of = behind(store, cx, 1).await?.as_of;
+    let as_of = behind(store, cx.now, 1).await?.as_of;
     let counts = list::counts_of_shop(store, ShopId::new(request.shop_id)).await?;
     Ok(answer_counts(counts.into_iter().map(|(state, count)| (state.into(), count)).collect(), as_of))
 }
@@ -93,36 +90,10 @@ fn answer_counts(counts: BTreeMap<i32, i64>, as_of: Timestamp) -> OrderCounts {
     OrderCounts { counts, as_of: Some(as_of.into()) }
 }
 
-/// What the read model does not know yet.
-struct Behind {
-    /// It knows everything that happened until then.
-    as_of: Timestamp,
-    /// The orders that have changed since.
-    order_ids: Vec<i64>,
-}
-
-async fn behind(store: &Store, cx: &Cx, limit: usize) -> Result<Behind, Error> {
-    let progress = list::progress(store).await?;
-    let (mut seq, known_at) = progress.unwrap_or((0, Timestamp::EPOCH));
-    let mut order_ids = BTreeSet::new();
-    let mut count = 0;
-    loop {
-        let page = u32::try_from(limit - count).unwrap_or(EVENTS).min(EVENTS);
-        let events = store.events_after(seq, page).await?;
-        count += events.len();
-        seq = events.last().map_or(seq, |event| event.seq);
-        order_ids.extend(events.iter().map(|event| event.key));
-        if events.len() < usize::try_from(page).unwrap_or(usize::MAX) || count >= limit {
-            break;
-        }
-    }
-    let as_of = if count == 0 { cx.now } else { known_at };
-    Ok(Behind { as_of, order_ids: order_ids.into_iter().collect() })
-}
-
 /// The caller's among these orders, as they are.
-async fn own_rows(store: &Store, scope: Scope, order_ids: &[i64]) -> Result<Vec<ListRow>, Error> {
+async fn own_rows(store: &Store, scope: Scope, order_ids: &BTreeSet<i64>) -> Result<Vec<ListRow>, Error> {
     let mut own = Vec::new();
+    let order_ids: Vec<i64> = order_ids.iter().copied().collect();
     for ids in order_ids.chunks(CHUNK) {
         let rows = orders::by_ids(store, ids).await?;
         own.extend(rows.iter().map(view::list_row).filter(|row| scope.holds(row)));

@@ -1,6 +1,7 @@
 //! The use cases, one file each.
 
 mod archive;
+mod behind;
 mod carts;
 mod change;
 mod drafts;

@@ -6,6 +6,7 @@ use pulse_contract::order::v1::{RebuildOrderListsRequest, RebuildOrderListsRespo
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store};
 
+use super::behind::{BEHIND_MAX, Behind, behind};
 use super::{App, view};
 use crate::store::list::{self, ListRow};
 use crate::store::orders::{self, OrderRow};
@@ -69,15 +70,18 @@ async fn compare(
     compared: &mut Compared,
 ) -> Result<(), Error> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id.get()).collect();
-    let differing = differing(&list::by_ids(store, &ids).await?, rows);
+    let found = differing(&list::by_ids(store, &ids).await?, rows);
     compared.order_count += u64::try_from(rows.len()).unwrap_or(0);
-    for row in &differing {
-        compared.add(format!("order {} is missing in the list, or shown otherwise", row.order_id));
-    }
-    if !repair || differing.is_empty() {
+    if found.is_empty() {
         return Ok(());
     }
-    let ids: Vec<i64> = differing.iter().map(|row| row.order_id).collect();
+    let ids: Vec<i64> = found.iter().map(|row| row.order_id).collect();
+    for id in not_waiting(store, cx, &ids).await? {
+        compared.add(format!("order {id} is missing in the list, or shown otherwise"));
+    }
+    if !repair {
+        return Ok(());
+    }
     store
         .attempt(cx, || async {
             let (old, truth) = (list::by_ids(store, &ids).await?, orders::by_ids(store, &ids).await?);
@@ -85,6 +89,20 @@ async fn compare(
             Ok(store.commit(cx, commit).await?)
         })
         .await
+}
+
+/// Those of the orders that the list shows otherwise although no event waits that would bring them up to date.
+async fn not_waiting(store: &Store, cx: &Cx, ids: &[i64]) -> Result<Vec<i64>, Error> {
+    let before = behind(store, cx.now, BEHIND_MAX).await?;
+    let known = list::by_ids(store, ids).await?;
+    let truth = orders::by_ids(store, ids).await?;
+    let after = behind(store, cx.now, BEHIND_MAX).await?;
+    let is_waiting = |id: i64, behind: &Behind| {
+        let is_late = || truth.iter().any(|row| row.id.get() == id && row.updated_at >= behind.as_of);
+        behind.order_ids.contains(&id) || (behind.is_cut && is_late())
+    };
+    let differing = differing(&known, &truth).into_iter().map(|row| row.order_id);
+    Ok(differing.filter(|id| !is_waiting(*id, &before) && !is_waiting(*id, &after)).collect())
 }
 
 /// What the list should say and does not. A version alone is no difference: the list need not know of every refund.

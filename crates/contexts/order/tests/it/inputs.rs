@@ -37,8 +37,10 @@ pub(crate) async fn bad_orders_are_refused_with_their_codes(node: &mut TestNode)
     far["draft"]["address"] = json!({
         "recipient": "Li", "phone": "+8613800138001", "address": "x", "location": { "latitude": 32.0, "longitude": 121.0 },
     });
-    let mut homeless = with(json!([tea(json!(1))]));
-    homeless["draft"]["fulfilment"] = json!("FULFILMENT_DELIVERY");
+    // With packing, the way there, and tax.
+    far["expected_total_minor"] = json!("1908");
+    let mut homeless = far.clone();
+    homeless["draft"]["address"] = Value::Null;
     let mut gone = json!({ "expected_total_minor": total });
     gone["pre_order_id"] = json!("4711");
     for (body, status, expected) in [
