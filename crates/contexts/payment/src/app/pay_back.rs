@@ -59,7 +59,8 @@ async fn write_down(
         let mut after = before.clone();
         match answer {
             Ok(fact) => {
-                hear(app, cx, &mut after, provider, &[Fact::Refund(fact.clone())]);
+                let fact = RefundFact { refund: Some(RefundId::new(due.key)), ..fact.clone() };
+                hear(app, cx, &mut after, provider, &[Fact::Refund(fact)]);
             }
             Err(words) => after.refuse_refund(RefundId::new(due.key), words),
         }

@@ -13,7 +13,9 @@ use pulse_store::Commit;
 use super::conclude::{conclude, hear};
 use super::{App, view};
 use crate::domain::merge::{AttemptState, IntentState};
-use crate::domain::payment::{ATTEMPTS_MAX, Attempt, AttemptId, Fact, Failure, Intent, Payment, PaymentId};
+use crate::domain::payment::{
+    ATTEMPTS_MAX, Attempt, AttemptFact, AttemptId, Fact, Failure, Intent, Payment, PaymentId,
+};
 use crate::providers::{Charge, NewCharge, ProviderError};
 use crate::store::payments;
 
@@ -154,7 +156,9 @@ fn new_charge(intent: &Intent, attempt: &Attempt) -> NewCharge {
 async fn write_down(app: &App, cx: &Cx, id: PaymentId, asked: &Attempt, charge: &Charge) -> Result<View, Error> {
     let before = load(app, id).await?;
     let mut after = before.clone();
-    hear(app, cx, &mut after, &asked.provider, &[Fact::Attempt(charge.fact.clone())]);
+    // What was asked for by this attempt is about this attempt, whether or not the provider repeats our name for it.
+    let fact = AttemptFact { attempt: Some(asked.id), ..charge.fact.clone() };
+    hear(app, cx, &mut after, &asked.provider, &[Fact::Attempt(fact)]);
     if let Some(attempt) = after.attempts.iter_mut().find(|attempt| attempt.id == asked.id) {
         attempt.pay_url.clone_from(&charge.pay_url);
     }

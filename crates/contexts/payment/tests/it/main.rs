@@ -82,6 +82,7 @@ pulse_testkit::on_every_engine! {
         another_amount_is_not_a_payment,
         what_is_not_signed_by_us_is_refused,
         what_is_about_nothing_of_ours_is_taken_in_and_changes_nothing,
+        what_cannot_be_written_down_is_not_accepted,
         over_http_it_is_accepted_after_its_commit,
         old_events_are_forgotten,
     ],
