@@ -120,6 +120,16 @@ impl TestNode {
         assert!(report.holds(), "the books do not hold: {:#?}", report.findings);
     }
 
+    /// As [`TestNode::assert_books`], in one context only.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub async fn assert_books_of(&self, context: &str) {
+        self.settle().await;
+        let report = pulse_node::verify::verify_context(self.node(), context).await.expect("the books can be read");
+        assert!(report.holds(), "the books of {context} do not hold: {:#?}", report.findings);
+    }
+
     /// Waits until every event is delivered, and stops.
     ///
     /// # Panics

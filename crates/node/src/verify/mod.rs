@@ -62,15 +62,35 @@ pub async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Report> {
     // What is still under way would be told as lost.
     let left = node.bus.settle().await;
     report.add(events(node, left));
-    let coded = |error: Error| anyhow!(error.story());
     for (context, look) in CONTEXTS {
-        let store = node.store(context).context("every context has its tables")?;
-        report.add(look(store.clone(), is_repair).await.map_err(coded)?);
+        report.add(look(table_of(node, context)?, is_repair).await.map_err(coded)?);
     }
+    let quotas = pulse_marketing::verify_quotas(&table_of(node, "marketing")?, node.stock()).await;
+    report.add(quotas.map_err(coded)?);
     report.add(between::verify(node, is_repair).await.map_err(coded)?);
     // What was repaired may have told others something.
     node.bus.settle().await;
     Ok(report)
+}
+
+/// Looks at the books of one context only.
+///
+/// # Errors
+/// When its database does not answer, or it keeps no books.
+pub async fn verify_context(node: &Node, context: &str) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    let look = CONTEXTS.iter().find(|(name, _)| *name == context).context("the context keeps no books")?.1;
+    report.add(look(table_of(node, context)?, false).await.map_err(coded)?);
+    Ok(report)
+}
+
+fn table_of(node: &Node, context: &str) -> anyhow::Result<Store> {
+    node.store(context).cloned().context("every context has its tables")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn coded(error: Error) -> anyhow::Error {
+    anyhow!(error.story())
 }
 
 /// Looks at the tables of one context.

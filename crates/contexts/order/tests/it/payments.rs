@@ -5,7 +5,7 @@ use pulse_contract::order::v1::*;
 use pulse_contract::payment::v1::*;
 use pulse_contract::stock::v1::AdjustStockRequest;
 use pulse_kernel::Error;
-use pulse_node::config::LatePayment;
+use pulse_testkit::config::LatePayment;
 use pulse_testkit::{Engine, TestNode, cny, run_with};
 
 use crate::street::{Street, assert_clean, paid, pay, tell, told};

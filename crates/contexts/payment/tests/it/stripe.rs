@@ -2,8 +2,8 @@
 
 use pulse_contract::order::v1::OrderState;
 use pulse_contract::payment::v1::*;
-use pulse_node::config::Masked;
 use pulse_payment::domain::signature;
+use pulse_testkit::config::{Config, Masked};
 use pulse_testkit::{Engine, TestNode, run_with};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub(crate) const SECRET: &str = "whsec_of_the_tests_0123456789";
 /// Runs a behaviour on a node that works with a provider at this address.
 pub(crate) fn with_stripe(url: &str, behaviour: impl AsyncFnOnce(&mut TestNode)) {
     let url = url.to_owned();
-    let change = move |config: &mut pulse_node::Config| {
+    let change = move |config: &mut Config| {
         config.payment.stripe_secret_key = Masked::new("sk_test_of_the_tests");
         config.payment.stripe_webhook_secret = Masked::new(SECRET);
         config.payment.stripe_api_url = url;
