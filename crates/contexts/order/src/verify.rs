@@ -104,7 +104,7 @@ impl Check<'_> {
         for row in unpaid.into_iter().filter(|row| !timers.contains(&(row.id.get(),))) {
             // It may have been paid between the two looks.
             let now = orders::by_id(self.store, row.id).await?;
-            if !now.is_some_and(|row| row.state == OrderState::AwaitingPayment) {
+            if now.is_none_or(|row| row.state != OrderState::AwaitingPayment) {
                 continue;
             }
             if self.repair {

@@ -36,7 +36,7 @@ pub(crate) async fn place_order(app: &App, cx: &Cx, request: PlaceOrderRequest) 
     let customer = caller(cx)?;
     let opened = match open_draft(app, cx, customer, request.pre_order_id).await? {
         Opened::Placed(order) => return Ok(*order),
-        Opened::Draft(row) => Some(row),
+        Opened::Draft(row) => Some(*row),
         Opened::None => None,
     };
     let draft = match &opened {
@@ -71,7 +71,7 @@ enum Opened {
     /// An order already (TR-26).
     Placed(Box<Order>),
     /// An open draft.
-    Draft(DraftRow),
+    Draft(Box<DraftRow>),
     /// Nothing was named.
     None,
 }
@@ -85,7 +85,7 @@ async fn open_draft(app: &App, cx: &Cx, customer: AccountId, pre_order_id: i64) 
     }
     let row = drafts::by_id(&app.deps.store, pre_order_id).await?;
     match row.filter(|row| row.customer == customer && row.expires_at > cx.now) {
-        Some(row) => Ok(Opened::Draft(row)),
+        Some(row) => Ok(Opened::Draft(Box::new(row))),
         // It may have become an order between the two looks.
         None => match first(app, customer, pre_order_id).await? {
             Some(order) => Ok(Opened::Placed(Box::new(order))),

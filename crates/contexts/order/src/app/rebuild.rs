@@ -85,7 +85,7 @@ async fn compare(
     store
         .attempt(cx, || async {
             let (old, truth) = (list::by_ids(store, &ids).await?, orders::by_ids(store, &ids).await?);
-            let commit = list::replace(Commit::new(), &old, &self::differing(&old, &truth));
+            let commit = list::replace(Commit::new(), &old, &differing(&old, &truth));
             Ok(store.commit(cx, commit).await?)
         })
         .await

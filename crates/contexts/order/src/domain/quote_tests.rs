@@ -119,13 +119,7 @@ fn prices_are_the_sum_of_their_parts() {
         (fees, vec![], "Items 2400, Packing 100, Delivery 500, Tip 300", 3_300, 0),
         (free, vec![], "Items 2400, Packing 100, Delivery 0, Tip 300", 2_800, 0),
         // 6.5 % of 2667 is 173.355.
-        (
-            taxed,
-            vec![coupon.clone()],
-            "Items 2400, Discount -333, Packing 100, Delivery 500, Tax 173, Tip 300",
-            3_140,
-            0,
-        ),
+        (taxed, vec![coupon], "Items 2400, Discount -333, Packing 100, Delivery 500, Tax 173, Tip 300", 3_140, 0),
         // 3000 hold 183.098.
         (included, vec![], "Items 2400, Packing 100, Delivery 500, Tip 300", 3_300, 183),
     ] {
