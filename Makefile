@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. The rest is for working on Pulse.
 .DEFAULT_GOAL := help
-.PHONY: help demo dist test bench fuzz coverage fmt lint servers
+.PHONY: help demo dist test bench crash fuzz coverage fmt lint servers
 
 CARGO ?= cargo
 
@@ -19,7 +19,10 @@ test: servers lint ## install what the tests need, then run the whole suite
 	scripts/run-tests.sh
 
 bench: dist ## measure: every benchmark beside its reference
-	for name in start edge nearby group-commit import; do target/dist/pulse bench $$name || exit 1; done
+	for name in start edge nearby group-commit import hot-sku checkout; do target/dist/pulse bench $$name || exit 1; done
+
+crash: dist ## kill a node under load, hundreds of times, and prove that nothing is lost
+	target/dist/pulse crash --rounds $(or $(ROUNDS),300)
 
 fuzz: servers ## run an independent fuzzer and an OpenAPI validator against a node
 	$(CARGO) build --locked --package pulse-node

@@ -25,8 +25,14 @@ impl Request {
     /// `POST target` with a JSON body.
     #[must_use]
     pub fn post_json(host: &str, target: &str, body: impl Into<Bytes>) -> Self {
+        Self::send_json("POST", host, target, body)
+    }
+
+    /// `METHOD target` with a JSON body.
+    #[must_use]
+    pub fn send_json(method: &str, host: &str, target: &str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        let request = Self::with_method("POST", host, target).header("content-type", "application/json");
+        let request = Self::with_method(method, host, target).header("content-type", "application/json");
         let length = body.len().to_string();
         Self { body, ..request.header("content-length", &length) }
     }

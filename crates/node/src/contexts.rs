@@ -9,16 +9,18 @@ use pulse_contract::kitchen::v1::{KitchenClient, KitchenGrpc, kitchen_routes};
 use pulse_contract::marketing::v1::{CouponClient, CouponGrpc, coupon_routes};
 use pulse_contract::order::v1::{OrderClient, OrderGrpc, order_routes};
 use pulse_contract::payment::v1::{PaymentClient, PaymentGrpc, payment_routes};
-use pulse_contract::shop::v1::{CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes};
+use pulse_contract::shop::v1::{
+    CatalogClient, CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes,
+};
 use pulse_contract::stock::v1::{StockClient, StockGrpc, stock_routes};
 use pulse_edge::EdgeBuilder;
 use pulse_kernel::{Clock, IdGenerator};
-use pulse_kitchen::KitchenDeps;
-use pulse_marketing::CouponDeps;
-use pulse_order::OrderDeps;
-use pulse_payment::{Outbound, PaymentDeps, Sandbox};
+use pulse_kitchen::{KitchenDeps, Kitchens};
+use pulse_marketing::{CouponDeps, Coupons};
+use pulse_order::{OrderDeps, Orders};
+use pulse_payment::{Outbound, PaymentDeps, Payments, Sandbox};
 use pulse_shop::{ShopDeps, Shops};
-use pulse_stock::StockDeps;
+use pulse_stock::{StockDeps, Stocks};
 use pulse_store::{Migration, Store, TimerPump};
 use pulse_token::KeyRing;
 
@@ -76,66 +78,25 @@ pub(crate) struct Contexts {
 impl Contexts {
     /// Opens the tables and starts every context, those that others ask first.
     pub(crate) async fn start(shared: Shared<'_>) -> anyhow::Result<Self> {
-        let mut stores = Vec::with_capacity(TABLES.len());
-        for (context, migrations) in TABLES {
-            let database = shared.engines.of(shared.config, context).await?;
-            stores.push(Store::open(&database, context, migrations, shared.clock.clone(), shared.ids.clone()).await?);
-        }
-        let store = |context: &str| -> Store {
-            let index = TABLES.iter().position(|(name, _)| *name == context);
-            stores[index.expect("every context has its tables")].clone()
-        };
+        let tables = Tables::open(shared.config, shared.engines, &shared.clock, &shared.ids).await?;
         let config = shared.config;
         let shops = pulse_shop::start(ShopDeps {
-            store: store("shop"),
+            store: tables.of("shop"),
             config: config.shop.context(),
             is_nearby_served: shared.is_serving,
         })
         .await?;
         let accounts = pulse_account::start(AccountDeps {
-            store: store("account"),
+            store: tables.of("account"),
             keys: shared.keys,
             secret: shared.secret,
             codes: shared.codes,
             config: config.account.context(),
         })
         .await?;
-        let catalog = shops.catalog.clone();
-        let stock = pulse_stock::start(StockDeps {
-            store: store("stock"),
-            catalog: catalog.clone(),
-            config: pulse_stock::StockConfig::default(),
-        })
-        .await?;
-        let coupons = pulse_marketing::start(CouponDeps {
-            store: store("marketing"),
-            stock: stock.client.clone(),
-            config: pulse_marketing::CouponConfig::default(),
-        })
-        .await?;
-        let orders = pulse_order::start(OrderDeps {
-            store: store("order"),
-            catalog: catalog.clone(),
-            stock: stock.client.clone(),
-            coupons: coupons.client.clone(),
-            config: pulse_order::OrderConfig::default(),
-        })
-        .await?;
-        let payments = pulse_payment::start(PaymentDeps {
-            store: store("payment"),
-            orders: orders.client.clone(),
-            catalog: catalog.clone(),
-            outbound: shared.outbound,
-            secret: shared.payment_secret,
-            config: config.payment.context(),
-        })
-        .await?;
-        let kitchens = pulse_kitchen::start(KitchenDeps {
-            store: store("kitchen"),
-            catalog,
-            config: pulse_kitchen::KitchenConfig::default(),
-        })
-        .await?;
+        let way_out = (shared.outbound, shared.payment_secret);
+        let trade = Trade::start(config, &tables, &shops.catalog, way_out).await?;
+        let Trade { stock, coupons, orders, payments, kitchens } = trade;
         let consumers = [
             accounts.consumers,
             shops.consumers.clone(),
@@ -157,7 +118,7 @@ impl Contexts {
             ended: accounts.ended,
             consumers: consumers.into_iter().flatten().collect(),
             timers: vec![stock.timers, coupons.timers, orders.timers, payments.timers, kitchens.timers],
-            stores,
+            stores: tables.0,
         })
     }
 
@@ -187,5 +148,84 @@ impl Contexts {
             .grpc(OrderGrpc::new(self.orders.clone(), admission.clone()).into_server())
             .grpc(PaymentGrpc::new(self.payments.clone(), admission.clone()).into_server())
             .grpc(KitchenGrpc::new(self.kitchens.clone(), admission).into_server())
+    }
+}
+
+/// The tables of every context, in the order of [`TABLES`].
+struct Tables(Vec<Store>);
+
+impl Tables {
+    async fn open(
+        config: &Config,
+        engines: &mut Engines,
+        clock: &Clock,
+        ids: &Arc<IdGenerator>,
+    ) -> anyhow::Result<Self> {
+        let mut stores = Vec::with_capacity(TABLES.len());
+        for (context, migrations) in TABLES {
+            let database = engines.of(config, context).await?;
+            stores.push(Store::open(&database, context, migrations, clock.clone(), Arc::clone(ids)).await?);
+        }
+        Ok(Self(stores))
+    }
+
+    fn of(&self, context: &str) -> Store {
+        let found = self.0.iter().find(|store| store.context() == context);
+        found.expect("every context has its tables").clone()
+    }
+}
+
+/// The contexts that trade, each with the clients of those before it.
+struct Trade {
+    stock: Stocks,
+    coupons: Coupons,
+    orders: Orders,
+    payments: Payments,
+    kitchens: Kitchens,
+}
+
+impl Trade {
+    async fn start(
+        config: &Config,
+        tables: &Tables,
+        catalog: &CatalogClient,
+        (outbound, secret): (Arc<dyn Outbound>, [u8; 32]),
+    ) -> anyhow::Result<Self> {
+        let stock = pulse_stock::start(StockDeps {
+            store: tables.of("stock"),
+            catalog: catalog.clone(),
+            config: pulse_stock::StockConfig::default(),
+        })
+        .await?;
+        let coupons = pulse_marketing::start(CouponDeps {
+            store: tables.of("marketing"),
+            stock: stock.client.clone(),
+            config: pulse_marketing::CouponConfig::default(),
+        })
+        .await?;
+        let orders = pulse_order::start(OrderDeps {
+            store: tables.of("order"),
+            catalog: catalog.clone(),
+            stock: stock.client.clone(),
+            coupons: coupons.client.clone(),
+            config: config.order.context(),
+        })
+        .await?;
+        let payments = pulse_payment::start(PaymentDeps {
+            store: tables.of("payment"),
+            orders: orders.client.clone(),
+            catalog: catalog.clone(),
+            outbound,
+            secret,
+            config: config.payment.context(),
+        })
+        .await?;
+        let kitchens = pulse_kitchen::start(KitchenDeps {
+            store: tables.of("kitchen"),
+            catalog: catalog.clone(),
+            config: pulse_kitchen::KitchenConfig::default(),
+        })
+        .await?;
+        Ok(Self { stock, coupons, orders, payments, kitchens })
     }
 }

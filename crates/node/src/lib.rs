@@ -3,13 +3,16 @@
 pub mod commands;
 pub mod config;
 mod contexts;
+mod crash;
 pub mod data_folder;
 mod demo;
 mod engines;
 pub mod node;
 mod outbound;
 pub mod pages;
+mod race;
 mod transfer;
+pub mod verify;
 
 pub use config::Config;
 pub use node::{Node, NodeOptions};

@@ -181,6 +181,12 @@ impl Node {
         &self.contexts.payments
     }
 
+    /// The payment provider that is built in, when it is there.
+    #[must_use]
+    pub fn sandbox(&self) -> Option<&pulse_payment::Sandbox> {
+        self.contexts.sandbox.as_ref()
+    }
+
     /// The kitchen context.
     #[must_use]
     pub fn kitchens(&self) -> &KitchenClient {

@@ -27,3 +27,7 @@ pub use person::Person;
 pub use street::{OpenShop, cny, draft, place, product};
 #[cfg(feature = "node")]
 pub use suite::{run, run_with};
+
+/// What a node can be told.
+#[cfg(feature = "node")]
+pub use pulse_node::config;

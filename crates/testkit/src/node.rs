@@ -110,6 +110,16 @@ impl TestNode {
         panic!("timers and events still cause each other after {ROUNDS_MAX} rounds");
     }
 
+    /// Proves from the journals that nothing was created and nothing lost, in all contexts and between them.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub async fn assert_books(&self) {
+        self.settle().await;
+        let report = pulse_node::verify::verify(self.node(), false).await.expect("the books can be read");
+        assert!(report.holds(), "the books do not hold: {:#?}", report.findings);
+    }
+
     /// Waits until every event is delivered, and stops.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use pulse_contract::order::v1::{Order, OrderCancelled, OrderCompleted, OrderKind
 use pulse_kernel::id::{CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
 
-use crate::app::{self, App};
+use crate::app::{self, App, Paid};
 use crate::store::holds;
 
 pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
@@ -59,15 +59,15 @@ async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> 
         tracing::info!(order = id.get(), "the order was paid before it was cancelled; this tells of its past");
         return Ok(());
     }
-    let commit = if is_voucher {
-        app::mint_coupons(app, cx, order, hold).await?
-    } else {
-        let (commit, lost) = app::plan_redemption(app, cx, id, hold, &coupons, order.version).await?;
-        if !lost.is_empty() {
-            tracing::error!(order = id.get(), ?lost, "an order was paid with coupons that others have by now");
-        }
-        commit
-    };
+    // A voucher order is noted although it uses nothing, so that late news of its past are known to be late.
+    let paid = Paid { order: id, coupons: &coupons, order_version: order.version };
+    let (mut commit, lost) = app::plan_redemption(app, cx, paid, hold).await?;
+    if !lost.is_empty() {
+        tracing::error!(order = id.get(), ?lost, "an order was paid with coupons that others have by now");
+    }
+    if is_voucher {
+        commit = app::mint_coupons(app, cx, order, commit).await?;
+    }
     Ok(delivery.commit(store, cx, commit).await?)
 }
 

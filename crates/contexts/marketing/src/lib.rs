@@ -11,6 +11,7 @@ mod events;
 mod store;
 mod timers;
 mod verify;
+mod verify_quotas;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use pulse_store::{Store, TimerPump};
 
 pub use store::MIGRATIONS;
 pub use verify::verify;
+pub use verify_quotas::verify_quotas;
 
 /// How the context behaves.
 #[derive(Clone, Debug)]

@@ -1,13 +1,189 @@
 //! Checks what must always hold, by reading the tables page by page.
 
-use pulse_kernel::{Error, Verified};
-use pulse_store::Store;
+use pulse_contract::order::v1::{Order, OrderState, PaymentState, PriceKind};
+use pulse_kernel::finding::FINDINGS_MAX;
+use pulse_kernel::{Cx, Error, Finding, Timestamp, Verified};
+use pulse_store::{Commit, Statement, Store, Timer, values};
 
-/// Checks the invariants of the context; with `repair`, puts right what can be put right safely.
+use crate::app::{self, EXPIRE, view};
+use crate::domain::machine;
+use crate::domain::refund;
+use crate::store::orders::{self, OrderRow};
+
+/// How many orders are checked at once.
+const PAGE: i64 = 500;
+
+const PRICES: &str = "order.prices_sum";
+const HISTORIES: &str = "order.states_follow_histories";
+const PAYMENTS: &str = "order.payments_are_recorded";
+const DEADLINES: &str = "order.unpaid_orders_have_a_deadline";
+const LISTS: &str = "order.lists_show_the_orders";
+
+/// Checks the invariants of the context; with `repair`, sets deadlines that are missing and builds the lists anew. Prices,
+/// histories and payments are facts: what is wrong with them is for people.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
 pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
-    let _ = (store, repair);
-    Ok(Verified::default())
+    let cx = Cx::system("order.verify", store.clock().now());
+    let mut check = Check { store, cx: &cx, repair, verified: Verified::default(), order_count: 0, unpaid_count: 0 };
+    let mut after = 0;
+    loop {
+        let rows = orders::page(store, after, i64::MAX, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.id.get();
+        check.page(&rows).await?;
+    }
+    after = 0;
+    loop {
+        let rows = orders::archived_page(store, after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.id.get();
+        check.page(&rows).await?;
+    }
+    let compared = app::rebuild(store, &cx, repair).await?;
+    for difference in compared.differences {
+        check.found(LISTS, "list".to_owned(), difference, repair);
+    }
+    let Check { order_count, unpaid_count, mut verified, .. } = check;
+    verified.checked = vec![
+        (PRICES, order_count),
+        (HISTORIES, order_count),
+        (PAYMENTS, order_count),
+        (DEADLINES, unpaid_count),
+        (LISTS, compared.order_count),
+    ];
+    Ok(verified)
+}
+
+struct Check<'a> {
+    store: &'a Store,
+    cx: &'a Cx,
+    repair: bool,
+    verified: Verified,
+    order_count: u64,
+    unpaid_count: u64,
+}
+
+impl Check<'_> {
+    async fn page(&mut self, rows: &[OrderRow]) -> Result<(), Error> {
+        for row in rows {
+            let order = row.order();
+            self.order_count += 1;
+            for (invariant, wrong) in
+                [(PRICES, price(&order)), (HISTORIES, history(row, &order)), (PAYMENTS, payment(row, &order))]
+            {
+                if let Err(detail) = wrong {
+                    self.found(invariant, row.id.to_string(), detail, false);
+                }
+            }
+        }
+        self.deadlines(rows).await
+    }
+
+    fn found(&mut self, invariant: &'static str, subject: String, detail: String, is_repaired: bool) {
+        let findings = &mut self.verified.findings;
+        if findings.iter().filter(|finding| finding.invariant == invariant).count() < FINDINGS_MAX {
+            findings.push(Finding { invariant, subject, detail, is_repaired });
+        }
+    }
+
+    /// Every order that waits for its money has a timer that ends the wait.
+    async fn deadlines(&mut self, rows: &[OrderRow]) -> Result<(), Error> {
+        let unpaid: Vec<&OrderRow> = rows.iter().filter(|row| row.state == OrderState::AwaitingPayment).collect();
+        self.unpaid_count += u64::try_from(unpaid.len()).unwrap_or(0);
+        if unpaid.is_empty() {
+            return Ok(());
+        }
+        let query = Statement::listing(
+            "SELECT timer_key FROM order_timers WHERE kind = ? AND timer_key IN (??)",
+            unpaid.iter().map(|row| row.id.get()),
+            values![EXPIRE],
+        );
+        let timers: Vec<(i64,)> = self.store.all(query).await?;
+        for row in unpaid.into_iter().filter(|row| !timers.contains(&(row.id.get(),))) {
+            // It may have been paid between the two looks.
+            let now = orders::by_id(self.store, row.id).await?;
+            if !now.is_some_and(|row| row.state == OrderState::AwaitingPayment) {
+                continue;
+            }
+            if self.repair {
+                self.set_timer(row).await?;
+            }
+            let detail = "it waits for its payment for ever".to_owned();
+            self.found(DEADLINES, row.id.to_string(), detail, self.repair);
+        }
+        Ok(())
+    }
+
+    async fn set_timer(&self, row: &OrderRow) -> Result<(), Error> {
+        let due_at = row.order().expires_at.map_or(self.cx.now, Timestamp::from);
+        let timer = Timer { kind: EXPIRE, key: row.id.get(), due_at, payload: Default::default() };
+        Ok(self.store.commit(self.cx, Commit::new().timer(timer)).await?)
+    }
+}
+
+type Wrong = Result<(), String>;
+
+fn must(holds: bool, detail: impl FnOnce() -> String) -> Wrong {
+    if holds { Ok(()) } else { Err(detail()) }
+}
+
+/// The parts sum to the total, the lines to their parts.
+fn price(order: &Order) -> Wrong {
+    let price = order.price.clone().unwrap_or_default();
+    let sum = |kind: Option<PriceKind>| -> i64 {
+        let parts = price.parts.iter().filter(|part| kind.is_none_or(|kind| part.kind() == kind));
+        parts.map(|part| part.amount_minor).sum()
+    };
+    must(sum(None) == price.total_minor && price.total_minor >= 0, || {
+        format!("the parts sum to {}, the total is {}", sum(None), price.total_minor)
+    })?;
+    for line in &order.lines {
+        let subtotal = line.unit_price_minor.saturating_mul(line.quantity.into());
+        must(line.subtotal_minor == subtotal, || format!("line {} should cost {subtotal}", line.line_number))?;
+    }
+    let items: i64 = order.lines.iter().map(|line| line.subtotal_minor).sum();
+    must(sum(Some(PriceKind::Items)) == items, || format!("the lines sum to {items}, and the price says otherwise"))?;
+    let discounts: i64 = order.lines.iter().map(|line| line.discount_minor).sum();
+    must(sum(Some(PriceKind::Discount)) == -discounts, || {
+        format!("the lines share {discounts}, and the price says otherwise")
+    })
+}
+
+/// The history begins with the first state, goes only where the table leads, and ends where the order is.
+fn history(row: &OrderRow, order: &Order) -> Wrong {
+    let states: Option<Vec<_>> = order.history.iter().map(|step| view::state(step.state())).collect();
+    let states = states.ok_or_else(|| "the history has a step without a state".to_owned())?;
+    must(states.first() == Some(&machine::State::AwaitingPayment), || "the history has no beginning".to_owned())?;
+    for pair in states.windows(2) {
+        if let [from, to] = pair {
+            must(machine::is_edge(*from, *to, view::way(order)), || format!("it went from {from:?} to {to:?}"))?;
+        }
+    }
+    let last = states.last().copied();
+    must(last == view::state(row.state) && row.state == order.state(), || {
+        format!(
+            "the history ends with {last:?}, the row says {}, the order {}",
+            row.state.as_str_name(),
+            order.state().as_str_name()
+        )
+    })
+}
+
+/// What counts as paid has its money written down, and no more of it went back than came.
+fn payment(row: &OrderRow, order: &Order) -> Wrong {
+    let total = order.price.as_ref().map_or(0, |price| price.total_minor);
+    let paid = row.stored.payment.as_ref();
+    let is_paid = row.payment_state != PaymentState::Unpaid;
+    must(is_paid == paid.is_some(), || "it counts as paid without a payment, or has one and does not".to_owned())?;
+    must(paid.is_none_or(|payment| payment.amount_minor == total), || {
+        format!("{} were paid, the total is {total}", view::paid_minor(row))
+    })?;
+    let refunded = refund::refunded_minor(&view::refunds(row));
+    must(refunded <= view::paid_minor(row), || {
+        format!("{refunded} go back of {} that were paid", view::paid_minor(row))
+    })?;
+    let is_made = !matches!(row.state, OrderState::AwaitingPayment | OrderState::Cancelled);
+    must(!is_made || is_paid || view::is_cash(order), || "it is made without being paid".to_owned())
 }

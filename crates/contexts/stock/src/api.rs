@@ -63,6 +63,10 @@ impl StockApi for Api {
         app::get_reservation(&self.0, cx, request).await
     }
 
+    async fn list_held(&self, cx: &Cx, request: ListHeldRequest) -> Result<ListHeldResponse, Error> {
+        app::list_held(&self.0, cx, request).await
+    }
+
     async fn put_resource(&self, cx: &Cx, request: PutResourceRequest) -> Result<Stock, Error> {
         app::put_resource(&self.0, cx, request).await
     }

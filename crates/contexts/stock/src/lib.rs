@@ -6,6 +6,7 @@
 
 mod api;
 mod app;
+pub mod bench;
 mod desk;
 pub mod domain;
 mod events;

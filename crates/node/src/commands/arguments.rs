@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use pulse_exchange::{ColumnMapping, Format};
 
 use crate::config::{Config, Secret};
+use crate::race::Race;
 
 /// Pulse, the local-commerce engine: everything behind a city-life app in one binary.
 #[derive(Debug, Parser)]
@@ -42,6 +43,12 @@ pub(super) enum Command {
     Export(Export),
     /// Measures this machine, each time against a reference in the same run.
     Bench(Bench),
+    /// Proves from the journals that nothing was created and nothing lost: stock, coupons, orders, payments, events.
+    Verify(Verify),
+    /// Fires known races at a running node and tells what came of them.
+    Race(RaceArguments),
+    /// Kills a node of its own again and again under load, and proves that nothing is lost.
+    Crash(CrashArguments),
     /// Does what no call can do: the first operator, new signing keys.
     #[command(subcommand)]
     Admin(Admin),
@@ -263,6 +270,10 @@ pub(super) enum BenchName {
     Import,
     /// From the start of the process to the first answer, on an empty folder.
     Start,
+    /// Reserving one unit of the same variant again and again, against one transaction each.
+    HotSku,
+    /// Placing orders of 1, 10 and 100 lines, against one plain INSERT per request and a constant route.
+    Checkout,
 }
 
 /// Measures this machine, each time against a reference in the same run.
@@ -287,13 +298,19 @@ pub(super) struct Bench {
     /// import: so many rows.
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub(super) rows: u32,
-    /// edge, nearby: so many connections.
+    /// checkout: so many orders were placed before.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub(super) orders: u32,
+    /// edge, nearby, hot-sku, checkout: on this database instead of an embedded one; it should be empty.
+    #[arg(long, value_name = "URL")]
+    pub(super) store: Option<String>,
+    /// edge, nearby, hot-sku, checkout: so many connections.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) connections: u32,
     /// Pairs of rounds; odd, so that the median is a round that ran.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(super) rounds: u32,
-    /// group-commit: with a disk that is so much slower at each flush, for example 1ms [default: once as it is, once
+    /// group-commit, checkout: with a disk that is so much slower at each flush, for example 1ms [default: once as it is, once
     /// with 1ms].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) flush_delay: Option<Duration>,
@@ -305,6 +322,85 @@ pub(super) struct Bench {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Proves from the journals that nothing was created and nothing lost.
+///
+/// Reads every table page by page and compares: journals with quantities, reservations with their owners, coupons with
+/// the orders that have them, orders with their payments, payments with the ledger, events with their consumers. On the
+/// embedded database no node may run on the folder meanwhile; on a server others may go on working, and what they do in
+/// the same moment may be told as a finding.
+///
+/// Exit codes: 0 everything holds, or was repaired; 4 something does not hold; 1 it could not be looked at.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  pulse verify --data /var/lib/pulse\n  pulse verify --repair --json")]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// Puts right what can be put right without taking anything from anybody.
+    #[arg(long)]
+    pub(super) repair: bool,
+    /// Prints the report as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Fires known races at a running node and tells what came of them.
+///
+/// The race opens a shop of its own with customers of its own on the node that listens at --listen; it signs their tokens
+/// with the keys in --data, so it runs where the node runs. Everybody prepares first; then all press the button at
+/// the same moment.
+///
+/// Exit codes: 0 it holds, 4 something happened that should not, 1 the race could not be run.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pulse race checkout --parallel 200 --data data/demo\n  pulse race coupon --parallel 30 --single-packet --data data/demo"
+)]
+pub(super) struct RaceArguments {
+    /// Which race.
+    #[arg(value_enum)]
+    pub(super) race: Race,
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// How many press the button.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=2_000))]
+    pub(super) parallel: u32,
+    /// All requests leave in one packet, as streams of one connection.
+    #[arg(long)]
+    pub(super) single_packet: bool,
+    /// One JSON object per race.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Kills a node of its own again and again under load, and proves that nothing is lost.
+///
+/// A node starts on an empty folder; customers place and cancel orders until it is killed at a random moment, as `kill -9`
+/// does. Its books are proven, it starts again, and what was not answered is repeated under the same key. In the
+/// end what customers were told must be what the stock says.
+///
+/// Exit codes: 0 nothing was lost, 4 something was, 1 it could not be run.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  pulse crash --rounds 300\n  pulse crash --rounds 20 --seed 7 --json")]
+pub(super) struct CrashArguments {
+    /// How often the node is killed.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) rounds: u32,
+    /// How many customers call at the same time.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) customers: u32,
+    /// Decides about the moments of the kills [default: another one each time].
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// The folder in which the node's folder is made and removed again [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(super) folder: Option<PathBuf>,
+    /// The database, which should be empty [default: an embedded one].
+    #[arg(long, value_name = "URL")]
+    pub(super) store: Option<String>,
+    /// Prints the report as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

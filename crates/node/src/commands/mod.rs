@@ -3,11 +3,14 @@
 mod admin;
 mod arguments;
 mod bench;
+mod crash;
 mod export;
 mod import;
 mod process;
+mod race;
 mod serve;
 mod show;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -35,8 +38,11 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let done = match arguments.command {
         Command::Serve(serve) => run_async(serve::serve(serve)),
         Command::Demo(demo) => run_async(serve::demo(demo)),
-        // The only command whose result is more than done or failed.
+        // Commands whose result is more than done or failed.
         Command::Import(Import::Shops(shops)) => return run_async(import::shops(shops)),
+        Command::Verify(verify) => return run_async(verify::verify(verify)),
+        Command::Race(race) => return run_async(race::race(race)),
+        Command::Crash(crash) => return run_async(crash::crash(crash)),
         Command::Export(Export::Shops(shops)) => run_async(export::shops(shops)),
         Command::Bench(bench) => run_async(bench::bench(bench)),
         Command::Admin(Admin::GrantOperator(grant)) => run_async(admin::grant_operator(grant)),

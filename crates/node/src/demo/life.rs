@@ -1,4 +1,4 @@
-//! What happens by itself in the demo: people come by, look around, follow each other.
+//! What happens by itself in the demo: people come by, look around, follow each other, eat.
 
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ use super::DemoCity;
 
 /// The pause between two things that happen.
 const PAUSE: Duration = Duration::from_millis(700);
+
+/// How many things kitchens and counters do when it is their turn: as many as an order takes.
+const STEPS_OF_KITCHENS: usize = 6;
 
 /// Lives until it is dropped.
 pub(crate) async fn live(city: DemoCity) {
@@ -30,7 +33,7 @@ impl DemoCity {
             return Ok(());
         };
         let cx = self.cx_of(person);
-        match rand::random_range(0..4_u8) {
+        match rand::random_range(0..10_u8) {
             0 => {
                 let month = self.accounts.check_in(&cx, CheckInRequest {}).await?;
                 tracing::info!(account.id = person.get(), streak_days = month.streak_days, "checked in");
@@ -42,6 +45,12 @@ impl DemoCity {
             2 if person != other => {
                 self.accounts.unfollow(&cx, UnfollowRequest { account_id: other.get() }).await?;
                 tracing::info!(account.id = person.get(), followee.id = other.get(), "unfollowed");
+            }
+            3..=5 => self.order_something(person).await?,
+            6..=8 => {
+                for _ in 0..STEPS_OF_KITCHENS {
+                    self.cook_something().await?;
+                }
             }
             _ => {
                 let home = self.city.person(number).home;

@@ -2,6 +2,7 @@
 
 mod life;
 mod settle;
+mod trade;
 
 pub(crate) use life::live;
 pub(crate) use settle::{DemoCity, imported, settle};

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use parking_lot::Mutex;
 use pulse_city::{City, Person};
 use pulse_contract::GeoPoint;
 use pulse_contract::Money;
@@ -22,6 +23,7 @@ use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Clock, Cx, Error, Principal};
 use pulse_shop::Places;
 
+use super::trade::Trade;
 use crate::node::Node;
 use crate::pages::DevInbox;
 
@@ -37,6 +39,7 @@ pub(crate) struct DemoCity {
     pub(crate) shops: ShopClient,
     pub(crate) catalog: CatalogClient,
     pub(crate) places: Arc<Places>,
+    pub(crate) trade: Trade,
     pub(crate) clock: Clock,
     /// The account of each person.
     pub(crate) people: Vec<AccountId>,
@@ -51,6 +54,14 @@ pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow:
         shops: node.shops().shops.clone(),
         catalog: node.shops().catalog.clone(),
         places: node.shops().places.clone(),
+        trade: Trade {
+            orders: node.orders().clone(),
+            payments: node.payments().clone(),
+            kitchens: node.kitchens().clone(),
+            sandbox: node.sandbox().cloned(),
+            menus: Vec::new(),
+            busy: Mutex::default(),
+        },
         clock: node.clock.clone(),
         people: Vec::new(),
     };
@@ -130,16 +141,23 @@ impl DemoCity {
         Ok(())
     }
 
-    /// Menus for the first shops; the rest of a large city cooks in secret.
-    async fn fill_menus(&self) -> Result<(), Error> {
+    /// Menus and terms for the first shops; the rest of a large city cooks in secret.
+    async fn fill_menus(&mut self) -> Result<(), Error> {
         let shops = self.shops.export_shops(&self.cx(), ExportShopsRequest::default()).await?;
-        shops
-            .try_filter_map(|shop| async move {
-                Ok(number_of(&shop.external_id)
-                    .filter(|number| *number < MENUS_MAX)
-                    .map(|number| (shop.shop_id, number)))
+        let with_menus: Vec<(i64, u32)> = shops
+            .try_filter_map(async |shop| {
+                let number = number_of(&shop.external_id).filter(|number| *number < MENUS_MAX);
+                Ok(number.map(|number| (shop.shop_id, number)))
             })
-            .try_for_each_concurrent(CONCURRENCY, |(shop_id, number)| self.fill_menu(shop_id, number))
+            .try_collect()
+            .await?;
+        self.trade.menus = with_menus.iter().map(|(shop_id, _)| *shop_id).collect();
+        let this = &*self;
+        stream::iter(with_menus.into_iter().map(Ok))
+            .try_for_each_concurrent(CONCURRENCY, |(shop_id, number)| async move {
+                this.set_terms(shop_id).await?;
+                this.fill_menu(shop_id, number).await
+            })
             .await
     }
 

@@ -206,6 +206,7 @@ pulse_testkit::on_every_engine! {
         a_screen_shows_what_is_open_and_what_changes,
         a_screen_of_a_station_shows_that_station,
         a_slow_screen_misses_nothing,
+        a_full_kitchen_shows_the_newest,
         changes_of_other_nodes_are_seen,
         nothing_is_left_of_a_screen_that_went,
         a_screen_ends_at_its_deadline,

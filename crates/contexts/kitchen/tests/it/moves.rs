@@ -70,7 +70,7 @@ pub(crate) async fn the_wrong_people_move_nothing(node: &mut TestNode) {
     for path in [list.clone(), format!("{list}:watch")] {
         assert_eq!(http.get(&path).by(&other.owner).send().await.code(), "PERMISSION_DENIED");
     }
-    assert_eq!(list_all(node, place.id()).await, [ticket.clone()]);
+    assert_eq!(list_all(node, place.id()).await, std::slice::from_ref(&ticket));
     assert_eq!(ask(place.id()).by(&place.shop.owner).send().await.ok::<Ticket>().state(), TicketState::Accepted);
     let listed = http.get(&list).by(&place.shop.owner).send().await.ok::<ListTicketsResponse>();
     assert_eq!(listed.tickets.len(), 1);
@@ -85,12 +85,12 @@ pub(crate) async fn the_first_start_and_the_last_ready_are_told_once(node: &mut 
     let first = moved(node, &tickets[0], &[Accept]).await;
     assert_eq!(told(node).await, []);
     let first = moved(node, &first, &[Start, Recall, Start, Ready, Recall, Ready, Bump]).await;
-    assert_eq!(told(node).await, [started.clone()]);
+    assert_eq!(told(node).await, std::slice::from_ref(&started));
     let second = moved(node, &tickets[1], &[Accept, Start]).await;
     // The first one is taken back before the second one is ready: then it is the last.
     let first = moved(node, &first, &[Recall, Recall]).await;
     moved(node, &second, &[Ready]).await;
-    assert_eq!(told(node).await, [started.clone()]);
+    assert_eq!(told(node).await, std::slice::from_ref(&started));
     moved(node, &first, &[Ready]).await;
     assert_eq!(told(node).await, [started.clone(), ready.clone()]);
     moved(node, &first, &[Recall, Ready, Bump, Recall, Recall, Recall, Start, Ready]).await;
@@ -100,12 +100,12 @@ pub(crate) async fn the_first_start_and_the_last_ready_are_told_once(node: &mut 
 
 /// Stations that start and are ready at the same moment tell it exactly once, and no move is lost.
 pub(crate) async fn stations_that_are_ready_at_the_same_moment_tell_once(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat", "ice"]).await;
-    for round in 1..=5 {
+    let place = Place::with(node, &["tea", "meat", "ice", "soup", "cake", "wok"]).await;
+    for round in 1..=4 {
         let tickets = place.tickets(node).await;
         for by in [Accept, Start, Ready] {
             let outcomes = join_all(tickets.iter().map(|ticket| move_by(node, ticket, by))).await;
-            assert_eq!(tally(outcomes.iter().map(code)), [("ok", 3)]);
+            assert_eq!(tally(outcomes.iter().map(code)), [("ok", 6)]);
         }
         let told = told(node).await;
         let of_order = told.iter().filter(|(_, order)| *order == tickets[0].order_id);

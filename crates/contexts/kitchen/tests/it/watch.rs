@@ -8,13 +8,14 @@ use futures::stream::BoxStream;
 use pulse_contract::kitchen::v1::*;
 use pulse_kernel::Error;
 use pulse_kitchen::{KitchenConfig, KitchenDeps, Kitchens};
+use pulse_store::{Commit, Insert, values};
 use pulse_testkit::TestNode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use TicketMove::{Accept, Bump, Ready, Start};
 
-use crate::{MINUTE, Place, SECOND, cancel, move_by, moved, pay};
+use crate::{MINUTE, Place, SECOND, assert_consistent, cancel, move_by, moved, pay};
 
 /// How long a test waits for a ticket on a screen, on the clock of the machine, before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -108,6 +109,57 @@ pub(crate) async fn a_slow_screen_misses_nothing(node: &mut TestNode) {
     assert_eq!(shown(&mut screen, 3).await, expected);
     move_by(node, &before[2], Accept).await.unwrap();
     assert_eq!(shown(&mut screen, 1).await, [(before[2].order_id, TicketState::Accepted)], "and nothing twice");
+}
+
+/// A kitchen that is fuller than a screen shows the newest tickets, and goes on showing what has been on it.
+pub(crate) async fn a_full_kitchen_shows_the_newest(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let ids = fill(node, place.id(), 600).await;
+    let mut screen = watch(node, node.kitchens(), place.id(), "").await;
+    let first: Vec<i64> = shown(&mut screen, 500).await.into_iter().map(|(order, _)| order).collect();
+    assert_eq!(first, ids[100..]);
+    // One more pushes the oldest one out of the newest; its screen hears of it all the same.
+    let newest = place.order(node);
+    pay(node, &newest).await;
+    assert_eq!(shown(&mut screen, 1).await, [(newest.order_id, TicketState::New)]);
+    for (id, by, state) in [
+        (ids[100], Accept, TicketState::Accepted),
+        (ids[599], Accept, TicketState::Accepted),
+        (ids[100], Start, TicketState::Started),
+        (ids[100], Ready, TicketState::Ready),
+        (ids[100], Bump, TicketState::Bumped),
+    ] {
+        let ticket = Ticket { ticket_id: id, shop_id: place.id(), ..Ticket::default() };
+        move_by(node, &ticket, by).await.unwrap();
+        assert_eq!(shown(&mut screen, 1).await, [(id, state)]);
+    }
+}
+
+/// Orders of one ticket each, the ticket's id the same as the order's.
+async fn fill(node: &TestNode, shop_id: i64, count: usize) -> Vec<i64> {
+    let store = node.store("kitchen");
+    let ids: Vec<i64> = (0..count).map(|_| store.next_id(node.now())).collect();
+    let columns = &["id", "shop_id", "order_id", "station", "state", "unit_count", "details", "version"];
+    let tickets = ids.iter().fold(Insert::into("kitchen_tickets", columns), |insert, id| {
+        insert.row(values![*id, shop_id, *id, "tea", 1_i64, 1_i64, Vec::<u8>::new(), 1_i64])
+    });
+    let columns = &[
+        "order_id",
+        "shop_id",
+        "ticket_count",
+        "started_count",
+        "ready_count",
+        "is_started_told",
+        "is_ready_told",
+        "is_cancelled",
+        "version",
+    ];
+    let orders = ids.iter().fold(Insert::into("kitchen_orders", columns), |insert, id| {
+        insert.row(values![*id, shop_id, 1_i64, 0_i64, 0_i64, false, false, false, 1_i64])
+    });
+    store.commit(&node.cx(), Commit::new().insert(orders).insert(tickets)).await.unwrap();
+    assert_consistent(node).await;
+    ids
 }
 
 /// What another node changes is seen a little later.

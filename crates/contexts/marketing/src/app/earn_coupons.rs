@@ -64,7 +64,7 @@ async fn earn(
     let own: Vec<i64> = earned.iter().filter(|row| row.template == activity.template).map(|row| row.slot).collect();
     let slot = giving.slot(app, account, id, &own).await?;
     quota::reserve(app, cx, activity.template, id).await?;
-    Ok(Some(giving.coupon(id, account, slot, source, cx.now)))
+    Ok(Some(giving.coupon(id, (account, slot), source, cx.now)))
 }
 
 fn is_none_left(error: &Error) -> bool {

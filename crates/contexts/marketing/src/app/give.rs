@@ -56,8 +56,7 @@ impl Giving {
     pub(super) fn coupon(
         &self,
         id: CouponId,
-        account: AccountId,
-        slot: i64,
+        (account, slot): (AccountId, i64),
         source: Source,
         now: Timestamp,
     ) -> CouponRow {
@@ -114,7 +113,7 @@ pub(super) async fn give(
                 return Ok(before);
             }
             let slot = giving.slot(app, to.account, id, &[]).await?;
-            let row = giving.coupon(id, to.account, slot, source, cx.now);
+            let row = giving.coupon(id, (to.account, slot), source, cx.now);
             let commit = obtain(coupons::insert(Commit::new(), [&row]), &row);
             store.commit(cx, finish(commit, &row)).await?;
             Ok(row)

@@ -1,6 +1,7 @@
 //! Gives coupons to many accounts: each gets one or a reason, and a repeated request finds what it gave before.
 
 use futures::stream::{self, StreamExt};
+use pulse_contract::errors as common;
 use pulse_contract::marketing::v1::{Grant, GrantCouponsRequest, GrantCouponsResponse};
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Cx, Error, Kind};
@@ -24,7 +25,7 @@ pub(crate) async fn grant_coupons(
     let giving = Giving::of(row, Way::Grant, cx.now)?;
     let batch = batch(app, cx);
     let accounts = request.account_ids.into_iter().take(ACCOUNTS_MAX).map(AccountId::new);
-    let outcomes: Vec<(AccountId, Result<i64, Error>)> = stream::iter(accounts)
+    let mut outcomes: Vec<(AccountId, Result<i64, Error>)> = stream::iter(accounts)
         .map(|account| {
             let giving = &giving;
             async move { (account, grant(app, cx, giving, batch, account).await) }
@@ -32,6 +33,13 @@ pub(crate) async fn grant_coupons(
         .buffered(app.deps.config.grant_concurrency.max(1))
         .collect()
         .await;
+    let is_answered = |error: &&Error| error.code() == common::IDEMPOTENCY_IN_FLIGHT.code;
+    if let Some(index) =
+        outcomes.iter().position(|(_, outcome)| outcome.as_ref().err().is_some_and(|e| is_answered(&e)))
+    {
+        // Another node has answered this very request meanwhile: its answer is the one.
+        return outcomes.swap_remove(index).1.map(|_| GrantCouponsResponse::default());
+    }
     // Not the last word: asked again under the same key, those who have none are tried again.
     let is_open = outcomes.iter().any(|(_, outcome)| outcome.as_ref().is_err_and(is_open));
     let grants = outcomes.into_iter().map(|(account, outcome)| {

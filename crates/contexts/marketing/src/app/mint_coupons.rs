@@ -1,6 +1,5 @@
 //! Makes the coupons of a voucher order that was paid, once.
 
-use pulse_contract::marketing::v1::CouponDiscounts;
 use pulse_contract::order::v1::Order;
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
@@ -9,18 +8,15 @@ use pulse_store::Commit;
 use super::give::{Giving, obtain};
 use super::{App, templates as load, view};
 use crate::domain::coupon::Origin;
-use crate::domain::hold::{Hold, HoldState};
 use crate::domain::template::TemplateId;
 use crate::store::coupons::{self, Source};
-use crate::store::holds::{self, HoldRow};
 use crate::store::templates;
 
-/// The writes that make what the order bought. They note the order as well, so that a late event about its past is known
-/// to be late.
+/// Adds the writes that make what the order bought and does not have yet.
 ///
 /// # Errors
 /// `MARKETING_TEMPLATE_NOT_FOUND` when it bought what nobody sells.
-pub(crate) async fn mint_coupons(app: &App, cx: &Cx, order: &Order, hold: Option<HoldRow>) -> Result<Commit, Error> {
+pub(crate) async fn mint_coupons(app: &App, cx: &Cx, order: &Order, commit: Commit) -> Result<Commit, Error> {
     let store = &app.deps.store;
     let id = OrderId::new(order.order_id);
     let before = coupons::from(store, Origin::Sale, id.get()).await?;
@@ -41,22 +37,8 @@ pub(crate) async fn mint_coupons(app: &App, cx: &Cx, order: &Order, hold: Option
             let coupon = CouponId::new(store.next_id(cx.now));
             let source = Source { origin: Origin::Sale, id: id.get(), part };
             let account = AccountId::new(order.customer_account_id);
-            rows.push(giving.coupon(coupon, account, coupon.get(), source, cx.now));
+            rows.push(giving.coupon(coupon, (account, coupon.get()), source, cx.now));
         }
     }
-    let paid = Hold {
-        account: AccountId::new(order.customer_account_id),
-        state: HoldState::Redeemed,
-        coupons: Vec::new(),
-        order_version: order.version,
-    };
-    let row = HoldRow {
-        order: id,
-        hold: paid,
-        expires_at: cx.now,
-        discounts: CouponDiscounts::default(),
-        version: hold.map_or(0, |row| row.version),
-    };
-    let commit = coupons::insert(holds::put(Commit::new(), &row), &rows);
-    Ok(rows.iter().fold(commit, obtain))
+    Ok(rows.iter().fold(coupons::insert(commit, &rows), obtain))
 }

@@ -32,7 +32,7 @@ pub(crate) use grant_coupons::grant_coupons;
 pub(crate) use hold_coupons::{HOLD_EXPIRED, hold_coupons};
 pub(crate) use mint_coupons::mint_coupons;
 pub(crate) use quota::confirm_quota;
-pub(crate) use redeem_coupons::{plan_redemption, redeem_coupons};
+pub(crate) use redeem_coupons::{Paid, plan_redemption, redeem_coupons};
 pub(crate) use return_coupons::{end_bought, plan_return, return_coupons};
 pub(crate) use templates::{close_template, create_platform_template, create_template, get_template, list_templates};
 pub(crate) use validate_coupons::validate_coupons;

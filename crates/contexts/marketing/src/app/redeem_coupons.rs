@@ -23,7 +23,8 @@ pub(crate) async fn redeem_coupons(
     store
         .attempt(cx, || async {
             let hold = holds::by_order(store, order).await?;
-            let (commit, lost) = plan_redemption(app, cx, order, hold, &asked, 0).await?;
+            let paid = Paid { order, coupons: &asked, order_version: 0 };
+            let (commit, lost) = plan_redemption(app, cx, paid, hold).await?;
             let response = RedeemCouponsResponse { lost_coupon_ids: lost.iter().map(|coupon| coupon.get()).collect() };
             store.commit(cx, commit.answer(cx, &response)).await?;
             Ok(response)
@@ -31,16 +32,22 @@ pub(crate) async fn redeem_coupons(
         .await
 }
 
+/// An order that was paid, and what it used.
+#[derive(Clone, Copy)]
+pub(crate) struct Paid<'a> {
+    pub(crate) order: OrderId,
+    /// In the order of their ids.
+    pub(crate) coupons: &'a [CouponId],
+    /// What an event has told about the order; 0 when a call asks.
+    pub(crate) order_version: i64,
+}
+
 /// The writes that use up what an order has, and the coupons that keep them from being any.
-///
-/// `order_version` is what an event has told about the order; 0 when a call asks.
 pub(crate) async fn plan_redemption(
     app: &App,
     cx: &Cx,
-    order: OrderId,
+    Paid { order, coupons: asked, order_version }: Paid<'_>,
     hold: Option<HoldRow>,
-    asked: &[CouponId],
-    order_version: i64,
 ) -> Result<(Commit, Vec<CouponId>), Error> {
     let rows = coupons::by_ids(&app.deps.store, asked).await?;
     let standing: Vec<_> = rows.iter().map(CouponRow::standing).collect();

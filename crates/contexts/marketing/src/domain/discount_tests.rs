@@ -143,7 +143,7 @@ fn the_first_reason_is_said() {
     };
     let not_held = Candidate { state: State::Active, ..wrong.clone() };
     let in_time = Candidate { expires_at: Timestamp::from_millis(501), ..not_held.clone() };
-    let here = Candidate { template: Template { threshold_minor: 9_000, ..amount(1) }, ..in_time.clone() };
+    let here = Candidate { template: Template { threshold_minor: 9_000, ..amount(1) }, ..in_time };
     for (candidate, expected) in
         [(wrong, "1: Taken"), (not_held, "1: Expired"), (in_time, "1: Scope"), (here, "1: Threshold")]
     {

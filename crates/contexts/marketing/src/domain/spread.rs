@@ -60,7 +60,7 @@ mod tests {
             share in 0_u32..=1_000,
         ) {
             let total: i64 = weights.iter().sum();
-            let amount = i64::try_from(i128::from(total) * i128::from(share) / 1_000).unwrap();
+            let amount = i64::try_from((i128::from(total) * i128::from(share)).div_euclid(1_000)).unwrap();
             let parts = spread(amount, &weights);
             prop_assert_eq!(parts.iter().sum::<i64>(), amount);
             prop_assert!(parts.iter().zip(&weights).all(|(part, weight)| (0..=*weight).contains(part)));

@@ -204,16 +204,6 @@ pub(crate) async fn page(store: &Store, after: CouponId, limit: i64) -> Result<V
     store.all(Statement::new(text, values![after.get(), limit])).await
 }
 
-/// How many units of its quota the coupons of a template have taken under their own names. One that was ended because its
-/// quota was gone has given its unit back.
-pub(crate) async fn count_of_template(store: &Store, template: TemplateId) -> Result<i64, StoreError> {
-    let query = Statement::new(
-        "SELECT COUNT(*) FROM marketing_coupons WHERE template_id = ? AND origin <> ? AND expires_at > obtained_at",
-        values![template.get(), origin_number(Origin::Sale)],
-    );
-    Ok(store.one::<(i64,)>(query).await?.0)
-}
-
 /// How many coupons of a template that were not bought lie beyond the limit of their customers.
 pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64) -> Result<i64, StoreError> {
     let query = Statement::new(

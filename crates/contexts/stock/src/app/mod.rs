@@ -29,7 +29,7 @@ use crate::{StockDeps, view, wire};
 
 pub(crate) use confirm_reservation::confirm_reservation;
 pub(crate) use expire_reservation::expire_reservation;
-pub(crate) use get_reservation::get_reservation;
+pub(crate) use get_reservation::{get_reservation, list_held};
 pub(crate) use get_stock::{get_stock, list_stock};
 pub(crate) use get_stock_at::get_stock_at;
 pub(crate) use halt_stock::halt_stock;

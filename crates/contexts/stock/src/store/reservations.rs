@@ -100,25 +100,10 @@ pub(crate) async fn held_after(
 ///
 /// Every state is entered once at most, so that the state itself says whether somebody was faster.
 pub(crate) fn write(mut commit: Commit, changes: &[Changed<Key, Reservation>], now: Timestamp) -> Commit {
-    let mut insert = Insert::into(
-        "stock_reservations",
-        &["owner_id", "owner", "state", "details", "expires_at", "version", "created_at", "updated_at"],
-    );
     let mut moves: BTreeMap<(Owner, State, State), Vec<i64>> = BTreeMap::new();
     for Changed { key, was, is } in changes {
         match was {
-            None => {
-                insert = insert.row(values![
-                    key.id,
-                    owner(key.owner),
-                    state(is.state),
-                    stored(is),
-                    is.expires_at,
-                    1_i64,
-                    is.created_at,
-                    now
-                ]);
-            }
+            None => {}
             Some(was) if was.lines == is.lines && was.expires_at == is.expires_at => {
                 moves.entry((key.owner, was.state, is.state)).or_default().push(key.id);
             }
@@ -137,7 +122,27 @@ pub(crate) fn write(mut commit: Commit, changes: &[Changed<Key, Reservation>], n
         }
     }
     // Somebody else has used the key meanwhile: load again.
-    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+    commit.insert(rows(changes, now)).duplicate_is(&errors::STORE_CONTENDED)
+}
+
+/// The rows of reservations that are new.
+pub(crate) fn rows(changes: &[Changed<Key, Reservation>], now: Timestamp) -> Insert {
+    let insert = Insert::into(
+        "stock_reservations",
+        &["owner_id", "owner", "state", "details", "expires_at", "version", "created_at", "updated_at"],
+    );
+    changes.iter().filter(|changed| changed.was.is_none()).fold(insert, |insert, Changed { key, is, .. }| {
+        insert.row(values![
+            key.id,
+            owner(key.owner),
+            state(is.state),
+            stored(is),
+            is.expires_at,
+            1_i64,
+            is.created_at,
+            now
+        ])
+    })
 }
 
 fn replace(key: Key, from: State, row: &Reservation, now: Timestamp) -> Statement {

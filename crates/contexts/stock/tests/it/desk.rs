@@ -1,7 +1,5 @@
 //! Many at the same time: at one desk, at two, and with everything that can be asked.
 
-use std::sync::Arc;
-
 use futures::future::join_all;
 use pulse_contract::stock::v1::*;
 use pulse_stock::{StockConfig, StockDeps};
@@ -112,7 +110,7 @@ pub(crate) async fn an_idempotency_key_keeps_its_answer(node: &mut TestNode) {
         ReplenishStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 3, note: "a pallet".to_owned() };
     let cx = node.keyed(node.cx(), "pallet-1", "ReplenishStock", &request);
     let outcomes = join_all((0..10).map(|_| node.stock().replenish_stock(&cx, request.clone()))).await;
-    let first = outcomes.iter().find_map(|outcome| outcome.as_ref().ok()).unwrap().clone();
+    let first = *outcomes.iter().find_map(|outcome| outcome.as_ref().ok()).unwrap();
     for outcome in &outcomes {
         match outcome {
             Ok(stock) => assert_eq!(*stock, first),
@@ -136,28 +134,28 @@ pub(crate) async fn an_idempotency_key_keeps_its_answer(node: &mut TestNode) {
 /// TR-21: units that arrive while others are sold are sold, and none twice.
 pub(crate) async fn replenishing_while_selling_keeps_every_unit(node: &mut TestNode) {
     shelf(node, 1, 20).await;
-    let node = Arc::new(&*node);
+    let node = &*node;
     let selling = in_parallel(100, |index| {
         let (stock, cx) = (node.stock().clone(), node.cx());
         async move { stock.reserve(&cx, wants(index + 1, &[(1, 1)])).await }
     });
     let arriving = async {
         for _ in 0..10 {
-            replenish(&node, 1, 3).await.unwrap();
+            replenish(node, 1, 3).await.unwrap();
         }
     };
     let (outcomes, ()) = futures::future::join(selling, arriving).await;
     let held = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().state() == ReservationState::Held).count();
     let held = i64::try_from(held).unwrap();
     assert!((20..=50).contains(&held), "{held}");
-    assert_eq!(quantities(&node, 1).await, (50, held, 50 - held));
+    assert_eq!(quantities(node, 1).await, (50, held, 50 - held));
     // TR-19: nothing is undersold either: what is left can be sold.
-    let rest = reserve(&node, wants(1_000, &[(1, 50 - held + 1)])).await;
+    let rest = reserve(node, wants(1_000, &[(1, 50 - held + 1)])).await;
     assert_eq!(rest.state(), ReservationState::Refused);
     if held < 50 {
-        assert_eq!(reserve(&node, wants(1_001, &[(1, 50 - held)])).await.state(), ReservationState::Held);
+        assert_eq!(reserve(node, wants(1_001, &[(1, 50 - held)])).await.state(), ReservationState::Held);
     }
-    check(&node).await;
+    check(node).await;
 }
 
 /// PL-10, TR-16: whatever is asked at the same time by whomever, the journal, the quantities and the reservations agree.

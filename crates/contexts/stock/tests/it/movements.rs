@@ -9,6 +9,7 @@ use crate::shelf::*;
 
 /// Stock is of a variant that the shop sells.
 pub(crate) async fn stock_belongs_to_a_variant_of_the_shop(node: &mut TestNode) {
+    let node = &*node;
     let shop = node.a_shop().await;
     let request =
         pulse_contract::shop::v1::CreateProductRequest { shop_id: shop.id(), product: Some(product("Oolong", 1_800)) };
@@ -58,6 +59,7 @@ pub(crate) async fn what_cannot_be_is_refused(node: &mut TestNode) {
 
 /// Both resources change or none.
 pub(crate) async fn a_transfer_moves_both_or_none(node: &mut TestNode) {
+    let node = &*node;
     shelf(node, 1, 10).await;
     shelf(node, 2, 0).await;
     reserve(node, wants(1, &[(1, 4)])).await;

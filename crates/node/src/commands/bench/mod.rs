@@ -1,8 +1,11 @@
 //! `pulse bench`: measures this machine, each time against a reference in the same run.
 
+mod checkout;
 mod edge;
 mod group_commit;
+mod hot_sku;
 mod import;
+mod insert;
 mod nearby;
 mod start;
 mod town;
@@ -81,6 +84,12 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     }
     if is_asked(BenchName::Import) {
         output.add(import::run(&plan).await?)?;
+    }
+    if is_asked(BenchName::HotSku) {
+        output.add(hot_sku::run(&plan).await?)?;
+    }
+    if is_asked(BenchName::Checkout) {
+        checkout::run(&plan, &mut output).await?;
     }
     if is_asked(BenchName::Edge) {
         output.add(edge::run(&plan).await?)?;

@@ -9,11 +9,12 @@ use pulse_bench::{Request, Requests};
 use pulse_city::{City, Size};
 use pulse_contract::account::v1::{RequestCodeRequest, SignInWithCodeRequest, request_code_request};
 use pulse_contract::shop::v1::{ExportShopsRequest, ImportShopsRequest};
-use pulse_kernel::Cx;
+use pulse_kernel::{Cx, IdGenerator};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::super::arguments::Bench;
+use super::insert::Rows;
 use crate::Config;
 use crate::demo::{self, DemoCity};
 use crate::node::{Node, NodeOptions};
@@ -23,6 +24,8 @@ use crate::pages::DevInbox;
 const CONSTANT: (&str, &str) = ("/bench/constant", "ok");
 /// How many signed-in people call: more than one, as in life, and few enough to know their tokens.
 const PEOPLE: u32 = 64;
+/// The number in the ids of the rows of the reference; no node of a benchmark gets as far.
+const ROWS_NUMBER: u16 = 1_023;
 /// How many shops come in one call.
 const BATCH: usize = 1_000;
 /// High enough that no limit of the contract is reached; each is checked all the same.
@@ -34,6 +37,7 @@ pub(super) struct Town {
     pub(super) address: SocketAddr,
     node: Node,
     tokens: Vec<String>,
+    rows: Rows,
     shop_count: u32,
     stop: oneshot::Sender<()>,
     server: JoinHandle<bool>,
@@ -47,9 +51,19 @@ impl Town {
         let mut config = Config::default();
         folder.path().join("data").clone_into(&mut config.node.data);
         config.edge.capacity.rate_factor = RATE_FACTOR;
+        if let Some(url) = &plan.store {
+            config.store.url = crate::config::Secret::new(url);
+        }
         let inbox = DevInbox::default();
-        let options = NodeOptions { constants: vec![CONSTANT], ..NodeOptions::new(Arc::new(inbox.clone())) };
+        let rows = Rows::default();
+        let options = NodeOptions {
+            constants: vec![CONSTANT],
+            pages: Some(rows.router()),
+            flush_delay: plan.flush_delay,
+            ..NodeOptions::new(Arc::new(inbox.clone()))
+        };
         let node = Node::start(&config, options).await?;
+        rows.open(&node, Arc::new(IdGenerator::new(ROWS_NUMBER))).await?;
         let made = DemoCity::make_categories(&node.shops().shops, &Cx::system("bench", node.clock.now())).await;
         made.map_err(|error| anyhow!(error.story()))?;
         let city = City::new(1, Size { shops: shops_max, people: PEOPLE, couriers: 0 });
@@ -64,7 +78,7 @@ impl Town {
             // Its sender going away is a reason to stop as well.
             stopped.await.unwrap_or_default();
         }));
-        Ok(Self { city, address, node, tokens, shop_count: 0, stop, server, _folder: folder })
+        Ok(Self { city, address, node, tokens, rows, shop_count: 0, stop, server, _folder: folder })
     }
 
     /// Opens the shops of the city up to this number, and waits until all that follows from it is done.
@@ -99,6 +113,26 @@ impl Town {
     /// Asks for the constant route, with the same headers.
     pub(super) fn constant(&self) -> Requests {
         self.gets(self.tokens.iter().map(|_| CONSTANT.0.to_owned()))
+    }
+
+    /// The node.
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The tokens of the people.
+    pub(super) fn tokens(&self) -> &[String] {
+        &self.tokens
+    }
+
+    /// The tables of references.
+    pub(super) fn rows(&self) -> anyhow::Result<pulse_store::Store> {
+        self.rows.store()
+    }
+
+    /// The context of the platform itself, now.
+    pub(super) fn cx(&self) -> Cx {
+        Cx::system("bench", self.node.clock.now())
     }
 
     /// How many people are signed in.

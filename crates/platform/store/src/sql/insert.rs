@@ -81,9 +81,10 @@ impl Insert {
         };
         let mut statements = Vec::new();
         let mut text: Option<(usize, Arc<str>)> = None;
-        let mut values = self.values.into_iter().peekable();
-        while values.peek().is_some() {
-            let chunk: Vec<Value> = values.by_ref().take(rows_max * width).collect();
+        let mut values = self.values.into_iter();
+        while values.len() > 0 {
+            let rows = chunk_rows(values.len().div_ceil(width), rows_max);
+            let chunk: Vec<Value> = values.by_ref().take(rows * width).collect();
             let sql = match &text {
                 Some((count, sql)) if *count == chunk.len() => Arc::clone(sql),
                 _ => self_text(&self.table, self.columns, self.conflict, (dialect, chunk.len())).into(),
@@ -93,6 +94,12 @@ impl Insert {
         }
         statements
     }
+}
+
+/// How many of the rows the next statement carries: a power of two below the most, because a server prepares each text
+/// anew on each connection, and batches come in every size.
+fn chunk_rows(left: usize, rows_max: usize) -> usize {
+    if left >= rows_max { rows_max } else { 1 << left.max(1).ilog2() }
 }
 
 fn self_text(table: &str, columns: &[&str], conflict: Conflict, (dialect, value_count): (Dialect, usize)) -> String {
@@ -163,7 +170,7 @@ mod tests {
         }
         let sizes =
             |dialect| insert.clone().into_statements(dialect).iter().map(|(_, args)| args.len()).collect::<Vec<_>>();
-        assert_eq!(sizes(Dialect::Postgres), [128, 128, 44]);
+        assert_eq!(sizes(Dialect::Postgres), [128, 128, 32, 8, 4]);
         assert_eq!(sizes(Dialect::Sqlite).len(), 300);
     }
 }

@@ -1,0 +1,119 @@
+//! Coupons after an order.
+
+use futures::future::join_all;
+use pulse_contract::marketing::v1::*;
+use pulse_contract::order::v1::{Order, OrderCompleted};
+use pulse_kernel::Error;
+use pulse_testkit::{TestNode, cny};
+
+use crate::orders::{goods, say};
+use crate::{DAY, MINUTE, SHOP, assert_sound, code, customer, later, left, rows, template, ten_off, wire};
+
+fn given(node: &TestNode) -> TemplateDraft {
+    TemplateDraft { distribution: Distribution::Grant.into(), per_customer_limit: 5, ..ten_off(node) }
+}
+
+fn draft(node: &TestNode, template_id: i64) -> ActivityDraft {
+    ActivityDraft {
+        name: "Come again".to_owned(),
+        template_id,
+        shop_id: 0,
+        threshold_minor: 0,
+        starts_at: wire(node.now()),
+        ends_at: wire(node.now().plus(DAY)),
+    }
+}
+
+async fn create(node: &TestNode, draft: ActivityDraft) -> Result<Activity, Error> {
+    node.coupons().create_activity(&node.cx(), CreateActivityRequest { activity: Some(draft) }).await
+}
+
+async fn completed(node: &TestNode, order: Order) {
+    say(node, order.order_id, &OrderCompleted { order: Some(order) }).await;
+    node.settle().await;
+}
+
+async fn coupon_count(node: &TestNode) -> i64 {
+    rows::<(i64,)>(node, "SELECT COUNT(*) FROM marketing_coupons").await[0].0
+}
+
+/// DL-30: each activity gives one coupon per order, however often the order is told to be completed.
+pub(crate) async fn an_order_earns_one_coupon_of_each_activity(node: &mut TestNode) {
+    let template_id = template(node, given(node)).await.template_id;
+    let first = create(node, draft(node, template_id)).await.unwrap();
+    let second = create(node, draft(node, template_id)).await.unwrap();
+    let listed = node.coupons().list_activities(&node.cx(), ListActivitiesRequest {}).await.unwrap();
+    assert_eq!(listed.activities, [first, second], "oldest first");
+    for _ in 0..3 {
+        completed(node, goods(7, 5, &[])).await;
+    }
+    assert_eq!(coupon_count(node).await, 2);
+    completed(node, goods(8, 5, &[])).await;
+    assert_eq!(coupon_count(node).await, 4);
+    let wallet = node.coupons().list_my_coupons(&customer(node, 1), ListMyCouponsRequest::default()).await.unwrap();
+    assert!(wallet.coupons.iter().all(|coupon| coupon.state() == CouponState::Active));
+    assert_eq!(left(node, template_id).await, (96, 0), "every one took a unit");
+    assert_sound(node).await;
+}
+
+/// The shop, the total and the time when it was completed decide, not the time when that is heard.
+pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
+    let template_id = template(node, given(node)).await.template_id;
+    let elsewhere = ActivityDraft { shop_id: SHOP + 1, ..draft(node, template_id) };
+    let larger = ActivityDraft { threshold_minor: 10_001, ..draft(node, template_id) };
+    let to_come = ActivityDraft { starts_at: wire(node.now().plus(MINUTE)), ..draft(node, template_id) };
+    for draft in [elsewhere, larger, to_come] {
+        create(node, draft).await.unwrap();
+    }
+    completed(node, goods(7, 5, &[])).await;
+    assert_eq!(coupon_count(node).await, 0);
+    later(node, MINUTE).await;
+    completed(node, goods(8, 5, &[])).await;
+    assert_eq!(coupon_count(node).await, 1, "by now the third one runs");
+    create(node, ActivityDraft { shop_id: SHOP, threshold_minor: 10_000, ..draft(node, template_id) }).await.unwrap();
+    completed(node, goods(9, 5, &[])).await;
+    assert_eq!(coupon_count(node).await, 3);
+    // Completed in time, heard of after the end.
+    node.bus().set_mode("marketing.coupons_after_orders", pulse_bus::Mode::Paused).await.unwrap();
+    let order = goods(10, 5, &[]);
+    say(node, 10, &OrderCompleted { order: Some(order) }).await;
+    node.advance(2 * DAY);
+    node.bus().set_mode("marketing.coupons_after_orders", pulse_bus::Mode::Running).await.unwrap();
+    node.settle().await;
+    assert_eq!(coupon_count(node).await, 5);
+    completed(node, goods(11, 5, &[])).await;
+    assert_eq!(coupon_count(node).await, 5, "it is over");
+}
+
+/// The quota and the limit of a customer hold for what is earned, too.
+pub(crate) async fn nobody_earns_more_than_there_is(node: &mut TestNode) {
+    let scarce = template(node, TemplateDraft { quota: 3, ..given(node) }).await.template_id;
+    let single = template(node, TemplateDraft { per_customer_limit: 1, ..given(node) }).await.template_id;
+    create(node, draft(node, scarce)).await.unwrap();
+    create(node, draft(node, single)).await.unwrap();
+    let events: Vec<OrderCompleted> =
+        (1..=10).map(|order| OrderCompleted { order: Some(goods(order, 5, &[])) }).collect();
+    join_all((1..).zip(&events).map(|(order, event)| say(node, order, event))).await;
+    node.settle().await;
+    assert_eq!(left(node, scarce).await, (0, 0));
+    assert_eq!(left(node, single).await, (99, 0));
+    assert_eq!(coupon_count(node).await, 4);
+    assert_sound(node).await;
+}
+
+/// What can never give anything is refused.
+pub(crate) async fn impossible_activities_are_refused(node: &mut TestNode) {
+    let template_id = template(node, given(node)).await.template_id;
+    let sale = TemplateDraft { distribution: Distribution::Sale.into(), price: Some(cny(100)), ..ten_off(node) };
+    let sold = template(node, sale).await.template_id;
+    let over = ActivityDraft { ends_at: wire(node.now()), ..draft(node, template_id) };
+    assert_eq!(code(&create(node, over).await), "MARKETING_TEMPLATE_INVALID");
+    assert_eq!(code(&create(node, draft(node, sold)).await), "MARKETING_NOT_CLAIMABLE");
+    assert_eq!(code(&create(node, draft(node, 42)).await), "MARKETING_TEMPLATE_NOT_FOUND");
+    for _ in 0..200 {
+        create(node, draft(node, template_id)).await.unwrap();
+    }
+    assert_eq!(code(&create(node, draft(node, template_id)).await), "MARKETING_ACTIVITY_LIMIT");
+    later(node, DAY).await;
+    assert_eq!(code(&create(node, draft(node, template_id)).await), "ok", "what is over does not count");
+}

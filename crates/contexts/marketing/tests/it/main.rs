@@ -1,0 +1,238 @@
+//! What the marketing context promises, on every engine: use cases through the clients, on a real database.
+
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+
+mod activities;
+mod claims;
+mod discounts;
+mod grants;
+mod holds;
+mod orders;
+mod races;
+mod templates;
+mod verification;
+mod wallet;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pulse_contract::marketing::v1::*;
+use pulse_contract::stock::v1::{GetStockRequest, ResourceKind, ResourceRef, Stock};
+use pulse_kernel::id::{AccountId, ShopId};
+use pulse_kernel::{Actor, Cx, Error, Principal, Role, Timestamp};
+use pulse_store::{FromRow, Statement};
+use pulse_testkit::TestNode;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A shop that the rules know by its number alone.
+const SHOP: i64 = 77;
+
+/// The code of an error, or `ok`.
+fn code<T>(outcome: &Result<T, Error>) -> &'static str {
+    outcome.as_ref().err().map_or("ok", Error::code)
+}
+
+/// How often each word is there, sorted.
+fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    let mut counts = BTreeMap::new();
+    words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);
+    counts.into_iter().collect()
+}
+
+/// A request of this account, which works for these shops.
+fn by(node: &TestNode, account: i64, shops: &[i64]) -> Cx {
+    let roles = if shops.is_empty() { vec![Role::Consumer] } else { vec![Role::Consumer, Role::MerchantStaff] };
+    let shops = shops.iter().copied().map(ShopId::new).collect();
+    let principal = Principal { account: AccountId::new(account), session: 1, roles, shops };
+    node.cx().with_actor(Actor::Principal(principal.into()))
+}
+
+/// A request of a customer.
+fn customer(node: &TestNode, account: i64) -> Cx {
+    by(node, account, &[])
+}
+
+fn wire(at: Timestamp) -> Option<pulse_contract::Timestamp> {
+    Some(at.into())
+}
+
+/// Ten yuan off for everybody, a month long; one each, a hundred in all.
+fn ten_off(node: &TestNode) -> TemplateDraft {
+    TemplateDraft {
+        name: "Ten off".to_owned(),
+        discount: DiscountKind::Amount.into(),
+        amount_minor: 1_000,
+        currency: "CNY".to_owned(),
+        starts_at: wire(node.now()),
+        ends_at: wire(node.now().plus(30 * DAY)),
+        per_customer_limit: 1,
+        quota: 100,
+        distribution: Distribution::Claim.into(),
+        ..TemplateDraft::default()
+    }
+}
+
+/// A template of the platform.
+async fn template(node: &TestNode, draft: TemplateDraft) -> CouponTemplate {
+    let request = CreatePlatformTemplateRequest { template: Some(draft) };
+    node.coupons().create_platform_template(&node.cx(), request).await.unwrap()
+}
+
+async fn claim(node: &TestNode, account: i64, template_id: i64) -> Result<Coupon, Error> {
+    node.coupons().claim_coupon(&customer(node, account), ClaimCouponRequest { template_id }).await
+}
+
+/// A coupon of a template of its own, which can be stacked.
+async fn a_coupon(node: &TestNode, account: i64) -> Coupon {
+    let template = template(node, TemplateDraft { is_stackable: true, ..ten_off(node) }).await;
+    claim(node, account, template.template_id).await.unwrap()
+}
+
+async fn get(node: &TestNode, coupon: &Coupon) -> Coupon {
+    let request = GetCouponRequest { coupon_id: coupon.coupon_id };
+    node.coupons().get_coupon(&customer(node, coupon.account_id), request).await.unwrap()
+}
+
+/// The state of a coupon and the order that has it.
+async fn standing(node: &TestNode, coupon: &Coupon) -> (CouponState, i64) {
+    let coupon = get(node, coupon).await;
+    (coupon.state(), coupon.order_id)
+}
+
+/// One line of a hundred yuan.
+fn hundred() -> Vec<DiscountLine> {
+    vec![DiscountLine { line_number: 1, variant_id: 100, category_code: 0, subtotal_minor: 10_000 }]
+}
+
+/// Holds coupons of an account for an order, a quarter of an hour long.
+async fn hold(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<CouponDiscounts, Error> {
+    let request = HoldCouponsRequest {
+        order_id,
+        account_id: coupons.first().map_or(1, |coupon| coupon.account_id),
+        shop_id: SHOP,
+        currency: "CNY".to_owned(),
+        lines: hundred(),
+        coupon_ids: ids(coupons),
+        expires_at: wire(node.now().plus(15 * MINUTE)),
+    };
+    node.coupons().hold_coupons(&node.cx(), request).await
+}
+
+/// The coupons that were lost when an order was paid.
+async fn redeem(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<Vec<i64>, Error> {
+    let request = RedeemCouponsRequest { order_id, coupon_ids: ids(coupons) };
+    Ok(node.coupons().redeem_coupons(&node.cx(), request).await?.lost_coupon_ids)
+}
+
+/// The coupons that an order gave back.
+async fn give_back(node: &TestNode, order_id: i64) -> Vec<i64> {
+    node.coupons().return_coupons(&node.cx(), ReturnCouponsRequest { order_id }).await.unwrap().coupon_ids
+}
+
+fn ids(coupons: &[&Coupon]) -> Vec<i64> {
+    coupons.iter().map(|coupon| coupon.coupon_id).collect()
+}
+
+/// The quota of a template of the platform, as stock counts it.
+async fn quota(node: &TestNode, template_id: i64) -> Stock {
+    let resource = ResourceRef { kind: ResourceKind::Coupon.into(), id: template_id };
+    let request = GetStockRequest { shop_id: 0, resource: Some(resource) };
+    node.stock().get_stock(&node.cx(), request).await.unwrap()
+}
+
+/// What is on hand of a quota, and what is reserved of it.
+async fn left(node: &TestNode, template_id: i64) -> (i64, i64) {
+    let stock = quota(node, template_id).await;
+    (stock.on_hand, stock.reserved)
+}
+
+/// Lets time pass when everything is delivered, so that no deadline of a delivery passes with it.
+async fn later(node: &TestNode, duration: Duration) {
+    node.settle().await;
+    node.advance(duration);
+}
+
+/// Makes sure that every invariant of the context holds.
+async fn assert_sound(node: &TestNode) {
+    let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();
+    assert_eq!(verified.findings, []);
+    let verified = pulse_marketing::verify_quotas(node.store("marketing"), node.stock()).await.unwrap();
+    assert_eq!(verified.findings, []);
+}
+
+/// Rows of the context's tables.
+async fn rows<T: FromRow>(node: &TestNode, sql: &'static str) -> Vec<T> {
+    node.store("marketing").all(Statement::new(sql, [])).await.unwrap()
+}
+
+pulse_testkit::on_every_engine! {
+    activities: [
+        an_order_earns_one_coupon_of_each_activity,
+        an_activity_says_for_which_orders,
+        nobody_earns_more_than_there_is,
+        impossible_activities_are_refused,
+    ],
+    claims: [
+        a_claim_needs_its_time,
+        a_customer_has_a_limit,
+        a_quota_is_given_to_the_last_unit_and_no_further,
+        parallel_claims_fill_a_larger_limit,
+        what_is_not_claimed_is_not_claimable,
+        a_repeated_claim_is_the_same_coupon,
+        a_crash_after_reserving_leaves_nothing,
+        a_burst_through_the_edge_gives_one_coupon,
+    ],
+    discounts: [
+        coupons_are_appraised_together,
+        reasons_are_in_the_language_of_the_caller,
+        a_shop_has_its_own_coupons,
+        lies_about_lines_are_refused,
+    ],
+    grants: [
+        everybody_named_gets_one_or_a_reason,
+        a_repeated_grant_gives_nothing_twice,
+        a_thousand_are_granted_at_once,
+        only_who_manages_a_template_grants_it,
+    ],
+    holds: [
+        an_order_holds_all_or_none,
+        a_coupon_is_held_by_one_of_thirty_orders,
+        a_repeated_hold_is_the_same_hold,
+        overlapping_holds_end_without_half_ones,
+        redeeming_twice_is_once,
+        one_coupon_never_discounts_two_paid_orders,
+        an_order_that_gave_back_can_hold_nothing,
+        a_hold_ends_by_itself,
+        who_pays_after_the_end_gets_it_if_nobody_else_has,
+        paying_and_the_end_at_once_is_one_of_both,
+        a_returned_coupon_that_is_over_stays_over,
+    ],
+    orders: [
+        a_paid_order_uses_its_coupons,
+        a_cancelled_order_gives_them_back,
+        a_paid_voucher_order_mints_once,
+        a_voucher_that_was_cheaper_uses_and_mints,
+        a_cancelled_voucher_order_takes_its_coupons_back,
+        late_news_of_the_past_changes_nothing,
+    ],
+    races: [
+        random_interleavings_keep_every_coupon_whole,
+    ],
+    templates: [
+        a_template_has_its_quota,
+        contradictions_are_told_at_once,
+        what_is_on_offer_is_listed,
+        a_closed_template_gives_nothing,
+    ],
+    verification: [
+        what_is_sound_is_found_sound,
+        a_coupon_without_its_unit_is_found,
+        what_is_wrong_is_found_and_repaired_where_it_can_be,
+    ],
+    wallet: [
+        a_wallet_shows_each_coupon_in_its_state,
+        somebody_elses_coupon_is_not_there,
+    ],
+}

@@ -1,0 +1,180 @@
+//! What orders do to coupons, through their events.
+
+use pulse_contract::Event;
+use pulse_contract::marketing::v1::*;
+use pulse_contract::order::v1::{Order, OrderCancelled, OrderKind, OrderLine, OrderPaid, Price, PriceKind, PricePart};
+use pulse_store::Commit;
+use pulse_testkit::{TestNode, cny};
+
+use crate::{
+    DAY, MINUTE, SHOP, a_coupon, assert_sound, code, customer, give_back, hold, later, redeem, rows, standing,
+    template, ten_off,
+};
+
+/// What the order context says when this has happened.
+pub(crate) async fn say<E: Event>(node: &TestNode, order: i64, event: &E) {
+    node.store("order").commit(&node.cx(), Commit::new().event(order, event)).await.unwrap();
+}
+
+/// A goods order of account 1 with these coupons.
+pub(crate) fn goods(order_id: i64, version: i64, coupons: &[&Coupon]) -> Order {
+    let part = |coupon: &&Coupon| PricePart {
+        kind: PriceKind::Discount.into(),
+        amount_minor: -1_000,
+        coupon_id: coupon.coupon_id,
+        ..PricePart::default()
+    };
+    let items = PricePart { kind: PriceKind::Items.into(), amount_minor: 10_000, ..PricePart::default() };
+    let parts: Vec<PricePart> = std::iter::once(items).chain(coupons.iter().map(part)).collect();
+    let total_minor = parts.iter().map(|part| part.amount_minor).sum();
+    let price = Price { currency: "CNY".to_owned(), parts, total_minor, tax_included_minor: 0 };
+    Order {
+        order_id,
+        shop_id: SHOP,
+        customer_account_id: 1,
+        kind: OrderKind::Goods.into(),
+        lines: vec![OrderLine { line_number: 1, product_id: 10, variant_id: 100, quantity: 1, ..OrderLine::default() }],
+        price: Some(price),
+        version,
+        ..Order::default()
+    }
+}
+
+fn voucher(order_id: i64, version: i64, lines: &[(i64, i32)]) -> Order {
+    let line = |(number, (product_id, quantity)): (i32, &(i64, i32))| OrderLine {
+        line_number: number,
+        product_id: *product_id,
+        quantity: *quantity,
+        ..OrderLine::default()
+    };
+    let lines = (1..).zip(lines).map(line).collect();
+    Order { kind: OrderKind::VirtualVoucher.into(), lines, ..goods(order_id, version, &[]) }
+}
+
+pub(crate) async fn paid(node: &TestNode, order: Order) {
+    say(node, order.order_id, &OrderPaid { order: Some(order), is_cash_on_delivery: false }).await;
+    node.settle().await;
+}
+
+pub(crate) async fn cancelled(node: &TestNode, order_id: i64, version: i64) {
+    say(node, order_id, &OrderCancelled { order_id, version, ..OrderCancelled::default() }).await;
+    node.settle().await;
+}
+
+async fn sold(node: &TestNode) -> i64 {
+    let sale = Distribution::Sale.into();
+    let draft = TemplateDraft { distribution: sale, price: Some(cny(5_000)), quota: 1_000, ..ten_off(node) };
+    template(node, draft).await.template_id
+}
+
+async fn wallet(node: &TestNode) -> Vec<Coupon> {
+    let request = ListMyCouponsRequest { page_size: 100, ..ListMyCouponsRequest::default() };
+    node.coupons().list_my_coupons(&customer(node, 1), request).await.unwrap().coupons
+}
+
+/// PL-13: a coupon is USED when its order is paid, also when the order context has not asked for it, and once.
+pub(crate) async fn a_paid_order_uses_its_coupons(node: &mut TestNode) {
+    let (first, second) = (a_coupon(node, 1).await, a_coupon(node, 1).await);
+    hold(node, 7, &[&first, &second]).await.unwrap();
+    paid(node, goods(7, 2, &[&second, &first])).await;
+    for coupon in [&first, &second] {
+        assert_eq!(standing(node, coupon).await, (CouponState::Used, 7));
+    }
+    assert_eq!(redeem(node, 7, &[&first, &second]).await.unwrap(), [0_i64; 0]);
+    paid(node, goods(7, 2, &[&first, &second])).await;
+    let versions: Vec<(i64,)> = rows(node, "SELECT version FROM marketing_coupons").await;
+    assert_eq!(versions, [(3,), (3,)], "made, held, used");
+    paid(node, goods(8, 2, &[])).await;
+    assert_sound(node).await;
+}
+
+/// PL-13, PL-35: a cancelled order gives its coupons back, before and after it was paid, once.
+pub(crate) async fn a_cancelled_order_gives_them_back(node: &mut TestNode) {
+    let coupon = a_coupon(node, 1).await;
+    hold(node, 7, &[&coupon]).await.unwrap();
+    cancelled(node, 7, 2).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0));
+    hold(node, 8, &[&coupon]).await.unwrap();
+    paid(node, goods(8, 2, &[&coupon])).await;
+    cancelled(node, 8, 3).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0));
+    // The second telling comes after another order has taken it.
+    hold(node, 9, &[&coupon]).await.unwrap();
+    cancelled(node, 8, 3).await;
+    assert_eq!(give_back(node, 8).await, [coupon.coupon_id]);
+    assert_eq!(standing(node, &coupon).await, (CouponState::Held, 9));
+    cancelled(node, 10, 2).await;
+    assert_eq!(code(&hold(node, 10, &[&coupon]).await), "MARKETING_COUPON_TAKEN", "what is cancelled holds nothing");
+    assert_sound(node).await;
+}
+
+/// PL-09, PL-15: a paid voucher order mints as many usable coupons as it says, once, however often it is told.
+pub(crate) async fn a_paid_voucher_order_mints_once(node: &mut TestNode) {
+    let (one, other) = (sold(node).await, sold(node).await);
+    let order = voucher(7, 2, &[(one, 3), (other, 1)]);
+    paid(node, order.clone()).await;
+    let minted = wallet(node).await;
+    assert_eq!(minted.len(), 4, "beyond the limit of a customer: they were paid for");
+    assert_eq!(minted.iter().filter(|coupon| coupon.template_id == one).count(), 3);
+    paid(node, order).await;
+    assert_eq!(wallet(node).await, minted);
+    // Who pays at the last moment has a day to use it.
+    later(node, 30 * DAY).await;
+    assert!(wallet(node).await.iter().all(|coupon| coupon.state() == CouponState::Expired));
+    paid(node, voucher(8, 2, &[(one, 1)])).await;
+    let newest = wallet(node).await.remove(0);
+    assert_eq!(newest.state(), CouponState::Active);
+    assert_eq!(code(&hold(node, 9, &[&newest]).await), "ok", "it can be used");
+    assert_sound(node).await;
+}
+
+/// A voucher order that a coupon made cheaper uses the coupon and mints, in one step.
+pub(crate) async fn a_voucher_that_was_cheaper_uses_and_mints(node: &mut TestNode) {
+    let (coupon, template) = (a_coupon(node, 1).await, sold(node).await);
+    hold(node, 7, &[&coupon]).await.unwrap();
+    let order = Order { price: goods(7, 2, &[&coupon]).price, ..voucher(7, 2, &[(template, 1)]) };
+    paid(node, order).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7));
+    assert_eq!(wallet(node).await.len(), 2);
+    cancelled(node, 7, 3).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0));
+    assert_eq!(standing(node, &wallet(node).await[0]).await, (CouponState::Expired, 0));
+    assert_sound(node).await;
+}
+
+/// The money of a voucher order goes back: its coupons cannot be used any more, and are not minted again.
+pub(crate) async fn a_cancelled_voucher_order_takes_its_coupons_back(node: &mut TestNode) {
+    let template = sold(node).await;
+    paid(node, voucher(7, 2, &[(template, 2)])).await;
+    let minted = wallet(node).await;
+    hold(node, 8, &[&minted[0]]).await.unwrap();
+    later(node, MINUTE).await;
+    cancelled(node, 7, 3).await;
+    assert_eq!(standing(node, &minted[1]).await, (CouponState::Expired, 0));
+    assert_eq!(code(&hold(node, 9, &[&minted[1]]).await), "MARKETING_COUPON_EXPIRED");
+    give_back(node, 8).await;
+    assert_eq!(standing(node, &minted[0]).await, (CouponState::Expired, 0), "also the one that was held meanwhile");
+    paid(node, voucher(7, 2, &[(template, 2)])).await;
+    assert_eq!(wallet(node).await.len(), 2);
+}
+
+/// Events that come after a dead letter was replayed: what is told about the past of an order changes nothing.
+pub(crate) async fn late_news_of_the_past_changes_nothing(node: &mut TestNode) {
+    let coupon = a_coupon(node, 1).await;
+    hold(node, 7, &[&coupon]).await.unwrap();
+    cancelled(node, 7, 3).await;
+    paid(node, goods(7, 2, &[&coupon])).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0), "it was paid before it was cancelled");
+    paid(node, goods(7, 4, &[&coupon])).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7), "it was revived");
+    cancelled(node, 7, 3).await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7));
+    let template = sold(node).await;
+    cancelled(node, 8, 3).await;
+    paid(node, voucher(8, 2, &[(template, 1)])).await;
+    assert_eq!(wallet(node).await.len(), 1, "nothing is minted for an order that is over");
+    paid(node, voucher(8, 4, &[(template, 1)])).await;
+    cancelled(node, 8, 3).await;
+    assert_eq!(standing(node, &wallet(node).await[0]).await.0, CouponState::Active);
+    assert_sound(node).await;
+}

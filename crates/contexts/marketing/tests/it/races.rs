@@ -1,0 +1,83 @@
+//! Orders that do everything at once, in random orders.
+
+use futures::future::{BoxFuture, FutureExt, join_all};
+use pulse_contract::marketing::v1::*;
+use pulse_contract::order::v1::{OrderCancelled, OrderPaid};
+use pulse_testkit::TestNode;
+
+use crate::orders::{goods, say};
+use crate::{MINUTE, a_coupon, assert_sound, give_back, hold, later, redeem, standing};
+
+const ROUNDS: u64 = 12;
+const STEPS_AT_ONCE: u64 = 10;
+/// Orders of a round; half of them are of the round before.
+const ORDERS: u64 = 8;
+const ORDERS_BEGUN: u64 = 4;
+const COUPONS: usize = 4;
+
+/// A small generator: the same seed gives the same test (the interleaving is the machine's).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// R06, R07, PL-13: holds, payments, returns, events and ends of holds in random orders, ten at a time: after each round
+/// every coupon is with one order at most, and every order has all that it says or nothing.
+pub(crate) async fn random_interleavings_keep_every_coupon_whole(node: &mut TestNode) {
+    let mut coupons = Vec::new();
+    for _ in 0..COUPONS {
+        coupons.push(a_coupon(node, 1).await);
+    }
+    let mut dice = Dice(2_026);
+    for round in 0..ROUNDS {
+        let steps: Vec<BoxFuture<'_, ()>> =
+            (0..STEPS_AT_ONCE).map(|number| step(node, &coupons, &mut dice, (round, number))).collect();
+        join_all(steps).await;
+        if dice.below(3) == 0 {
+            later(node, 16 * MINUTE).await;
+        }
+        node.settle().await;
+        assert_sound(node).await;
+    }
+    // Nothing is lost: when every order is over, everybody can be had again.
+    for order in 0..i64::try_from(ROUNDS * ORDERS).unwrap() + 1 {
+        give_back(node, order).await;
+    }
+    for coupon in &coupons {
+        assert_eq!(standing(node, coupon).await, (CouponState::Active, 0));
+    }
+    assert_sound(node).await;
+}
+
+/// Something that happens to an order, whatever has happened before.
+fn step<'a>(
+    node: &'a TestNode,
+    coupons: &'a [Coupon],
+    dice: &mut Dice,
+    (round, number): (u64, u64),
+) -> BoxFuture<'a, ()> {
+    // Few orders per round, so that they meet; new ones later, because what is over stays over.
+    let order = i64::try_from(round * ORDERS_BEGUN + dice.below(ORDERS) + 1).unwrap();
+    let version = i64::try_from(2 * (round * STEPS_AT_ONCE + number) + 1).unwrap();
+    // An order always names the same coupons.
+    let first = usize::try_from(order).unwrap() % COUPONS;
+    let mut wanted: Vec<&Coupon> =
+        if order % 3 == 0 { vec![&coupons[first]] } else { vec![&coupons[first], &coupons[(first + 1) % COUPONS]] };
+    wanted.sort_by_key(|coupon| coupon.coupon_id);
+    match dice.below(6) {
+        0..=2 => async move { drop(hold(node, order, &wanted).await) }.boxed(),
+        3 => async move { drop(redeem(node, order, &wanted).await) }.boxed(),
+        4 => async move { drop(give_back(node, order).await) }.boxed(),
+        _ => async move {
+            let paid = OrderPaid { order: Some(goods(order, version, &wanted)), is_cash_on_delivery: false };
+            say(node, order, &paid).await;
+            let over = OrderCancelled { order_id: order, version: version + 1, ..OrderCancelled::default() };
+            say(node, order, &over).await;
+        }
+        .boxed(),
+    }
+}

@@ -1,0 +1,80 @@
+//! The check of invariants finds what is wrong, and only that.
+
+use futures::future::join_all;
+use pulse_contract::marketing::v1::*;
+use pulse_contract::stock::v1::{ReleaseReservationRequest, ReservationKey, ReservationOwner};
+use pulse_kernel::Finding;
+use pulse_store::{Commit, Statement};
+use pulse_testkit::TestNode;
+
+use crate::{a_coupon, assert_sound, give_back, hold, redeem, standing};
+
+/// While orders hold, pay and give back, everything is sound at any moment.
+pub(crate) async fn what_is_sound_is_found_sound(node: &mut TestNode) {
+    let trade = async |order: i64| {
+        let coupon = a_coupon(node, order).await;
+        hold(node, order, &[&coupon]).await.unwrap();
+        if order % 3 == 0 {
+            give_back(node, order).await;
+        } else if order % 3 == 1 {
+            redeem(node, order, &[&coupon]).await.unwrap();
+        }
+    };
+    let checks = async || {
+        for _ in 0..10 {
+            assert_sound(node).await;
+        }
+    };
+    futures::join!(join_all((1..=30).map(trade)), checks());
+    let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();
+    let checked: Vec<(&str, u64)> = verified.checked;
+    let expected =
+        [("marketing.coupon_has_hold", 30), ("marketing.hold_has_coupons", 30), ("marketing.customer_limits", 30)];
+    assert_eq!(checked, expected);
+}
+
+async fn tamper(node: &TestNode, sql: &'static str, coupon: &Coupon) {
+    let statement = Statement::new(sql, [coupon.coupon_id.into()]);
+    node.store("marketing").commit(&node.cx(), Commit::new().write(statement).expect_rows(1)).await.unwrap();
+}
+
+fn told(findings: &[Finding]) -> Vec<(&'static str, bool)> {
+    findings.iter().map(|finding| (finding.invariant, finding.is_repaired)).collect()
+}
+
+/// A coupon that nobody holds is freed; a used one is only told, and so is a template that gave too much.
+pub(crate) async fn what_is_wrong_is_found_and_repaired_where_it_can_be(node: &mut TestNode) {
+    let store = node.store("marketing").clone();
+    let (lost, used, live) = (a_coupon(node, 1).await, a_coupon(node, 1).await, a_coupon(node, 1).await);
+    tamper(node, "UPDATE marketing_coupons SET state = 2, order_id = 99 WHERE id = ?", &lost).await;
+    let found = pulse_marketing::verify(&store, false).await.unwrap();
+    assert_eq!(told(&found.findings), [("marketing.coupon_has_hold", false)]);
+    let found = pulse_marketing::verify(&store, true).await.unwrap();
+    assert_eq!(told(&found.findings), [("marketing.coupon_has_hold", true)]);
+    assert_eq!(standing(node, &lost).await, (CouponState::Active, 0));
+    assert_sound(node).await;
+    hold(node, 7, &[&live]).await.unwrap();
+    tamper(node, "UPDATE marketing_coupons SET state = 1, order_id = 0 WHERE id = ?", &live).await;
+    tamper(node, "UPDATE marketing_coupons SET state = 3, order_id = 98 WHERE id = ?", &used).await;
+    tamper(node, "UPDATE marketing_coupons SET slot = 2 WHERE id = ?", &used).await;
+    let found = pulse_marketing::verify(&store, true).await.unwrap();
+    let expected = [
+        ("marketing.coupon_has_hold", false),
+        ("marketing.hold_has_coupons", false),
+        ("marketing.customer_limits", false),
+    ];
+    assert_eq!(told(&found.findings), expected);
+}
+
+/// A coupon without its unit of the quota is found: here the reservation was given back behind its back.
+pub(crate) async fn a_coupon_without_its_unit_is_found(node: &mut TestNode) {
+    let coupon = a_coupon(node, 1).await;
+    assert_sound(node).await;
+    node.settle().await;
+    let key = ReservationKey { owner: ReservationOwner::Coupon.into(), id: coupon.coupon_id };
+    let release = ReleaseReservationRequest { key: Some(key) };
+    node.stock().release_reservation(&node.cx(), release).await.unwrap();
+    let verified = pulse_marketing::verify_quotas(node.store("marketing"), node.stock()).await.unwrap();
+    assert_eq!(told(&verified.findings), [("marketing.coupon_has_unit", false)]);
+    assert_eq!(verified.checked, [("marketing.coupon_has_unit", 1)]);
+}

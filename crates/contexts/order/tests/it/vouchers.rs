@@ -1,0 +1,105 @@
+//! Vouchers: orders that buy coupons.
+
+use pulse_contract::marketing::v1::*;
+use pulse_contract::order::v1::*;
+use pulse_testkit::{TestNode, cny};
+
+use crate::street::{Street, assert_clean, pay, placing, tell, told};
+use crate::{DAY, MINUTE, code};
+
+async fn voucher(node: &TestNode, street: &Street, distribution: Distribution, quota: i64) -> CouponTemplate {
+    let template = TemplateDraft {
+        name: "Tea for two".to_owned(),
+        discount: DiscountKind::Amount.into(),
+        amount_minor: 2_000,
+        currency: "CNY".to_owned(),
+        starts_at: Some(node.now().into()),
+        ends_at: Some(node.now().plus(DAY).into()),
+        per_customer_limit: 3,
+        quota,
+        distribution: distribution.into(),
+        price: (distribution == Distribution::Sale).then(|| cny(1_500)),
+        ..TemplateDraft::default()
+    };
+    let request = CreateTemplateRequest { shop_id: street.shop.id(), template: Some(template) };
+    let template = node.coupons().create_template(&street.shop.owner.cx(), request).await.unwrap();
+    node.settle().await;
+    template
+}
+
+fn buying(street: &Street, template: &CouponTemplate, quantity: i32) -> OrderDraft {
+    OrderDraft {
+        shop_id: street.shop.id(),
+        kind: OrderKind::VirtualVoucher.into(),
+        voucher_template_id: template.template_id,
+        voucher_quantity: quantity,
+        ..OrderDraft::default()
+    }
+}
+
+async fn coupons(node: &TestNode, street: &Street) -> Vec<Coupon> {
+    node.coupons().list_my_coupons(&street.customer.cx(), ListMyCouponsRequest::default()).await.unwrap().coupons
+}
+
+/// PL-09, PL-15: a voucher that is paid becomes usable coupons exactly once; they are spent on goods.
+pub(crate) async fn a_paid_voucher_is_a_coupon_once(node: &mut TestNode) {
+    let street = Street::with_tea(node, 10).await;
+    let template = voucher(node, &street, Distribution::Sale, 5).await;
+    let order = street.place(node, buying(&street, &template, 2)).await.unwrap();
+    assert_eq!((order.kind(), order.state()), (OrderKind::VirtualVoucher, OrderState::AwaitingPayment));
+    assert_eq!((order.price.as_ref().unwrap().total_minor, order.shop_name.as_str()), (3_000, "Tea house"));
+    assert_eq!(coupons(node, &street).await, []);
+    pay(node, &order).await;
+    tell(node, order.order_id, &crate::street::paid(node, order.order_id, 3_000)).await;
+    node.settle().await;
+    let minted = coupons(node, &street).await;
+    assert_eq!(minted.len(), 2);
+    let seen = street.seen(node, order.order_id).await;
+    assert_eq!((seen.state(), seen.allowed_moves.len()), (OrderState::Completed, 0));
+    assert_eq!((told::<OrderPaid>(node).await.len(), told::<OrderCompleted>(node).await.len()), (1, 1));
+    let draft = OrderDraft { coupon_ids: vec![minted[0].coupon_id], ..street.teas(2) };
+    let goods = street.place(node, draft).await.unwrap();
+    pay(node, &goods).await;
+    assert_eq!(street.coupon_state(node, minted[0].coupon_id).await, CouponState::Used);
+    // Three are left; who does not pay gives them back.
+    let greedy = street.place(node, buying(&street, &template, 3)).await.unwrap();
+    assert_eq!(code(&street.place(node, buying(&street, &template, 1)).await), "ORDER_STOCK_SHORT");
+    node.advance(MINUTE * 15);
+    node.settle().await;
+    assert_eq!(street.seen(node, greedy.order_id).await.state(), OrderState::Cancelled);
+    street.place(node, buying(&street, &template, 3)).await.unwrap();
+    assert_clean(node).await;
+}
+
+/// What is not for sale, over, too many, or to be paid in cash is refused.
+pub(crate) async fn vouchers_are_refused_when_they_cannot_be_bought(node: &mut TestNode) {
+    let street = Street::with_tea(node, 10).await;
+    let sale = voucher(node, &street, Distribution::Sale, 5).await;
+    let claim = voucher(node, &street, Distribution::Claim, 5).await;
+    let coupon = street.coupon(node, 100, 0).await;
+    let cx = street.customer.cx();
+    let with_coupon = OrderDraft { coupon_ids: vec![coupon], ..buying(&street, &sale, 1) };
+    for (draft, expected) in [
+        (buying(&street, &claim, 1), "ORDER_ITEM_UNKNOWN"),
+        (buying(&street, &CouponTemplate { template_id: 4_711, ..sale.clone() }, 1), "ORDER_ITEM_UNKNOWN"),
+        (OrderDraft { shop_id: 0, ..buying(&street, &sale, 1) }, "ORDER_ITEM_UNKNOWN"),
+        (buying(&street, &sale, 4), "ORDER_TOO_LARGE"),
+        (with_coupon, "ORDER_COUPON_REFUSED"),
+    ] {
+        let total = 1_500 * i64::from(draft.voucher_quantity);
+        let outcome = node
+            .orders()
+            .place_order(&cx, placing(draft, if expected == "ORDER_ITEM_UNKNOWN" { 0 } else { total }))
+            .await;
+        let found = outcome.unwrap_err();
+        let codes: Vec<&str> = found.violations().iter().map(|violation| violation.code.as_ref()).collect();
+        assert!(codes.contains(&expected), "{expected}: {found:?}");
+    }
+    let cash = PlaceOrderRequest {
+        payment_method: PaymentMethod::CashOnDelivery.into(),
+        ..placing(buying(&street, &sale, 1), 1_500)
+    };
+    assert_eq!(code(&node.orders().place_order(&cx, cash).await), "ORDER_PAYMENT_METHOD_REFUSED");
+    node.advance(DAY);
+    assert_eq!(code(&street.place(node, buying(&street, &sale, 1)).await), "ORDER_ITEM_UNKNOWN");
+}

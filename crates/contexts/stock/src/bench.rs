@@ -1,0 +1,185 @@
+//! Measures reservations of one variant that everybody wants: through the desk, and with one transaction each, on the
+//! same tables in the same run.
+//!
+//! A reservation is what an order makes: a row of its own, a line of the journal, a changed resource and a timer, flushed
+//! before the answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pulse_contract::errors;
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Clock, Cx, Error, IdGenerator, Timestamp};
+use pulse_store::bench::Run;
+use pulse_store::{Commit, Database, Insert, Options, Statement, Store, StoreError, Timer, values};
+use tokio::task::JoinSet;
+
+use crate::desk::Desk;
+use crate::domain::command::{Reply, Verb};
+use crate::domain::reservation::{Key, Line, Owner, State};
+use crate::domain::resource::{Kind, Moment, ResourceRef, Rules};
+use crate::store::changes::expiry_kind;
+use crate::store::resources;
+use crate::{MIGRATIONS, StockConfig, verify};
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The database, for example `sqlite:/tmp/hot.db` or `postgres://...`.
+    pub url: String,
+    /// How many reservations go through the desk.
+    pub reservations: u32,
+    /// How many callers there are.
+    pub concurrency: u32,
+    /// How many reservations are made with one transaction each.
+    pub reference_reservations: u32,
+    /// How many of them at the same time.
+    pub reference_concurrency: u32,
+}
+
+/// Both runs.
+#[derive(Clone, Debug)]
+pub struct HotSku {
+    /// Through the desk.
+    pub desk: Run,
+    /// One transaction each: a guarded change of the hot row, the same rows beside it.
+    pub reference: Run,
+}
+
+/// How long a reservation is held: longer than any measurement.
+const HELD_FOR: Duration = Duration::from_secs(86_400);
+
+/// Runs the plan, and makes sure that no unit was created or lost.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE`; `INTERNAL` when the ledger is not whole afterwards.
+pub async fn hot_sku(plan: &Plan) -> Result<HotSku, Error> {
+    let database = Database::open(&plan.url, Options::default()).await?;
+    let ids = Arc::new(IdGenerator::new(1));
+    let store = Store::open(&database, "stock", MIGRATIONS, Clock::system(), ids).await?;
+    let desk = Desk::start(store.clone(), &StockConfig::default());
+    let hot = Hot { resource: open(&desk, &store, plan.reservations).await?, store: store.clone(), desk: desk.clone() };
+    let other = Hot { resource: open(&desk, &store, plan.reference_reservations).await?, ..hot.clone() };
+    let reference =
+        race(plan.reference_reservations, plan.reference_concurrency, move || one_each(other.clone())).await?;
+    let through_desk = {
+        let hot = hot.clone();
+        race(plan.reservations, plan.concurrency, move || over_the_desk(hot.clone())).await?
+    };
+    let sold = resources::by_ref(&store, hot.resource).await?.map(|row| row.available());
+    let wrong = verify(&store, false).await?.findings;
+    if sold != Some(0) || !wrong.is_empty() {
+        return Err(errors::INTERNAL.error("the ledger is not whole").caused_by(format!("{sold:?} left: {wrong:?}")));
+    }
+    Ok(HotSku { desk: through_desk, reference })
+}
+
+/// The variant that everybody wants, and the ways to it.
+#[derive(Clone)]
+struct Hot {
+    resource: ResourceRef,
+    store: Store,
+    desk: Desk,
+}
+
+async fn open(desk: &Desk, store: &Store, units: u32) -> Result<ResourceRef, Error> {
+    let cx = Cx::system("bench", store.clock().now());
+    let resource = ResourceRef { id: store.next_id(cx.now), kind: Kind::Sku };
+    let verb = Verb::Put { shop: ShopId::new(1), resource, rules: Rules::default(), on_hand: units.into() };
+    desk.ask(&cx, verb).await.map(|_reply| resource)
+}
+
+/// So many calls, shared by so many callers who each wait for their answer.
+async fn race<F>(count: u32, callers: u32, call: impl Fn() -> F + Clone + Send + 'static) -> Result<Run, Error>
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let started = Instant::now();
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers.max(1) {
+        // The first ones take what does not divide.
+        let share = (count + callers.saturating_sub(1) - caller).checked_div(callers.max(1)).unwrap_or(0);
+        let call = call.clone();
+        tasks.spawn(async move {
+            let mut latencies = Vec::new();
+            for _ in 0..share {
+                let begun = Instant::now();
+                call().await?;
+                latencies.push(begun.elapsed());
+            }
+            Ok::<_, Error>(latencies)
+        });
+    }
+    let mut latencies = Vec::new();
+    while let Some(task) = tasks.join_next().await {
+        let ended = task.map_err(|error| errors::INTERNAL.error("a caller broke off").caused_by(error))?;
+        latencies.extend(ended?);
+    }
+    let elapsed = started.elapsed();
+    latencies.sort_unstable();
+    Ok(Run { elapsed, latencies })
+}
+
+async fn over_the_desk(hot: Hot) -> Result<(), Error> {
+    let cx = Cx::system("bench", hot.store.clock().now());
+    let verb = Verb::Reserve {
+        key: Key { id: hot.store.next_id(cx.now), owner: Owner::Order },
+        lines: vec![Line { resource: hot.resource, quantity: 1 }],
+        expires_at: Some(cx.now.plus(HELD_FOR)),
+        moment: Moment::Order,
+    };
+    let reply = hot.desk.ask(&cx, verb).await?;
+    if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Held)) {
+        return Ok(());
+    }
+    Err(errors::INTERNAL.error("there was enough for everybody").caused_by(format!("{reply:?}")))
+}
+
+/// The same rows, as one would write them without a desk: the database guards the hot row, and whoever comes waits for it.
+async fn one_each(hot: Hot) -> Result<(), Error> {
+    let cx = Cx::system("bench", hot.store.clock().now());
+    let key = Key { id: hot.store.next_id(cx.now), owner: Owner::Order };
+    loop {
+        match hot.store.commit(&cx, guarded(&hot, &cx, key)).await {
+            Ok(()) => return Ok(()),
+            // Locked for too long: again.
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn guarded(hot: &Hot, cx: &Cx, key: Key) -> Commit {
+    let (id, now) = (hot.resource.id, cx.now);
+    let take = Statement::new(
+        "UPDATE stock_resources SET reserved = reserved + 1, version = version + 1, revision = revision + 1 \
+         WHERE ref_id = ? AND kind = 1 AND on_hand - reserved >= 1",
+        values![id],
+    );
+    let note = Statement::new(
+        "INSERT INTO stock_movements (ref_id, kind, version, id, movement_kind, on_hand_delta, reserved_delta, on_hand, \
+         reserved, owner, owner_id, actor, note, moved_at) \
+         SELECT ref_id, kind, version, ?, 1, 0, 1, on_hand, reserved, 1, ?, 0, '', ? \
+         FROM stock_resources WHERE ref_id = ? AND kind = 1",
+        values![hot.store.next_id(now), key.id, now, id],
+    );
+    let due_at = now.plus(HELD_FOR);
+    Commit::new()
+        .write(take)
+        .expect_rows(1)
+        .write(note)
+        .expect_rows(1)
+        .insert(reservation(hot.resource, key, now, due_at))
+        .timer(Timer { kind: expiry_kind(key.owner), key: key.id, due_at, payload: Bytes::new() })
+}
+
+fn reservation(resource: ResourceRef, key: Key, now: Timestamp, expires_at: Timestamp) -> Insert {
+    use crate::domain::ledger::Changed;
+    use crate::domain::reservation::{JudgedLine, Reservation};
+    use crate::domain::resource::LineStatus;
+    let line = Line { resource, quantity: 1 };
+    let lines = vec![JudgedLine { line, status: LineStatus::Ok, available: 0 }];
+    let is = Reservation { state: State::Held, lines, expires_at: Some(expires_at), created_at: now };
+    crate::store::reservations::rows(&[Changed { key, was: None, is }], now)
+}

@@ -1,0 +1,153 @@
+//! The stage of a race: a shop of its own on the running node, and customers with tokens.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use pulse_bench::{Connection, Request};
+use pulse_kernel::id::AccountId;
+use pulse_kernel::{Clock, Principal, Role};
+use pulse_token::{Claims, KeyRing};
+use serde_json::{Value, json};
+
+/// How long the tokens of a race work.
+const TOKEN_TTL: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// A running node, and the right to sign tokens for it.
+pub(crate) struct Stage {
+    address: SocketAddr,
+    keys: KeyRing,
+}
+
+/// A shop that sells one thing.
+pub(crate) struct RaceShop {
+    pub(crate) shop_id: i64,
+    pub(crate) product_id: i64,
+    pub(crate) variant_id: i64,
+}
+
+/// What one unit costs.
+pub(crate) const PRICE_MINOR: i64 = 1_500;
+
+impl Stage {
+    /// The node at `address` that keeps its keys below `data`.
+    pub(crate) fn new(address: SocketAddr, data: &Path) -> anyhow::Result<Self> {
+        let keys = data.join("keys");
+        if !keys.is_dir() {
+            bail!("{} has no keys; name the data folder of the running node with --data", data.display());
+        }
+        let keys = KeyRing::open(&keys).context("the keys of the node cannot be read")?;
+        Ok(Self { address, keys })
+    }
+
+    /// The same node after it was started anew.
+    pub(crate) fn moved_to(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Where the node listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Somebody who never was: an id that no account has.
+    pub(crate) fn customer(&self) -> String {
+        self.token(&[])
+    }
+
+    fn token(&self, roles: &[Role]) -> String {
+        let account = AccountId::new(rand::random_range(1..i64::MAX >> 1));
+        let principal = Principal { account, session: 0, roles: roles.to_vec(), shops: Vec::new() };
+        self.keys.sign(&Claims::new(principal, Clock::system().now(), TOKEN_TTL))
+    }
+
+    /// A request of somebody with this token.
+    pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Bytes {
+        let host = self.address.to_string();
+        Request::post_json(&host, path, body.to_string()).bearer(token).render()
+    }
+
+    /// Asks as an operator; anything but success is an error.
+    pub(crate) async fn operate(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call(method, path, &self.token(&[Role::Operator]), body).await
+    }
+
+    /// Asks with this token; anything but success is an error.
+    pub(crate) async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> anyhow::Result<Value> {
+        let host = self.address.to_string();
+        let request = match method {
+            "GET" => Request::get(&host, path),
+            _ => Request::send_json(method, &host, path, body.to_string()),
+        };
+        let mut connection = Connection::open(self.address).await?;
+        let (reply, answer) = connection.fetch(&request.bearer(token).render()).await?;
+        if reply.status != 200 {
+            bail!("{method} {path} was answered {}: {}", reply.status, String::from_utf8_lossy(&answer));
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// A shop at a place of its own in the southern ocean, where it is found by being the only one.
+    async fn open_shop(&self) -> anyhow::Result<i64> {
+        let (latitude, longitude) = (rand::random_range(-59.0..-51.0), rand::random_range(-179.0..179.0));
+        let place = json!({ "latitude": latitude, "longitude": longitude });
+        let id = format!("race:{}", rand::random::<u64>());
+        let shop = json!({ "external_id": id, "shop": { "name": "Race", "location": place } });
+        self.operate("POST", "/v1/operator/shops:import", &json!({ "shops": [shop] })).await?;
+        let nearby = format!("/v1/shops:nearby?latitude={latitude}&longitude={longitude}&radius_m=10");
+        let found = self.operate("GET", &nearby, &Value::Null).await?;
+        number(&found["shops"][0]["shop_id"])
+    }
+
+    /// A shop that sells so many units of one thing, and not one more.
+    pub(crate) async fn shop(&self, units: usize) -> anyhow::Result<RaceShop> {
+        let shop_id = self.open_shop().await?;
+        let price = json!({ "minor": PRICE_MINOR.to_string(), "currency": "CNY" });
+        let product =
+            json!({ "name": "The last ones", "variants": [{ "name": "one", "price": price }], "is_on_sale": true });
+        let product = self.operate("POST", &format!("/v1/shops/{shop_id}/products"), &product).await?;
+        let (product_id, variant_id) =
+            (number(&product["product_id"])?, number(&product["variants"][0]["variant_id"])?);
+        let stock = format!("/v1/shops/{shop_id}/products/{product_id}/variants/{variant_id}/stock");
+        self.operate("PUT", &stock, &json!({ "deduct_at": "DEDUCT_AT_ORDER" })).await?;
+        let shop = RaceShop { shop_id, product_id, variant_id };
+        if units > 0 {
+            shop.replenish(self, units).await?;
+        }
+        Ok(shop)
+    }
+}
+
+impl RaceShop {
+    /// What an order of one unit says.
+    pub(crate) fn draft(&self) -> Value {
+        let line = json!({
+            "product_id": self.product_id.to_string(), "variant_id": self.variant_id.to_string(), "quantity": 1,
+        });
+        json!({ "shop_id": self.shop_id.to_string(), "lines": [line] })
+    }
+
+    /// So many units arrive.
+    pub(crate) async fn replenish(&self, stage: &Stage, units: usize) -> anyhow::Result<()> {
+        let path = format!("/v1/shops/{}/stock/RESOURCE_KIND_SKU/{}:replenish", self.shop_id, self.variant_id);
+        stage.operate("POST", &path, &json!({ "quantity": units.to_string() })).await.map(drop)
+    }
+
+    /// What is on hand and what is reserved.
+    pub(crate) async fn stock(&self, stage: &Stage) -> anyhow::Result<(i64, i64)> {
+        let path = format!("/v1/shops/{}/stock/RESOURCE_KIND_SKU/{}", self.shop_id, self.variant_id);
+        let stock = stage.operate("GET", &path, &Value::Null).await?;
+        Ok((number(&stock["on_hand"])?, number(&stock["reserved"])?))
+    }
+}
+
+/// A 64-bit number, which JSON carries as text; 0 may be left out.
+pub(crate) fn number(value: &Value) -> anyhow::Result<i64> {
+    match value {
+        Value::Null => Ok(0),
+        Value::String(text) => text.parse().with_context(|| format!("{text:?} is no number")),
+        other => other.as_i64().with_context(|| format!("{other} is no number")),
+    }
+}

@@ -1,0 +1,174 @@
+//! What must hold between contexts, asked through their own calls: no reservation without an owner, nothing sold that is
+//! not taken, no paid order without its lines in the ledger.
+
+use std::collections::BTreeMap;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use pulse_contract::order::v1::{
+    GetOrderRequest, ListOrdersRequest, Order, OrderKind, OrderState, OrderSummary, PaymentMethod, PaymentState,
+};
+use pulse_contract::payment::v1::ListLedgerEntriesRequest;
+use pulse_contract::stock::v1::{
+    GetReservationRequest, ListHeldRequest, ReleaseReservationRequest, Reservation, ReservationKey, ReservationOwner,
+    ReservationState,
+};
+use pulse_kernel::{Cx, Error, Finding, Kind, Timestamp, Verified};
+
+use crate::node::Node;
+
+/// A reservation that is held is held by an order that waits for its money, or is about to be placed.
+const OWNED: &str = "between.held_units_have_an_owner";
+/// What an order is and what its reservation is fit together.
+const TAKEN: &str = "between.orders_have_their_units";
+/// A paid order has its entries.
+const BOOKED: &str = "between.paid_orders_are_booked";
+
+/// How many are asked for at the same time.
+const CONCURRENCY: usize = 32;
+/// The largest page.
+const PAGE: i32 = 100;
+
+/// Looks at everything, a page at a time.
+pub(super) async fn verify(node: &Node, is_repair: bool) -> Result<Verified, Error> {
+    let mut look = Look { node, cx: Cx::system("verify", node.clock.now()), is_repair, verified: BTreeMap::new() };
+    let mut findings = look.held().await?;
+    findings.extend(look.orders().await?);
+    Ok(Verified { checked: look.verified.into_iter().collect(), findings })
+}
+
+struct Look<'a> {
+    node: &'a Node,
+    cx: Cx,
+    is_repair: bool,
+    verified: BTreeMap<&'static str, u64>,
+}
+
+impl Look<'_> {
+    fn count(&mut self, invariant: &'static str, count: usize) {
+        *self.verified.entry(invariant).or_default() += u64::try_from(count).unwrap_or(u64::MAX);
+    }
+
+    /// Every reservation that is held.
+    async fn held(&mut self) -> Result<Vec<Finding>, Error> {
+        let (mut findings, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListHeldRequest { page_size: PAGE, page_token };
+            let page = self.node.stock().list_held(&self.cx, request).await?;
+            self.count(OWNED, page.reservations.len());
+            let this = &*self;
+            let found: Vec<Option<Finding>> = stream::iter(page.reservations)
+                .map(|held| this.owner(held))
+                .buffered(CONCURRENCY)
+                .try_collect()
+                .await?;
+            findings.extend(found.into_iter().flatten());
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(findings);
+            }
+        }
+    }
+
+    /// What is wrong with a reservation that an order holds.
+    async fn owner(&self, held: Reservation) -> Result<Option<Finding>, Error> {
+        let Some(key) = held.key.filter(|key| key.owner() == ReservationOwner::Order) else { return Ok(None) };
+        let order = match self.node.orders().get_order(&self.cx, GetOrderRequest { order_id: key.id }).await {
+            Ok(order) => Some(order),
+            Err(error) if error.kind() == Kind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let detail = match order {
+            // Its order has ended; the events that give back are delivered by now.
+            Some(order) if order.state() == OrderState::Cancelled => "the order is cancelled".to_owned(),
+            Some(_) => return Ok(None),
+            // It would expire by itself. Where nobody else works, nobody is about to place the order.
+            None if self.is_repair && self.is_alone() => "there is no such order; it was under way".to_owned(),
+            None if held.expires_at.is_none_or(|at| Timestamp::from(at) < self.cx.now) => {
+                "there is no such order, and its time is over".to_owned()
+            }
+            None => return Ok(None),
+        };
+        let is_repaired = self.is_repair && self.give_back(key).await;
+        Ok(Some(Finding { invariant: OWNED, subject: format!("order {}", key.id), detail, is_repaired }))
+    }
+
+    /// Whether this process is the only one that writes.
+    fn is_alone(&self) -> bool {
+        self.node.databases.iter().all(|database| !database.is_shared())
+    }
+
+    async fn give_back(&self, key: ReservationKey) -> bool {
+        let request = ReleaseReservationRequest { key: Some(key) };
+        self.node.stock().release_reservation(&self.cx, request).await.is_ok()
+    }
+
+    /// Every order.
+    async fn orders(&mut self) -> Result<Vec<Finding>, Error> {
+        let (mut findings, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListOrdersRequest { page_size: PAGE, page_token, ..ListOrdersRequest::default() };
+            let page = self.node.orders().list_orders(&self.cx, request).await?;
+            self.count(TAKEN, page.orders.len());
+            let this = &*self;
+            let found: Vec<Vec<Finding>> =
+                stream::iter(page.orders).map(|order| this.order(order)).buffered(CONCURRENCY).try_collect().await?;
+            self.count(BOOKED, found.len());
+            findings.extend(found.into_iter().flatten());
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(findings);
+            }
+        }
+    }
+
+    async fn order(&self, summary: OrderSummary) -> Result<Vec<Finding>, Error> {
+        let order = self.node.orders().get_order(&self.cx, GetOrderRequest { order_id: summary.order_id }).await?;
+        let found = [self.units(&order).await?, self.entries(&order).await?];
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn units(&self, order: &Order) -> Result<Option<Finding>, Error> {
+        let key = Some(ReservationKey { owner: ReservationOwner::Order.into(), id: order.order_id });
+        let state = match self.node.stock().get_reservation(&self.cx, GetReservationRequest { key }).await {
+            Ok(reservation) => reservation.state(),
+            Err(error) if error.kind() == Kind::NotFound => ReservationState::Unspecified,
+            Err(error) => return Err(error),
+        };
+        let fits = match order.state() {
+            OrderState::Unspecified => false,
+            // Its time may be over while the order waits: then it is taken anew when it is paid.
+            OrderState::AwaitingPayment => matches!(state, ReservationState::Held | ReservationState::Expired),
+            OrderState::Cancelled => {
+                matches!(state, ReservationState::Released | ReservationState::Expired | ReservationState::Unspecified)
+            }
+            // One that was paid after it was cancelled may hold its units under another key, or cash is just being secured.
+            OrderState::Confirmed => state != ReservationState::Unspecified,
+            OrderState::Preparing | OrderState::Ready | OrderState::Delivering | OrderState::Completed => {
+                state != ReservationState::Held && state != ReservationState::Unspecified
+            }
+        };
+        Ok((!fits).then(|| Finding {
+            invariant: TAKEN,
+            subject: format!("order {}", order.order_id),
+            detail: format!("it is {}, and its units are {}", order.state().as_str_name(), state.as_str_name()),
+            is_repaired: false,
+        }))
+    }
+
+    async fn entries(&self, order: &Order) -> Result<Option<Finding>, Error> {
+        let total = order.price.as_ref().map_or(0, |price| price.total_minor);
+        let is_paid = order.payment_state() != PaymentState::Unpaid;
+        if !is_paid || total == 0 || order.payment_method() != PaymentMethod::Online {
+            return Ok(None);
+        }
+        let request = ListLedgerEntriesRequest { order_id: order.order_id, page_size: 1, page_token: String::new() };
+        let entries = self.node.payments().list_ledger_entries(&self.cx, request).await?.entries;
+        let kind = if order.kind() == OrderKind::VirtualVoucher { "voucher order" } else { "order" };
+        Ok(entries.is_empty().then(|| Finding {
+            invariant: BOOKED,
+            subject: format!("{kind} {}", order.order_id),
+            detail: format!("{total} was paid, and the ledger has no entry"),
+            is_repaired: false,
+        }))
+    }
+}

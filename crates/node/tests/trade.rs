@@ -1,0 +1,84 @@
+//! What is proven from outside, with the binary itself: kills, races, books.
+
+#![expect(clippy::unwrap_used, reason = "a command that cannot be run fails its test")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn pulse(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pulse"));
+    command.args(arguments);
+    command
+}
+
+/// The objects that a command has printed, one in each line, once it has ended well.
+fn told(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A node as a process, killed when the test is over.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(data: &Path) -> Self {
+        let mut command = pulse(&["serve", "--listen", "127.0.0.1:0", "--json", "--log", "error", "--data"]);
+        let mut child = command.arg(data).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        let address = ready["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
+        Self { child, address }
+    }
+
+    fn race(&self, data: &Path, arguments: &[&str]) -> Vec<Value> {
+        let mut command = pulse(&["race"]);
+        command.args(arguments).args(["--json", "--listen", &self.address, "--data"]).arg(data);
+        told(&command.output().unwrap())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has noticed.
+        self.child.kill().unwrap_or_default();
+        self.child.wait().unwrap();
+    }
+}
+
+/// PL-34, TR-09, R17: a node that is killed under load loses nothing that a customer was told, and nothing comes from
+/// nowhere. `pulse crash --rounds 300` is the long version.
+#[test]
+fn nothing_is_lost_when_the_node_is_killed() {
+    let output = pulse(&["crash", "--rounds", "8", "--seed", "1", "--json"]).output().unwrap();
+    let [report] = told(&output).try_into().unwrap();
+    assert_eq!(report["kills"], 8);
+    assert!(report["placed"].as_u64().unwrap() > 0, "{report}");
+}
+
+/// R04, R06, R07, R08: the last units and the last coupons go to as many as there are, also when all requests come in one
+/// packet; then the books hold.
+#[test]
+fn races_have_as_many_winners_as_there_are_prizes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let node = Served::start(&data);
+    let checkout = node.race(&data, &["checkout", "--parallel", "200"]);
+    assert_eq!(checkout[0]["answers"]["200"], 50);
+    assert_eq!(checkout[0]["answers"]["409 ORDER_STOCK_SHORT"], 150);
+    node.race(&data, &["checkout", "--parallel", "30", "--single-packet"]);
+    node.race(&data, &["coupon", "--parallel", "30", "--single-packet"]);
+    node.race(&data, &["coupon", "--parallel", "60"]);
+    drop(node);
+    let mut verify = pulse(&["verify", "--json", "--data"]);
+    let [report] = told(&verify.arg(&data).output().unwrap()).try_into().unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+    assert!(report["checked"]["between.orders_have_their_units"].as_u64().unwrap() > 50, "{report}");
+}
