@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pulse_bench::{Outcome, Progress, Rounds};
-use pulse_store::bench::{GroupCommit, Plan, Run, group_commit};
+use pulse_bench::{Progress, Rounds};
+use pulse_store::bench::{GroupCommit, Plan, group_commit};
 
 use super::super::arguments::Bench;
-use super::{Figure, Output};
+use super::{Figure, Output, outcome};
 
 /// How many use cases run at the same time.
 const CONCURRENCY: u32 = 64;
@@ -65,12 +65,4 @@ async fn measure(plan: &Bench, flush_delay: Option<Duration>) -> anyhow::Result<
         .with("writer_ns_per_use_case", each(busy, commits))
         .with("flush_ns_per_group", each(flushing, groups))
         .with("use_cases_per_group", commits.checked_div(groups).unwrap_or_default()))
-}
-
-fn outcome(run: &Run) -> Outcome {
-    let mut outcome = Outcome { elapsed: run.elapsed, ..Outcome::default() };
-    for latency in &run.latencies {
-        outcome.record(0, 0, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
-    }
-    outcome
 }

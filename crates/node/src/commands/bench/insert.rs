@@ -19,14 +19,10 @@ const PATH: &str = "/bench/insert";
 const TABLES: &[Migration] = &[Migration {
     version: 1,
     name: "rows",
-    sql: "CREATE TABLE bench_rows (id {id} NOT NULL PRIMARY KEY, body {bytes} NOT NULL); \
-          CREATE TABLE bench_stock (id {id} NOT NULL PRIMARY KEY, on_hand BIGINT NOT NULL, reserved BIGINT NOT NULL); \
-          CREATE TABLE bench_movements (id {id} NOT NULL PRIMARY KEY, stock_id BIGINT NOT NULL, delta BIGINT NOT NULL); \
-          CREATE TABLE bench_reservations \
-          (id {id} NOT NULL PRIMARY KEY, stock_id BIGINT NOT NULL, quantity BIGINT NOT NULL);",
+    sql: "CREATE TABLE bench_rows (id {id} NOT NULL PRIMARY KEY, body {bytes} NOT NULL);",
 }];
 
-/// The tables of references, once the node has started.
+/// The table, once the node has started.
 #[derive(Clone, Default)]
 pub(super) struct Rows(Arc<OnceLock<Store>>);
 
@@ -36,12 +32,7 @@ impl Rows {
         Router::new().route(PATH, post(insert)).with_state(self.clone())
     }
 
-    /// The tables.
-    pub(super) fn store(&self) -> anyhow::Result<Store> {
-        self.0.get().cloned().ok_or_else(|| anyhow::anyhow!("the tables are not made yet"))
-    }
-
-    /// Makes the tables in the database of orders.
+    /// Makes the table in the database of orders.
     pub(super) async fn open(&self, node: &Node, ids: Arc<IdGenerator>) -> anyhow::Result<()> {
         let orders = node.store("order").ok_or_else(|| anyhow::anyhow!("a node has orders"))?;
         let store = Store::open(orders.database(), "bench", TABLES, node.clock.clone(), ids).await?;

@@ -13,7 +13,7 @@ mod town;
 use std::path::Path;
 
 use anyhow::Context;
-use pulse_bench::{Measurement, Paired, Progress, Side, table};
+use pulse_bench::{Measurement, Outcome, Paired, Progress, Side, table};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -99,6 +99,15 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     }
     telemetry.shutdown().await;
     output.finish()
+}
+
+/// What a run of a store came to.
+fn outcome(run: &pulse_store::bench::Run) -> Outcome {
+    let mut outcome = Outcome { elapsed: run.elapsed, ..Outcome::default() };
+    for latency in &run.latencies {
+        outcome.record(0, 0, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+    }
+    outcome
 }
 
 /// A folder that disappears with its value.

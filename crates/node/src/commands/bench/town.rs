@@ -37,7 +37,6 @@ pub(super) struct Town {
     pub(super) address: SocketAddr,
     node: Node,
     tokens: Vec<String>,
-    rows: Rows,
     shop_count: u32,
     stop: oneshot::Sender<()>,
     server: JoinHandle<bool>,
@@ -78,7 +77,7 @@ impl Town {
             // Its sender going away is a reason to stop as well.
             stopped.await.unwrap_or_default();
         }));
-        Ok(Self { city, address, node, tokens, rows, shop_count: 0, stop, server, _folder: folder })
+        Ok(Self { city, address, node, tokens, shop_count: 0, stop, server, _folder: folder })
     }
 
     /// Opens the shops of the city up to this number, and waits until all that follows from it is done.
@@ -123,11 +122,6 @@ impl Town {
     /// The tokens of the people.
     pub(super) fn tokens(&self) -> &[String] {
         &self.tokens
-    }
-
-    /// The tables of references.
-    pub(super) fn rows(&self) -> anyhow::Result<pulse_store::Store> {
-        self.rows.store()
     }
 
     /// The context of the platform itself, now.
