@@ -212,11 +212,11 @@ fn any_fact() -> impl Strategy<Value = Fact> {
     ]
 }
 
+/// Attempts, refunds, the intent, what is booked, how many captures are surplus.
+type End = (Vec<(AttemptState, Option<Failure>)>, Vec<String>, IntentState, i64, usize);
+
 /// What must not depend on the order: states, failures, and what the books come to.
-fn end(
-    payment: &Payment,
-    effects: &[Effect],
-) -> (Vec<(AttemptState, Option<Failure>)>, Vec<String>, IntentState, i64, usize) {
+fn end(payment: &Payment, effects: &[Effect]) -> End {
     let attempts = payment.attempts.iter().map(|attempt| (attempt.state, attempt.failure.clone())).collect();
     let mut refunds: Vec<String> = payment
         .refunds
