@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pulse_kernel::{Error, Timestamp};
+use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::Store;
 
 use crate::store::list;
@@ -22,8 +22,12 @@ pub(super) struct Behind {
     pub(super) is_cut: bool,
 }
 
-/// Looks at `limit` events at most.
-pub(super) async fn behind(store: &Store, now: Timestamp, limit: usize) -> Result<Behind, Error> {
+/// Looks at `limit` events at most. Whoever delivers events may be numbering them just now: then it looks again.
+pub(super) async fn behind(store: &Store, cx: &Cx, limit: usize) -> Result<Behind, Error> {
+    store.attempt(cx, || look(store, cx, limit)).await
+}
+
+async fn look(store: &Store, cx: &Cx, limit: usize) -> Result<Behind, Error> {
     let (mut seq, known_at) = list::progress(store).await?.unwrap_or((0, Timestamp::EPOCH));
     let mut order_ids = BTreeSet::new();
     let mut count = 0;
@@ -37,6 +41,6 @@ pub(super) async fn behind(store: &Store, now: Timestamp, limit: usize) -> Resul
             break;
         }
     }
-    let as_of = if count == 0 { now } else { known_at };
+    let as_of = if count == 0 { cx.now } else { known_at };
     Ok(Behind { as_of, order_ids, is_cut: count >= limit })
 }

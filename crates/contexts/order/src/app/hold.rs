@@ -3,6 +3,7 @@
 use futures::future::join;
 use pulse_contract::marketing::v1::{CouponDiscounts, HoldCouponsRequest, RedeemCouponsRequest, ReturnCouponsRequest};
 use pulse_contract::order::v1::{Order, OrderKind};
+use pulse_contract::stock::v1::errors::STOCK_BUSY;
 use pulse_contract::stock::v1::{
     ConfirmReservationRequest, ReleaseReservationRequest, Reservation, ReservationKey, ReservationLine,
     ReservationOwner, ReservationState, ReserveRequest, ResourceKind, ResourceRef,
@@ -98,9 +99,11 @@ pub(super) async fn hold(app: &App, cx: &Cx, order_id: i64, wanted: Wanted) -> R
     held
 }
 
-/// Whether an error leaves open what was done.
+/// Whether an error leaves open what was done. A stock that is too busy to begin has done nothing, and is not to be made
+/// busier.
 fn is_unknown(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Unavailable | Kind::DeadlineExceeded | Kind::Internal | Kind::Aborted)
+    error.code() != STOCK_BUSY.code
+        && matches!(error.kind(), Kind::Unavailable | Kind::DeadlineExceeded | Kind::Internal | Kind::Aborted)
 }
 
 /// Gives back everything that the order holds, as far as possible; what is not given back expires.

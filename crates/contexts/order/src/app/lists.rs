@@ -32,7 +32,7 @@ pub(crate) async fn list_my_orders(
     request: ListMyOrdersRequest,
 ) -> Result<ListOrdersResponse, Error> {
     let wanted = Wanted::new(Scope::Customer(caller(cx)?), request.filter, request.page_size, &request.page_token)?;
-    let behind = behind(&app.deps.store, cx.now, BEHIND_MAX).await?;
+    let behind = behind(&app.deps.store, cx, BEHIND_MAX).await?;
     let own = own_rows(&app.deps.store, wanted.scope, &behind.order_ids).await?;
     Ok(wanted.page(&app.deps.store, own).await?.answer(behind.as_of))
 }
@@ -51,13 +51,13 @@ pub(crate) async fn list_orders(app: &App, cx: &Cx, request: ListOrdersRequest) 
 }
 
 async fn list(app: &App, cx: &Cx, wanted: Wanted) -> Result<ListOrdersResponse, Error> {
-    let as_of = behind(&app.deps.store, cx.now, 1).await?.as_of;
+    let as_of = behind(&app.deps.store, cx, 1).await?.as_of;
     Ok(wanted.page(&app.deps.store, Vec::new()).await?.answer(as_of))
 }
 
 pub(crate) async fn count_my_orders(app: &App, cx: &Cx, _request: CountMyOrdersRequest) -> Result<OrderCounts, Error> {
     let (store, customer) = (&app.deps.store, caller(cx)?);
-    let behind = behind(store, cx.now, BEHIND_MAX).await?;
+    let behind = behind(store, cx, BEHIND_MAX).await?;
     let own = own_rows(store, Scope::Customer(customer), &behind.order_ids).await?;
     let mut counts: BTreeMap<i32, i64> = BTreeMap::new();
     for (state, count) in list::counts_of_customer(store, customer).await? {
@@ -79,7 +79,7 @@ pub(crate) async fn count_shop_orders(
     request: CountShopOrdersRequest,
 ) -> Result<OrderCounts, Error> {
     let store = &app.deps.store;
-    let as_of = behind(store, cx.now, 1).await?.as_of;
+    let as_of = behind(store, cx, 1).await?.as_of;
     let counts = list::counts_of_shop(store, ShopId::new(request.shop_id)).await?;
     Ok(answer_counts(counts.into_iter().map(|(state, count)| (state.into(), count)).collect(), as_of))
 }

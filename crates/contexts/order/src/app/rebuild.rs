@@ -93,10 +93,10 @@ async fn compare(
 
 /// Those of the orders that the list shows otherwise although no event waits that would bring them up to date.
 async fn not_waiting(store: &Store, cx: &Cx, ids: &[i64]) -> Result<Vec<i64>, Error> {
-    let before = behind(store, cx.now, BEHIND_MAX).await?;
+    let before = behind(store, cx, BEHIND_MAX).await?;
     let known = list::by_ids(store, ids).await?;
     let truth = orders::by_ids(store, ids).await?;
-    let after = behind(store, cx.now, BEHIND_MAX).await?;
+    let after = behind(store, cx, BEHIND_MAX).await?;
     let is_waiting = |id: i64, behind: &Behind| {
         let is_late = || truth.iter().any(|row| row.id.get() == id && row.updated_at >= behind.as_of);
         behind.order_ids.contains(&id) || (behind.is_cut && is_late())
