@@ -70,7 +70,7 @@ impl FakeStripe {
     async fn serve(self, mut stream: TcpStream) {
         let Some(asked) = read(&mut stream).await else { return };
         self.asked.lock().push(asked);
-        let says = self.says.lock().pop_front().unwrap_or(Says::Reply(500, "{}".to_owned()));
+        let says = self.says.lock().pop_front().unwrap_or_else(|| Says::Reply(500, "{}".to_owned()));
         if let Says::Reply(status, body) = says {
             let head =
                 format!("HTTP/1.1 {status} As asked\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
