@@ -50,6 +50,53 @@ ACCOUNTS = [
     for account in get("/v1/operator/accounts?phone_digits=861000&page_size=50", **OPERATOR).get("accounts", [])
 ]
 KNOWN = {"shop_id": SHOPS, "account_id": ACCOUNTS}
+
+
+def send(method, path, body, bearer):
+    headers = {"Authorization": "Bearer " + bearer, "Content-Type": "application/json"}
+    request = urllib.request.Request(URL + path, json.dumps(body).encode(), headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def trade():
+    """Makes one of everything that is traded, and gives the ids that belong together."""
+    shop = next(shop for shop in SHOPS if get(f"/v1/shops/{shop}/menu").get("sections"))
+    operator, customer = token(1, ["operator"]), token(ACCOUNTS[0], [])
+    price = {"minor": "1500", "currency": "CNY"}
+    draft = {"name": "Fuzz tea", "variants": [{"name": "one", "price": price}], "is_on_sale": True}
+    product = send("POST", f"/v1/shops/{shop}/products", draft, operator)
+    variant = product["variants"][0]["variant_id"]
+    stock = f"/v1/shops/{shop}/products/{product['product_id']}/variants/{variant}/stock"
+    send("PUT", stock, {"deduct_at": "DEDUCT_AT_ORDER"}, operator)
+    send("POST", f"/v1/shops/{shop}/stock/RESOURCE_KIND_SKU/{variant}:replenish", {"quantity": "100000"}, operator)
+    template = send("POST", f"/v1/shops/{shop}/coupon-templates", {
+        "name": "Fuzz", "discount": "DISCOUNT_KIND_AMOUNT", "amount_minor": "100", "currency": "CNY",
+        "starts_at": "2026-01-01T00:00:00Z", "ends_at": "2036-01-01T00:00:00Z", "per_customer_limit": 100,
+        "quota": "1000000", "distribution": "DISTRIBUTION_CLAIM",
+    }, operator)["template_id"]
+    coupon = send("POST", f"/v1/coupon-templates/{template}:claim", {}, customer)["coupon_id"]
+    lines = [{"product_id": product["product_id"], "variant_id": variant, "quantity": 1}]
+    send("PUT", f"/v1/shops/{shop}/hours", {"osm": "24/7"}, operator)
+    send("PUT", f"/v1/shops/{shop}/terms", {"is_cash_accepted": True}, operator)
+    order = {"draft": {"shop_id": shop, "lines": lines}, "expected_total_minor": "1500"}
+    cash = dict(order, payment_method="PAYMENT_METHOD_CASH_ON_DELIVERY")
+    orders = [send("POST", "/v1/orders", body, customer)["order_id"] for body in [order, order, cash, cash]]
+    tickets = []
+    for _ in range(100):
+        tickets = get(f"/v1/shops/{shop}/kitchen/tickets", **OPERATOR).get("tickets", [])
+        if tickets:
+            break
+        time.sleep(0.1)
+    return {
+        "shop_id": [shop], "product_id": [product["product_id"]], "variant_id": [variant], "template_id": [template],
+        "coupon_id": [coupon], "order_id": orders, "ticket_id": [ticket["ticket_id"] for ticket in tickets],
+        "resource.kind": ["RESOURCE_KIND_SKU"], "resource.id": [variant],
+        "key.owner": ["RESERVATION_OWNER_ORDER"], "key.id": orders,
+    }
+
+
+TRADE = trade()
 print(f"fuzz: {len(SHOPS)} shops and {len(ACCOUNTS)} accounts are known")
 
 
@@ -68,6 +115,10 @@ def map_path_parameters(context, path_parameters):
     for name, known in KNOWN.items():
         if path_parameters and name in path_parameters and known and DRAW.random() < 0.5:
             path_parameters[name] = DRAW.choice(known)
+    if path_parameters and any(name in path_parameters for name in TRADE if name != "shop_id") and DRAW.random() < 0.5:
+        for name, known in TRADE.items():
+            if name in path_parameters and known:
+                path_parameters[name] = DRAW.choice(known)
     return path_parameters
 
 

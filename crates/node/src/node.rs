@@ -122,7 +122,7 @@ impl Node {
         })
         .await?;
         let consumers = std::mem::take(&mut contexts.consumers);
-        let bus = start_bus(&main, &contexts.stores, consumers, clock.clone(), ids, folder.name()?).await?;
+        let bus = start_bus(&main, &contexts.stores, consumers, (clock.clone(), ids), folder.name()?).await?;
         let mut timers = std::mem::take(&mut contexts.timers);
         if options.fires_timers {
             for pump in timers.drain(..) {
@@ -277,8 +277,7 @@ async fn start_bus(
     database: &Database,
     outboxes: &[Store],
     consumers: Vec<Consumer>,
-    clock: Clock,
-    ids: Arc<IdGenerator>,
+    (clock, ids): (Clock, Arc<IdGenerator>),
     holder: String,
 ) -> anyhow::Result<Bus> {
     let mut builder = Bus::builder(pulse_bus::Options::of(&holder));

@@ -148,6 +148,8 @@ pub(crate) fn number(value: &Value) -> anyhow::Result<i64> {
     match value {
         Value::Null => Ok(0),
         Value::String(text) => text.parse().with_context(|| format!("{text:?} is no number")),
-        other => other.as_i64().with_context(|| format!("{other} is no number")),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.as_i64().with_context(|| format!("{value} is no number"))
+        }
     }
 }

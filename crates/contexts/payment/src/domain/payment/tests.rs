@@ -212,18 +212,12 @@ fn any_fact() -> impl Strategy<Value = Fact> {
     ]
 }
 
-/// What must not depend on the order.
-#[derive(Debug, PartialEq)]
-struct End {
-    attempts: Vec<(AttemptState, Option<Failure>)>,
-    refunds: Vec<String>,
-    state: IntentState,
-    /// What the books come to.
-    booked_minor: i64,
-    surplus_count: usize,
-}
+/// Attempts, refunds, the intent, what is booked, how many captures are surplus.
+type End = (Vec<(AttemptState, Option<Failure>)>, Vec<String>, IntentState, i64, usize);
 
+/// What must not depend on the order: states, failures, and what the books come to.
 fn end(payment: &Payment, effects: &[Effect]) -> End {
+    let attempts = payment.attempts.iter().map(|attempt| (attempt.state, attempt.failure.clone())).collect();
     let mut refunds: Vec<String> = payment
         .refunds
         .iter()
@@ -235,14 +229,8 @@ fn end(payment: &Payment, effects: &[Effect]) -> End {
         Effect::Refunded { amount, .. } => -amount.minor,
         Effect::Declined { .. } | Effect::RefundFailed { .. } => 0,
     });
-    let is_surplus = |effect: &&Effect| matches!(effect, Effect::Captured { is_surplus: true, .. });
-    End {
-        attempts: payment.attempts.iter().map(|attempt| (attempt.state, attempt.failure.clone())).collect(),
-        refunds,
-        state: payment.intent.state,
-        booked_minor: booked.sum(),
-        surplus_count: effects.iter().filter(is_surplus).count(),
-    }
+    let surplus = effects.iter().filter(|effect| matches!(effect, Effect::Captured { is_surplus: true, .. })).count();
+    (attempts, refunds, payment.intent.state, booked.sum(), surplus)
 }
 
 proptest! {
