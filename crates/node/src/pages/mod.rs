@@ -6,7 +6,7 @@ mod pay;
 mod webhooks;
 
 use axum::Router;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
@@ -34,7 +34,7 @@ fn page_under(policy: &'static str, template: &str, values: minijinja::Value) ->
     let environment = minijinja::Environment::new();
     let page = environment.render_named_str("page.html", template, values);
     let page = page.unwrap_or_else(|error| format!("the page cannot be shown: {error}"));
-    ([(CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
+    ([(CONTENT_SECURITY_POLICY, policy), (CACHE_CONTROL, "no-store")], Html(page)).into_response()
 }
 
 const HOME: &str = include_str!("home.html");

@@ -42,9 +42,10 @@ async fn take_in(inlet: Inlet, provider: String, headers: &HeaderMap, body: Body
     })?;
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let request = ReceiveWebhookRequest { provider, payload, signature };
-    let cx = Cx::system("payment.webhook", inlet.clock.now());
+    let cx = Cx::system("payment.webhook", inlet.clock.now()).in_trace(pulse_telemetry::current_trace());
     // To its end, whether or not the provider still waits.
-    let work = tokio::spawn(async move { inlet.payments.receive_webhook(&cx, request).await });
+    let work = async move { inlet.payments.receive_webhook(&cx, request).await };
+    let work = tokio::spawn(pulse_telemetry::in_current_trace(work));
     work.await.map_err(|error| errors::INTERNAL.error("a defect").caused_by(error))??;
     Ok(())
 }
