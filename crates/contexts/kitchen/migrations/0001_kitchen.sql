@@ -31,6 +31,7 @@ CREATE TABLE kitchen_orders (
     is_started_told BIGINT NOT NULL,
     is_ready_told BIGINT NOT NULL,
     is_cancelled BIGINT NOT NULL,
+    order_version BIGINT NOT NULL,
     version BIGINT NOT NULL
 );
 

@@ -38,5 +38,5 @@ async fn cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderCancell
         return Ok(());
     }
     let (shop, order) = (ShopId::new(event.shop_id), OrderId::new(event.order_id));
-    app::cancel_order(app, cx, delivery, (shop, order)).await
+    app::cancel_order(app, cx, delivery, (shop, order, event.version)).await
 }

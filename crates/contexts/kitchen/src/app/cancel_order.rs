@@ -14,15 +14,16 @@ pub(crate) async fn cancel_order(
     app: &App,
     cx: &Cx,
     delivery: &Delivery,
-    (shop, id): (ShopId, OrderId),
+    (shop, id, version): (ShopId, OrderId, i64),
 ) -> Result<(), Error> {
     let store = &app.deps.store;
     let outcome = store
         .attempt(cx, || async {
             let commit = match orders::by_id(store, id).await? {
-                None => remember(shop, id),
-                Some(order) if order.progress.is_cancelled => Commit::new(),
-                Some(order) => cancel(app, order).await?,
+                None => remember(shop, id, version),
+                // It was paid after all since.
+                Some(order) if order.order_version > version || order.progress.is_cancelled => Commit::new(),
+                Some(order) => cancel(app, OrderRow { order_version: version, ..order }).await?,
             };
             Ok(delivery.commit(store, cx, commit).await?)
         })
@@ -31,10 +32,11 @@ pub(crate) async fn cancel_order(
     outcome
 }
 
-/// The payment of an order may be handled after its cancellation: when it was a dead letter that is replayed.
-fn remember(shop: ShopId, id: OrderId) -> Commit {
+/// The payment of an order may be handled after its cancellation: when it was a dead letter that is replayed, or when
+/// the order is taken up again because the money came late.
+fn remember(shop: ShopId, id: OrderId, order_version: i64) -> Commit {
     let progress = Progress { is_cancelled: true, ..Progress::default() };
-    orders::insert(Commit::new(), &OrderRow { id, shop, progress, version: 1 })
+    orders::insert(Commit::new(), &OrderRow { id, shop, progress, order_version, version: 1 })
 }
 
 async fn cancel(app: &App, order: OrderRow) -> Result<Commit, StoreError> {

@@ -29,21 +29,29 @@ pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &
     let sections = sections(app, cx, order, &stations).await?;
     let outcome = store
         .attempt(cx, || async {
-            // Taken before, or cancelled before it came: then it is not made.
-            let commit = match orders::by_id(store, id).await? {
-                Some(_) => Commit::new(),
-                None => {
-                    let rows = rows(app, cx, delivery, order, (&stations, &sections)).await?;
-                    let (progress, _) = Progress::default().with(rows.iter().map(|row| row.state));
-                    let commit = orders::insert(Commit::new(), &OrderRow { id, shop, progress, version: 1 });
-                    tickets::insert(commit, &rows)
-                }
+            let known = orders::by_id(store, id).await?;
+            if known.is_some_and(|known| is_old_news(&known, order)) {
+                return Ok(delivery.commit(store, cx, Commit::new()).await?);
+            }
+            let rows = rows(app, cx, delivery, order, (&stations, &sections)).await?;
+            let (progress, _) = Progress::default().with(rows.iter().map(|row| row.state));
+            let version = known.map_or(1, |known| known.version + 1);
+            let row = OrderRow { id, shop, progress, order_version: order.version, version };
+            let commit = match known {
+                Some(_) => orders::update(Commit::new(), &row),
+                None => orders::insert(Commit::new(), &row),
             };
-            Ok(delivery.commit(store, cx, commit).await?)
+            Ok(delivery.commit(store, cx, tickets::insert(commit, &rows)).await?)
         })
         .await;
     app.screens.look_again(shop);
     outcome
+}
+
+/// Whether the order was taken before, or was cancelled after it had been paid. One that was cancelled first and paid
+/// then is made: its money came late, and it was taken up again.
+fn is_old_news(known: &OrderRow, order: &Order) -> bool {
+    known.progress.ticket_count > 0 || known.order_version >= order.version
 }
 
 /// The section of each line's product; `None` when the product is gone. A kitchen with one station need not know.

@@ -12,6 +12,8 @@ pub(crate) struct OrderRow {
     pub(crate) id: OrderId,
     pub(crate) shop: ShopId,
     pub(crate) progress: Progress,
+    /// The newest version of the order that was heard of: what is older and comes late changes nothing.
+    pub(crate) order_version: i64,
     pub(crate) version: i64,
 }
 
@@ -28,6 +30,7 @@ impl FromRow for OrderRow {
                 is_ready_told: row.get("is_ready_told")?,
                 is_cancelled: row.get("is_cancelled")?,
             },
+            order_version: row.get("order_version")?,
             version: row.get("version")?,
         })
     }
@@ -67,6 +70,7 @@ pub(crate) fn insert(commit: Commit, row: &OrderRow) -> Commit {
             "is_started_told",
             "is_ready_told",
             "is_cancelled",
+            "order_version",
             "version",
         ],
     )
@@ -79,6 +83,7 @@ pub(crate) fn insert(commit: Commit, row: &OrderRow) -> Commit {
         row.progress.is_started_told,
         row.progress.is_ready_told,
         row.progress.is_cancelled,
+        row.order_version,
         row.version
     ]);
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
@@ -88,7 +93,7 @@ pub(crate) fn insert(commit: Commit, row: &OrderRow) -> Commit {
 pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
     let update = Statement::new(
         "UPDATE kitchen_orders SET ticket_count = ?, started_count = ?, ready_count = ?, is_started_told = ?, \
-         is_ready_told = ?, is_cancelled = ?, version = ? WHERE order_id = ? AND version = ?",
+         is_ready_told = ?, is_cancelled = ?, order_version = ?, version = ? WHERE order_id = ? AND version = ?",
         values![
             row.progress.ticket_count,
             row.progress.started_count,
@@ -96,6 +101,7 @@ pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
             row.progress.is_started_told,
             row.progress.is_ready_told,
             row.progress.is_cancelled,
+            row.order_version,
             row.version,
             row.id.get(),
             row.version - 1

@@ -195,6 +195,7 @@ pulse_testkit::on_every_engine! {
         news_that_come_twice_make_tickets_once,
         a_cancelled_order_leaves_the_screens,
         an_order_that_was_cancelled_before_it_came_is_not_made,
+        an_order_that_was_paid_after_it_was_cancelled_is_made,
         vouchers_are_not_cooked,
         lists_are_paged_oldest_first,
     ],

@@ -173,6 +173,22 @@ pub(crate) async fn an_order_that_was_cancelled_before_it_came_is_not_made(node:
     assert_consistent(node).await;
 }
 
+/// R12: an order whose money came after it had been cancelled, and that was taken up again, is made; the cancellation that
+/// is heard again is old news.
+pub(crate) async fn an_order_that_was_paid_after_it_was_cancelled_is_made(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let order = Order { version: 4, ..place.order(node) };
+    cancel(node, &order).await;
+    node.settle().await;
+    pay(node, &order).await;
+    cancel(node, &order).await;
+    pay(node, &order).await;
+    node.settle().await;
+    let tickets = list_all(node, place.id()).await;
+    assert_eq!(tickets.iter().map(Ticket::state).collect::<Vec<_>>(), [TicketState::New]);
+    assert_consistent(node).await;
+}
+
 /// A voucher is paid and not cooked.
 pub(crate) async fn vouchers_are_not_cooked(node: &mut TestNode) {
     let place = Place::with(node, &["tea"]).await;
