@@ -91,8 +91,8 @@ def trade():
     return {
         "shop_id": [shop], "product_id": [product["product_id"]], "variant_id": [variant], "template_id": [template],
         "coupon_id": [coupon], "order_id": orders, "ticket_id": [ticket["ticket_id"] for ticket in tickets],
-        "resource.kind": ["RESOURCE_KIND_SKU"], "resource.id": [variant],
-        "key.owner": ["RESERVATION_OWNER_ORDER"], "key.id": orders,
+        "resource_kind": ["RESOURCE_KIND_SKU"], "resource_id": [variant],
+        "key_owner": ["RESERVATION_OWNER_ORDER"], "key_id": orders,
     }
 
 

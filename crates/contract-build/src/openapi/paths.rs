@@ -49,10 +49,20 @@ fn wildcard(binding: &Binding, index: usize) -> String {
         return format!("segment_{index}");
     };
     let wild: Vec<usize> = (variable.from..variable.to).filter(is_wild).collect();
+    let name = flat_name(binding, &variable.field);
     match wild.iter().position(|wild| *wild == index) {
-        Some(position) if wild.len() > 1 => format!("{}_{}", variable.field, position + 1),
-        _ => variable.field.clone(),
+        Some(position) if wild.len() > 1 => format!("{name}_{}", position + 1),
+        _ => name,
     }
+}
+
+/// `shop.id` as `shop_id`: tools that make clients and requests from the document read a dot as something else. It stays
+/// where another variable has that name.
+fn flat_name(binding: &Binding, field: &str) -> String {
+    let flat = field.replace('.', "_");
+    let is_taken =
+        |name: &str| binding.template.variables.iter().any(|other| other.field == name && other.field != field);
+    if is_taken(&flat) { field.to_owned() } else { flat }
 }
 
 fn operation(source: &Source<'_>, service: &Service, method: &Method, (index, binding): (usize, &Binding)) -> Value {
