@@ -82,6 +82,7 @@ pub(crate) fn example(name: &str, schema: &Value) -> Value {
 fn example_text(name: &str, schema: &Value) -> &'static str {
     match (name, schema["format"].as_str()) {
         (_, Some("int64")) => "1",
+        (_, Some("date-time")) => "2026-05-04T04:00:00Z",
         ("phone" | "contact_phone", _) => "+8613800138000",
         ("email", _) => "somebody@example.org",
         ("code", _) => "123456",
