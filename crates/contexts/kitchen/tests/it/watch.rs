@@ -152,10 +152,11 @@ async fn fill(node: &TestNode, shop_id: i64, count: usize) -> Vec<i64> {
         "is_started_told",
         "is_ready_told",
         "is_cancelled",
+        "order_version",
         "version",
     ];
     let orders = ids.iter().fold(Insert::into("kitchen_orders", columns), |insert, id| {
-        insert.row(values![*id, shop_id, 1_i64, 0_i64, 0_i64, false, false, false, 1_i64])
+        insert.row(values![*id, shop_id, 1_i64, 0_i64, 0_i64, false, false, false, 1_i64, 1_i64])
     });
     store.commit(&node.cx(), Commit::new().insert(orders).insert(tickets)).await.unwrap();
     assert_consistent(node).await;
