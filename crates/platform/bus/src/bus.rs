@@ -20,6 +20,7 @@ use crate::journal::{Journal, MIGRATIONS};
 use crate::letters::{DeadLetter, Letters};
 use crate::mode::Mode;
 use crate::status::{Board, ConsumerStatus};
+use crate::tail::Tail;
 use crate::topic::{Classes, Durability};
 use crate::worker::{Command, Settled, Source, Worker};
 
@@ -147,10 +148,11 @@ impl Builder {
         let progress = Arc::new(watch::Sender::new(()));
         let stop = CancellationToken::new();
         let mut workers = Vec::with_capacity(self.consumers.len());
+        let tails: Vec<_> = self.outboxes.iter().map(|store| Arc::new(Tail::new(store.clone()))).collect();
         let mut handles = Vec::with_capacity(self.consumers.len());
         for consumer in self.consumers {
             let journal = Journal { store: store.clone(), consumer: consumer.name, clock: clock.clone() };
-            let sources = sources_of(&consumer, &self.outboxes, &journal).await?;
+            let sources = sources_of(&consumer, &tails, &journal).await?;
             let board = Arc::new(Board::new(consumer.name, Arc::clone(&progress)));
             let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
             let worker = Worker {
@@ -183,21 +185,21 @@ impl Builder {
 }
 
 /// The outboxes that the consumer hears. Where it is new, its beginning is written down before anything else happens.
-async fn sources_of(consumer: &Consumer, outboxes: &[Store], journal: &Journal) -> Result<Vec<Source>, Error> {
+async fn sources_of(consumer: &Consumer, tails: &[Arc<Tail>], journal: &Journal) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
     assert!(!consumer.sources().is_empty(), "{} hears nothing", consumer.name);
     for context in consumer.sources() {
-        let store = outboxes.iter().find(|store| store.context() == context);
-        let Some(store) = store else { panic!("{} hears {context}, whose outbox is not here", consumer.name) };
+        let tail = tails.iter().find(|tail| tail.store().context() == context);
+        let Some(tail) = tail else { panic!("{} hears {context}, whose outbox is not here", consumer.name) };
         if journal.offset(context).await?.is_none() {
             let seq = match consumer.start_in(context) {
                 Start::Beginning => 0,
-                Start::Now => store.last_event_seq().await?,
+                Start::Now => tail.store().last_event_seq().await?,
                 Start::After(seq) => seq,
             };
             journal.begin_at(context, seq).await?;
         }
-        sources.push(Source { context, store: store.clone(), changes: store.watch_events() });
+        sources.push(Source { context, tail: Arc::clone(tail), changes: tail.store().watch_events() });
     }
     Ok(sources)
 }

@@ -27,6 +27,7 @@ mod letters;
 mod mode;
 mod session;
 mod status;
+mod tail;
 mod topic;
 mod worker;
 

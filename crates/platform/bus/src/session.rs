@@ -183,18 +183,18 @@ impl<'w> Session<'w> {
         let source = &mut self.worker.sources[index];
         let outbox = &mut self.outboxes[index];
         let version = *source.changes.borrow_and_update();
-        let batch = source.store.events_after(outbox.lane.read(), limit).await?;
-        outbox.is_dirty = u32::try_from(batch.len()).is_ok_and(|count| count == limit);
-        if !outbox.is_dirty {
+        let read = source.tail.after(outbox.lane.read(), limit).await?;
+        outbox.is_dirty = !read.is_end;
+        if read.is_end {
             outbox.read_version = Some(version);
         }
-        for event in batch {
+        for event in read.events {
             let (seq, key) = (event.seq, event.key);
             outbox.head = outbox.head.max(seq);
             let is_wanted = self.worker.consumer.handler(source.context, &event.topic).is_some();
             if !is_wanted || outbox.buried.remove(&seq) {
                 outbox.lane.read_up_to(seq);
-            } else if let Some(event) = outbox.lane.accept(seq, key, Arc::new(event)) {
+            } else if let Some(event) = outbox.lane.accept(seq, key, event) {
                 let parked = Parked { attempts: 0, due_at: Timestamp::EPOCH };
                 self.changes.parked.push(ParkedRow { context: source.context, event, parked, error: String::new() });
             }
@@ -464,7 +464,7 @@ impl<'w> Session<'w> {
         }
         let dead_letter_count = journal.dead_letter_count().await?;
         for (outbox, source) in self.outboxes.iter_mut().zip(&self.worker.sources) {
-            outbox.head = outbox.head.max(source.store.last_event_seq().await?);
+            outbox.head = outbox.head.max(source.tail.store().last_event_seq().await?);
         }
         self.worker.board.update(|status, _| status.dead_letter_count = dead_letter_count);
         Ok(())

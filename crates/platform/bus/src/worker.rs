@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulse_kernel::{Clock, Error};
-use pulse_store::{Lease, Store};
+use pulse_store::Lease;
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +16,7 @@ use crate::consumer::Consumer;
 use crate::journal::Journal;
 use crate::session::Session;
 use crate::status::Board;
+use crate::tail::Tail;
 use crate::topic::Classes;
 
 /// How long a worker pauses after the store failed it: soon, then less and less often, for ever.
@@ -41,7 +42,7 @@ pub(crate) struct Settled {
 /// An outbox that the consumer reads.
 pub(crate) struct Source {
     pub(crate) context: &'static str,
-    pub(crate) store: Store,
+    pub(crate) tail: Arc<Tail>,
     pub(crate) changes: watch::Receiver<u64>,
 }
 
