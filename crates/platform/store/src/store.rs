@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -37,8 +38,10 @@ pub(crate) struct Inner {
     texts: RwLock<HashMap<&'static str, Arc<str>>>,
     /// Counts the commits of this process that wrote events.
     pub(crate) events: watch::Sender<u64>,
-    /// Rings when a timer was set that is due before the others.
+    /// Rings when a timer was set that is due before the pump would look.
     pub(crate) timers: Notify,
+    /// When the pump looks for timers by itself, in milliseconds.
+    pub(crate) timers_look_at: AtomicI64,
     pub(crate) in_flight: Arc<InFlight>,
 }
 
@@ -69,6 +72,7 @@ impl Store {
                 texts: RwLock::default(),
                 events: watch::Sender::new(0),
                 timers: Notify::new(),
+                timers_look_at: AtomicI64::new(i64::MAX),
                 in_flight: Arc::default(),
             }),
         })
@@ -144,12 +148,12 @@ impl Store {
     pub async fn commit(&self, cx: &Cx, commit: Commit) -> Result<(), StoreError> {
         self.inner.database.check_node(self.inner.clock.now())?;
         let has_events = commit.has_events();
-        let has_timers = commit.first_due().is_some();
+        let first_due = commit.first_due();
         self.execute(commit.into_transaction(self, cx)).await?;
         if has_events {
             self.inner.events.send_modify(|count| *count += 1);
         }
-        if has_timers {
+        if first_due.is_some_and(|due| due.as_millis() < self.inner.timers_look_at.load(Ordering::Acquire)) {
             self.inner.timers.notify_one();
         }
         Ok(())

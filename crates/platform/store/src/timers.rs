@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -242,9 +243,12 @@ impl Firing {
             store.clock().sleep_until(now.plus(POLL)).await;
             return Ok(());
         }
+        // Until it is known when to look again, every timer that is set is news.
+        store.inner.timers_look_at.store(i64::MAX, Ordering::Release);
         self.start_due(now).await?;
         let is_full = self.running.len() >= self.pump.firing_max;
         let next = self.next_wake(now).await?;
+        store.inner.timers_look_at.store(next.map_or(i64::MAX, Timestamp::as_millis), Ordering::Release);
         tokio::select! {
             () = store.inner.timers.notified(), if !is_full => {}
             () = store.clock().sleep_until(next.unwrap_or(now)), if !is_full && next.is_some() => {}

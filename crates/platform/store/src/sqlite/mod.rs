@@ -8,6 +8,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::reader::Readers;
@@ -29,17 +30,18 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens `path`, or a database in memory when there is none.
     pub(crate) fn open(path: Option<&Path>, options: &Options) -> Result<Self, StoreError> {
+        let answered = Arc::default();
         let Some(path) = path else {
             let connection = Connection::open_in_memory().map_err(StoreError::unavailable)?;
             configure(&connection, options)?;
-            return Ok(Self { writer: Writer::start(connection, options)?, readers: None });
+            return Ok(Self { writer: Writer::start(connection, options, &answered)?, readers: None });
         };
         let mut connection = Connection::open(path).map_err(StoreError::unavailable)?;
         configure(&connection, options)?;
         checkpoint::start(&mut connection, path, options)?;
-        let writer = Writer::start(connection, options)?;
+        let writer = Writer::start(connection, options, &answered)?;
         let path: Arc<Path> = PathBuf::from(path).into();
-        Ok(Self { writer, readers: Some(Readers::start(&path, options)?) })
+        Ok(Self { writer, readers: Some(Readers::start(&path, options, &answered)?) })
     }
 
     pub(crate) async fn query(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
@@ -61,6 +63,8 @@ impl Sqlite {
 fn configure(connection: &Connection, options: &Options) -> Result<(), StoreError> {
     connection.busy_timeout(options.busy_timeout).map_err(StoreError::unavailable)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A plan never depends on values, so no value makes a statement be prepared anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(StoreError::unavailable)?;
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
@@ -77,8 +81,8 @@ fn open_for_reading(path: &Path, options: &Options) -> Result<Connection, StoreE
     let connection = Connection::open_with_flags(path, flags).map_err(StoreError::unavailable)?;
     connection.busy_timeout(options.busy_timeout).map_err(StoreError::unavailable)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -32768; PRAGMA mmap_size = 1073741824;")
-        .map_err(StoreError::unavailable)?;
+    // A plan never depends on values, so no value makes a statement be prepared anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(StoreError::unavailable)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;").map_err(StoreError::unavailable)?;
     Ok(connection)
 }
