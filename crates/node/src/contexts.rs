@@ -14,6 +14,7 @@ use pulse_contract::shop::v1::{
 };
 use pulse_contract::stock::v1::{StockClient, StockGrpc, stock_routes};
 use pulse_edge::EdgeBuilder;
+use pulse_gate::Gate;
 use pulse_kernel::{Clock, IdGenerator};
 use pulse_kitchen::{KitchenDeps, Kitchens};
 use pulse_marketing::{CouponDeps, Coupons};
@@ -48,6 +49,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) secret: Secret,
     pub(crate) codes: Arc<dyn CodeSender>,
     pub(crate) is_serving: bool,
+    pub(crate) gate: Arc<dyn Gate>,
     /// The way out to providers of payments.
     pub(crate) outbound: Arc<dyn Outbound>,
     /// Signs the webhooks of the sandbox.
@@ -95,7 +97,7 @@ impl Contexts {
         })
         .await?;
         let way_out = (shared.outbound, shared.payment_secret);
-        let trade = Trade::start(config, &tables, &shops.catalog, way_out).await?;
+        let trade = Trade::start(config, &tables, &shops.catalog, (shared.gate, way_out)).await?;
         let Trade { stock, coupons, orders, payments, kitchens } = trade;
         let consumers = [
             accounts.consumers,
@@ -189,11 +191,12 @@ impl Trade {
         config: &Config,
         tables: &Tables,
         catalog: &CatalogClient,
-        (outbound, secret): (Arc<dyn Outbound>, [u8; 32]),
+        (gate, (outbound, secret)): (Arc<dyn Gate>, (Arc<dyn Outbound>, [u8; 32])),
     ) -> anyhow::Result<Self> {
         let stock = pulse_stock::start(StockDeps {
             store: tables.of("stock"),
             catalog: catalog.clone(),
+            gate,
             config: pulse_stock::StockConfig::default(),
         })
         .await?;

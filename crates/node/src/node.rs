@@ -108,6 +108,7 @@ impl Node {
         let mut tasks = JoinSet::new();
         let ids = lease_number(&main, engines.guarded(&clock), &mut tasks).await?;
         let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
+        let gate: Arc<dyn Gate> = Arc::new(MemoryGate::default());
         let mut contexts = Contexts::start(Shared {
             config,
             engines: &mut engines,
@@ -117,6 +118,7 @@ impl Node {
             secret: Secret::new(folder.secret("account.secret")?),
             codes: options.codes,
             is_serving: options.is_serving,
+            gate: Arc::clone(&gate),
             outbound: Arc::new(HttpOutbound::new()?),
             payment_secret: folder.secret("payment.secret")?,
         })
@@ -136,7 +138,7 @@ impl Node {
             clock,
             databases: engines.into_opened(),
             keys,
-            gate: Arc::new(MemoryGate::default()),
+            gate,
             pages: options.pages,
             constants: options.constants,
             timers,

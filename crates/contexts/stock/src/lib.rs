@@ -20,6 +20,7 @@ use std::sync::Arc;
 use pulse_bus::Consumer;
 use pulse_contract::shop::v1::CatalogClient;
 use pulse_contract::stock::v1::{StockClient, StockService};
+use pulse_gate::Gate;
 use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
@@ -35,11 +36,14 @@ pub struct StockConfig {
     pub queue_max: usize,
     /// How many commands are written with one commit at most.
     pub batch_max: usize,
+    /// How many reservations of one resource are under way at once; above it callers are refused. Less than `queue_max`,
+    /// so that what everybody wants leaves room for the rest. All nodes behind one gate share the number.
+    pub permits_per_resource: u32,
 }
 
 impl Default for StockConfig {
     fn default() -> Self {
-        Self { queue_max: 4_096, batch_max: 256 }
+        Self { queue_max: 4_096, batch_max: 256, permits_per_resource: 2_048 }
     }
 }
 
@@ -50,6 +54,8 @@ pub struct StockDeps {
     pub store: Store,
     /// What it asks of others.
     pub catalog: CatalogClient,
+    /// Lends the permits in front of the desk.
+    pub gate: Arc<dyn Gate>,
     /// How it behaves.
     pub config: StockConfig,
 }

@@ -8,6 +8,7 @@ mod get_stock_at;
 mod halt_stock;
 mod list_movements;
 mod move_stock;
+mod permits;
 mod put_stock;
 mod release_reservation;
 mod reserve;

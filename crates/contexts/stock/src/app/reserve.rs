@@ -4,15 +4,18 @@ use pulse_contract::Validate;
 use pulse_contract::stock::v1::{Reservation, ReserveRequest};
 use pulse_kernel::{Cx, Error};
 
+use super::permits::permits;
 use super::{App, key, lines, told};
 use crate::domain::command::Verb;
 use crate::domain::resource::Moment;
 
 pub(crate) async fn reserve(app: &App, cx: &Cx, request: ReserveRequest) -> Result<Reservation, Error> {
     request.validate()?;
+    let (key, lines) = (key(request.key.as_ref())?, lines(&request.lines)?);
+    let _permits = permits(app, cx, &lines).await?;
     let verb = Verb::Reserve {
-        key: key(request.key.as_ref())?,
-        lines: lines(&request.lines)?,
+        key,
+        lines,
         expires_at: request.expires_at.map(Into::into),
         moment: if request.is_payment { Moment::Payment } else { Moment::Order },
     };

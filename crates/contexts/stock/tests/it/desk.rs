@@ -1,7 +1,10 @@
 //! Many at the same time: at one desk, at two, and with everything that can be asked.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use pulse_contract::stock::v1::*;
+use pulse_gate::MemoryGate;
 use pulse_stock::{StockConfig, StockDeps};
 use pulse_testkit::TestNode;
 
@@ -10,7 +13,8 @@ use crate::{SECOND, code, tally};
 
 /// One more desk on the tables of the node, as another node would have it.
 async fn another_desk(node: &TestNode, config: StockConfig) -> StockClient {
-    let deps = StockDeps { store: node.store("stock").clone(), catalog: node.catalog().clone(), config };
+    let (store, catalog) = (node.store("stock").clone(), node.catalog().clone());
+    let deps = StockDeps { store, catalog, gate: Arc::new(MemoryGate::default()), config };
     pulse_stock::start(deps).await.unwrap().client
 }
 
@@ -93,7 +97,7 @@ pub(crate) async fn two_desks_on_one_database_never_oversell(node: &mut TestNode
 /// Above its limit the desk refuses at once, and whoever is refused has changed nothing.
 pub(crate) async fn more_than_may_wait_are_refused(node: &mut TestNode) {
     shelf(node, 1, 1_000).await;
-    let desk = another_desk(node, StockConfig { queue_max: 4, batch_max: 2 }).await;
+    let desk = another_desk(node, StockConfig { queue_max: 4, batch_max: 2, ..StockConfig::default() }).await;
     let cx = node.cx();
     // In one task: nobody takes from the queue while it is filled.
     let calls = (1..=200).map(|id| desk.reserve(&cx, wants(id, &[(1, 1)])));
@@ -103,6 +107,23 @@ pub(crate) async fn more_than_may_wait_are_refused(node: &mut TestNode) {
     let busy = counts.iter().find(|(state, _)| *state == "STOCK_BUSY").map_or(0, |(_, count)| *count);
     assert!(held >= 4 && busy > 0 && held + busy == 200, "{counts:?}");
     assert_eq!(quantities(node, 1).await.1, i64::try_from(held).unwrap());
+    check(node).await;
+}
+
+/// However many want one thing, they leave room for those who want another; and permits come back.
+pub(crate) async fn what_everybody_wants_leaves_room_for_the_rest(node: &mut TestNode) {
+    shelf(node, 1, 1_000).await;
+    shelf(node, 2, 1_000).await;
+    let desk = another_desk(node, StockConfig { permits_per_resource: 8, ..StockConfig::default() }).await;
+    let cx = node.cx();
+    // In one task: all of them ask before the first is answered.
+    let hot = (1..=50).map(|id| desk.reserve(&cx, wants(id, &[(1, 1)])));
+    let other = (51..=58).map(|id| desk.reserve(&cx, wants(id, &[(2, 1)])));
+    let (hot, other) = futures::join!(join_all(hot), join_all(other));
+    assert_eq!(states(&hot), [("HELD", 8), ("STOCK_BUSY", 42)]);
+    assert_eq!(states(&other), [("HELD", 8)]);
+    let again = desk.reserve(&cx, wants(9, &[(1, 1)])).await.unwrap();
+    assert_eq!(again.state(), ReservationState::Held);
     check(node).await;
 }
 

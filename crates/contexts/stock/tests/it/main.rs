@@ -35,6 +35,7 @@ pulse_testkit::on_every_engine! {
         fifty_units_are_reserved_by_fifty_of_two_hundred,
         two_desks_on_one_database_never_oversell,
         more_than_may_wait_are_refused,
+        what_everybody_wants_leaves_room_for_the_rest,
         a_command_whose_time_is_over_moves_nothing,
         an_idempotency_key_keeps_its_answer,
         replenishing_while_selling_keeps_every_unit,

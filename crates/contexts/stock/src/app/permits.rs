@@ -1,0 +1,48 @@
+//! Permits in front of the desk: so many reservations of one resource are under way at once.
+//!
+//! They keep what everybody wants from filling the queue that the rest waits in. They are never the authority: the
+//! ledger decides who gets units, and when the gate cannot be asked, everybody passes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pulse_contract::stock::v1::errors;
+use pulse_gate::{Key, Permit, PermitLimit};
+use pulse_kernel::{Cx, Error};
+
+use super::App;
+use crate::domain::reservation::Line;
+use crate::domain::resource::ResourceRef;
+use crate::wire;
+
+/// How long a permit is out when its holder is lost: longer than any call takes.
+const LEASE: Duration = Duration::from_secs(60);
+/// When somebody should come back who found all permits out.
+const RETRY_IN: Duration = Duration::from_secs(1);
+
+/// A permit for each resource of the lines; dropped, they go back.
+///
+/// # Errors
+/// `STOCK_BUSY`.
+pub(super) async fn permits(app: &App, cx: &Cx, lines: &[Line]) -> Result<Vec<Permit>, Error> {
+    let limit = PermitLimit { permits: app.deps.config.permits_per_resource, lease: LEASE };
+    let resources: BTreeSet<ResourceRef> = lines.iter().map(|line| line.resource).collect();
+    let mut permits = Vec::with_capacity(resources.len());
+    for resource in resources {
+        match Permit::acquire(&app.deps.gate, key(resource), limit, cx.now).await {
+            Ok(Some(permit)) => permits.push(permit),
+            Ok(None) => {
+                metrics::counter!("pulse_stock_refusals_total", "reason" => "permits").increment(1);
+                let detail = "too many reserve the same thing at this moment; nothing was done";
+                return Err(errors::STOCK_BUSY.error(detail).retry_in(RETRY_IN));
+            }
+            Err(error) => tracing::warn!(error = error.story(), "a reservation passes without a permit"),
+        }
+    }
+    Ok(permits)
+}
+
+fn key(resource: ResourceRef) -> Key {
+    let [kind, id] = [i64::from(i32::from(wire::kind(resource.kind))), resource.id].map(i64::to_be_bytes);
+    Key::of("stock.reserve", &[kind, id].concat())
+}
