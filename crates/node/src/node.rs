@@ -8,7 +8,7 @@ use anyhow::Context;
 use axum::Router;
 use bytes::Bytes;
 use pulse_account::{CodeSender, Secret};
-use pulse_bus::{Bus, Consumer};
+use pulse_bus::{Bus, Consumer, Faults};
 use pulse_contract::account::v1::AccountClient;
 use pulse_contract::kitchen::v1::KitchenClient;
 use pulse_contract::marketing::v1::CouponClient;
@@ -49,6 +49,8 @@ pub struct NodeOptions {
     pub is_serving: bool,
     /// Whether timers fire by themselves; otherwise [`Node::fire_timers`] does it.
     pub fires_timers: bool,
+    /// What deliveries of events suffer on purpose, in tests.
+    pub faults: Option<Faults>,
 }
 
 impl NodeOptions {
@@ -63,6 +65,7 @@ impl NodeOptions {
             flush_delay: None,
             is_serving: true,
             fires_timers: true,
+            faults: None,
         }
     }
 
@@ -124,7 +127,8 @@ impl Node {
         })
         .await?;
         let consumers = std::mem::take(&mut contexts.consumers);
-        let bus = start_bus(&main, &contexts.stores, consumers, (clock.clone(), ids), folder.name()?).await?;
+        let delivery = pulse_bus::Options { faults: options.faults, ..pulse_bus::Options::of(folder.name()?) };
+        let bus = start_bus(&main, &contexts.stores, consumers, (clock.clone(), ids), delivery).await?;
         let mut timers = std::mem::take(&mut contexts.timers);
         if options.fires_timers {
             for pump in timers.drain(..) {
@@ -280,9 +284,9 @@ async fn start_bus(
     outboxes: &[Store],
     consumers: Vec<Consumer>,
     (clock, ids): (Clock, Arc<IdGenerator>),
-    holder: String,
+    options: pulse_bus::Options,
 ) -> anyhow::Result<Bus> {
-    let mut builder = Bus::builder(pulse_bus::Options::of(&holder));
+    let mut builder = Bus::builder(options);
     for outbox in outboxes {
         builder = builder.outbox(outbox);
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pulse_bus::Bus;
+use pulse_bus::{Bus, Faults};
 use pulse_contract::METHODS;
 use pulse_contract::account::v1::AccountClient;
 use pulse_contract::answers::Call;
@@ -19,6 +19,7 @@ use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
 use pulse_node::config::Secret;
 use pulse_node::pages::DevInbox;
 use pulse_node::{Config, Node, NodeOptions};
+use pulse_payment::Sandbox;
 use pulse_store::Store;
 use pulse_token::KeyRing;
 use tempfile::TempDir;
@@ -43,6 +44,7 @@ pub struct TestNode {
     node: Option<Node>,
     edge: Option<Edge>,
     config: Config,
+    faults: Option<Faults>,
     clock: VirtualClock,
     inbox: DevInbox,
     keys: KeyRing,
@@ -72,6 +74,18 @@ impl TestNode {
     /// # Panics
     /// When it does not start.
     pub async fn start_with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::begin(engine, change, None).await
+    }
+
+    /// As [`TestNode::start`], with events that suffer faults on purpose. Settling lets time pass there.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_faulty(engine: Engine, faults: Faults) -> Self {
+        Self::begin(engine, |_config| {}, Some(faults)).await
+    }
+
+    async fn begin(engine: Engine, change: impl FnOnce(&mut Config), faults: Option<Faults>) -> Self {
         let database = engine.fresh();
         let folder = tempfile::Builder::new().prefix("pulse-node-").tempdir().expect("a folder can be made");
         let mut config = Config::default();
@@ -82,9 +96,9 @@ impl TestNode {
         config.payment.has_sandbox = true;
         change(&mut config);
         let (clock, inbox) = (VirtualClock::starting_at(START), DevInbox::default());
-        let node = start(&config, &clock, &inbox).await;
+        let node = start(&config, faults, &clock, &inbox).await;
         let keys = KeyRing::open(&config.node.data.join("keys")).expect("the node has made its keys");
-        Self { node: Some(node), edge: None, config, clock, inbox, keys, _folder: folder, _database: database }
+        Self { node: Some(node), edge: None, config, faults, clock, inbox, keys, _folder: folder, _database: database }
     }
 
     /// Stops the node in order and starts it again on the same data. Clients that were taken before are of the old one.
@@ -93,7 +107,7 @@ impl TestNode {
     /// When it does not start.
     pub async fn restart(&mut self) {
         self.stop().await;
-        self.node = Some(start(&self.config, &self.clock, &self.inbox).await);
+        self.node = Some(start(&self.config, self.faults, &self.clock, &self.inbox).await);
     }
 
     /// Fires every timer that is due and waits until every event is delivered, until there is neither.
@@ -102,7 +116,12 @@ impl TestNode {
     /// When an event cannot be delivered without time passing, or timers and events cause each other for ever.
     pub async fn settle(&self) {
         for _ in 0..ROUNDS_MAX {
-            assert_eq!(self.bus().settle().await, Vec::<String>::new(), "every event is delivered");
+            let left = self.bus().settle().await;
+            if let Some(faults) = self.faults.filter(|_| !left.is_empty()) {
+                self.advance(faults.late_for);
+                continue;
+            }
+            assert_eq!(left, Vec::<String>::new(), "every event is delivered");
             if self.node().fire_timers().await.expect("timers fire") == 0 {
                 return;
             }
@@ -219,6 +238,15 @@ impl TestNode {
         self.node().payments()
     }
 
+    /// The payment provider that is built in.
+    ///
+    /// # Panics
+    /// When the configuration leaves it out.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        self.node().sandbox().expect("the sandbox is there")
+    }
+
     /// Kitchens.
     #[must_use]
     pub fn kitchens(&self) -> &KitchenClient {
@@ -313,11 +341,12 @@ impl TestNode {
     }
 }
 
-async fn start(config: &Config, clock: &VirtualClock, inbox: &DevInbox) -> Node {
+async fn start(config: &Config, faults: Option<Faults>, clock: &VirtualClock, inbox: &DevInbox) -> Node {
     let options = NodeOptions {
         clock: Clock::Virtual(clock.clone()),
         // Tests say when: settling fires what is due.
         fires_timers: false,
+        faults,
         ..NodeOptions::new(Arc::new(inbox.clone()))
     };
     Node::start(config, options).await.expect("the node starts")

@@ -4,8 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
 
 mod bad_input;
+mod faults;
 mod operations;
 mod two_ways;
+
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pulse_testkit::on_every_engine! {
     two_ways: [accounts_answer_the_same_both_ways, shops_answer_the_same_both_ways],

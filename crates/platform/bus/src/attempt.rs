@@ -12,6 +12,7 @@ use pulse_store::{Store, StoredEvent};
 use pulse_telemetry::{SpanKind, TraceSpan};
 
 use crate::consumer::{Consumer, Delivery};
+use crate::faults::Fault;
 
 /// What is to be tried.
 pub(crate) struct Attempt {
@@ -22,6 +23,8 @@ pub(crate) struct Attempt {
     /// How often it was tried before.
     pub(crate) attempts: u32,
     pub(crate) is_degraded: bool,
+    /// What it suffers on purpose.
+    pub(crate) fault: Option<Fault>,
     /// Says how long to pause after a lost race.
     pub(crate) store: Store,
 }
@@ -66,6 +69,10 @@ impl Failure {
     fn of_defect(error: String) -> Self {
         Self { code: INTERNAL.code, error, retry_after: Duration::ZERO, is_final: false }
     }
+
+    fn on_purpose(retry_after: Duration) -> Verdict {
+        Verdict::Failed(Self { retry_after, ..Self::of_defect("it failed on purpose".to_owned()) })
+    }
 }
 
 impl From<Error> for Failure {
@@ -90,14 +97,31 @@ impl Attempt {
         span.set("messaging.consumer.group.name", consumer.name);
         span.set("messaging.message.id", event.id);
         span.set("messaging.delivery.attempt", attempts);
-        let verdict = span.run(self.handle(&consumer, now, span.trace())).await;
+        let verdict = span.run(self.deliver(&consumer, now, span.trace())).await;
         if let Verdict::Failed(failure) = &verdict {
             span.fail(failure.code);
         }
         Finished { tried: Tried { outbox, event, attempts }, took: started.elapsed(), verdict }
     }
 
-    async fn handle(self, consumer: &Consumer, now: Timestamp, trace: TraceContext) -> Verdict {
+    /// Calls the handler as often as the delivery's fate says: once.
+    async fn deliver(&self, consumer: &Consumer, now: Timestamp, trace: TraceContext) -> Verdict {
+        let handle = || self.handle(consumer, now, trace);
+        match self.fault {
+            None => handle().await,
+            Some(Fault::Twice) => match futures::join!(handle(), handle()) {
+                (failed @ Verdict::Failed(_), _) | (_, failed) => failed,
+            },
+            Some(Fault::Unacknowledged) => match handle().await {
+                failed @ Verdict::Failed(_) => failed,
+                Verdict::Handled | Verdict::Duplicate => Failure::on_purpose(Duration::ZERO),
+            },
+            Some(Fault::Lost) => Failure::on_purpose(Duration::ZERO),
+            Some(Fault::Late(pause)) => Failure::on_purpose(pause),
+        }
+    }
+
+    async fn handle(&self, consumer: &Consumer, now: Timestamp, trace: TraceContext) -> Verdict {
         let Some(handler) = consumer.handler(self.context, &self.event.topic) else {
             let error = format!("{} has no handler for {}", consumer.name, self.event.topic);
             return Verdict::Failed(Failure { is_final: true, ..Failure::of_defect(error) });
@@ -108,7 +132,7 @@ impl Attempt {
         let delivery = Delivery {
             consumer: consumer.name,
             context: self.context,
-            event: self.event,
+            event: Arc::clone(&self.event),
             attempt: self.attempts.saturating_add(1),
             is_degraded: self.is_degraded,
             duplicate: Arc::clone(&duplicate),

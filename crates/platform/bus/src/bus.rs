@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::consumer::{Consumer, Start};
+use crate::faults::Faults;
 use crate::journal::{Journal, MIGRATIONS};
 use crate::letters::{DeadLetter, Letters};
 use crate::mode::Mode;
@@ -44,6 +45,8 @@ pub struct Options {
     pub parked_max: usize,
     /// Where the jitter of back-offs comes from; `None` draws it from the machine.
     pub seed: Option<u64>,
+    /// What deliveries suffer on purpose, in tests; nothing by default.
+    pub faults: Option<Faults>,
 }
 
 impl Options {
@@ -58,6 +61,7 @@ impl Options {
             open_max: 1_024,
             parked_max: 10_000,
             seed: None,
+            faults: None,
         }
     }
 }

@@ -238,9 +238,12 @@ impl<'w> Session<'w> {
         if let Some(dropped) = self.class_of(&event).drop_before(event.occurred_at, now, self.mode) {
             return self.discard(index, &event, dropped);
         }
+        let context = self.worker.sources[index].context;
+        let faults = self.worker.options.faults.as_ref();
         let attempt = Attempt {
             outbox: index,
-            context: self.worker.sources[index].context,
+            context,
+            fault: faults.and_then(|faults| faults.of((self.worker.consumer.name, context), event.seq, attempts)),
             event,
             attempts,
             is_degraded: self.mode == Mode::Degraded,

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use pulse_bus::{Consumer, Start};
+use pulse_bus::{Consumer, Faults, Options, Start};
 use pulse_kernel::TraceContext;
 use pulse_store::{Commit, Database};
 
-use super::world::{BROKEN, Cooked, Dice, Placed, Viewed, World, quick};
+use super::world::{BROKEN, Cooked, Dice, Placed, Viewed, World, options, quick};
 
 pub(crate) async fn every_event_has_its_effect_in_order(database: Database) {
     let world = World::on(database).await;
@@ -104,6 +104,25 @@ pub(crate) async fn random_failures_keep_the_order(database: Database) {
     world.drain(&bus).await;
     world.assert_effects("kitchen.cook", 7, 40).await;
     assert!(bus.status()[0].failed_count > 20);
+}
+
+/// T4, R15: events that come twice at once, again, or late have their effect once and in order; the same seed hits the
+/// same deliveries.
+pub(crate) async fn faults_on_purpose_change_no_effect(database: Database) {
+    let world = World::on(database).await;
+    for (name, seed) in [("kitchen.cook", 1), ("kitchen.wash", 2), ("kitchen.dry", 3)] {
+        let options = Options { faults: Some(Faults::many(seed)), ..options("node") };
+        let bus = world.start(world.builder_of(options).consumer(world.cook(name))).await;
+        if seed == 1 {
+            world.place_many(7, 40).await;
+        }
+        world.drain(&bus).await;
+        world.assert_effects(name, 7, 40).await;
+        let status = bus.status().remove(0);
+        assert!(status.failed_count > 50 && status.duplicate_count > 20, "{name} suffered: {status:?}");
+        assert_eq!((status.handled_count, status.dead_letter_count), (280, 0));
+        bus.stop().await;
+    }
 }
 
 /// R18: two handlers of one event deduplicate separately; PL-60: both hear it.

@@ -11,7 +11,7 @@ macro_rules! bus_contract {
         mod $engine {
             use crate::contract::{crash, delivery, failure};
             bus_contract!(@tests ($($flavor)*) $open;
-                delivery: a_commit_wakes_its_consumers concurrent_writers_lose_nothing every_event_has_its_effect_in_order duplicates_have_no_effect random_failures_keep_the_order
+                delivery: a_commit_wakes_its_consumers concurrent_writers_lose_nothing every_event_has_its_effect_in_order duplicates_have_no_effect faults_on_purpose_change_no_effect random_failures_keep_the_order
                     two_consumers_deduplicate_separately consumers_hear_topics_or_contexts
                     a_new_consumer_begins_where_it_wants settling_follows_chains_of_events the_trace_goes_on
                     a_failed_handler_is_never_acknowledged;
