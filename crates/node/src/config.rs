@@ -1,6 +1,8 @@
 //! The configuration: one file, then the environment, then flags. A key that is not known is an error.
 
+mod order;
 mod payment;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,7 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::contexts::TABLES;
 
+pub use order::{LatePayment, OrderSection};
 pub use payment::{Masked, PaymentSection};
+pub use verify::VerifySection;
 
 /// Everything that can be set. Each part says what it is for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -34,6 +38,8 @@ pub struct Config {
     pub order: OrderSection,
     /// Payments.
     pub payment: PaymentSection,
+    /// What is proven in the background.
+    pub verify: VerifySection,
     /// Logs, traces, metrics.
     pub telemetry: TelemetrySection,
 }
@@ -173,68 +179,6 @@ impl ShopSection {
             item_list: pulse_shop::ItemListConfig {
                 window: self.item_list_window,
                 items_max: self.item_list_items_max,
-            },
-        }
-    }
-}
-
-/// Orders.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OrderSection {
-    /// How long an order waits for its payment; one in cash does not wait. 1s to 1d, default 15m. Since 0.1.
-    #[serde(with = "humantime_serde")]
-    pub unpaid_ttl: Duration,
-    /// How long an order page stays open after it was touched. 1s to 1d, default 30m. Since 0.1.
-    #[serde(with = "humantime_serde")]
-    pub draft_ttl: Duration,
-    /// How long an order stays among the active ones after it has ended. Default 90days. Since 0.1.
-    #[serde(with = "humantime_serde")]
-    pub archive_after: Duration,
-    /// One customer places one order within so much time; 0s for as many as they like. Default 0s. Since 0.1.
-    #[serde(with = "humantime_serde")]
-    pub pace_window: Duration,
-    /// What becomes of money that comes when the time to pay is over: `refund`, or `reserve_again` to make the order after
-    /// all when everything can still be had. Default refund. Since 0.1.
-    pub late_payment: LatePayment,
-}
-
-/// What becomes of money that comes too late.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LatePayment {
-    /// It goes back.
-    #[default]
-    Refund,
-    /// The order is made after all, when everything can still be had.
-    ReserveAgain,
-}
-
-impl Default for OrderSection {
-    fn default() -> Self {
-        let default = pulse_order::OrderConfig::default();
-        Self {
-            unpaid_ttl: default.unpaid_ttl,
-            draft_ttl: default.draft_ttl,
-            archive_after: default.archive_after,
-            pace_window: default.pace_window,
-            late_payment: LatePayment::default(),
-        }
-    }
-}
-
-impl OrderSection {
-    /// What the context is told.
-    #[must_use]
-    pub fn context(&self) -> pulse_order::OrderConfig {
-        pulse_order::OrderConfig {
-            unpaid_ttl: self.unpaid_ttl,
-            draft_ttl: self.draft_ttl,
-            archive_after: self.archive_after,
-            pace_window: self.pace_window,
-            late_payment: match self.late_payment {
-                LatePayment::Refund => pulse_order::LatePayment::Refund,
-                LatePayment::ReserveAgain => pulse_order::LatePayment::ReserveAgain,
             },
         }
     }
@@ -391,12 +335,7 @@ impl Config {
     /// With the first value that is out of its range, and the range.
     pub fn check(&self) -> anyhow::Result<()> {
         let minute = Duration::from_secs(60);
-        let day = minute * 60 * 24;
-        for (name, ttl) in [("unpaid_ttl", self.order.unpaid_ttl), ("draft_ttl", self.order.draft_ttl)] {
-            if !(Duration::from_secs(1)..=day).contains(&ttl) {
-                bail!("order.{name} is from 1s to 1d");
-            }
-        }
+        self.order.check()?;
         if !(minute..=minute * 60).contains(&self.account.access_ttl) {
             bail!("account.access_ttl is from 1m to 1h: a token cannot be taken back while it works");
         }
@@ -425,6 +364,7 @@ impl Config {
             bail!("shop.products_per_shop_max is from 1 to 500");
         }
         self.payment.check()?;
+        self.verify.check()?;
         for (key, zone) in [("account.time_zone", &self.account.time_zone), ("shop.time_zone", &self.shop.time_zone)] {
             if !pulse_shop::is_time_zone(zone) {
                 bail!("{key} is the name of a time zone such as Asia/Shanghai, and not {zone:?}");
@@ -476,6 +416,8 @@ mod tests {
             ("PULSE_STORE_URL", "postgres://host/db", "write PULSE_STORE__URL"),
             ("PULSE_SHOP__TIME_ZONE", "Asia/Shangai", "shop.time_zone"),
             ("PULSE_ACCOUNT__TIME_ZONE", "", "account.time_zone"),
+            ("PULSE_VERIFY__EVERY", "1s", "verify.every"),
+            ("PULSE_VERIFY__SHARE_PERCENT", "0", "verify.share_percent"),
             ("PULSE_STORE__URLS__ORDERS", "postgres://host/db", "store.urls"),
         ] {
             let error = format!("{:#}", Config::load(None, environment(&[(name, value)])).unwrap_err());

@@ -23,12 +23,13 @@ use pulse_store::{Database, NodeLease, Store, TimerPump};
 use pulse_token::KeyRing;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, VerifySection};
 use crate::contexts::{Contexts, Shared, TABLES};
 use crate::data_folder::DataFolder;
 use crate::engines::Engines;
 use crate::outbound::HttpOutbound;
 use crate::pages::{self, NoChannel};
+use crate::verify::{Books, Watch};
 
 /// How long this node's number belongs to it without being renewed.
 const NODE_LEASE: Duration = Duration::from_secs(30);
@@ -92,7 +93,7 @@ pub struct Node {
     /// Those that do not fire by themselves.
     timers: Vec<TimerPump>,
     tasks: JoinSet<()>,
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 impl Node {
@@ -136,7 +137,7 @@ impl Node {
             }
         }
         look_after(&contexts, &bus, &clock, &keys, &mut tasks);
-        Ok(Self {
+        let mut node = Self {
             contexts,
             bus,
             clock,
@@ -147,8 +148,36 @@ impl Node {
             constants: options.constants,
             timers,
             tasks,
-            _folder: folder,
-        })
+            folder,
+        };
+        if options.is_serving && config.verify.is_on() {
+            let watch = node.watch(node.folder.name()?, config.verify)?;
+            node.tasks.spawn(watch.keep());
+        }
+        Ok(node)
+    }
+
+    /// Where its books are.
+    #[must_use]
+    pub fn books(&self) -> Books {
+        Books {
+            stores: self.contexts.stores.clone(),
+            stock: self.contexts.stock.clone(),
+            orders: self.contexts.orders.clone(),
+            payments: self.contexts.payments.clone(),
+            clock: self.clock.clone(),
+            is_alone: self.databases.iter().all(|database| !database.is_shared()),
+            pace: None,
+        }
+    }
+
+    /// Somebody who looks at its books again and again; of those of all nodes, one does.
+    ///
+    /// # Errors
+    /// When there are no tables to lease that in.
+    pub fn watch(&self, holder: String, config: VerifySection) -> anyhow::Result<Watch> {
+        let leases = self.store("stock").cloned().context("every context has its tables")?;
+        Ok(Watch::new(self.books(), leases, holder, config))
     }
 
     /// The account context.

@@ -16,8 +16,9 @@ use pulse_contract::shop::v1::{CatalogClient, ShopClient, SupplierClient};
 use pulse_contract::stock::v1::StockClient;
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
-use pulse_node::config::Secret;
+use pulse_node::config::{Secret, VerifySection};
 use pulse_node::pages::DevInbox;
+use pulse_node::verify::Watch;
 use pulse_node::{Config, Node, NodeOptions};
 use pulse_payment::Sandbox;
 use pulse_store::Store;
@@ -94,6 +95,8 @@ impl TestNode {
         config.store.connections_max = CONNECTIONS_MAX;
         config.edge.drain.deadline = Duration::from_secs(5);
         config.payment.has_sandbox = true;
+        // Tests look at the books when they want to.
+        config.verify.every = Duration::ZERO;
         change(&mut config);
         let (clock, inbox) = (VirtualClock::starting_at(START), DevInbox::default());
         let node = start(&config, faults, &clock, &inbox).await;
@@ -147,6 +150,16 @@ impl TestNode {
         self.settle().await;
         let report = pulse_node::verify::verify_context(self.node(), context).await.expect("the books can be read");
         assert!(report.holds(), "the books of {context} do not hold: {:#?}", report.findings);
+    }
+
+    /// Somebody who looks at the books of the running node, as a node does by itself.
+    ///
+    /// # Panics
+    /// When the node does not run.
+    #[must_use]
+    pub fn watch(&self, holder: &str) -> Watch {
+        let config = VerifySection { share_percent: 100, ..VerifySection::default() };
+        self.node().watch(holder.to_owned(), config).expect("there are tables")
     }
 
     /// Waits until every event is delivered, and stops.

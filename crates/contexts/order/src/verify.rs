@@ -42,8 +42,8 @@ pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
         check.page(&rows).await?;
     }
     let compared = app::rebuild(store, &cx, repair).await?;
-    for difference in compared.differences {
-        check.found(LISTS, "list".to_owned(), difference, repair);
+    for (subject, difference) in compared.differences {
+        check.found(LISTS, subject, difference, repair);
     }
     let Check { order_count, unpaid_count, mut verified, .. } = check;
     verified.checked = vec![

@@ -14,7 +14,7 @@ use pulse_contract::stock::v1::{
 };
 use pulse_kernel::{Cx, Error, Finding, Kind, Timestamp, Verified};
 
-use crate::node::Node;
+use super::Books;
 
 /// A reservation that is held is held by an order that waits for its money, or is about to be placed.
 const OWNED: &str = "between.held_units_have_an_owner";
@@ -29,21 +29,30 @@ const CONCURRENCY: usize = 32;
 const PAGE: i32 = 100;
 
 /// Looks at everything, a page at a time.
-pub(super) async fn verify(node: &Node, is_repair: bool) -> Result<Verified, Error> {
-    let mut look = Look { node, cx: Cx::system("verify", node.clock.now()), is_repair, verified: BTreeMap::new() };
+pub(super) async fn verify(books: &Books, is_repair: bool) -> Result<Verified, Error> {
+    let verified = BTreeMap::from([(OWNED, 0), (TAKEN, 0), (BOOKED, 0)]);
+    let mut look = Look { books, cx: Cx::system("verify", books.clock.now()), is_repair, verified };
     let mut findings = look.held().await?;
     findings.extend(look.orders().await?);
     Ok(Verified { checked: look.verified.into_iter().collect(), findings })
 }
 
 struct Look<'a> {
-    node: &'a Node,
+    books: &'a Books,
     cx: Cx,
     is_repair: bool,
     verified: BTreeMap<&'static str, u64>,
 }
 
 impl Look<'_> {
+    /// Before each page: it is another request, and may have to wait.
+    async fn turn_page(&mut self) {
+        if let Some(pace) = &self.books.pace {
+            pace.rest().await;
+        }
+        self.cx = Cx::system("verify", self.books.clock.now());
+    }
+
     fn count(&mut self, invariant: &'static str, count: usize) {
         *self.verified.entry(invariant).or_default() += u64::try_from(count).unwrap_or(u64::MAX);
     }
@@ -52,8 +61,9 @@ impl Look<'_> {
     async fn held(&mut self) -> Result<Vec<Finding>, Error> {
         let (mut findings, mut page_token) = (Vec::new(), String::new());
         loop {
+            self.turn_page().await;
             let request = ListHeldRequest { page_size: PAGE, page_token };
-            let page = self.node.stock().list_held(&self.cx, request).await?;
+            let page = self.books.stock.list_held(&self.cx, request).await?;
             self.count(OWNED, page.reservations.len());
             let this = &*self;
             let found: Vec<Option<Finding>> = stream::iter(page.reservations)
@@ -72,7 +82,7 @@ impl Look<'_> {
     /// What is wrong with a reservation that an order holds.
     async fn owner(&self, held: Reservation) -> Result<Option<Finding>, Error> {
         let Some(key) = held.key.filter(|key| key.owner() == ReservationOwner::Order) else { return Ok(None) };
-        let order = match self.node.orders().get_order(&self.cx, GetOrderRequest { order_id: key.id }).await {
+        let order = match self.books.orders.get_order(&self.cx, GetOrderRequest { order_id: key.id }).await {
             Ok(order) => Some(order),
             Err(error) if error.kind() == Kind::NotFound => None,
             Err(error) => return Err(error),
@@ -82,7 +92,7 @@ impl Look<'_> {
             Some(order) if order.state() == OrderState::Cancelled => "the order is cancelled".to_owned(),
             Some(_) => return Ok(None),
             // It would expire by itself. Where nobody else works, nobody is about to place the order.
-            None if self.is_repair && self.is_alone() => "there is no such order; it was under way".to_owned(),
+            None if self.is_repair && self.books.is_alone => "there is no such order; it was under way".to_owned(),
             None if held.expires_at.is_none_or(|at| Timestamp::from(at) < self.cx.now) => {
                 "there is no such order, and its time is over".to_owned()
             }
@@ -92,22 +102,18 @@ impl Look<'_> {
         Ok(Some(Finding { invariant: OWNED, subject: format!("order {}", key.id), detail, is_repaired }))
     }
 
-    /// Whether this process is the only one that writes.
-    fn is_alone(&self) -> bool {
-        self.node.databases.iter().all(|database| !database.is_shared())
-    }
-
     async fn give_back(&self, key: ReservationKey) -> bool {
         let request = ReleaseReservationRequest { key: Some(key) };
-        self.node.stock().release_reservation(&self.cx, request).await.is_ok()
+        self.books.stock.release_reservation(&self.cx, request).await.is_ok()
     }
 
     /// Every order.
     async fn orders(&mut self) -> Result<Vec<Finding>, Error> {
         let (mut findings, mut page_token) = (Vec::new(), String::new());
         loop {
+            self.turn_page().await;
             let request = ListOrdersRequest { page_size: PAGE, page_token, ..ListOrdersRequest::default() };
-            let page = self.node.orders().list_orders(&self.cx, request).await?;
+            let page = self.books.orders.list_orders(&self.cx, request).await?;
             self.count(TAKEN, page.orders.len());
             let this = &*self;
             let found: Vec<Vec<Finding>> =
@@ -122,14 +128,14 @@ impl Look<'_> {
     }
 
     async fn order(&self, summary: OrderSummary) -> Result<Vec<Finding>, Error> {
-        let order = self.node.orders().get_order(&self.cx, GetOrderRequest { order_id: summary.order_id }).await?;
+        let order = self.books.orders.get_order(&self.cx, GetOrderRequest { order_id: summary.order_id }).await?;
         let found = [self.units(&order).await?, self.entries(&order).await?];
         Ok(found.into_iter().flatten().collect())
     }
 
     async fn units(&self, order: &Order) -> Result<Option<Finding>, Error> {
         let key = Some(ReservationKey { owner: ReservationOwner::Order.into(), id: order.order_id });
-        let state = match self.node.stock().get_reservation(&self.cx, GetReservationRequest { key }).await {
+        let state = match self.books.stock.get_reservation(&self.cx, GetReservationRequest { key }).await {
             Ok(reservation) => reservation.state(),
             Err(error) if error.kind() == Kind::NotFound => ReservationState::Unspecified,
             Err(error) => return Err(error),
@@ -162,7 +168,7 @@ impl Look<'_> {
             return Ok(None);
         }
         let request = ListLedgerEntriesRequest { order_id: order.order_id, page_size: 1, page_token: String::new() };
-        let entries = self.node.payments().list_ledger_entries(&self.cx, request).await?.entries;
+        let entries = self.books.payments.list_ledger_entries(&self.cx, request).await?.entries;
         let kind = if order.kind() == OrderKind::VirtualVoucher { "voucher order" } else { "order" };
         Ok(entries.is_empty().then(|| Finding {
             invariant: BOOKED,

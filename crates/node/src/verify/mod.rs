@@ -1,17 +1,24 @@
 //! Proves from the journals that nothing was created and nothing lost, within each context and between them.
 
 mod between;
+mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use pulse_kernel::{Error, Finding, Verified};
-use pulse_store::Store;
+use pulse_contract::order::v1::OrderClient;
+use pulse_contract::payment::v1::PaymentClient;
+use pulse_contract::stock::v1::StockClient;
+use pulse_kernel::{Clock, Error, Finding, Verified};
+use pulse_store::{Pace, Store};
 use serde::Serialize;
 
 use crate::node::Node;
+
+pub use watch::Watch;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Default, Serialize)]
@@ -53,23 +60,55 @@ impl Report {
     }
 }
 
-/// Looks at every context, then at what is between them.
+/// Where the books of a node are, and whom to ask. Cheap to clone.
+#[derive(Clone)]
+pub struct Books {
+    pub(crate) stores: Vec<Store>,
+    pub(crate) stock: StockClient,
+    pub(crate) orders: OrderClient,
+    pub(crate) payments: PaymentClient,
+    pub(crate) clock: Clock,
+    /// Whether this process is the only one that writes.
+    pub(crate) is_alone: bool,
+    /// Where it is not urgent.
+    pub(crate) pace: Option<Arc<Pace>>,
+}
+
+impl Books {
+    /// The same, read in no more than a share of the time.
+    fn at_pace(self, pace: &Arc<Pace>) -> Self {
+        let stores = self.stores.iter().map(|store| store.at_pace(pace)).collect();
+        Self { stores, pace: Some(Arc::clone(pace)), ..self }
+    }
+
+    fn of(&self, context: &str) -> anyhow::Result<Store> {
+        let found = self.stores.iter().find(|store| store.context() == context);
+        found.cloned().context("every context has its tables")
+    }
+}
+
+/// Looks at every context, then at what is between them, when everything that was told has arrived.
 ///
 /// # Errors
 /// When a database does not answer.
 pub async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Report> {
-    let mut report = Report::default();
     // What is still under way would be told as lost.
     let left = node.bus.settle().await;
+    let mut report = look(&node.books(), is_repair).await?;
     report.add(events(node, left));
-    for (context, look) in CONTEXTS {
-        report.add(look(table_of(node, context)?, is_repair).await.map_err(coded)?);
-    }
-    let quotas = pulse_marketing::verify_quotas(&table_of(node, "marketing")?, node.stock()).await;
-    report.add(quotas.map_err(coded)?);
-    report.add(between::verify(node, is_repair).await.map_err(coded)?);
     // What was repaired may have told others something.
     node.bus.settle().await;
+    Ok(report)
+}
+
+/// Looks at every context, then at what is between them.
+async fn look(books: &Books, is_repair: bool) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    for (context, look) in CONTEXTS {
+        report.add(look(books.of(context)?, is_repair).await.map_err(coded)?);
+    }
+    report.add(pulse_marketing::verify_quotas(&books.of("marketing")?, &books.stock).await.map_err(coded)?);
+    report.add(between::verify(books, is_repair).await.map_err(coded)?);
     Ok(report)
 }
 
@@ -80,12 +119,8 @@ pub async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Report> {
 pub async fn verify_context(node: &Node, context: &str) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let look = CONTEXTS.iter().find(|(name, _)| *name == context).context("the context keeps no books")?.1;
-    report.add(look(table_of(node, context)?, false).await.map_err(coded)?);
+    report.add(look(node.books().of(context)?, false).await.map_err(coded)?);
     Ok(report)
-}
-
-fn table_of(node: &Node, context: &str) -> anyhow::Result<Store> {
-    node.store(context).cloned().context("every context has its tables")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]

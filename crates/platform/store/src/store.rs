@@ -13,7 +13,7 @@ use crate::answers::InFlight;
 use crate::sql::dialect::Dialect;
 use crate::sql::{FromRow, Sql};
 use crate::transaction::Transaction;
-use crate::{Commit, Database, Migration, Statement, StoreError, migrations};
+use crate::{Commit, Database, Migration, Pace, Row, Statement, StoreError, migrations};
 use pulse_contract::errors;
 
 /// How often a use case that loses races is tried.
@@ -26,6 +26,8 @@ const PAUSE_MICROS: u64 = 500;
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    /// Where reads are not urgent.
+    pace: Option<Arc<Pace>>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Store {
                 timers_look_at: AtomicI64::new(i64::MAX),
                 in_flight: Arc::default(),
             }),
+            pace: None,
         })
     }
 
@@ -89,6 +92,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         migrations::apply(database, context, migrations, now).await
+    }
+
+    /// The same, with reads that take no more than their share of the time.
+    #[must_use]
+    pub fn at_pace(&self, pace: &Arc<Pace>) -> Self {
+        Self { inner: Arc::clone(&self.inner), pace: Some(Arc::clone(pace)) }
     }
 
     /// The name of the context.
@@ -120,7 +129,7 @@ impl Store {
     /// # Errors
     /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong.
     pub async fn all<T: FromRow>(&self, query: Statement) -> Result<Vec<T>, StoreError> {
-        self.inner.database.query(query).await?.iter().map(T::from_row).collect()
+        self.query(query).await?.iter().map(T::from_row).collect()
     }
 
     /// The first row that the query finds, if there is one.
@@ -128,7 +137,14 @@ impl Store {
     /// # Errors
     /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong.
     pub async fn optional<T: FromRow>(&self, query: Statement) -> Result<Option<T>, StoreError> {
-        self.inner.database.query(query).await?.first().map(T::from_row).transpose()
+        self.query(query).await?.first().map(T::from_row).transpose()
+    }
+
+    async fn query(&self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        if let Some(pace) = &self.pace {
+            pace.rest().await;
+        }
+        self.inner.database.query(query).await
     }
 
     /// The row of a query that always finds one, such as a COUNT.

@@ -19,8 +19,8 @@ const PAGE: i64 = 500;
 pub(crate) struct Compared {
     /// How many orders were looked at.
     pub(crate) order_count: u64,
-    /// What is different, in words; one entry per order or count, at most [`pulse_kernel::finding::FINDINGS_MAX`].
-    pub(crate) differences: Vec<String>,
+    /// What is different, and how, in words; one entry per order or count, at most [`pulse_kernel::finding::FINDINGS_MAX`].
+    pub(crate) differences: Vec<(String, String)>,
     /// How many are different.
     pub(crate) difference_count: u64,
 }
@@ -77,7 +77,7 @@ async fn compare(
     }
     let ids: Vec<i64> = found.iter().map(|row| row.order_id).collect();
     for id in not_waiting(store, cx, &ids).await? {
-        compared.add(format!("order {id} is missing in the list, or shown otherwise"));
+        compared.add(format!("order {id}"), "it is missing in the list, or shown otherwise".to_owned());
     }
     if !repair {
         return Ok(());
@@ -125,7 +125,7 @@ async fn remove_orphans(store: &Store, cx: &Cx, repair: bool, compared: &mut Com
         let is_orphan = |id: &i64| truth.iter().all(|row| row.id.get() != *id);
         let orphans: Vec<i64> = ids.iter().copied().filter(is_orphan).collect();
         for id in &orphans {
-            compared.add(format!("order {id} is in the list and nowhere else"));
+            compared.add(format!("order {id}"), "it is in the list and nowhere else".to_owned());
         }
         if repair && !orphans.is_empty() {
             let rows = list::by_ids(store, &orphans).await?;
@@ -143,7 +143,8 @@ async fn count_again(store: &Store, cx: &Cx, repair: bool, compared: &mut Compar
         let is_whole = wrong.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         let mut deltas = BTreeMap::new();
         for (shop, state, rows, count) in &wrong {
-            compared.add(format!("shop {shop} has {rows} orders in state {state}, and {count} are counted"));
+            compared
+                .add(format!("state {state} of shop {shop}"), format!("it has {rows} orders, and {count} are counted"));
             deltas.insert((*shop, *state), rows - count);
         }
         if repair {
@@ -158,10 +159,10 @@ async fn count_again(store: &Store, cx: &Cx, repair: bool, compared: &mut Compar
 }
 
 impl Compared {
-    fn add(&mut self, difference: String) {
+    fn add(&mut self, subject: String, difference: String) {
         self.difference_count += 1;
         if self.differences.len() < pulse_kernel::finding::FINDINGS_MAX {
-            self.differences.push(difference);
+            self.differences.push((subject, difference));
         }
     }
 }
