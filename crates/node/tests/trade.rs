@@ -63,6 +63,17 @@ fn nothing_is_lost_when_the_node_is_killed() {
     assert!(report["placed"].as_u64().unwrap() > 0, "{report}");
 }
 
+/// PL-34, TR-09: the same on a database that outlives the node, with the connections of the dead.
+#[test]
+fn nothing_is_lost_when_the_node_is_killed_on_postgres() {
+    let server = pulse_testkit::servers::postgres().unwrap();
+    let url = server.fresh_database().unwrap();
+    let output = pulse(&["crash", "--rounds", "4", "--seed", "2", "--json", "--store", &url]).output().unwrap();
+    let [report] = told(&output).try_into().unwrap();
+    assert_eq!(report["kills"], 4);
+    assert!(report["placed"].as_u64().unwrap() > 0, "{report}");
+}
+
 /// R04, R06, R07, R08: the last units and the last coupons go to as many as there are, also when all requests come in one
 /// packet; then the books hold.
 #[test]

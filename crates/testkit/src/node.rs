@@ -18,7 +18,7 @@ use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
 use pulse_node::config::{Secret, VerifySection};
 use pulse_node::pages::DevInbox;
-use pulse_node::verify::Watch;
+use pulse_node::verify::{Repair, Watch};
 use pulse_node::{Config, Node, NodeOptions};
 use pulse_payment::Sandbox;
 use pulse_store::Store;
@@ -138,7 +138,7 @@ impl TestNode {
     /// When something does not hold.
     pub async fn assert_books(&self) {
         self.settle().await;
-        let report = pulse_node::verify::verify(self.node(), false).await.expect("the books can be read");
+        let report = pulse_node::verify::verify(self.node(), Repair::Nothing).await.expect("the books can be read");
         assert!(report.holds(), "the books do not hold: {:#?}", report.findings);
     }
 

@@ -340,6 +340,10 @@ pub(super) struct Verify {
     /// Puts right what can be put right without taking anything from anybody.
     #[arg(long)]
     pub(super) repair: bool,
+    /// No other node works on the database: what was under way when the last one ended is given back at once, and not at
+    /// its deadline. An embedded database has no other.
+    #[arg(long, requires = "repair")]
+    pub(super) alone: bool,
     /// Prints the report as one JSON object.
     #[arg(long)]
     pub(super) json: bool,

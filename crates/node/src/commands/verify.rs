@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::arguments::Verify;
 use super::show::print;
 use crate::node::{Node, NodeOptions};
-use crate::verify::{Report, verify as look};
+use crate::verify::{Repair, Report, verify as look};
 
 /// The exit code when something does not hold.
 const EXIT_BROKEN: u8 = 4;
@@ -14,7 +14,12 @@ pub(super) async fn verify(arguments: Verify) -> anyhow::Result<ExitCode> {
     let config = arguments.node.quiet_config()?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let node = Node::start(&config, NodeOptions::for_command()).await?;
-    let report = look(&node, arguments.repair).await;
+    let repair = match (arguments.repair, arguments.alone) {
+        (false, _) => Repair::Nothing,
+        (true, false) => Repair::BesideOthers,
+        (true, true) => Repair::Alone,
+    };
+    let report = look(&node, repair).await;
     node.stop().await;
     telemetry.shutdown().await;
     let report = report?;

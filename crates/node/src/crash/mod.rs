@@ -6,6 +6,7 @@
 
 mod customers;
 mod process;
+mod remains;
 
 use std::path::PathBuf;
 
@@ -99,6 +100,9 @@ async fn open_shop(stage: &Stage) -> anyhow::Result<RaceShop> {
 
 /// Proves the books of the dead node, and puts right what was under way.
 async fn look(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
+    if let Some(store) = &plan.store {
+        remains::settle(store).await?;
+    }
     let verified = process::verify(&plan.data, plan.store.as_deref()).await?;
     for finding in verified["findings"].as_array().context("a report has findings")? {
         if finding["is_repaired"] == json!(true) {

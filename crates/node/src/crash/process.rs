@@ -46,9 +46,9 @@ impl Process {
     }
 }
 
-/// What `pulse verify --repair` says of a folder on which no node runs.
+/// What `pulse verify --repair --alone` says of a folder on which no node runs.
 pub(super) async fn verify(data: &Path, store: Option<&str>) -> anyhow::Result<Value> {
-    let output = command("verify", data, store)?.args(["--repair", "--json"]).output().await?;
+    let output = command("verify", data, store)?.args(["--repair", "--alone", "--json"]).output().await?;
     let text = String::from_utf8_lossy(&output.stdout);
     let Some(report) = text.lines().last() else {
         bail!("pulse verify said nothing: {}", String::from_utf8_lossy(&output.stderr));

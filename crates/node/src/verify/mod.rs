@@ -87,14 +87,27 @@ impl Books {
     }
 }
 
+/// What is put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// Nothing: it is only told.
+    Nothing,
+    /// What can be put right while other nodes work.
+    BesideOthers,
+    /// No other node works: what looks as if it were under way will never come to its end.
+    Alone,
+}
+
 /// Looks at every context, then at what is between them, when everything that was told has arrived.
 ///
 /// # Errors
 /// When a database does not answer.
-pub async fn verify(node: &Node, is_repair: bool) -> anyhow::Result<Report> {
+pub async fn verify(node: &Node, repair: Repair) -> anyhow::Result<Report> {
     // What is still under way would be told as lost.
     let left = node.bus.settle().await;
-    let mut report = look(&node.books(), is_repair).await?;
+    let books = node.books();
+    let books = Books { is_alone: books.is_alone || repair == Repair::Alone, ..books };
+    let mut report = look(&books, repair != Repair::Nothing).await?;
     report.add(events(node, left));
     // What was repaired may have told others something.
     node.bus.settle().await;
