@@ -69,22 +69,10 @@ impl Town {
     async fn of(node: &TestNode) -> Self {
         let shop = node.a_shop().await;
         let staff = shop.owner.cx();
-        let request = CreateProductRequest { shop_id: shop.id(), product: Some(product("Tea", 1_500)) };
-        let tea = node.catalog().create_product(&staff, request).await.unwrap();
         let terms = ShopTerms { is_cash_accepted: true, ..ShopTerms::default() };
         let request = SetTermsRequest { shop_id: shop.id(), terms: Some(terms) };
         node.catalog().set_terms(&staff, request).await.unwrap();
-        let (product_id, variant_id) = (tea.product_id, tea.variants[0].variant_id);
-        let rules = Some(StockRules::default());
-        let request = PutStockRequest { shop_id: shop.id(), product_id, variant_id, rules };
-        node.stock().put_stock(&staff, request).await.unwrap();
-        let request = ReplenishStockRequest {
-            shop_id: shop.id(),
-            resource: Some(units_of(&tea)),
-            quantity: UNITS,
-            note: String::new(),
-        };
-        node.stock().replenish_stock(&staff, request).await.unwrap();
+        let tea = on_shelf(node, &shop, "Tea", UNITS).await;
         let sale = template(node, &shop, Distribution::Sale).await;
         let gift = template(node, &shop, Distribution::Claim).await;
         let mut customers = Vec::new();
@@ -196,10 +184,9 @@ impl Town {
         assert!(live.iter().all(|order| order.state() != OrderState::AwaitingPayment), "the time to pay is over");
         let goods = || live.iter().filter(|order| order.kind() == OrderKind::Goods);
 
-        let request = GetStockRequest { shop_id: self.shop.id(), resource: Some(units_of(&self.tea)) };
-        let stock = node.stock().get_stock(&self.shop.owner.cx(), request).await.unwrap();
+        let (on_hand, reserved) = stock_of(node, &self.shop, &self.tea).await;
         let sold: i64 = goods().flat_map(|order| &order.lines).map(|line| i64::from(line.quantity)).sum();
-        assert_eq!(stock.on_hand - stock.reserved, UNITS - sold, "every unit is on the shelf or sold");
+        assert_eq!(on_hand - reserved, UNITS - sold, "every unit is on the shelf or sold");
 
         let tickets = self.tickets(node).await;
         for order in &orders {
@@ -258,6 +245,26 @@ impl Town {
         }
         assert!(uses.values().all(|count| *count == 1), "a coupon is used once: {uses:?}");
     }
+}
+
+/// A product of 15 yuan, of which there are so many.
+pub(crate) async fn on_shelf(node: &TestNode, shop: &OpenShop, name: &str, quantity: i64) -> Product {
+    let (staff, shop_id) = (shop.owner.cx(), shop.id());
+    let request = CreateProductRequest { shop_id, product: Some(product(name, 1_500)) };
+    let product = node.catalog().create_product(&staff, request).await.unwrap();
+    let (product_id, variant_id) = (product.product_id, product.variants[0].variant_id);
+    let request = PutStockRequest { shop_id, product_id, variant_id, rules: Some(StockRules::default()) };
+    node.stock().put_stock(&staff, request).await.unwrap();
+    let request = ReplenishStockRequest { shop_id, resource: Some(units_of(&product)), quantity, note: String::new() };
+    node.stock().replenish_stock(&staff, request).await.unwrap();
+    product
+}
+
+/// On hand and reserved.
+pub(crate) async fn stock_of(node: &TestNode, shop: &OpenShop, product: &Product) -> (i64, i64) {
+    let request = GetStockRequest { shop_id: shop.id(), resource: Some(units_of(product)) };
+    let stock = node.stock().get_stock(&shop.owner.cx(), request).await.unwrap();
+    (stock.on_hand, stock.reserved)
 }
 
 fn units_of(tea: &Product) -> ResourceRef {

@@ -8,6 +8,7 @@ mod localstripe;
 mod mariadb;
 mod postgres;
 mod redis;
+mod wire;
 
 use std::sync::{Arc, Weak};
 
@@ -16,6 +17,7 @@ pub use self::localstripe::{LocalStripe, python_with_stripe};
 pub use self::mariadb::Mariadb;
 pub use self::postgres::Postgres;
 pub use self::redis::Redis;
+pub use self::wire::Wire;
 
 /// The PostgreSQL of this process.
 ///

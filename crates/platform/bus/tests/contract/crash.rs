@@ -25,7 +25,7 @@ fn unsteady(world: &World, dice: &Dice) -> Consumer {
     })
 }
 
-/// R16, R17, T2: the process dies after any number of steps, again and again; the next one goes on, nothing is lost,
+/// R16, R17, T2, T4: the process dies after any number of steps, again and again; the next one goes on, nothing is lost,
 /// nothing happens twice, no key is out of order.
 pub(crate) async fn a_crash_at_any_step_loses_nothing(database: Database) {
     let world = World::on(database).await;

@@ -9,7 +9,7 @@ use super::{Fixture, count, thing};
 
 const TTL: Duration = Duration::from_secs(10);
 
-/// PL-27, DL-24: a holder that slept past the end of its lease is refused by the token, not by its clock.
+/// PL-27, DL-24, T6: a holder that slept past the end of its lease is refused by the token, not by its clock.
 pub(crate) async fn a_late_holder_is_fenced(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     let cx = fixture.cx();
