@@ -28,6 +28,14 @@ impl Request {
         Self::send_json("POST", host, target, body)
     }
 
+    /// `POST target` with a body; a header has to say of which type.
+    #[must_use]
+    pub fn post(host: &str, target: &str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let length = body.len().to_string();
+        Self { body, ..Self::with_method("POST", host, target).header("content-length", &length) }
+    }
+
     /// `METHOD target` with a JSON body.
     #[must_use]
     pub fn send_json(method: &str, host: &str, target: &str, body: impl Into<Bytes>) -> Self {

@@ -30,7 +30,8 @@ struct Served {
 impl Served {
     fn start(data: &Path) -> Self {
         let mut command = pulse(&["serve", "--listen", "127.0.0.1:0", "--json", "--log", "error", "--data"]);
-        let mut child = command.arg(data).stdout(Stdio::piped()).spawn().unwrap();
+        command.arg(data).env("PULSE_PAYMENT__HAS_SANDBOX", "true");
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
@@ -92,4 +93,24 @@ fn races_have_as_many_winners_as_there_are_prizes() {
     let [report] = told(&verify.arg(&data).output().unwrap()).try_into().unwrap();
     assert_eq!(report["findings"], serde_json::json!([]));
     assert!(report["checked"]["between.orders_have_their_units"].as_u64().unwrap() > 50, "{report}");
+}
+
+/// R09, R10, R12, R15, TR-26: whatever is paid, told or cancelled many times at the same moment, an order has its price
+/// once or not at all, and the books say so.
+#[test]
+fn an_order_is_paid_once_however_often_it_is_paid() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let node = Served::start(&data);
+    for arguments in [["pay", "--parallel", "24"].as_slice(), &["pay", "--parallel", "12", "--single-packet"]] {
+        let outcomes = node.race(&data, arguments);
+        let races: Vec<&Value> = outcomes.iter().map(|outcome| &outcome["race"]).collect();
+        assert_eq!(races, ["pay-once", "pay-webhooks", "pay-two-pages", "pay-or-cancel"]);
+        assert!(outcomes.iter().all(|outcome| !outcome["told"].as_array().unwrap().is_empty()));
+    }
+    drop(node);
+    let mut verify = pulse(&["verify", "--json", "--data"]);
+    let [report] = told(&verify.arg(&data).output().unwrap()).try_into().unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+    assert!(report["checked"]["payment.entries_sum_to_zero"].as_u64().unwrap() > 50, "{report}");
 }

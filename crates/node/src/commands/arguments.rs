@@ -353,12 +353,12 @@ pub(super) struct Verify {
 ///
 /// The race opens a shop of its own with customers of its own on the node that listens at --listen; it signs their tokens
 /// with the keys in --data, so it runs where the node runs. Everybody prepares first; then all press the button at
-/// the same moment.
+/// the same moment. The races of payments need the sandbox: `pulse demo` has it, and `payment.has_sandbox`.
 ///
 /// Exit codes: 0 it holds, 4 something happened that should not, 1 the race could not be run.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  pulse race checkout --parallel 200 --data data/demo\n  pulse race coupon --parallel 30 --single-packet --data data/demo"
+    after_help = "Examples:\n  pulse race checkout --parallel 200 --data data/demo\n  pulse race coupon --parallel 30 --single-packet --data data/demo\n  pulse race pay --parallel 50 --data data/demo"
 )]
 pub(super) struct RaceArguments {
     /// Which race.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use pulse_bench::Connection;
+use pulse_bench::{Connection, Request};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
@@ -16,11 +16,51 @@ use tokio::task::JoinSet;
 
 use super::{Answer, Stage};
 
-/// One customer's request.
+/// One request of somebody.
 pub(super) struct Shot {
-    pub(super) path: String,
-    pub(super) token: String,
-    pub(super) body: Value,
+    path: String,
+    /// With the type of the body.
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+}
+
+impl Shot {
+    /// A call of somebody with this token.
+    pub(super) fn call(path: &str, token: &str, body: &Value) -> Self {
+        Self::of(path, "application/json", body.to_string()).header("authorization", format!("Bearer {token}"))
+    }
+
+    /// A form that a browser sends.
+    pub(super) fn form(path: &str, body: String) -> Self {
+        Self::of(path, "application/x-www-form-urlencoded", body)
+    }
+
+    /// Something that only its signature proves.
+    pub(super) fn signed(path: &str, signature: String, body: String) -> Self {
+        Self::of(path, "application/json", body).header("stripe-signature", signature)
+    }
+
+    fn of(path: &str, kind: &str, body: String) -> Self {
+        Self { path: path.to_owned(), headers: vec![("content-type", kind.to_owned())], body: body.into() }
+    }
+
+    fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The request as it goes over a connection of its own.
+    fn render(self, address: SocketAddr) -> Bytes {
+        let request = Request::post(&address.to_string(), &self.path, self.body);
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value)).render()
+    }
+
+    /// The request as a stream of a connection.
+    fn stream(self, address: SocketAddr) -> http::Result<http::Request<Full<Bytes>>> {
+        let request = http::Request::post(format!("http://{address}{}", self.path));
+        let request = self.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.body(Full::new(self.body))
+    }
 }
 
 /// Fires every shot at the same moment and gives back what each was answered.
@@ -33,7 +73,7 @@ async fn from_everywhere(stage: &Stage, shots: Vec<Shot>) -> anyhow::Result<Vec<
     let start = Arc::new(Barrier::new(shots.len()));
     let mut customers = JoinSet::new();
     for shot in shots {
-        let request = stage.post(&shot.path, &shot.token, &shot.body);
+        let request = shot.render(stage.address());
         let mut connection = Connection::open(stage.address()).await?;
         let start = Arc::clone(&start);
         customers.spawn(async move {
@@ -53,11 +93,7 @@ async fn in_one_packet(address: SocketAddr, shots: Vec<Shot>) -> anyhow::Result<
     let (mut sender, connection) = handshake.context("the node does not speak HTTP/2")?;
     let mut replies = Vec::with_capacity(shots.len());
     for shot in shots {
-        let request = http::Request::post(format!("http://{address}{}", shot.path))
-            .header("content-type", "application/json")
-            .header("authorization", format!("Bearer {}", shot.token))
-            .body(Full::new(Bytes::from(shot.body.to_string())))?;
-        replies.push(sender.send_request(request));
+        replies.push(sender.send_request(shot.stream(address)?));
     }
     // From here on it is driven, and writes what is queued.
     let driven = tokio::spawn(connection);

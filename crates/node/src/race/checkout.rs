@@ -18,7 +18,7 @@ pub(super) async fn last_units(stage: &Stage, parallel: usize, is_packet: bool) 
         let quote = stage.call("POST", "/v1/orders:quote", &token, &json!({ "draft": shop.draft() })).await?;
         let total = &quote["price"]["total_minor"];
         let body = json!({ "draft": shop.draft(), "expected_total_minor": total });
-        shots.push(Shot { path: "/v1/orders".to_owned(), token, body });
+        shots.push(Shot::call("/v1/orders", &token, &body));
     }
     let answers = fire(stage, shots, is_packet).await?;
     let mut outcome = Outcome::new("checkout", &answers);

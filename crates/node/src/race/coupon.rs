@@ -16,7 +16,7 @@ pub(super) async fn last_coupons(stage: &Stage, parallel: usize, is_packet: bool
     let shop = stage.shop(0).await?;
     let template = template(stage, &shop, quota).await?;
     let path = format!("/v1/coupon-templates/{template}:claim");
-    let shots = (0..parallel).map(|_| Shot { path: path.clone(), token: stage.customer(), body: json!({}) });
+    let shots = (0..parallel).map(|_| Shot::call(&path, &stage.customer(), &json!({})));
     let answers = fire(stage, shots.collect(), is_packet).await?;
     let mut outcome = Outcome::new("coupon-claim", &answers);
     let (claimed, refused) = (outcome.count("200"), outcome.count("409 MARKETING_QUOTA_EXHAUSTED"));
@@ -36,7 +36,7 @@ pub(super) async fn one_coupon_many_orders(stage: &Stage, parallel: usize, is_pa
     let mut draft = shop.draft();
     draft["coupon_ids"] = json!([coupon["coupon_id"]]);
     let body = json!({ "draft": draft, "expected_total_minor": (PRICE_MINOR - DISCOUNT_MINOR).to_string() });
-    let shots = (0..parallel).map(|_| Shot { path: "/v1/orders".to_owned(), token: token.clone(), body: body.clone() });
+    let shots = (0..parallel).map(|_| Shot::call("/v1/orders", &token, &body));
     let answers = fire(stage, shots.collect(), is_packet).await?;
     let mut outcome = Outcome::new("coupon-use", &answers);
     let placed = outcome.count("200");

@@ -5,7 +5,9 @@
 mod burst;
 mod checkout;
 mod coupon;
+mod pay;
 mod stage;
+mod till;
 
 use std::collections::BTreeMap;
 
@@ -30,13 +32,19 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     fn new(race: &'static str, answers: &[Answer]) -> Self {
-        let mut counts = BTreeMap::new();
+        let (counts, told, broken) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut outcome = Self { race, parallel: answers.len(), answers: counts, told, broken };
+        outcome.hear(answers);
+        outcome
+    }
+
+    /// Adds what was answered.
+    fn hear(&mut self, answers: &[Answer]) {
         for answer in answers {
-            *counts.entry(answer.label()).or_default() += 1;
+            *self.answers.entry(answer.label()).or_default() += 1;
         }
-        let broken = answers.iter().filter(|answer| answer.status >= 500).map(Answer::label);
-        let broken = broken.map(|label| format!("a customer was answered {label}")).collect();
-        Self { race, parallel: answers.len(), answers: counts, told: Vec::new(), broken }
+        let failed = answers.iter().filter(|answer| answer.status >= 500).map(Answer::label);
+        self.broken.extend(failed.map(|label| format!("a customer was answered {label}")));
     }
 
     /// Says something, and that it is wrong unless it `holds`.
@@ -85,6 +93,8 @@ pub(crate) enum Race {
     Checkout,
     /// Many customers claim the last coupons; one customer uses one coupon for many orders.
     Coupon,
+    /// One order is paid many times over, the provider repeats itself, and orders are cancelled while they are paid.
+    Pay,
 }
 
 /// Runs it.
@@ -95,5 +105,6 @@ pub(crate) async fn run(stage: &Stage, race: Race, parallel: usize, is_packet: b
             coupon::last_coupons(stage, parallel, is_packet).await?,
             coupon::one_coupon_many_orders(stage, parallel, is_packet).await?,
         ]),
+        Race::Pay => pay::all(stage, parallel, is_packet).await,
     }
 }

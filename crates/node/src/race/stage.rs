@@ -1,11 +1,10 @@
 //! The stage of a race: a shop of its own on the running node, and customers with tokens.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use bytes::Bytes;
+use anyhow::{Context, anyhow, bail};
 use pulse_bench::{Connection, Request};
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Clock, Principal, Role};
@@ -18,6 +17,7 @@ const TOKEN_TTL: Duration = Duration::from_secs(6 * 60 * 60);
 /// A running node, and the right to sign tokens for it.
 pub(crate) struct Stage {
     address: SocketAddr,
+    data: PathBuf,
     keys: KeyRing,
 }
 
@@ -39,7 +39,7 @@ impl Stage {
             bail!("{} has no keys; name the data folder of the running node with --data", data.display());
         }
         let keys = KeyRing::open(&keys).context("the keys of the node cannot be read")?;
-        Ok(Self { address, keys })
+        Ok(Self { address, data: data.to_owned(), keys })
     }
 
     /// The same node after it was started anew.
@@ -57,21 +57,27 @@ impl Stage {
         self.token(&[])
     }
 
+    /// Somebody who runs the platform.
+    pub(crate) fn operator(&self) -> String {
+        self.token(&[Role::Operator])
+    }
+
     fn token(&self, roles: &[Role]) -> String {
         let account = AccountId::new(rand::random_range(1..i64::MAX >> 1));
         let principal = Principal { account, session: 0, roles: roles.to_vec(), shops: Vec::new() };
         self.keys.sign(&Claims::new(principal, Clock::system().now(), TOKEN_TTL))
     }
 
-    /// A request of somebody with this token.
-    pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Bytes {
-        let host = self.address.to_string();
-        Request::post_json(&host, path, body.to_string()).bearer(token).render()
+    /// What the sandbox of the node signs with.
+    pub(crate) fn sandbox_secret(&self) -> anyhow::Result<[u8; 32]> {
+        let path = self.data.join("payment.secret");
+        let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        bytes.try_into().map_err(|_bytes| anyhow!("{} is not a secret of 32 bytes", path.display()))
     }
 
     /// Asks as an operator; anything but success is an error.
     pub(crate) async fn operate(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.call(method, path, &self.token(&[Role::Operator]), body).await
+        self.call(method, path, &self.operator(), body).await
     }
 
     /// Asks with this token; anything but success is an error.
