@@ -1,6 +1,7 @@
 //! How the payment context behaves, and the secrets that it works with.
 
 use std::fmt;
+use std::time::Duration;
 
 /// How the context behaves.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,8 @@ pub struct PaymentConfig {
     pub public_url: String,
     /// Whether the sandbox is there: everybody can pay with it, without money.
     pub has_sandbox: bool,
+    /// How often payments are compared with what providers list; zero for never.
+    pub reconcile_every: Duration,
     /// Stripe, when it is there.
     pub stripe: Option<StripeConfig>,
 }

@@ -72,7 +72,8 @@ pub async fn start(deps: PaymentDeps) -> Result<Payments, Error> {
     let sandbox = deps.config.has_sandbox.then(|| Sandbox::new(&store, deps.secret, &deps.config.public_url));
     let app = App::new(deps.clone(), providers_of(&deps, sandbox.as_ref()));
     let cx = Cx::system("payment.start", store.clock().now());
-    store.commit(&cx, Commit::new().timer(app::first_forgetting(cx.now))).await?;
+    let begun = Commit::new().timer(app::first_forgetting(cx.now));
+    store.commit(&cx, app::first_reconciliation(begun, app.deps.config.reconcile_every, cx.now)).await?;
     let timers = timers(&store, &app, sandbox.as_ref());
     let consumers = events::consumers(&app);
     let client = PaymentClient::local(Arc::new(PaymentService::new(Arc::new(api::Api(app)), Arc::new(store))));
@@ -92,7 +93,7 @@ fn providers_of(deps: &PaymentDeps, sandbox: Option<&Sandbox>) -> Providers {
 }
 
 fn timers(store: &Store, app: &App, sandbox: Option<&Sandbox>) -> TimerPump {
-    let (refunds, cancels, forgets) = (app.clone(), app.clone(), app.clone());
+    let (refunds, cancels, forgets, compares) = (app.clone(), app.clone(), app.clone(), app.clone());
     let mut timers = TimerPump::new(store)
         .on(app::PAY_BACK, move |due| {
             let app = refunds.clone();
@@ -105,6 +106,10 @@ fn timers(store: &Store, app: &App, sandbox: Option<&Sandbox>) -> TimerPump {
         .on(app::FORGET, move |due| {
             let app = forgets.clone();
             async move { app::forget_webhooks(&app, &due).await }
+        })
+        .on(app::RECONCILE, move |due| {
+            let app = compares.clone();
+            async move { app::reconcile_again(&app, &due).await }
         });
     if let Some(sandbox) = sandbox {
         let (app, sandbox) = (app.clone(), sandbox.clone());

@@ -1,6 +1,8 @@
 //! The configuration of payments, with the secrets that providers gave us.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use anyhow::bail;
 use pulse_payment::{ApiKey, PaymentConfig, StripeConfig};
@@ -19,6 +21,10 @@ pub struct PaymentSection {
     /// What comes before `/pay/` in the addresses of the sandbox's pages, for example `https://shop.example`; empty for
     /// the address that the client calls. Default empty. Since 0.1.
     pub public_url: String,
+    /// How often payments are compared with what the providers list, and what differs is repaired; `0s` for never, else
+    /// `1m` to `7d`. Default `1h`. Since 0.1.
+    #[serde(with = "humantime_serde")]
+    pub reconcile_every: Duration,
     /// The secret key of a Stripe account, `sk_...` or `rk_...`; empty for no Stripe. Default empty. Since 0.1.
     pub stripe_secret_key: Masked,
     /// What Stripe signs its webhooks with, `whsec_...`, at least 16 characters. Let Stripe tell `payment_intent.*` and
@@ -37,6 +43,7 @@ impl Default for PaymentSection {
             default_provider: String::new(),
             has_sandbox: false,
             public_url: String::new(),
+            reconcile_every: Duration::from_secs(3_600),
             stripe_secret_key: Masked::default(),
             stripe_webhook_secret: Masked::default(),
             stripe_api_url: "https://api.stripe.com".to_owned(),
@@ -47,6 +54,8 @@ impl Default for PaymentSection {
 
 /// How many ways to pay can be named.
 const PAYMENT_METHODS_MAX: usize = 20;
+/// How often one can compare with providers: each time costs them some calls.
+const RECONCILE_EVERY: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
 /// A shorter secret of webhooks could be guessed.
 const WEBHOOK_SECRET_CHARS_MIN: usize = 16;
 
@@ -64,6 +73,7 @@ impl PaymentSection {
             default_provider: self.default_provider.clone(),
             public_url: self.public_url.clone(),
             has_sandbox: self.has_sandbox,
+            reconcile_every: self.reconcile_every,
             stripe,
         }
     }
@@ -97,6 +107,9 @@ impl PaymentSection {
         }
         if !(1..=PAYMENT_METHODS_MAX).contains(&self.stripe_payment_methods.len()) {
             bail!("payment.stripe_payment_methods names 1 to {PAYMENT_METHODS_MAX} ways to pay");
+        }
+        if !self.reconcile_every.is_zero() && !RECONCILE_EVERY.contains(&self.reconcile_every) {
+            bail!("payment.reconcile_every is 0s for never, or from 1m to 7d");
         }
         let is_url = |url: &str| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
         if !self.public_url.is_empty() && !is_url(&self.public_url) {
@@ -182,6 +195,9 @@ mod tests {
             (PaymentSection { stripe_api_url: "http://127.0.0.1:8420".to_owned(), ..stripe() }, None),
             (PaymentSection { stripe_api_url: "http://[::1]:8420/".to_owned(), ..stripe() }, None),
             (PaymentSection { stripe_payment_methods: vec![], ..stripe() }, Some("ways to pay")),
+            (PaymentSection { reconcile_every: Duration::ZERO, ..sandbox.clone() }, None),
+            (PaymentSection { reconcile_every: Duration::from_secs(59), ..stripe() }, Some("from 1m to 7d")),
+            (PaymentSection { reconcile_every: Duration::from_secs(8 * 86_400), ..stripe() }, Some("from 1m to 7d")),
             (PaymentSection { public_url: "shop.example".to_owned(), ..sandbox.clone() }, Some("public_url")),
             (PaymentSection { default_provider: "stripe".to_owned(), ..sandbox.clone() }, Some("not set up")),
             (PaymentSection { default_provider: "sandbox".to_owned(), ..sandbox }, None),

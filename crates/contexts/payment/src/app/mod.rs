@@ -11,6 +11,7 @@ mod list_ledger;
 mod pay_back;
 mod receive_webhook;
 mod reconcile;
+mod reconcile_again;
 mod record_cash;
 mod start_payment;
 mod view;
@@ -32,6 +33,7 @@ pub(crate) use list_ledger::{list_ledger_accounts, list_ledger_entries};
 pub(crate) use pay_back::{PAY_BACK, pay_back};
 pub(crate) use receive_webhook::{deliver_from_sandbox, receive_webhook};
 pub(crate) use reconcile::reconcile_payments;
+pub(crate) use reconcile_again::{RECONCILE, first_reconciliation, reconcile_again};
 pub(crate) use record_cash::record_cash;
 pub(crate) use start_payment::start_payment;
 

@@ -27,14 +27,15 @@ const MARGIN: Duration = Duration::from_secs(300);
 const ATTEMPTS_PAGE: i64 = 500;
 
 /// A comparison under way.
-struct Comparison<'a> {
+pub(super) struct Comparison<'a> {
     app: &'a App,
     cx: &'a Cx,
     provider: &'static str,
     is_repair: bool,
     /// What the provider calls what it listed.
     listed: BTreeSet<String>,
-    said: ReconcilePaymentsResponse,
+    /// What came of it so far.
+    pub(super) said: ReconcilePaymentsResponse,
 }
 
 pub(crate) async fn reconcile_payments(
@@ -44,11 +45,11 @@ pub(crate) async fn reconcile_payments(
 ) -> Result<ReconcilePaymentsResponse, Error> {
     let (provider, port) = app.providers.named(&request.provider)?;
     let since = request.since.map_or_else(|| cx.now.minus(SINCE), Into::into);
-    let said = ReconcilePaymentsResponse::default();
-    let mut comparison = Comparison { app, cx, provider, is_repair: request.is_repair, listed: BTreeSet::new(), said };
-    let is_whole = comparison.compare_charges(port.as_ref(), since).await?;
-    comparison.compare_refunds(port.as_ref(), since).await?;
-    if is_whole {
+    let mut comparison = Comparison::of(app, cx, provider, request.is_repair);
+    let (mut charges, mut refunds) = (PAGES_MAX, PAGES_MAX);
+    let rest = comparison.charges(port.as_ref(), since, String::new(), &mut charges).await?;
+    comparison.refunds(port.as_ref(), since, String::new(), &mut refunds).await?;
+    if rest.is_none() {
         comparison.look_for_unlisted(since).await?;
     }
     let said = comparison.said;
@@ -56,11 +57,24 @@ pub(crate) async fn reconcile_payments(
     Ok(said)
 }
 
-impl Comparison<'_> {
-    /// Compares every attempt that the provider lists; says whether that were all.
-    async fn compare_charges(&mut self, port: &dyn Provider, since: Timestamp) -> Result<bool, Error> {
-        let mut after = String::new();
-        for _ in 0..PAGES_MAX {
+impl<'a> Comparison<'a> {
+    /// With what this provider lists.
+    pub(super) fn of(app: &'a App, cx: &'a Cx, provider: &'static str, is_repair: bool) -> Self {
+        let (listed, said) = (BTreeSet::new(), ReconcilePaymentsResponse::default());
+        Self { app, cx, provider, is_repair, listed, said }
+    }
+
+    /// Compares the attempts that the provider lists, from `after` on, as long as there are `pages` left to read; says
+    /// where to go on, if anywhere.
+    pub(super) async fn charges(
+        &mut self,
+        port: &dyn Provider,
+        since: Timestamp,
+        mut after: String,
+        pages: &mut usize,
+    ) -> Result<Option<String>, Error> {
+        while *pages > 0 {
+            *pages -= 1;
             let page = port.list_charges(self.cx, since, &after).await.map_err(|error| error.into_error())?;
             for fact in page.facts {
                 self.listed.insert(fact.reference.clone());
@@ -68,25 +82,32 @@ impl Comparison<'_> {
             }
             match page.next {
                 Some(next) => after = next,
-                None => return Ok(true),
+                None => return Ok(None),
             }
         }
-        Ok(false)
+        Ok(Some(after))
     }
 
-    async fn compare_refunds(&mut self, port: &dyn Provider, since: Timestamp) -> Result<(), Error> {
-        let mut after = String::new();
-        for _ in 0..PAGES_MAX {
+    /// The same for refunds.
+    pub(super) async fn refunds(
+        &mut self,
+        port: &dyn Provider,
+        since: Timestamp,
+        mut after: String,
+        pages: &mut usize,
+    ) -> Result<Option<String>, Error> {
+        while *pages > 0 {
+            *pages -= 1;
             let page = port.list_refunds(self.cx, since, &after).await.map_err(|error| error.into_error())?;
             for fact in page.facts {
                 self.compare(&Fact::Refund(fact)).await?;
             }
             match page.next {
                 Some(next) => after = next,
-                None => return Ok(()),
+                None => return Ok(None),
             }
         }
-        Ok(())
+        Ok(Some(after))
     }
 
     /// Compares one fact with what we know, and repairs it when it is asked for.
@@ -123,7 +144,7 @@ impl Comparison<'_> {
 
     /// Names our attempts that the provider should have listed and has not. There is nothing to repair: the provider says
     /// nothing that could be believed.
-    async fn look_for_unlisted(&mut self, since: Timestamp) -> Result<(), Error> {
+    pub(super) async fn look_for_unlisted(&mut self, since: Timestamp) -> Result<(), Error> {
         let until = self.cx.now.minus(MARGIN);
         let mut after = (since.plus(MARGIN), AttemptId::new(0));
         loop {

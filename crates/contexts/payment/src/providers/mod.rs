@@ -129,6 +129,11 @@ impl Providers {
         self
     }
 
+    /// The name after this one, in the order of the names; empty for the first.
+    pub(crate) fn after(&self, name: &str) -> Option<&'static str> {
+        self.by_name.keys().copied().find(|known| *known > name)
+    }
+
     /// The provider of this name; the default for none.
     pub(crate) fn named(&self, name: &str) -> Result<(&'static str, Arc<dyn Provider>), Error> {
         let name = if name.is_empty() { self.default.as_str() } else { name };

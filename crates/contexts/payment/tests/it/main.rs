@@ -66,12 +66,15 @@ pulse_testkit::on_every_engine! {
     reconcile: [
         a_webhook_that_was_lost_is_made_up_for,
         what_only_one_side_knows_is_named,
+        a_webhook_that_was_lost_is_made_up_for_by_itself,
+        a_long_list_is_compared_a_part_at_a_time,
     ],
     refunds: [
         a_refund_goes_back_once,
         parts_go_back_until_nothing_is_left,
         a_crash_after_the_refund_was_asked_for_pays_back_once,
         a_refund_without_a_payment_fails,
+        a_refund_that_comes_back_is_undone_once,
     ],
     webhooks: [
         one_event_counts_once_however_often_it_comes,

@@ -2,11 +2,11 @@
 
 use pulse_contract::order::v1::OrderState;
 use pulse_contract::payment::v1::*;
-use pulse_store::{Commit, Statement, values};
+use pulse_store::{Commit, Insert, Statement, values};
 use pulse_testkit::TestNode;
 
-use crate::HOUR;
 use crate::street::*;
+use crate::{HOUR, MINUTE, SECOND};
 
 async fn reconcile(node: &TestNode, is_repair: bool) -> ReconcilePaymentsResponse {
     let request = ReconcilePaymentsRequest { provider: "sandbox".to_owned(), since: None, is_repair };
@@ -19,16 +19,23 @@ fn words(said: &ReconcilePaymentsResponse) -> Vec<(&str, &str, bool)> {
     said.differences.iter().map(|d| (d.ours.as_str(), d.theirs.as_str(), d.is_repaired)).collect()
 }
 
-/// T5: a webhook that never came, of a payment and of a refund.
-pub(crate) async fn a_webhook_that_was_lost_is_made_up_for(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    let (quiet, lost) = (street.order(node).await, street.order(node).await);
-    street.start(node, quiet).await;
-    let page = street.start(node, lost).await.attempts[0].pay_url.clone();
+/// An order that was paid, and whose webhook never comes.
+async fn paid_unheard(street: &Street, node: &mut TestNode) -> i64 {
+    let order_id = street.order(node).await;
+    let page = street.start(node, order_id).await.attempts[0].pay_url.clone();
     let form = node.http().ask("POST", &page).body("choice=pay");
     form.header("content-type", "application/x-www-form-urlencoded").send().await;
     let lose = Statement::new("DELETE FROM payment_timers WHERE kind = 'payment.sandbox_deliver'", values![]);
     node.store("payment").commit(&node.cx(), Commit::new().write(lose).expect_rows(1)).await.unwrap();
+    order_id
+}
+
+/// T5: a webhook that never came, of a payment and of a refund.
+pub(crate) async fn a_webhook_that_was_lost_is_made_up_for(node: &mut TestNode) {
+    let street = Street::of(node).await;
+    let quiet = street.order(node).await;
+    street.start(node, quiet).await;
+    let lost = paid_unheard(&street, node).await;
 
     let said = reconcile(node, false).await;
     assert_eq!((said.attempt_count, words(&said)), (2, vec![("open", "succeeded", false)]));
@@ -86,4 +93,57 @@ pub(crate) async fn what_only_one_side_knows_is_named(node: &mut TestNode) {
     assert_eq!(found, [(theirs.provider_reference.as_str(), 0), (ours.provider_reference.as_str(), ours.attempt_id)]);
     assert_eq!(words(&said), [("unknown", "open", false), ("open", "unknown", false)]);
     assert_eq!(said.attempt_count, 0);
+}
+
+/// T5: nobody asks for it: a minute after the start, and every hour.
+pub(crate) async fn a_webhook_that_was_lost_is_made_up_for_by_itself(node: &mut TestNode) {
+    let street = Street::of(node).await;
+    let state = async |node: &TestNode, order_id| {
+        node.settle().await;
+        street.see(node, order_id).await.state()
+    };
+    let first = paid_unheard(&street, node).await;
+    assert_eq!(state(node, first).await, OrderState::AwaitingPayment);
+    node.advance(MINUTE);
+    assert_eq!(state(node, first).await, OrderState::Confirmed);
+    assert_eq!(kinds(node, first).await, ["capture"]);
+    node.advance(50 * MINUTE);
+    let second = paid_unheard(&street, node).await;
+    node.advance(9 * MINUTE);
+    assert_eq!(state(node, second).await, OrderState::AwaitingPayment);
+    node.advance(MINUTE);
+    assert_eq!(state(node, second).await, OrderState::Confirmed);
+    assert_eq!(kinds(node, second).await, ["capture"]);
+    check(node).await;
+}
+
+/// Ten pages of a hundred in one run; the next one goes on where it stopped.
+pub(crate) async fn a_long_list_is_compared_a_part_at_a_time(node: &mut TestNode) {
+    let street = Street::of(node).await;
+    let lost = paid_unheard(&street, node).await;
+    let columns = &[
+        "id",
+        "token",
+        "order_id",
+        "currency",
+        "amount_minor",
+        "refunded_minor",
+        "status",
+        "failure",
+        "return_url",
+        "created_at",
+        "version",
+    ];
+    let now = node.now();
+    let others = (1..=1_000_i64).fold(Insert::into("payment_sandbox", columns), |insert, id| {
+        let token = format!("of another node, {id}");
+        insert.row(values![id, token, id, "CNY", 1_i64, 0_i64, "succeeded", "", "", now, 1_i64])
+    });
+    node.store("payment").commit(&node.cx(), Commit::new().insert(others)).await.unwrap();
+    node.advance(MINUTE);
+    node.settle().await;
+    assert_eq!(street.see(node, lost).await.state(), OrderState::AwaitingPayment, "it is on the eleventh page");
+    node.advance(SECOND);
+    node.settle().await;
+    assert_eq!(street.see(node, lost).await.state(), OrderState::Confirmed);
 }

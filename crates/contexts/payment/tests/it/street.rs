@@ -1,6 +1,7 @@
 //! Orders of the order context, how they are paid, and webhooks as the sandbox would send them.
 
 use futures::future::BoxFuture;
+use pulse_contract::Event;
 use pulse_contract::order::v1::*;
 use pulse_contract::payment::v1::*;
 use pulse_contract::shop::v1::{CreateProductRequest, Product};
@@ -151,6 +152,13 @@ pub(crate) fn tell<'a>(node: &'a TestNode, id: &str, kind: &str, object: &Value)
 pub(crate) async fn number(node: &TestNode, query: &'static str) -> i64 {
     let (number,): (i64,) = node.store("payment").one(Statement::new(query, values![])).await.unwrap();
     number
+}
+
+/// What payments have told of this kind, in order.
+pub(crate) async fn told<E: Event + Default>(node: &TestNode) -> Vec<E> {
+    let events = node.store("payment").events_after(0, 1_000).await.unwrap();
+    let own = events.into_iter().filter(|event| &*event.topic == E::TOPIC);
+    own.map(|event| E::decode(event.payload).unwrap()).collect()
 }
 
 /// How many entries of each kind the books have for an order, oldest first.

@@ -1,5 +1,7 @@
 //! Stripe's wire format as we speak it: what we send, and what its answers mean, the bad ones too.
 
+use std::time::Duration;
+
 use pulse_contract::order::v1::OrderState;
 use pulse_contract::payment::v1::*;
 use pulse_payment::domain::signature;
@@ -9,26 +11,36 @@ use serde_json::{Value, json};
 
 use crate::fake_stripe::{FakeStripe, Says};
 use crate::street::*;
-use crate::{DAY, HOUR, code};
+use crate::{DAY, HOUR, MINUTE, SECOND, code};
 
 pub(crate) const SECRET: &str = "whsec_of_the_tests_0123456789";
 
 /// Runs a behaviour on a node that works with a provider at this address.
 pub(crate) fn with_stripe(url: &str, behaviour: impl AsyncFnOnce(&mut TestNode)) {
+    // It is asked for what a test is about, and for nothing else.
+    with_stripe_compared(url, Duration::ZERO, behaviour);
+}
+
+fn with_stripe_compared(url: &str, every: Duration, behaviour: impl AsyncFnOnce(&mut TestNode)) {
     let url = url.to_owned();
     let change = move |config: &mut Config| {
         config.payment.stripe_secret_key = Masked::new("sk_test_of_the_tests");
         config.payment.stripe_webhook_secret = Masked::new(SECRET);
         config.payment.stripe_api_url = url;
+        config.payment.reconcile_every = every;
     };
     run_with(Engine::Sqlite, change, behaviour);
 }
 
 fn run(behaviour: impl AsyncFnOnce(&mut TestNode, &FakeStripe)) {
+    run_compared(Duration::ZERO, behaviour);
+}
+
+fn run_compared(every: Duration, behaviour: impl AsyncFnOnce(&mut TestNode, &FakeStripe)) {
     // The address is needed before the node starts, and the provider needs a runtime that outlives the node.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let stripe = runtime.block_on(FakeStripe::start());
-    with_stripe(&stripe.url.clone(), async |node| behaviour(node, &stripe).await);
+    with_stripe_compared(&stripe.url.clone(), every, async |node| behaviour(node, &stripe).await);
 }
 
 fn with_stripe_default(order_id: i64) -> StartPaymentRequest {
@@ -252,5 +264,42 @@ fn attempts_are_given_up_with_stripe() {
         assert_eq!(street.see(node, order_id).await.state(), OrderState::Cancelled);
         assert_eq!(kinds(node, order_id).await, ["capture", "refund"]);
         assert_eq!(balances(node).await, []);
+    });
+}
+
+/// T5: the comparing that nobody asks for. A provider that does not answer is asked once a round, and what it says then is
+/// made up for, of payments and of refunds.
+#[test]
+fn payments_are_compared_with_stripe_by_themselves() {
+    run_compared(10 * MINUTE, async |node, stripe| {
+        let street = Street::of(node).await;
+        let order_id = street.order(node).await;
+        stripe.will_say([reply(&made("requires_payment_method"))]);
+        let payment =
+            node.payments().start_payment(&street.customer.cx(), with_stripe_default(order_id)).await.unwrap();
+        stripe.asked();
+        let lines = async |node: &TestNode| {
+            node.settle().await;
+            stripe.asked().into_iter().map(|asked| asked.line).collect::<Vec<_>>()
+        };
+        // The sandbox is through, then it is the turn of Stripe, which is down.
+        node.advance(MINUTE);
+        assert_eq!(lines(node).await, Vec::<String>::new());
+        stripe.will_say([refused(503, "Down for a moment.")]);
+        node.advance(SECOND);
+        assert_eq!(lines(node).await, ["GET /v1/payment_intents?limit=100 HTTP/1.1"]);
+        node.advance(9 * MINUTE);
+        assert_eq!(lines(node).await, Vec::<String>::new(), "no sooner than in the next round");
+
+        let mut paid = made("succeeded");
+        paid["metadata"] = json!({ "pulse_attempt_id": payment.attempts[0].attempt_id.to_string() });
+        let list = |data: Value| reply(&json!({ "object": "list", "data": data, "has_more": false }));
+        node.advance(MINUTE);
+        assert_eq!(lines(node).await, Vec::<String>::new(), "the turn of the sandbox");
+        stripe.will_say([list(json!([paid])), list(json!([]))]);
+        node.advance(SECOND);
+        assert_eq!(lines(node).await[1], "GET /v1/refunds?limit=100 HTTP/1.1");
+        assert_eq!(street.see(node, order_id).await.state(), OrderState::Confirmed);
+        check(node).await;
     });
 }
