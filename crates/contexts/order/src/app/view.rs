@@ -94,12 +94,23 @@ pub(crate) fn refunds(row: &OrderRow) -> Vec<Refund> {
 }
 
 fn refund(stored: &StoredRefund) -> Refund {
-    let state = match stored.state() {
+    Refund { amount_minor: stored.amount_minor, state: refund_state(stored.state()) }
+}
+
+pub(crate) fn refund_state(stored: StoredRefundState) -> RefundState {
+    match stored {
         StoredRefundState::Unspecified | StoredRefundState::Requested => RefundState::Requested,
         StoredRefundState::Done => RefundState::Done,
         StoredRefundState::Failed => RefundState::Failed,
-    };
-    Refund { amount_minor: stored.amount_minor, state }
+    }
+}
+
+pub(crate) fn stored_refund_state(state: RefundState) -> StoredRefundState {
+    match state {
+        RefundState::Requested => StoredRefundState::Requested,
+        RefundState::Done => StoredRefundState::Done,
+        RefundState::Failed => StoredRefundState::Failed,
+    }
 }
 
 pub(crate) fn payment_state(state: refund::PaymentState) -> PaymentState {

@@ -1,14 +1,20 @@
 //! Money that goes back: never more than came, each refund once.
 
-/// How far a refund has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a refund has come, the weakest word first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefundState {
     /// Asked for.
     Requested,
     /// The money is back.
     Done,
-    /// The provider refused it.
+    /// The provider refused it, or the money came back after it had gone: banks return refunds days later.
     Failed,
+}
+
+/// How far it has come after somebody said how far. The strongest word stays, in whatever order they are heard.
+#[must_use]
+pub fn merge(known: RefundState, said: RefundState) -> RefundState {
+    known.max(said)
 }
 
 /// Money that goes back.
@@ -100,6 +106,21 @@ mod tests {
             ("70f 100", 1, Err(0)),
         ] {
             assert_eq!(refundable(100, &refunds(before), asked), expected, "{before:?} {asked}");
+        }
+    }
+
+    #[test]
+    fn the_stronger_word_stays() {
+        use RefundState::{Done, Failed, Requested};
+        for (known, said, after) in [
+            (Requested, Done, Done),
+            (Requested, Failed, Failed),
+            (Done, Requested, Done),
+            (Done, Failed, Failed),
+            (Failed, Done, Failed),
+            (Failed, Requested, Failed),
+        ] {
+            assert_eq!(merge(known, said), after, "{known:?} hears {said:?}");
         }
     }
 

@@ -274,42 +274,52 @@ pub(crate) async fn refunds_never_exceed_what_was_paid(node: &mut TestNode) {
     node.bus().set_mode("payment.orders", pulse_bus::Mode::Running).await.unwrap();
 }
 
-/// R14: what became of refunds is taken in, in any order, and twice is once.
+/// R14: what became of refunds is taken in, in any order, and twice is once: the strongest word stays.
 pub(crate) async fn refunds_are_taken_in(node: &mut TestNode) {
     let street = Street::with_tea(node, 10).await;
     let order = street.place(node, street.teas(1)).await.unwrap();
     let (payment_id, _) = pay(node, &order).await;
-    let total = Street::tea_total(1);
-    pay_back(node, &street, &order, 300).await.unwrap();
-    node.settle().await;
-    let (first, ..) = refunds(node, &order).await[0];
-    let back = |refund_id, minor| {
-        let amount = Some(cny(minor));
-        PaymentRefunded { payment_id, order_id: order.order_id, refund_id, amount }
-    };
-    let failed = PaymentRefundFailed {
-        payment_id,
-        order_id: order.order_id,
-        refund_id: first,
-        failure: "account closed".to_owned(),
-    };
-    tell(node, order.order_id, &failed).await;
-    node.settle().await;
-    let seen = street.seen(node, order.order_id).await;
-    assert_eq!((seen.payment_state(), seen.refunded_minor), (PaymentState::Paid, 0));
-    for event in [back(first, 300), back(first, 300)] {
-        tell(node, order.order_id, &event).await;
+    let (order_id, total) = (order.order_id, Street::tea_total(1));
+    for minor in [300, 200] {
+        pay_back(node, &street, &order, minor).await.unwrap();
     }
-    tell(node, order.order_id, &failed).await;
     node.settle().await;
-    let seen = street.seen(node, order.order_id).await;
-    assert_eq!((seen.payment_state(), seen.refunded_minor), (PaymentState::PartlyRefunded, 300));
+    let (first, second) = (refunds(node, &order).await[0].0, refunds(node, &order).await[1].0);
+    let back = |refund_id, minor| PaymentRefunded { payment_id, order_id, refund_id, amount: Some(cny(minor)) };
+    let failed = |refund_id, is_undone| PaymentRefundFailed {
+        payment_id,
+        order_id,
+        refund_id,
+        failure: "account closed".to_owned(),
+        is_undone,
+    };
+    let state = async || {
+        node.settle().await;
+        let seen = street.seen(node, order_id).await;
+        (seen.payment_state(), seen.refunded_minor)
+    };
+    assert_eq!(state().await, (PaymentState::Paid, 0), "the payment knows nothing of this money and refuses");
     // Paid back by hand at the provider, which the order learns from the payment.
-    tell(node, order.order_id, &back(4_711, total - 300)).await;
-    node.settle().await;
-    let seen = street.seen(node, order.order_id).await;
-    assert_eq!((seen.payment_state(), seen.refunded_minor), (PaymentState::Refunded, total));
-    assert_eq!(seen.state(), OrderState::Confirmed);
+    for event in [back(4_711, 300), back(4_711, 300)] {
+        tell(node, order_id, &event).await;
+    }
+    assert_eq!(state().await, (PaymentState::PartlyRefunded, 300));
+    tell(node, order_id, &back(4_712, total - 300)).await;
+    assert_eq!(state().await, (PaymentState::Refunded, total));
+    // The bank returns it days later; whatever is told again changes nothing.
+    for event in [failed(4_712, true), failed(4_712, true)] {
+        tell(node, order_id, &event).await;
+        tell(node, order_id, &back(4_712, total - 300)).await;
+    }
+    assert_eq!(state().await, (PaymentState::PartlyRefunded, 300));
+    for refund in [first, second] {
+        tell(node, order_id, &back(refund, 200)).await;
+    }
+    assert_eq!(state().await, (PaymentState::PartlyRefunded, 300), "what failed did not happen");
+    // It can be paid back once more, and not more than is left.
+    assert_eq!(code(&pay_back(node, &street, &order, total - 299).await), "ORDER_REFUND_TOO_MUCH");
+    assert_eq!(pay_back(node, &street, &order, 0).await.unwrap().refunded_minor, total);
+    assert_eq!(street.seen(node, order_id).await.state(), OrderState::Confirmed);
     assert_clean(node).await;
 }
 

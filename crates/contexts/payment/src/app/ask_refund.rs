@@ -34,6 +34,6 @@ async fn refuse(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderRefundRequ
     let OrderRefundRequested { order_id, refund_id, .. } = *event;
     tracing::error!(order.id = order_id, refund.id = refund_id, "a refund of an order without a payment");
     let failure = "nothing was paid for the order".to_owned();
-    let failed = PaymentRefundFailed { payment_id: 0, order_id, refund_id, failure };
+    let failed = PaymentRefundFailed { payment_id: 0, order_id, refund_id, failure, is_undone: false };
     Ok(delivery.commit(app.store(), cx, Commit::new().event(order_id, &failed)).await?)
 }

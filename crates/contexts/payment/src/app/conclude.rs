@@ -65,6 +65,7 @@ pub(super) fn conclude(
     let mut commit = payments::update(commit, before, &after);
     commit = book(app, cx, commit, &after, &effects);
     commit = tell(commit, &after, &effects);
+    call_for_help(&after, &effects);
     commit = go_on(cx, commit, before, &after);
     after.intent.version += 1;
     (commit, after)
@@ -110,13 +111,31 @@ fn tell(commit: Commit, payment: &Payment, effects: &[Effect]) -> Commit {
             let (refund_id, amount) = (refund.get(), Some(wire(*amount)));
             commit.event(order_id, &PaymentRefunded { payment_id, order_id, refund_id, amount })
         }
-        Effect::RefundFailed { refund, failure } => {
-            let (refund_id, failure) = (refund.get(), failure.clone());
-            commit.event(order_id, &PaymentRefundFailed { payment_id, order_id, refund_id, failure })
+        Effect::RefundFailed { refund, failure, is_undone } => {
+            let (refund_id, failure, is_undone) = (refund.get(), failure.clone(), *is_undone);
+            commit.event(order_id, &PaymentRefundFailed { payment_id, order_id, refund_id, failure, is_undone })
         }
         // That it came back is told by the failure that comes with it.
         Effect::RefundUndone { .. } => commit,
     })
+}
+
+/// A customer waits for money that does not come: a person has to act.
+fn call_for_help(payment: &Payment, effects: &[Effect]) {
+    for effect in effects {
+        if let Effect::RefundFailed { refund, failure, is_undone } = effect {
+            let came_back = if *is_undone { "true" } else { "false" };
+            metrics::counter!("pulse_payment_refunds_failed_total", "came_back" => came_back).increment(1);
+            tracing::error!(
+                payment.id = payment.intent.id.get(),
+                order.id = payment.intent.order.get(),
+                refund.id = refund.get(),
+                failure,
+                is_undone,
+                "a refund did not reach its customer"
+            );
+        }
+    }
 }
 
 /// Sets the timers for what is left to do with providers: refunds that were asked for, attempts that nobody needs.

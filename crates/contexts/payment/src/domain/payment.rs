@@ -246,6 +246,8 @@ pub enum Effect {
         refund: RefundId,
         /// Why.
         failure: String,
+        /// Whether it had happened: its money came back.
+        is_undone: bool,
     },
 }
 
@@ -446,8 +448,10 @@ impl Payment {
         }
         for refund in &mut self.refunds {
             let of = self.attempts.iter().find(|attempt| Some(attempt.id) == refund.attempt);
-            effects.extend(of.and_then(|of| refund.book(of)));
-            effects.extend(refund.tell_failure());
+            let booked = of.and_then(|of| refund.book(of));
+            let is_undone = matches!(booked, Some(Effect::RefundUndone { .. }));
+            effects.extend(booked);
+            effects.extend(refund.tell_failure(is_undone));
         }
         effects
     }
@@ -517,10 +521,10 @@ impl Refund {
         self.state = merge::refund(self.state, RefundState::Failed);
     }
 
-    fn tell_failure(&mut self) -> Option<Effect> {
+    fn tell_failure(&mut self, is_undone: bool) -> Option<Effect> {
         let is_new = self.state == RefundState::Failed && !self.is_failure_told;
         self.is_failure_told |= is_new;
-        is_new.then(|| Effect::RefundFailed { refund: self.id, failure: self.failure.clone() })
+        is_new.then(|| Effect::RefundFailed { refund: self.id, failure: self.failure.clone(), is_undone })
     }
 }
 

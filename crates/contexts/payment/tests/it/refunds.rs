@@ -1,6 +1,6 @@
 //! Money that goes back: once per refund, never more than came in.
 
-use pulse_contract::order::v1::{OrderRefundRequested, PaymentState};
+use pulse_contract::order::v1::{CancelOrderRequest, OrderRefundRequested, OrderState, PaymentState};
 use pulse_contract::payment::v1::*;
 use pulse_store::{Commit, Statement, Timer, values};
 use pulse_testkit::TestNode;
@@ -115,4 +115,48 @@ pub(crate) async fn a_refund_without_a_payment_fails(node: &mut TestNode) {
     let told = "SELECT COUNT(*) FROM payment_outbox WHERE topic = 'pulse.payment.v1.PaymentRefundFailed'";
     assert_eq!(number(node, told).await, 1);
     assert_eq!(number(node, "SELECT COUNT(*) FROM payment_refunds").await, 0);
+}
+
+/// R14: the bank returns a refund after it had succeeded, as Stripe tells with `refund.failed`. The books are corrected by
+/// an entry of their own, the order has its money again, and the customer can be paid back once more; in whatever order
+/// and however often it is told.
+pub(crate) async fn a_refund_that_comes_back_is_undone_once(node: &mut TestNode) {
+    let street = Street::of(node).await;
+    let order_id = paid_on_the_page(&street, node).await;
+    let cancel = CancelOrderRequest { order_id, reason: "changed my mind".to_owned() };
+    node.orders().cancel_order(&street.customer.cx(), cancel).await.unwrap();
+    node.settle().await;
+    let refunded = street.payment(node, order_id).await;
+    assert_eq!(street.see(node, order_id).await.payment_state(), PaymentState::Refunded);
+    assert_eq!(balances(node).await, []);
+
+    let mut object = foreign_refund(&refunded, &refunded.refunds[0].provider_reference, PRICE);
+    object["metadata"] = serde_json::json!({ "pulse_refund_id": refunded.refunds[0].refund_id.to_string() });
+    let mut failed = object.clone();
+    failed["status"] = "failed".into();
+    failed["failure_reason"] = "lost_or_stolen_card".into();
+    tell(node, "evt_failed", "refund.failed", &failed).await.unwrap();
+    tell(node, "evt_failed_again", "refund.updated", &failed).await.unwrap();
+    tell(node, "evt_late", "refund.updated", &object).await.unwrap();
+    check(node).await;
+    assert_eq!(refunds(&street.payment(node, order_id).await), [(RefundState::Failed, PRICE)]);
+    assert_eq!(kinds(node, order_id).await, ["capture", "refund", "correction"]);
+    assert_eq!(balances(node).await.len(), 2, "the money is with the provider and owed to the shop");
+    let told: Vec<PaymentRefundFailed> = told(node).await;
+    assert_eq!(told.iter().map(|told| (told.order_id, told.is_undone)).collect::<Vec<_>>(), [(order_id, true)]);
+    assert_eq!(told[0].failure, "lost_or_stolen_card");
+    let order = street.see(node, order_id).await;
+    assert_eq!((order.state(), order.payment_state()), (OrderState::Cancelled, PaymentState::Paid));
+    assert_eq!(order.refunded_minor, 0);
+
+    // The bank gave the money back to the sandbox, too; so it can go out once more.
+    let returned = Statement::new("UPDATE payment_sandbox SET refunded_minor = 0", values![]);
+    node.store("payment").commit(&node.cx(), Commit::new().write(returned).expect_rows(1)).await.unwrap();
+    street.refund(node, order_id, 0).await.unwrap();
+    check(node).await;
+    let again = [(RefundState::Failed, PRICE), (RefundState::Succeeded, PRICE)];
+    assert_eq!(refunds(&street.payment(node, order_id).await), again);
+    assert_eq!(kinds(node, order_id).await, ["capture", "refund", "correction", "refund"]);
+    assert_eq!(street.see(node, order_id).await.payment_state(), PaymentState::Refunded);
+    assert_eq!(balances(node).await, []);
 }

@@ -81,6 +81,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
         Effect::Declined { attempt, failure } => format!("declined {} {failure}", attempt.get()),
         Effect::Refunded { amount, .. } => format!("refunded {}", amount.minor),
         Effect::RefundUndone { amount, .. } => format!("undone {}", amount.minor),
+        Effect::RefundFailed { failure, is_undone: true, .. } => format!("refund came back {failure}"),
         Effect::RefundFailed { failure, .. } => format!("refund failed {failure}"),
     };
     effects.iter().map(word).collect()
@@ -120,7 +121,16 @@ fn facts_have_their_effects_once_and_when_their_time_has_come() {
                 refund("re", 1, 400, RefundSaid::Failed("closed".to_owned())),
                 refund("re", 1, 400, RefundSaid::Succeeded),
             ],
-            vec!["captured 1", "refunded 400", "undone 400", "refund failed closed"],
+            vec!["captured 1", "refunded 400", "undone 400", "refund came back closed"],
+            IntentState::Succeeded,
+        ),
+        (
+            vec![
+                success(1),
+                refund("re", 1, 400, RefundSaid::Failed("closed".to_owned())),
+                refund("re", 1, 400, RefundSaid::Succeeded),
+            ],
+            vec!["captured 1", "refund failed closed"],
             IntentState::Succeeded,
         ),
     ] {
