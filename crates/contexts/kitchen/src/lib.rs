@@ -13,6 +13,7 @@ mod store;
 mod verify;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pulse_bus::Consumer;
 use pulse_contract::kitchen::v1::{KitchenClient, KitchenService};
@@ -25,8 +26,17 @@ pub use store::MIGRATIONS;
 pub use verify::verify;
 
 /// How the context behaves.
-#[derive(Clone, Debug, Default)]
-pub struct KitchenConfig {}
+#[derive(Clone, Debug)]
+pub struct KitchenConfig {
+    /// How long orders are kept whose tickets have left the screens.
+    pub keep_for: Duration,
+}
+
+impl Default for KitchenConfig {
+    fn default() -> Self {
+        Self { keep_for: Duration::from_secs(30 * 86_400) }
+    }
+}
 
 /// What the context needs.
 #[derive(Clone)]
@@ -57,8 +67,13 @@ pub struct Kitchens {
 /// `STORE_UNAVAILABLE`.
 pub async fn start(deps: KitchenDeps) -> Result<Kitchens, Error> {
     let answers = Arc::new(deps.store.clone());
-    let timers = TimerPump::new(&deps.store);
     let app = app::App::new(deps);
+    app::start_forgetting(&app.deps.store).await?;
+    let forgets = app.clone();
+    let timers = TimerPump::new(&app.deps.store).on(app::FORGET, move |due| {
+        let app = forgets.clone();
+        async move { app::forget_orders(&app, &due).await }
+    });
     let (consumers, screens) = (events::consumers(&app), Arc::clone(&app.screens));
     let client = KitchenClient::local(Arc::new(KitchenService::new(Arc::new(api::Api(app)), answers)));
     Ok(Kitchens { client, consumers, timers, screens })

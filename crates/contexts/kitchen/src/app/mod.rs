@@ -1,6 +1,8 @@
 //! The use cases, one file each.
 
 mod cancel_order;
+mod complete_order;
+mod forget_orders;
 mod list_tickets;
 mod move_ticket;
 mod set_item_out;
@@ -21,6 +23,8 @@ use crate::screens::Screens;
 use crate::store::prep_times;
 
 pub(crate) use cancel_order::cancel_order;
+pub(crate) use complete_order::complete_order;
+pub(crate) use forget_orders::{FORGET, forget_orders, start_forgetting};
 pub(crate) use list_tickets::list_tickets;
 pub(crate) use move_ticket::{move_ticket, tell};
 pub(crate) use set_item_out::set_item_out;

@@ -53,6 +53,13 @@ impl Progress {
         };
         (progress, news)
     }
+
+    /// The progress of an order that its customer has, when the tickets are in these states: nothing is to be told of it
+    /// any more.
+    #[must_use]
+    pub fn completed(self, states: impl IntoIterator<Item = State>) -> Self {
+        Self { is_started_told: true, is_ready_told: true, ..self }.with(states).0
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +96,12 @@ mod tests {
         let cancelled = Progress { is_cancelled: true, ..Progress::default() };
         assert_eq!(cancelled.with([State::Bumped]).1, News::default());
         assert_eq!(Progress::default().with([]).1, News::default(), "nor of one without tickets");
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_completed_order() {
+        let done = Progress::default().completed([State::Bumped]);
+        assert_eq!((done.ready_count, done.with([State::Ready]).1), (1, News::default()));
     }
 
     proptest! {

@@ -77,6 +77,16 @@ impl State {
         }
     }
 
+    /// The state after the customer has got the order: nothing is left to make, whether or not anybody said that it was
+    /// made.
+    #[must_use]
+    pub const fn after_complete(self) -> Self {
+        match self {
+            Self::New | Self::Accepted | Self::Started | Self::Ready | Self::Bumped => Self::Bumped,
+            Self::Cancelled => Self::Cancelled,
+        }
+    }
+
     /// Whether it is on the screen.
     #[must_use]
     pub fn is_open(self) -> bool {
@@ -163,6 +173,14 @@ mod tests {
         for state in STATES {
             let expected = if state == State::Bumped { State::Bumped } else { State::Cancelled };
             assert_eq!(state.after_cancel(), expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_completed_order_is_on_the_screen() {
+        for state in STATES {
+            let expected = if state == State::Cancelled { State::Cancelled } else { State::Bumped };
+            assert_eq!(state.after_complete(), expected, "{state:?}");
         }
     }
 

@@ -109,3 +109,12 @@ pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
     );
     commit.write(update).expect_rows(1)
 }
+
+/// Adds the write that forgets an order as it was read; somebody else's write makes it a conflict.
+pub(crate) fn forget(commit: Commit, row: &OrderRow) -> Commit {
+    let delete = Statement::new(
+        "DELETE FROM kitchen_orders WHERE order_id = ? AND version = ?",
+        values![row.id.get(), row.version],
+    );
+    commit.write(delete).expect_rows(1)
+}

@@ -178,3 +178,8 @@ pub(crate) fn update(commit: Commit, row: &TicketRow) -> Commit {
     );
     commit.write(update).expect_rows(1)
 }
+
+/// Adds the write that forgets the tickets of an order.
+pub(crate) fn forget_of(commit: Commit, order: OrderId) -> Commit {
+    commit.write(Statement::new("DELETE FROM kitchen_tickets WHERE order_id = ?", values![order.get()]))
+}

@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pulse_contract::kitchen::v1::*;
-use pulse_contract::order::v1::{Order, OrderCancelled, OrderKind, OrderLine, OrderPaid};
+use pulse_contract::order::v1::{Order, OrderCancelled, OrderCompleted, OrderKind, OrderLine, OrderPaid};
 use pulse_contract::shop::v1::{CreateProductRequest, Product, ProductDraft};
 use pulse_kernel::Error;
 use pulse_store::Commit;
 use pulse_testkit::{OpenShop, TestNode, product};
 
 const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The code of an error, or `ok`.
@@ -124,6 +125,13 @@ async fn cancel(node: &TestNode, order: &Order) {
     node.store("order").commit(&node.cx(), commit).await.unwrap();
 }
 
+/// Tells that the customer has the order, as the order context does.
+async fn complete(node: &TestNode, order: &Order) {
+    let event = OrderCompleted { order: Some(Order { version: 5, ..order.clone() }) };
+    let commit = Commit::new().event(order.order_id, &event);
+    node.store("order").commit(&node.cx(), commit).await.unwrap();
+}
+
 /// The tickets that are on the screens.
 async fn list(node: &TestNode, shop_id: i64) -> Vec<Ticket> {
     let request = ListTicketsRequest { shop_id, page_size: 100, ..Default::default() };
@@ -196,8 +204,11 @@ pulse_testkit::on_every_engine! {
         a_cancelled_order_leaves_the_screens,
         an_order_that_was_cancelled_before_it_came_is_not_made,
         an_order_that_was_paid_after_it_was_cancelled_is_made,
+        a_completed_order_leaves_the_screens,
+        an_order_that_was_completed_before_it_came_is_not_made,
         vouchers_are_not_cooked,
         lists_are_paged_oldest_first,
+        what_is_long_over_is_forgotten,
     ],
     verify: [
         what_is_wrong_is_found_and_repaired,

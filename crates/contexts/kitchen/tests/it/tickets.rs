@@ -6,10 +6,13 @@ use pulse_bus::Mode;
 use pulse_contract::kitchen::v1::*;
 use pulse_contract::order::v1::{Choice, Order, OrderKind};
 use pulse_contract::shop::v1::{DeleteProductRequest, ProductDraft, UpdateProductRequest};
+use pulse_store::{Statement, values};
 use pulse_testkit::{TestNode, product};
 
-use crate::{MINUTE, Place, assert_consistent, cancel, list, list_all, move_by, moved, on_menu, order, pay};
-use crate::{put_stations, station};
+use crate::{
+    DAY, MINUTE, Place, assert_consistent, cancel, complete, list, list_all, move_by, moved, on_menu, order, pay,
+};
+use crate::{put_stations, station, told};
 
 /// Who cooks what: station and names, in the order of the list.
 fn work(tickets: &[Ticket]) -> Vec<(&str, Vec<(&str, i32)>)> {
@@ -189,6 +192,49 @@ pub(crate) async fn an_order_that_was_paid_after_it_was_cancelled_is_made(node: 
     assert_consistent(node).await;
 }
 
+/// Whoever completes an order need not bump its tickets: they leave the screens in whatever state they are, once, and the
+/// order hears nothing of it. What is told late, or twice, puts nothing back.
+pub(crate) async fn a_completed_order_leaves_the_screens(node: &mut TestNode) {
+    use TicketMove::{Accept, Bump, Ready, Start};
+    let place = Place::with(node, &["tea", "meat"]).await;
+    for moves in [vec![], vec![Accept, Start], vec![Accept, Start, Ready], vec![Accept, Start, Ready, Bump]] {
+        let order = place.order(node);
+        pay(node, &order).await;
+        node.settle().await;
+        let mine = list(node, place.id()).await;
+        moved(node, &mine[0], &moves).await;
+        let told_before = told(node).await;
+        for _ in 0..2 {
+            complete(node, &order).await;
+            pay(node, &order).await;
+            cancel(node, &order).await;
+        }
+        node.settle().await;
+        assert_eq!(list(node, place.id()).await, [], "{moves:?}");
+        assert_eq!(told(node).await, told_before, "{moves:?}");
+        assert_consistent(node).await;
+    }
+    let all = list_all(node, place.id()).await;
+    assert_eq!((all.len(), all.iter().all(|ticket| ticket.state() == TicketState::Bumped)), (8, true));
+    // Bumped by mistake is taken back as ever, and tells nothing either.
+    let told_before = told(node).await;
+    moved(node, &all[0], &[TicketMove::Recall, TicketMove::Recall, Ready]).await;
+    assert_eq!(told(node).await, told_before);
+    assert_consistent(node).await;
+}
+
+/// Completed before its payment is handled (a dead letter that is replayed): nobody cooks what was eaten.
+pub(crate) async fn an_order_that_was_completed_before_it_came_is_not_made(node: &mut TestNode) {
+    let place = Place::with(node, &["tea"]).await;
+    let order = place.order(node);
+    complete(node, &order).await;
+    node.settle().await;
+    pay(node, &order).await;
+    node.settle().await;
+    assert_eq!(list_all(node, place.id()).await, []);
+    assert_consistent(node).await;
+}
+
 /// A voucher is paid and not cooked.
 pub(crate) async fn vouchers_are_not_cooked(node: &mut TestNode) {
     let place = Place::with(node, &["tea"]).await;
@@ -248,4 +294,30 @@ pub(crate) async fn lists_are_paged_oldest_first(node: &mut TestNode) {
     assert_eq!(count("", &[TicketState::Unspecified]).await, 8);
     put_stations(node, place.id(), vec![station("other", &[], 0)]).await.unwrap();
     assert_eq!(count("tea", &[]).await, 4, "tickets keep their station");
+}
+
+/// What was made or cancelled long ago is forgotten, a page at a time; what is on a screen stays, however old it is.
+pub(crate) async fn what_is_long_over_is_forgotten(node: &mut TestNode) {
+    let place = Place::with(node, &["tea", "meat"]).await;
+    let (eaten, waiting, cancelled) = (place.order(node), place.order(node), place.order(node));
+    for order in [&eaten, &waiting] {
+        pay(node, order).await;
+    }
+    complete(node, &eaten).await;
+    cancel(node, &cancelled).await;
+    node.settle().await;
+    node.advance(29 * DAY);
+    node.settle().await;
+    assert_eq!(list_all(node, place.id()).await.len(), 4);
+    let young = place.order(node);
+    pay(node, &young).await;
+    complete(node, &young).await;
+    node.settle().await;
+    node.advance(2 * DAY);
+    node.settle().await;
+    let kept: BTreeSet<i64> = list_all(node, place.id()).await.iter().map(|ticket| ticket.order_id).collect();
+    assert_eq!(kept, BTreeSet::from([waiting.order_id, young.order_id]));
+    let query = Statement::new("SELECT COUNT(*) FROM kitchen_orders", values![]);
+    assert_eq!(node.store("kitchen").one::<(i64,)>(query).await.unwrap(), (2,));
+    assert_consistent(node).await;
 }
