@@ -32,6 +32,17 @@ CREATE UNIQUE INDEX marketing_coupons_slot ON marketing_coupons (template_id, ac
 CREATE UNIQUE INDEX marketing_coupons_origin ON marketing_coupons (origin, origin_id, origin_part);
 CREATE INDEX marketing_coupons_account ON marketing_coupons (account_id, id);
 
+-- What customers have bought, or are about to: a place in the limit per customer for each coupon of an order that is paid,
+-- or may still be. Of two orders at once only one gets a place.
+CREATE TABLE marketing_places (
+    template_id BIGINT NOT NULL,
+    account_id BIGINT NOT NULL,
+    slot BIGINT NOT NULL,
+    order_id BIGINT NOT NULL,
+    PRIMARY KEY (template_id, account_id, slot)
+) {clustered};
+CREATE INDEX marketing_places_order ON marketing_places (order_id);
+
 -- What an order holds or has used up. An order that gave its coupons back keeps its row: it can hold nothing later.
 CREATE TABLE marketing_holds (
     order_id {id} NOT NULL PRIMARY KEY,
@@ -41,6 +52,7 @@ CREATE TABLE marketing_holds (
     details {bytes} NOT NULL,
     version BIGINT NOT NULL
 );
+CREATE INDEX marketing_holds_over ON marketing_holds (state, expires_at);
 
 -- Coupons after an order.
 CREATE TABLE marketing_activities (

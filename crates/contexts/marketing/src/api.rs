@@ -59,6 +59,10 @@ impl CouponApi for Api {
         app::hold_coupons(&self.0, cx, request).await
     }
 
+    async fn hold_vouchers(&self, cx: &Cx, request: HoldVouchersRequest) -> Result<HoldVouchersResponse, Error> {
+        app::hold_vouchers(&self.0, cx, request).await
+    }
+
     async fn redeem_coupons(&self, cx: &Cx, request: RedeemCouponsRequest) -> Result<RedeemCouponsResponse, Error> {
         app::redeem_coupons(&self.0, cx, request).await
     }

@@ -2,7 +2,7 @@
 //!
 //! **Invariants:** a coupon is held by one order or used by one order, never two; whatever gives a coupon (a claim, a
 //! grant, an order that was paid or completed) gives it once; a customer never has more coupons of a template than its
-//! limit, and nobody gets one that its quota, a resource of the stock context, does not have.
+//! limit, whether it was given or bought, and nobody gets one that its quota, a resource of the stock context, does not have.
 
 mod api;
 mod app;
@@ -19,8 +19,8 @@ use std::time::Duration;
 use pulse_bus::Consumer;
 use pulse_contract::marketing::v1::{CouponClient, CouponService};
 use pulse_contract::stock::v1::StockClient;
-use pulse_kernel::Error;
-use pulse_store::{Store, TimerPump};
+use pulse_kernel::{Cx, Error};
+use pulse_store::{Commit, Store, TimerPump};
 
 pub use store::MIGRATIONS;
 pub use verify::verify;
@@ -34,11 +34,18 @@ pub struct CouponConfig {
     pub quota_hold: Duration,
     /// How many coupons of one grant are given at the same time.
     pub grant_concurrency: usize,
+    /// How long it is remembered that an order gave its coupons back. It outlasts everything that may still be told of the
+    /// order.
+    pub returned_kept_for: Duration,
 }
 
 impl Default for CouponConfig {
     fn default() -> Self {
-        Self { quota_hold: Duration::from_secs(600), grant_concurrency: 16 }
+        Self {
+            quota_hold: Duration::from_secs(600),
+            grant_concurrency: 16,
+            returned_kept_for: Duration::from_secs(90 * 86_400),
+        }
     }
 }
 
@@ -66,9 +73,11 @@ pub struct Coupons {
 /// Starts the context.
 ///
 /// # Errors
-/// None yet; those of reading what it would keep in memory.
+/// `STORE_UNAVAILABLE`.
 pub async fn start(deps: CouponDeps) -> Result<Coupons, Error> {
     let answers = Arc::new(deps.store.clone());
+    let cx = Cx::system("marketing.start", deps.store.clock().now());
+    deps.store.commit(&cx, Commit::new().timer(app::first_forgetting(cx.now))).await?;
     let app = app::App { deps: Arc::new(deps) };
     let (consumers, timers) = (events::consumers(&app), timers::pump(&app));
     let client = CouponClient::local(Arc::new(CouponService::new(Arc::new(api::Api(app)), answers)));

@@ -4,16 +4,21 @@ use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, DueTimer, StoreError, TimerPump};
 
-use crate::app::{self, App, HOLD_EXPIRED};
+use crate::app::{self, App, FORGET, HOLD_EXPIRED};
 use crate::domain::hold::HoldState;
 use crate::store::holds;
 
 pub(crate) fn pump(app: &App) -> TimerPump {
-    let handler = app.clone();
-    TimerPump::new(&app.deps.store).on(HOLD_EXPIRED, move |due| {
-        let app = handler.clone();
-        async move { give_back(&app, &due).await }
-    })
+    let (holds, forgets) = (app.clone(), app.clone());
+    TimerPump::new(&app.deps.store)
+        .on(HOLD_EXPIRED, move |due| {
+            let app = holds.clone();
+            async move { give_back(&app, &due).await }
+        })
+        .on(FORGET, move |due| {
+            let app = forgets.clone();
+            async move { app::forget_holds(&app, &due).await }
+        })
 }
 
 /// Gives back what an order holds that was neither paid nor cancelled in time.

@@ -13,7 +13,7 @@ use crate::domain::hold::HoldState;
 use crate::domain::template::TemplateId;
 use crate::store::coupons::{self, CouponRow};
 use crate::store::holds::{self, HoldRow};
-use crate::store::templates;
+use crate::store::{places, templates};
 
 /// How many rows are read at once.
 pub(crate) const PAGE: i64 = 500;
@@ -24,6 +24,8 @@ const READS_MAX: u32 = 5;
 const COUPON_HAS_HOLD: &str = "marketing.coupon_has_hold";
 /// The coupons of a hold say that its order has them; so no coupon is in two live holds.
 const HOLD_HAS_COUPONS: &str = "marketing.hold_has_coupons";
+/// An order that buys vouchers has a place for each of them in the limit of its customer, and no other order has one.
+const HOLD_HAS_PLACES: &str = "marketing.hold_has_places";
 /// No customer has got more coupons of a template than its limit. What its quota has given is stock's to say, see
 /// [`crate::verify_quotas`]: a quota may be replenished.
 const CUSTOMER_LIMITS: &str = "marketing.customer_limits";
@@ -109,13 +111,17 @@ async fn set_free(store: &Store, row: &CouponRow) -> Result<bool, Error> {
 }
 
 async fn verify_holds(store: &Store, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count) = (OrderId::new(0), 0);
+    let (mut after, mut count, mut buying) = (OrderId::new(0), 0, 0);
     loop {
         let rows = holds::page(store, after, PAGE).await?;
         let Some(last) = rows.last() else { break };
         after = last.order;
         count += u64::try_from(rows.len()).unwrap_or(0);
         for row in rows {
+            if row.vouchers.is_some() {
+                buying += 1;
+                verify_places(store, row.order, verified).await?;
+            }
             if lacking(store, &row).await?.is_empty() {
                 continue;
             }
@@ -126,7 +132,26 @@ async fn verify_holds(store: &Store, verified: &mut Verified) -> Result<(), Erro
             }
         }
     }
-    verified.checked.push((HOLD_HAS_COUPONS, count));
+    verified.checked.extend([(HOLD_HAS_COUPONS, count), (HOLD_HAS_PLACES, buying)]);
+    Ok(())
+}
+
+/// Tells of a hold whose places are not as many as it says, and that did not change while they were counted.
+async fn verify_places(store: &Store, order: OrderId, verified: &mut Verified) -> Result<(), Error> {
+    for _ in 0..READS_MAX {
+        let Some(before) = holds::by_order(store, order).await? else { return Ok(()) };
+        let is_live = before.hold.state != HoldState::Returned;
+        let expected = before.vouchers.filter(|_| is_live).map_or(0, |vouchers| i64::from(vouchers.quantity));
+        let found = places::count_of(store, order).await?;
+        if found == expected {
+            return Ok(());
+        }
+        if holds::by_order(store, order).await?.is_some_and(|row| row == before) {
+            let detail = format!("it has {found} places in the limit of its customer instead of {expected}");
+            tell(verified, HOLD_HAS_PLACES, format!("order {}", order.get()), detail, false);
+            return Ok(());
+        }
+    }
     Ok(())
 }
 
@@ -168,9 +193,11 @@ async fn verify_templates(store: &Store, verified: &mut Verified) -> Result<(), 
         count += u64::try_from(rows.len()).unwrap_or(0);
         for row in rows {
             let limit = i64::from(row.draft.per_customer_limit);
-            let beyond = coupons::count_beyond(store, row.id, limit).await?;
-            if beyond > 0 {
-                let detail = format!("{beyond} coupons were given beyond the limit of {limit} per customer");
+            let given = coupons::count_beyond(store, row.id, limit).await?;
+            let bought = places::count_beyond(store, row.id, limit).await?;
+            if given + bought > 0 {
+                let detail =
+                    format!("{given} coupons were given and {bought} sold beyond the limit of {limit} per customer");
                 tell(verified, CUSTOMER_LIMITS, format!("template {}", row.id.get()), detail, false);
             }
         }

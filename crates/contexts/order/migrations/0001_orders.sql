@@ -37,6 +37,7 @@ CREATE TABLE order_carts (
     body {bytes} NOT NULL,
     PRIMARY KEY (customer_id, shop_id)
 );
+CREATE INDEX order_carts_age ON order_carts (updated_at);
 
 -- Order pages that are open: one per customer and shop, found again from a second tab.
 CREATE TABLE order_drafts (

@@ -36,6 +36,8 @@ pub struct OrderConfig {
     pub unpaid_ttl: Duration,
     /// How long an order page stays open after it was touched.
     pub draft_ttl: Duration,
+    /// How long a cart is kept that nobody touches.
+    pub cart_ttl: Duration,
     /// How long an order stays among the active ones after it has ended.
     pub archive_after: Duration,
     /// One customer places one order within so much time; zero for as many as they like.
@@ -49,6 +51,7 @@ impl Default for OrderConfig {
         Self {
             unpaid_ttl: Duration::from_secs(15 * 60),
             draft_ttl: Duration::from_secs(30 * 60),
+            cart_ttl: Duration::from_secs(90 * 24 * 60 * 60),
             archive_after: Duration::from_secs(90 * 24 * 60 * 60),
             pace_window: Duration::ZERO,
             late_payment: LatePayment::Refund,

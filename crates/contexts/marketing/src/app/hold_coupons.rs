@@ -60,6 +60,7 @@ async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Er
             order_version: 0,
         },
         expires_at: wanted.expires_at,
+        vouchers: None,
         discounts: discounts.clone(),
         version: 0,
     };

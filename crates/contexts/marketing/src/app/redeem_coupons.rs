@@ -65,7 +65,8 @@ pub(crate) async fn plan_redemption(
         }
         (Redemption::Done, _) => Ok((Commit::new(), Vec::new())),
         (Redemption::Use, hold) => {
-            let account = rows.first().map_or(AccountId::new(0), |row| row.account);
+            let holder = hold.as_ref().map(|row| row.hold.account).filter(|account| account.get() != 0);
+            let account = holder.or_else(|| rows.first().map(|row| row.account)).unwrap_or(AccountId::new(0));
             let used = Hold {
                 account,
                 state: HoldState::Redeemed,
@@ -77,6 +78,7 @@ pub(crate) async fn plan_redemption(
                     order,
                     hold: used.clone(),
                     expires_at: cx.now,
+                    vouchers: None,
                     discounts: CouponDiscounts::default(),
                     version: 0,
                 },

@@ -11,6 +11,7 @@ use crate::domain::coupon::{Origin, State};
 use crate::domain::hold::{Hold, HoldState, given_back};
 use crate::store::coupons::{self, CouponRow};
 use crate::store::holds::{self, HoldRow};
+use crate::store::places;
 
 pub(crate) async fn return_coupons(
     app: &App,
@@ -48,6 +49,7 @@ pub(crate) async fn plan_return(
     if is_over && order_version == row.hold.order_version {
         return Ok((Commit::new(), given));
     }
+    let has_vouchers = row.vouchers.is_some();
     let returned = Hold { state: HoldState::Returned, order_version, ..row.hold.clone() };
     let commit = holds::put(Commit::new(), &HoldRow { hold: returned, ..row });
     if is_over {
@@ -61,6 +63,7 @@ pub(crate) async fn plan_return(
         return Err(StoreError::Conflict.into());
     }
     let commit = commit.cancel_timer(HOLD_EXPIRED, order.get());
+    let commit = if has_vouchers { commit.write(places::give_back(order)) } else { commit };
     Ok((rows.iter().fold(commit, |commit, row| give_back(commit, row, order)), given))
 }
 
@@ -71,6 +74,7 @@ fn nothing(order: OrderId, cx: &Cx) -> HoldRow {
         order,
         hold: Hold { account, state: HoldState::Returned, coupons, order_version: 0 },
         expires_at: cx.now,
+        vouchers: None,
         discounts: CouponDiscounts::default(),
         version: 0,
     }

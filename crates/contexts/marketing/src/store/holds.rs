@@ -8,6 +8,14 @@ use pulse_kernel::id::{CouponId, OrderId};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use crate::domain::hold::{Hold, HoldState};
+use crate::domain::template::TemplateId;
+
+/// Vouchers that an order buys, each with a place in the limit of its customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Vouchers {
+    pub(crate) template: TemplateId,
+    pub(crate) quantity: i32,
+}
 
 /// A hold as its row tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +24,8 @@ pub(crate) struct HoldRow {
     pub(crate) hold: Hold,
     /// Given back by itself then.
     pub(crate) expires_at: Timestamp,
+    /// What the order buys, when it buys vouchers.
+    pub(crate) vouchers: Option<Vouchers>,
     /// What was answered when it was made.
     pub(crate) discounts: CouponDiscounts,
     /// 0 for one that is not there yet.
@@ -34,6 +44,10 @@ impl FromRow for HoldRow {
                 order_version: details.order_version,
             },
             expires_at: row.get("expires_at")?,
+            vouchers: (details.voucher_quantity > 0).then(|| Vouchers {
+                template: TemplateId::new(details.voucher_template_id),
+                quantity: details.voucher_quantity,
+            }),
             discounts: details.discounts.unwrap_or_default(),
             version: row.get("version")?,
         })
@@ -82,6 +96,8 @@ pub(crate) fn put(commit: Commit, row: &HoldRow) -> Commit {
         coupon_ids: row.hold.coupons.iter().map(|coupon| coupon.get()).collect(),
         discounts: Some(row.discounts.clone()),
         order_version: row.hold.order_version,
+        voucher_template_id: row.vouchers.map_or(0, |vouchers| vouchers.template.get()),
+        voucher_quantity: row.vouchers.map_or(0, |vouchers| vouchers.quantity),
     };
     let (account, state, details) = (row.hold.account, number(row.hold.state), details.encode_to_vec());
     if row.version == 0 {
@@ -96,4 +112,22 @@ pub(crate) fn put(commit: Commit, row: &HoldRow) -> Commit {
         values![account, state, row.expires_at, details, row.order.get(), row.version],
     );
     commit.write(statement).expect_rows(1)
+}
+
+/// Holds that were given back, and whose time was over before: order and version, the oldest `count`.
+pub(crate) async fn returned_before(
+    store: &Store,
+    before: Timestamp,
+    count: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let query = Statement::new(
+        "SELECT order_id, version FROM marketing_holds WHERE state = ? AND expires_at < ? ORDER BY expires_at LIMIT ?",
+        values![number(HoldState::Returned), before, count],
+    );
+    store.all(query).await
+}
+
+/// Forgets a hold, unless it has changed since it was read.
+pub(crate) fn forget(order: i64, version: i64) -> Statement {
+    Statement::new("DELETE FROM marketing_holds WHERE order_id = ? AND version = ?", values![order, version])
 }

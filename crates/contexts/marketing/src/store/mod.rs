@@ -3,6 +3,7 @@
 pub(crate) mod activities;
 pub(crate) mod coupons;
 pub(crate) mod holds;
+pub(crate) mod places;
 pub(crate) mod templates;
 
 use pulse_store::{Migration, StoreError};

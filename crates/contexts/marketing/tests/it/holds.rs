@@ -5,8 +5,8 @@ use pulse_contract::marketing::v1::*;
 use pulse_testkit::TestNode;
 
 use crate::{
-    MINUTE, a_coupon, assert_sound, claim, code, give_back, hold, ids, later, redeem, rows, standing, tally, template,
-    ten_off, wire,
+    DAY, MINUTE, a_coupon, assert_sound, claim, code, give_back, hold, ids, later, redeem, rows, standing, tally,
+    template, ten_off, wire,
 };
 
 const ACTIVE: (CouponState, i64) = (CouponState::Active, 0);
@@ -188,4 +188,22 @@ pub(crate) async fn a_returned_coupon_that_is_over_stays_over(node: &mut TestNod
     give_back(node, 7).await;
     assert_eq!(standing(node, &coupon).await, (CouponState::Expired, 0));
     assert_eq!(code(&hold(node, 8, &[&coupon]).await), "MARKETING_COUPON_EXPIRED");
+}
+
+/// What was given back long ago is forgotten; what is held or used up is remembered as long as its coupon.
+pub(crate) async fn what_was_given_back_long_ago_is_forgotten(node: &mut TestNode) {
+    let (used, returned) = (a_coupon(node, 1).await, a_coupon(node, 1).await);
+    hold(node, 7, &[&used]).await.unwrap();
+    redeem(node, 7, &[&used]).await.unwrap();
+    hold(node, 8, &[&returned]).await.unwrap();
+    give_back(node, 8).await;
+    give_back(node, 9).await;
+    let known = async || rows::<(i64,)>(node, "SELECT order_id FROM marketing_holds ORDER BY order_id").await;
+    later(node, 90 * DAY).await;
+    node.settle().await;
+    assert_eq!(known().await, [(7,), (8,), (9,)]);
+    later(node, DAY).await;
+    node.settle().await;
+    assert_eq!(known().await, [(7,)]);
+    assert_sound(node).await;
 }

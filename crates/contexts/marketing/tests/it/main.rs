@@ -11,6 +11,7 @@ mod orders;
 mod races;
 mod templates;
 mod verification;
+mod vouchers;
 mod wallet;
 
 use std::collections::BTreeMap;
@@ -198,6 +199,7 @@ pulse_testkit::on_every_engine! {
         only_who_manages_a_template_grants_it,
     ],
     holds: [
+        what_was_given_back_long_ago_is_forgotten,
         an_order_holds_all_or_none,
         a_coupon_is_held_by_one_of_thirty_orders,
         a_repeated_hold_is_the_same_hold,
@@ -231,6 +233,12 @@ pulse_testkit::on_every_engine! {
         what_is_sound_is_found_sound,
         a_coupon_without_its_unit_is_found,
         what_is_wrong_is_found_and_repaired_where_it_can_be,
+    ],
+    vouchers: [
+        the_limit_is_over_all_orders,
+        orders_at_once_share_the_limit,
+        places_are_kept_longer_when_they_are_asked_for_again,
+        places_of_nobody_are_found,
     ],
     wallet: [
         a_wallet_shows_each_coupon_in_its_state,

@@ -28,8 +28,12 @@ pub(crate) async fn what_is_sound_is_found_sound(node: &mut TestNode) {
     futures::join!(join_all((1..=30).map(trade)), checks());
     let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();
     let checked: Vec<(&str, u64)> = verified.checked;
-    let expected =
-        [("marketing.coupon_has_hold", 30), ("marketing.hold_has_coupons", 30), ("marketing.customer_limits", 30)];
+    let expected = [
+        ("marketing.coupon_has_hold", 30),
+        ("marketing.hold_has_coupons", 30),
+        ("marketing.hold_has_places", 0),
+        ("marketing.customer_limits", 30),
+    ];
     assert_eq!(checked, expected);
 }
 

@@ -1,4 +1,4 @@
-//! Moves orders that ended long ago to the archive (TR-81), and forgets drafts.
+//! Moves orders that ended long ago to the archive (TR-81), and forgets drafts and carts.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, DueTimer, Store, StoreError, Timer};
 
 use super::{App, SWEEP};
-use crate::store::{drafts, orders};
+use crate::store::{carts, drafts, orders};
 
-/// How many orders are looked at, and drafts forgotten, at once.
+/// How many orders are looked at, and drafts and carts forgotten, at once.
 const PAGE: i64 = 200;
 /// When to go on while there is more.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -22,10 +22,11 @@ const PAUSE: Duration = Duration::from_secs(10 * 60);
 pub(crate) async fn sweep(app: &App, due: DueTimer) -> Result<(), Error> {
     let store = &app.deps.store;
     let cx = Cx::system(SWEEP, store.clock().now());
-    let forgotten = forget_drafts(store, &cx).await?;
+    let has_more_drafts = forget_drafts(store, &cx).await?;
+    let has_more_carts = forget_carts(app, &cx).await?;
     let after = due.payload.as_ref().try_into().map_or(0, i64::from_be_bytes);
     let reached = archive(app, &cx, after).await?;
-    let is_more = reached.is_some() || forgotten;
+    let is_more = reached.is_some() || has_more_drafts || has_more_carts;
     let timer = next(cx.now.plus(if is_more { AT_ONCE } else { PAUSE }), reached.unwrap_or(0));
     match store.commit(&cx, Commit::new().fired(&due).timer(timer)).await {
         Err(StoreError::AlreadyDone) => Ok(()),
@@ -74,6 +75,17 @@ async fn forget_drafts(store: &Store, cx: &Cx) -> Result<bool, Error> {
     let old = drafts::expired(store, cx.now, PAGE).await?;
     let commit =
         old.iter().fold(Commit::new(), |commit, (id, version)| commit.write(drafts::delete_version(*id, *version)));
+    if !old.is_empty() {
+        store.commit(cx, commit).await?;
+    }
+    Ok(i64::try_from(old.len()).unwrap_or(i64::MAX) == PAGE)
+}
+
+/// Forgets a page of carts that nobody has touched for long; says whether there may be more.
+async fn forget_carts(app: &App, cx: &Cx) -> Result<bool, Error> {
+    let store = &app.deps.store;
+    let old = carts::untouched_since(store, cx.now.minus(app.deps.config.cart_ttl), PAGE).await?;
+    let commit = old.iter().fold(Commit::new(), |commit, cart| commit.write(carts::take_away(cart)));
     if !old.is_empty() {
         store.commit(cx, commit).await?;
     }

@@ -1,7 +1,12 @@
 //! What an order holds with others: units in stock and coupons. Every call is idempotent by the id of the order.
 
+use std::time::Duration;
+
 use futures::future::join;
-use pulse_contract::marketing::v1::{CouponDiscounts, HoldCouponsRequest, RedeemCouponsRequest, ReturnCouponsRequest};
+use pulse_contract::marketing::v1::errors::MARKETING_CUSTOMER_LIMIT;
+use pulse_contract::marketing::v1::{
+    CouponDiscounts, HoldCouponsRequest, HoldVouchersRequest, RedeemCouponsRequest, ReturnCouponsRequest,
+};
 use pulse_contract::order::v1::{Order, OrderKind};
 use pulse_contract::stock::v1::errors::STOCK_BUSY;
 use pulse_contract::stock::v1::{
@@ -9,19 +14,41 @@ use pulse_contract::stock::v1::{
     ReservationOwner, ReservationState, ReserveRequest, ResourceKind, ResourceRef,
 };
 use pulse_kernel::id::OrderId;
-use pulse_kernel::{Cx, Error, Kind};
+use pulse_kernel::{Cx, Error, Kind, Timestamp};
 
 use super::App;
 use crate::store::orders::OrderRow;
 
+/// How long the event of a payment may take until it has taken the places of vouchers for good.
+const TAKEN_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Who asks.
 const WHO: &str = "order.hold";
 
 /// What is asked of others before an order is placed.
 pub(super) struct Wanted {
     pub(super) stock: ReserveRequest,
-    /// None without coupons.
-    pub(super) coupons: Option<HoldCouponsRequest>,
+    pub(super) coupons: CouponsWanted,
+}
+
+/// What an order wants of coupons.
+pub(super) enum CouponsWanted {
+    Nothing,
+    /// To use some.
+    Used(HoldCouponsRequest),
+    /// To buy some.
+    Bought(HoldVouchersRequest),
+}
+
+impl CouponsWanted {
+    /// Whether anything is to be held.
+    pub(super) fn is_any(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+}
+
+/// Whether an order may hold coupons, or places for those that it buys.
+pub(super) fn has_coupons(row: &OrderRow) -> bool {
+    !row.stored.coupon_ids.is_empty() || row.order().kind() == OrderKind::VirtualVoucher
 }
 
 /// What others said; a refusal is an answer.
@@ -64,11 +91,14 @@ pub(super) fn key(id: i64) -> ReservationKey {
 /// Those of stock and coupons that are no refusal. What may be held then is given back as far as possible; what is not
 /// expires.
 pub(super) async fn hold(app: &App, cx: &Cx, order_id: i64, wanted: Wanted) -> Result<Held, Error> {
-    let (asking, has_coupons) = (cx.as_system(WHO), wanted.coupons.is_some());
+    let (asking, has_coupons) = (cx.as_system(WHO), wanted.coupons.is_any());
     let coupons = async {
         match wanted.coupons {
-            Some(request) => app.deps.coupons.hold_coupons(&asking, request).await,
-            None => Ok(CouponDiscounts::default()),
+            CouponsWanted::Used(request) => app.deps.coupons.hold_coupons(&asking, request).await,
+            CouponsWanted::Bought(request) => {
+                app.deps.coupons.hold_vouchers(&asking, request).await.map(|_| CouponDiscounts::default())
+            }
+            CouponsWanted::Nothing => Ok(CouponDiscounts::default()),
         }
     };
     let (stock, coupons) = join(app.deps.stock.reserve(&asking, wanted.stock), coupons).await;
@@ -153,17 +183,41 @@ pub(super) async fn take(app: &App, cx: &Cx, row: &OrderRow, reservation: i64) -
     if confirmed.state() != ReservationState::Confirmed {
         return Ok(false);
     }
+    if take_coupons(app, &asking, row).await? {
+        return Ok(true);
+    }
+    release(app, cx, reservation).await?;
+    Ok(false)
+}
+
+async fn take_coupons(app: &App, asking: &Cx, row: &OrderRow) -> Result<bool, Error> {
+    let until = asking.now.plus(TAKEN_WITHIN);
+    if let Some(request) = row.stored.order.as_ref().and_then(|order| vouchers(order, until)) {
+        // The event of the payment takes the places for good.
+        return match app.deps.coupons.hold_vouchers(asking, request).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == MARKETING_CUSTOMER_LIMIT.code => Ok(false),
+            Err(error) => Err(error),
+        };
+    }
     let coupon_ids = row.stored.coupon_ids.clone();
     if coupon_ids.is_empty() {
         return Ok(true);
     }
     let request = RedeemCouponsRequest { order_id: row.id.get(), coupon_ids };
-    let lost = app.deps.coupons.redeem_coupons(&asking, request).await?.lost_coupon_ids;
-    if lost.is_empty() {
-        return Ok(true);
-    }
-    release(app, cx, reservation).await?;
-    Ok(false)
+    Ok(app.deps.coupons.redeem_coupons(asking, request).await?.lost_coupon_ids.is_empty())
+}
+
+/// What to ask for the vouchers that an order buys, when it does.
+pub(super) fn vouchers(order: &Order, until: Timestamp) -> Option<HoldVouchersRequest> {
+    let line = order.lines.first().filter(|_| order.kind() == OrderKind::VirtualVoucher)?;
+    Some(HoldVouchersRequest {
+        order_id: order.order_id,
+        account_id: order.customer_account_id,
+        template_id: line.product_id,
+        quantity: line.quantity,
+        expires_at: Some(until.into()),
+    })
 }
 
 /// Lets go of everything that an order may have.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use pulse_contract::Json;
-use pulse_contract::marketing::v1::HoldCouponsRequest;
+use pulse_contract::marketing::v1::{HoldCouponsRequest, ValidateCouponsRequest};
 use pulse_contract::order::v1::{
     Order, OrderDraft, OrderKind, OrderPlaced, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, Quote,
     StoredOrder, StoredPayment, errors,
@@ -16,7 +16,7 @@ use pulse_kernel::{Cx, Error, Timestamp, Violation};
 use pulse_store::{StoreError, Timer};
 
 use super::change::Change;
-use super::hold::{self, Held, Wanted};
+use super::hold::{self, CouponsWanted, Held, Wanted};
 use super::quote::{self, Basket, spec};
 use super::{App, EXPIRE, caller, on_behalf, view};
 use crate::domain::machine::{Move, Role, State};
@@ -145,16 +145,8 @@ impl Placing<'_> {
         }
         let id = self.app.deps.store.next_id(self.cx.now);
         let mut order = self.order(id, &basket);
-        let coupons = asks_coupons.map(|ask| HoldCouponsRequest {
-            order_id: id,
-            account_id: self.customer.get(),
-            shop_id: ask.shop_id,
-            currency: ask.currency,
-            lines: ask.lines,
-            coupon_ids: ask.coupon_ids,
-            expires_at: Some(self.held_until().into()),
-        });
-        let has_coupons = coupons.is_some();
+        let coupons = self.coupons(&order, asks_coupons);
+        let has_coupons = coupons.is_any();
         let stock = self.reservation(&order);
         let held = hold::hold(self.app, self.cx, id, Wanted { stock, coupons }).await?;
         let is_held = held.is_whole();
@@ -173,6 +165,23 @@ impl Placing<'_> {
         let coupon_ids = discounts.iter().map(|discount| discount.coupon_id).collect();
         let row = self.row(id, order, coupon_ids);
         self.write(&basket, row, has_coupons).await
+    }
+
+    /// What to hold of coupons: those that the order uses, or places for those that it buys.
+    fn coupons(&self, order: &Order, asks: Option<ValidateCouponsRequest>) -> CouponsWanted {
+        if let Some(request) = hold::vouchers(order, self.held_until()) {
+            return CouponsWanted::Bought(request);
+        }
+        let Some(ask) = asks else { return CouponsWanted::Nothing };
+        CouponsWanted::Used(HoldCouponsRequest {
+            order_id: order.order_id,
+            account_id: self.customer.get(),
+            shop_id: ask.shop_id,
+            currency: ask.currency,
+            lines: ask.lines,
+            coupon_ids: ask.coupon_ids,
+            expires_at: Some(self.held_until().into()),
+        })
     }
 
     /// Until when what is held waits for the order to be paid.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pulse_contract::Validate;
+use pulse_contract::marketing::v1::errors::MARKETING_CUSTOMER_LIMIT;
 use pulse_contract::marketing::v1::{
     CouponDiscounts, CouponTemplate, DiscountLine, Distribution, GetTemplateRequest, ValidateCouponsRequest,
 };
@@ -241,6 +242,11 @@ impl Basket {
 
         let worth = match worth {
             Ok(worth) => worth,
+            Err(error) if error.code() == MARKETING_CUSTOMER_LIMIT.code => {
+                let detail = error.detail().to_owned();
+                self.problems.push(Problem::new(ProblemKind::TooLarge, "voucher_quantity", detail));
+                return Ok(Vec::new());
+            }
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::FailedPrecondition | Kind::InvalidArgument) => {
                 let detail = format!("{}: {}", error.code(), error.detail());
                 self.problems.push(Problem::new(ProblemKind::CouponRefused, "coupon_ids", detail));

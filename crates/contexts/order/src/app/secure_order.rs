@@ -30,7 +30,7 @@ pub(crate) async fn secure_order(app: &App, cx: &Cx, delivery: &Delivery, event:
     };
     if row.state == OrderState::Cancelled {
         // It was cancelled meanwhile, and its units may have been given back before they were taken.
-        return hold::let_go(app, cx, row.id, !row.stored.coupon_ids.is_empty()).await;
+        return hold::let_go(app, cx, row.id, hold::has_coupons(&row)).await;
     }
     if is_secured { Ok(()) } else { cannot_supply(app, cx, delivery, row).await }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn take_payment(
         return Ok(delivery.commit(store, cx, commit).await?);
     };
     let plan = payment::plan(&owed(&row), &money(&event), app.deps.config.late_payment);
-    let has_coupons = !row.stored.coupon_ids.is_empty();
+    let has_coupons = hold::has_coupons(&row);
     let commit = match plan {
         Plan::Ignore => return Ok(()),
         Plan::Note => note(cx, row, &event),

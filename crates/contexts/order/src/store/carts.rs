@@ -67,3 +67,12 @@ pub(crate) fn take_away(row: &CartRow) -> Statement {
         values![row.customer, row.shop, row.version],
     )
 }
+
+/// Carts that nobody has touched since before, the oldest `count`.
+pub(crate) async fn untouched_since(store: &Store, before: Timestamp, count: i64) -> Result<Vec<CartRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM order_carts WHERE updated_at < ? ORDER BY updated_at LIMIT ?",
+        values![before, count],
+    );
+    store.all(query).await
+}

@@ -5,7 +5,7 @@ use pulse_contract::order::v1::*;
 use pulse_testkit::TestNode;
 
 use crate::street::{Street, assert_clean, line, placing, told};
-use crate::{MINUTE, SECOND, code};
+use crate::{DAY, MINUTE, SECOND, code};
 
 async fn put(node: &TestNode, street: &Street, shop_id: i64, lines: Vec<CartLine>) -> Cart {
     node.orders().put_cart(&street.customer.cx(), PutCartRequest { shop_id, lines }).await.unwrap()
@@ -116,4 +116,20 @@ pub(crate) async fn a_draft_becomes_one_order(node: &mut TestNode) {
     assert_eq!(told::<OrderPlaced>(node).await.len(), 1);
     assert_ne!(open(node, &street, street.teas(2)).await.pre_order_id, draft.pre_order_id);
     assert_clean(node).await;
+}
+
+/// A cart that nobody touches for 90 days is forgotten; one that somebody does stays.
+pub(crate) async fn a_cart_that_nobody_touches_is_forgotten(node: &mut TestNode) {
+    let street = Street::with_tea(node, 10).await;
+    let lines = vec![line(&street.tea, 2)];
+    for shop in [street.shop.id(), 4_711] {
+        put(node, &street, shop, lines.clone()).await;
+    }
+    node.advance(DAY * 89);
+    node.settle().await;
+    put(node, &street, 4_711, lines.clone()).await;
+    node.advance(DAY + MINUTE);
+    node.settle().await;
+    assert_eq!(cart_of(node, &street, street.shop.id()).await, []);
+    assert_eq!(cart_of(node, &street, 4_711).await, lines);
 }

@@ -42,6 +42,7 @@ pulse_testkit::on_every_engine! {
     carts: [
         a_cart_is_kept_per_shop,
         there_is_room_for_fifty_carts,
+        a_cart_that_nobody_touches_is_forgotten,
         a_second_tab_finds_the_draft,
         a_draft_is_forgotten,
         a_draft_becomes_one_order,
@@ -102,5 +103,7 @@ pulse_testkit::on_every_engine! {
     vouchers: [
         a_paid_voucher_is_a_coupon_once,
         vouchers_are_refused_when_they_cannot_be_bought,
+        a_customer_buys_no_more_than_the_limit,
+        a_voucher_that_is_paid_without_its_places_is_paid_back,
     ],
 }

@@ -1,7 +1,9 @@
 //! Vouchers: orders that buy coupons.
 
+use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
 use pulse_contract::order::v1::*;
+use pulse_contract::stock::v1::{GetStockRequest, ResourceKind, ResourceRef};
 use pulse_testkit::{TestNode, cny};
 
 use crate::street::{Street, assert_clean, pay, placing, tell, told};
@@ -15,7 +17,7 @@ async fn voucher(node: &TestNode, street: &Street, distribution: Distribution, q
         currency: "CNY".to_owned(),
         starts_at: Some(node.now().into()),
         ends_at: Some(node.now().plus(DAY).into()),
-        per_customer_limit: 3,
+        per_customer_limit: 6,
         quota,
         distribution: distribution.into(),
         price: (distribution == Distribution::Sale).then(|| cny(1_500)),
@@ -83,7 +85,7 @@ pub(crate) async fn vouchers_are_refused_when_they_cannot_be_bought(node: &mut T
         (buying(&street, &claim, 1), "ORDER_ITEM_UNKNOWN"),
         (buying(&street, &CouponTemplate { template_id: 4_711, ..sale.clone() }, 1), "ORDER_ITEM_UNKNOWN"),
         (OrderDraft { shop_id: 0, ..buying(&street, &sale, 1) }, "ORDER_ITEM_UNKNOWN"),
-        (buying(&street, &sale, 4), "ORDER_TOO_LARGE"),
+        (buying(&street, &sale, 7), "ORDER_TOO_LARGE"),
         (with_coupon, "ORDER_COUPON_REFUSED"),
     ] {
         let total = 1_500 * i64::from(draft.voucher_quantity);
@@ -102,4 +104,51 @@ pub(crate) async fn vouchers_are_refused_when_they_cannot_be_bought(node: &mut T
     assert_eq!(code(&node.orders().place_order(&cx, cash).await), "ORDER_PAYMENT_METHOD_REFUSED");
     node.advance(DAY);
     assert_eq!(code(&street.place(node, buying(&street, &sale, 1)).await), "ORDER_ITEM_UNKNOWN");
+}
+
+/// PL-06: the limit of a voucher is over all orders of a customer: those that are paid, those that may still be, and those
+/// that are placed at the same moment.
+pub(crate) async fn a_customer_buys_no_more_than_the_limit(node: &mut TestNode) {
+    let street = Street::with_tea(node, 10).await;
+    let template = voucher(node, &street, Distribution::Sale, 100).await;
+    let first = street.place(node, buying(&street, &template, 2)).await.unwrap();
+    pay(node, &first).await;
+    let at_once = join_all((0..8).map(|_| street.place(node, buying(&street, &template, 1)))).await;
+    let placed: Vec<&Order> = at_once.iter().filter_map(|placed| placed.as_ref().ok()).collect();
+    assert_eq!(placed.len(), 4, "{at_once:?}");
+    assert!(at_once.iter().all(|placed| placed.is_ok() || code(placed) == "ORDER_TOO_LARGE"), "{at_once:?}");
+    node.settle().await;
+    let quota = ResourceRef { kind: ResourceKind::Coupon.into(), id: template.template_id };
+    let request = GetStockRequest { shop_id: street.shop.id(), resource: Some(quota) };
+    let quota = node.stock().get_stock(&street.shop.owner.cx(), request).await.unwrap();
+    assert_eq!((quota.on_hand, quota.reserved), (98, 4), "what was refused holds no unit");
+    pay(node, placed[0]).await;
+    street.cancel(node, placed[1].order_id).await.unwrap();
+    node.settle().await;
+    assert_eq!(code(&street.place(node, buying(&street, &template, 2)).await), "ORDER_TOO_LARGE");
+    street.place(node, buying(&street, &template, 1)).await.unwrap();
+    // Nobody pays the rest.
+    node.advance(MINUTE * 15);
+    node.settle().await;
+    assert_eq!(code(&street.place(node, buying(&street, &template, 4)).await), "ORDER_TOO_LARGE");
+    let rest = street.place(node, buying(&street, &template, 3)).await.unwrap();
+    pay(node, &rest).await;
+    assert_eq!(coupons(node, &street).await.len(), 6);
+    assert_clean(node).await;
+}
+
+/// The money comes when its places are gone: it goes back, and the limit holds.
+pub(crate) async fn a_voucher_that_is_paid_without_its_places_is_paid_back(node: &mut TestNode) {
+    let street = Street::with_tea(node, 10).await;
+    let template = voucher(node, &street, Distribution::Sale, 100).await;
+    let late = street.place(node, buying(&street, &template, 6)).await.unwrap();
+    let request = ReturnCouponsRequest { order_id: late.order_id };
+    node.coupons().return_coupons(&node.cx(), request).await.unwrap();
+    street.place(node, buying(&street, &template, 1)).await.unwrap();
+    pay(node, &late).await;
+    let seen = street.seen(node, late.order_id).await;
+    assert_eq!((seen.state(), seen.cancel_reason()), (OrderState::Cancelled, CancelReason::CannotSupply));
+    assert_eq!((coupons(node, &street).await, told::<OrderPaid>(node).await), (vec![], vec![]));
+    assert_eq!(told::<OrderRefundRequested>(node).await[0].amount_minor, 6 * 1_500);
+    assert_clean(node).await;
 }

@@ -1,0 +1,121 @@
+//! Takes places in the limit per customer for the vouchers that an order buys, all or none, in one commit.
+//!
+//! The limit is over everything that the customer buys of a template: an order that may still be paid has its places as
+//! one that was. Two orders at once read the same free places, and only one of them can take them.
+
+use pulse_contract::errors as common;
+use pulse_contract::marketing::v1::{CouponDiscounts, HoldVouchersRequest, HoldVouchersResponse, errors};
+use pulse_kernel::id::{AccountId, OrderId};
+use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_store::{Commit, Timer};
+
+use super::hold_coupons::HOLD_EXPIRED;
+use super::{App, templates as load, view};
+use crate::domain::coupon::free_slot;
+use crate::domain::hold::{Hold, HoldState};
+use crate::domain::template::TemplateId;
+use crate::store::holds::{self, HoldRow, Vouchers};
+use crate::store::{places, templates};
+
+/// What is to be held.
+struct Wanted {
+    order: OrderId,
+    account: AccountId,
+    vouchers: Vouchers,
+    expires_at: Timestamp,
+}
+
+pub(crate) async fn hold_vouchers(
+    app: &App,
+    cx: &Cx,
+    request: HoldVouchersRequest,
+) -> Result<HoldVouchersResponse, Error> {
+    let wanted = Wanted {
+        order: OrderId::new(request.order_id),
+        account: AccountId::new(request.account_id),
+        vouchers: Vouchers { template: TemplateId::new(request.template_id), quantity: request.quantity },
+        expires_at: view::instant(request.expires_at),
+    };
+    app.deps.store.attempt(cx, || hold(app, cx, &wanted)).await
+}
+
+async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<HoldVouchersResponse, Error> {
+    let store = &app.deps.store;
+    let Vouchers { template, quantity } = wanted.vouchers;
+    let row = templates::by_id(store, template).await?.ok_or_else(|| load::not_found(template))?;
+    let limit = view::rules(&row).per_customer_limit;
+    // Before its hold: places that the same order takes meanwhile must not look like those of another.
+    let taken = places::taken(store, template, wanted.account).await?;
+    let left = |taken: usize| {
+        let taken = i64::try_from(taken).unwrap_or(i64::MAX);
+        i32::try_from(limit.saturating_sub(taken).max(0)).unwrap_or(i32::MAX)
+    };
+    let before = holds::by_order(store, wanted.order).await?;
+    let (commit, left_quantity) = match before {
+        Some(before) => {
+            let taken = places::taken(store, template, wanted.account).await?;
+            (longer(before, wanted)?, left(taken.len()))
+        }
+        None => {
+            let slots = free(limit, &taken, wanted).ok_or_else(|| {
+                errors::MARKETING_CUSTOMER_LIMIT
+                    .error(format!("one customer may have {limit}, and can have {} more", left(taken.len())))
+                    .with("template_id", template.get())
+                    .with("per_customer_limit", limit)
+                    .with("left", left(taken.len()))
+            })?;
+            let commit =
+                places::take(holds::put(Commit::new(), &new(wanted)), (template, wanted.account), &slots, wanted.order);
+            (commit.timer(expiry(wanted)), left(taken.len()).saturating_sub(quantity))
+        }
+    };
+    let answer = HoldVouchersResponse { left_quantity };
+    store.commit(cx, commit.answer(cx, &answer)).await?;
+    Ok(answer)
+}
+
+/// As many free places as are wanted; the place where an order begins to look is its own, so that parallel orders of
+/// one customer seldom try the same.
+fn free(limit: i64, taken: &[i64], wanted: &Wanted) -> Option<Vec<i64>> {
+    let mut taken = taken.to_vec();
+    let mut slots = Vec::new();
+    for _ in 0..wanted.vouchers.quantity {
+        let slot = free_slot(limit, &taken, wanted.order.get())?;
+        taken.push(slot);
+        slots.push(slot);
+    }
+    Some(slots)
+}
+
+fn new(wanted: &Wanted) -> HoldRow {
+    HoldRow {
+        order: wanted.order,
+        hold: Hold { account: wanted.account, state: HoldState::Held, coupons: Vec::new(), order_version: 0 },
+        expires_at: wanted.expires_at,
+        vouchers: Some(wanted.vouchers),
+        discounts: CouponDiscounts::default(),
+        version: 0,
+    }
+}
+
+fn expiry(wanted: &Wanted) -> Timer {
+    let (key, due_at) = (wanted.order.get(), wanted.expires_at);
+    Timer { kind: HOLD_EXPIRED, key, due_at, payload: Default::default() }
+}
+
+/// What an order that has asked before asks again: to keep its places longer, if anything.
+fn longer(before: HoldRow, wanted: &Wanted) -> Result<Commit, Error> {
+    let (order, is_same) = (wanted.order.get(), before.vouchers == Some(wanted.vouchers));
+    if before.hold.state == HoldState::Returned {
+        let refusal = errors::MARKETING_CUSTOMER_LIMIT.error("the order has given its places back and can take none");
+        return Err(refusal.with("order_id", order));
+    }
+    if before.hold.account != wanted.account || !is_same {
+        return Err(common::IDEMPOTENCY_KEY_REUSED.error("the order holds something else").with("order_id", order));
+    }
+    if before.hold.state == HoldState::Redeemed || wanted.expires_at <= before.expires_at {
+        return Ok(Commit::new());
+    }
+    let row = HoldRow { expires_at: wanted.expires_at, ..before };
+    Ok(holds::put(Commit::new(), &row).timer(expiry(wanted)))
+}

@@ -1,0 +1,50 @@
+//! Places that orders of vouchers have taken in the limits of their customers.
+
+use pulse_contract::errors;
+use pulse_kernel::id::{AccountId, OrderId};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
+
+use crate::domain::template::TemplateId;
+
+/// The places of a template that a customer has taken.
+pub(crate) async fn taken(store: &Store, template: TemplateId, account: AccountId) -> Result<Vec<i64>, StoreError> {
+    let query = Statement::new(
+        "SELECT slot FROM marketing_places WHERE template_id = ? AND account_id = ?",
+        values![template.get(), account],
+    );
+    let rows: Vec<(i64,)> = store.all(query).await?;
+    Ok(rows.into_iter().map(|(slot,)| slot).collect())
+}
+
+/// How many places an order has.
+pub(crate) async fn count_of(store: &Store, order: OrderId) -> Result<i64, StoreError> {
+    let query = Statement::new("SELECT COUNT(*) FROM marketing_places WHERE order_id = ?", values![order.get()]);
+    Ok(store.one::<(i64,)>(query).await?.0)
+}
+
+/// How many places of a template are beyond its limit.
+pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64) -> Result<i64, StoreError> {
+    let query = Statement::new(
+        "SELECT COUNT(*) FROM marketing_places WHERE template_id = ? AND slot > ?",
+        values![template.get(), limit],
+    );
+    Ok(store.one::<(i64,)>(query).await?.0)
+}
+
+/// Adds the writes that take places; one that another order has taken meanwhile is a conflict.
+pub(crate) fn take(
+    commit: Commit,
+    (template, account): (TemplateId, AccountId),
+    slots: &[i64],
+    order: OrderId,
+) -> Commit {
+    let insert = Insert::into("marketing_places", &["template_id", "account_id", "slot", "order_id"]);
+    let insert =
+        slots.iter().fold(insert, |insert, slot| insert.row(values![template.get(), account, *slot, order.get()]));
+    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+}
+
+/// Gives back what an order has taken.
+pub(crate) fn give_back(order: OrderId) -> Statement {
+    Statement::new("DELETE FROM marketing_places WHERE order_id = ?", values![order.get()])
+}
