@@ -1,5 +1,5 @@
 //! What the whole node promises at its edge: bad input is refused the same way everywhere, and REST and gRPC are two
-//! ways to the same answer.
+//! ways to the same answer; and what it does over REST from end to end.
 
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
 
@@ -8,6 +8,7 @@ mod faults;
 mod operations;
 mod traps;
 mod two_ways;
+mod vouchers;
 
 use std::time::Duration;
 
@@ -18,4 +19,5 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pulse_testkit::on_every_engine! {
     traps: [an_order_without_its_event_is_no_order, orders_that_share_one_thing_exclude_each_other],
     two_ways: [accounts_answer_the_same_both_ways, shops_answer_the_same_both_ways],
+    vouchers: [a_voucher_is_bought_and_spent],
 }
