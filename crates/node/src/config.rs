@@ -3,6 +3,7 @@
 mod order;
 mod payment;
 mod verify;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::contexts::TABLES;
 pub use order::{LatePayment, OrderSection};
 pub use payment::{Masked, PaymentSection};
 pub use verify::VerifySection;
+pub use retention::RetentionSection;
 
 /// Everything that can be set. Each part says what it is for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -40,6 +42,8 @@ pub struct Config {
     pub payment: PaymentSection,
     /// What is proven in the background.
     pub verify: VerifySection,
+    /// What is forgotten, and when.
+    pub retention: RetentionSection,
     /// Logs, traces, metrics.
     pub telemetry: TelemetrySection,
 }
@@ -365,6 +369,7 @@ impl Config {
         }
         self.payment.check()?;
         self.verify.check()?;
+        self.retention.check()?;
         for (key, zone) in [("account.time_zone", &self.account.time_zone), ("shop.time_zone", &self.shop.time_zone)] {
             if !pulse_shop::is_time_zone(zone) {
                 bail!("{key} is the name of a time zone such as Asia/Shanghai, and not {zone:?}");

@@ -203,7 +203,10 @@ impl Trade {
         let coupons = pulse_marketing::start(CouponDeps {
             store: tables.of("marketing"),
             stock: stock.client.clone(),
-            config: pulse_marketing::CouponConfig::default(),
+            config: pulse_marketing::CouponConfig {
+                returned_kept_for: config.retention.returned_coupons,
+                ..pulse_marketing::CouponConfig::default()
+            },
         })
         .await?;
         let orders = pulse_order::start(OrderDeps {
@@ -211,7 +214,7 @@ impl Trade {
             catalog: catalog.clone(),
             stock: stock.client.clone(),
             coupons: coupons.client.clone(),
-            config: config.order.context(),
+            config: pulse_order::OrderConfig { cart_ttl: config.retention.carts, ..config.order.context() },
         })
         .await?;
         let payments = pulse_payment::start(PaymentDeps {
@@ -226,7 +229,7 @@ impl Trade {
         let kitchens = pulse_kitchen::start(KitchenDeps {
             store: tables.of("kitchen"),
             catalog: catalog.clone(),
-            config: pulse_kitchen::KitchenConfig::default(),
+            config: pulse_kitchen::KitchenConfig { keep_for: config.retention.kitchen_orders },
         })
         .await?;
         Ok(Self { stock, coupons, orders, payments, kitchens })

@@ -73,6 +73,7 @@ impl OrderSection {
                 LatePayment::Refund => pulse_order::LatePayment::Refund,
                 LatePayment::ReserveAgain => pulse_order::LatePayment::ReserveAgain,
             },
+            ..pulse_order::OrderConfig::default()
         }
     }
 }
