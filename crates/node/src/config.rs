@@ -2,8 +2,8 @@
 
 mod order;
 mod payment;
-mod verify;
 mod retention;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,8 +19,8 @@ use crate::contexts::TABLES;
 
 pub use order::{LatePayment, OrderSection};
 pub use payment::{Masked, PaymentSection};
-pub use verify::VerifySection;
 pub use retention::RetentionSection;
+pub use verify::VerifySection;
 
 /// Everything that can be set. Each part says what it is for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -96,8 +96,8 @@ impl Contexts {
             config: config.account.context(),
         })
         .await?;
-        let way_out = (shared.outbound, shared.payment_secret);
-        let trade = Trade::start(config, &tables, &shops.catalog, (shared.gate, way_out)).await?;
+        let ways = Ways { gate: shared.gate, outbound: shared.outbound, secret: shared.payment_secret };
+        let trade = Trade::start(config, &tables, &shops.catalog, ways).await?;
         let Trade { stock, coupons, orders, payments, kitchens } = trade;
         let consumers = [
             accounts.consumers,
@@ -177,6 +177,13 @@ impl Tables {
     }
 }
 
+/// What those that trade reach out with.
+struct Ways {
+    gate: Arc<dyn Gate>,
+    outbound: Arc<dyn Outbound>,
+    secret: [u8; 32],
+}
+
 /// The contexts that trade, each with the clients of those before it.
 struct Trade {
     stock: Stocks,
@@ -191,7 +198,7 @@ impl Trade {
         config: &Config,
         tables: &Tables,
         catalog: &CatalogClient,
-        (gate, (outbound, secret)): (Arc<dyn Gate>, (Arc<dyn Outbound>, [u8; 32])),
+        Ways { gate, outbound, secret }: Ways,
     ) -> anyhow::Result<Self> {
         let stock = pulse_stock::start(StockDeps {
             store: tables.of("stock"),
