@@ -17,7 +17,7 @@ use pulse_kernel::{Actor, Cx, Error, Principal};
 use serde_json::json;
 
 use super::super::arguments::Bench;
-use super::insert;
+use super::insert::{self, Way};
 use super::town::Town;
 use super::{Figure, Output, against_constant};
 
@@ -43,10 +43,17 @@ pub(super) async fn run(plan: &Bench, output: &mut Output) -> anyhow::Result<()>
     let connections = usize::try_from(plan.connections)?;
     for lines in LINES {
         let name = if lines == 1 { "checkout".to_owned() } else { format!("checkout-{lines}-lines") };
-        output.add(against_insert(plan, &name, &town, shelf.orders(&town, lines), connections).await?)?;
+        let requests = shelf.orders(&town, lines);
+        output.add(against_insert(plan, (&name, Way::Grouped), &town, (requests, connections)).await?)?;
     }
     let few = format!("checkout-{FEW_CLIENTS}-clients");
-    output.add(against_insert(plan, &few, &town, shelf.orders(&town, 1), FEW_CLIENTS).await?)?;
+    let requests = shelf.orders(&town, 1);
+    output.add(against_insert(plan, (&few, Way::Grouped), &town, (requests, FEW_CLIENTS)).await?)?;
+    // Servers flush what waits together by themselves.
+    if plan.store.is_none() {
+        let requests = shelf.orders(&town, 1);
+        output.add(against_insert(plan, ("checkout-alone", Way::Alone), &town, (requests, connections)).await?)?;
+    }
     let subject = ("POST /v1/orders, 1 line", shelf.orders(&town, 1));
     output.add(against_constant(plan, "checkout-constant", &town, subject).await?.into())?;
     town.node().bus.drain().await;
@@ -55,19 +62,15 @@ pub(super) async fn run(plan: &Bench, output: &mut Output) -> anyhow::Result<()>
 
 async fn against_insert(
     plan: &Bench,
-    name: &str,
+    (name, way): (&str, Way),
     town: &Town,
-    requests: Requests,
-    connections: usize,
+    (requests, connections): (Requests, usize),
 ) -> anyhow::Result<Figure> {
     let mut paired = Paired::new(name, connections);
     paired.rounds = usize::try_from(plan.rounds)?;
     let subject = Side { label: "POST /v1/orders".to_owned(), address: town.address, requests };
-    let reference = Side {
-        label: "one plain INSERT per request, through the same store".to_owned(),
-        address: town.address,
-        requests: insert::requests(town),
-    };
+    let reference =
+        Side { label: way.label().to_owned(), address: town.address, requests: insert::requests(town, way) };
     let progress = Progress::on_stderr(name, paired.steps());
     let measured = paired.run(&subject, &reference, &progress).await;
     progress.finish();

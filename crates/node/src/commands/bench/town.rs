@@ -62,7 +62,8 @@ impl Town {
             ..NodeOptions::new(Arc::new(inbox.clone()))
         };
         let node = Node::start(&config, options).await?;
-        rows.open(&node, Arc::new(IdGenerator::new(ROWS_NUMBER))).await?;
+        let ids = Arc::new(IdGenerator::new(ROWS_NUMBER));
+        rows.open(&node, ids, (folder.path(), plan.flush_delay)).await?;
         let made = DemoCity::make_categories(&node.shops().shops, &Cx::system("bench", node.clock.now())).await;
         made.map_err(|error| anyhow!(error.story()))?;
         let city = City::new(1, Size { shops: shops_max, people: PEOPLE, couriers: 0 });

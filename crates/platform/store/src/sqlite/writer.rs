@@ -3,7 +3,6 @@
 //! **Invariant:** nobody is answered before the flush. A commit that is refused takes back its own statements and
 //! nobody else's. Refusals wait for the flush too, because they may rest on what the same group wrote.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -23,11 +22,6 @@ use crate::transaction::{Step, Transaction};
 const GROUP_MAX: usize = 512;
 /// How long a group takes in more commits at most, for the same reason.
 const GROUP_TIME_MAX: Duration = Duration::from_millis(20);
-
-/// From how many commits in the last group on a group waits for more, how long for the next one, and how long in all.
-const GATHER_FROM: usize = 4;
-const GATHER_PAUSE_MAX: Duration = Duration::from_millis(1);
-const GATHER_TIME_MAX: Duration = Duration::from_millis(5);
 
 /// What the writer has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,7 +107,6 @@ impl Writer {
             jobs,
             counters: Arc::clone(&counters),
             answered: Arc::clone(answered),
-            pace: Cell::default(),
             flush_delay: options.flush_delay,
             on_step: options.on_writer_step.unwrap_or(|_| ()),
         };
@@ -161,27 +154,8 @@ struct Worker {
     jobs: Receiver<Job>,
     counters: Arc<Counters>,
     answered: Arc<AtomicU64>,
-    pace: Cell<Pace>,
     flush_delay: Option<Duration>,
     on_step: fn(WriterStep),
-}
-
-/// How the last group went, from which the next one guesses what comes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pace {
-    commits: usize,
-    flush: Duration,
-}
-
-impl Pace {
-    /// How long a group waits for one more commit, and for all of them. Where several commit at the same time, the next
-    /// ones are about to come, and would otherwise pay for a flush of their own.
-    fn patience(self) -> (Duration, Duration) {
-        if self.commits < GATHER_FROM {
-            return (Duration::ZERO, Duration::ZERO);
-        }
-        ((self.flush / 2).min(GATHER_PAUSE_MAX), (self.flush * 4).min(GATHER_TIME_MAX))
-    }
 }
 
 impl Worker {
@@ -212,7 +186,6 @@ impl Worker {
         let mut group = Vec::new();
         let mut next = Some(first);
         let mut query = None;
-        let (pause, patience) = self.pace.get().patience();
         while let Some(commit) = next.take() {
             let applied = self.apply(&commit.transaction);
             (self.on_step)(WriterStep::Applied);
@@ -223,8 +196,7 @@ impl Worker {
                 return self.give_up(group);
             }
             if group.len() < GROUP_MAX && begun.elapsed() < GROUP_TIME_MAX {
-                let pause = if begun.elapsed() < patience { pause } else { Duration::ZERO };
-                match self.jobs.recv_timeout(pause) {
+                match self.jobs.try_recv() {
                     Ok(Job::Commit(commit)) => next = Some(commit),
                     Ok(other) => query = Some(other),
                     Err(_) => {}
@@ -233,7 +205,6 @@ impl Worker {
         }
         let applied = Instant::now();
         let flushed = self.flush();
-        self.pace.set(Pace { commits: group.len(), flush: applied.elapsed() });
         self.count(&group, [started, begun, applied, Instant::now()]);
         // Before anybody is answered: whoever reads after its answer must see what was written.
         self.answered.fetch_add(1, Ordering::AcqRel);
@@ -388,7 +359,6 @@ mod tests {
             jobs,
             counters: Arc::default(),
             answered: Arc::default(),
-            pace: Cell::default(),
             flush_delay: None,
             on_step: |_| (),
         };
