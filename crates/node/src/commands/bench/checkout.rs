@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use pulse_bench::{Paired, Progress, Request, Requests, Side};
 use pulse_contract::Money;
 use pulse_contract::order::v1::{CartLine, OrderDraft, PlaceOrderRequest};
-use pulse_contract::shop::v1::{CreateProductRequest, ProductDraft, VariantDraft};
+use pulse_contract::shop::v1::{CreateProductRequest, Hours, ProductDraft, SetHoursRequest, VariantDraft};
 use pulse_contract::stock::v1::{
     DeductAt, PutStockRequest, ReplenishStockRequest, ResourceKind, ResourceRef, StockRules,
 };
@@ -92,6 +92,9 @@ impl Shelf {
             pulse_contract::errors::INTERNAL.error("the town has no shop").caused_by(error.to_string())
         })?;
         let (node, cx) = (town.node(), town.cx());
+        // Whatever the time of day is.
+        let hours = Some(Hours { osm: "24/7".to_owned(), ..Hours::default() });
+        node.shops().shops.set_hours(&cx, SetHoursRequest { shop_id, hours }).await?;
         let mut items = Vec::with_capacity(PRODUCTS * VARIANTS);
         for number in 0..PRODUCTS {
             let variant = |number: usize| VariantDraft {

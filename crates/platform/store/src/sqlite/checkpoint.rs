@@ -18,8 +18,9 @@ use rusqlite::{Connection, MAIN_DB};
 use super::{Options, configure};
 use crate::StoreError;
 
-/// Pages of the log, 4 KiB each, that wait to be moved when the thread is woken.
-const PAGES_BESIDE: c_int = 4_000;
+/// Pages of the log, 4 KiB each, that wait to be moved when the thread is woken. Few, because commits feel how long it
+/// is at it.
+const PAGES_BESIDE: c_int = 800;
 /// Pages of the log after which it should be started anew.
 const PAGES_ENOUGH: c_int = 16_000;
 /// How many pages the writer itself moves to that end.
