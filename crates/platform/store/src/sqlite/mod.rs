@@ -60,11 +60,16 @@ impl Sqlite {
     }
 }
 
-fn configure(connection: &Connection, options: &Options) -> Result<(), StoreError> {
+/// What holds for reading and writing alike.
+fn prepare(connection: &Connection, options: &Options) -> Result<(), StoreError> {
     connection.busy_timeout(options.busy_timeout).map_err(StoreError::unavailable)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // A plan never depends on values, so no value makes a statement be prepared anew.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(StoreError::unavailable)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(StoreError::unavailable)
+}
+
+fn configure(connection: &Connection, options: &Options) -> Result<(), StoreError> {
+    prepare(connection, options)?;
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
@@ -79,10 +84,7 @@ const STATEMENTS_MAX: usize = 512;
 fn open_for_reading(path: &Path, options: &Options) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(StoreError::unavailable)?;
-    connection.busy_timeout(options.busy_timeout).map_err(StoreError::unavailable)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // A plan never depends on values, so no value makes a statement be prepared anew.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(StoreError::unavailable)?;
+    prepare(&connection, options)?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;").map_err(StoreError::unavailable)?;
     Ok(connection)
 }
