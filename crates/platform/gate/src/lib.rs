@@ -17,6 +17,7 @@ mod key;
 mod memory;
 mod permit;
 mod quota;
+pub mod sale;
 
 use pulse_kernel::Timestamp;
 

@@ -1,0 +1,185 @@
+//! The gate of one process.
+//!
+//! A buyer costs two numbers and a byte in a table that is between 7/16 and 7/8 full: 20 to 39 bytes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::{Ask, Known, SaleGate, Standing, Verdict};
+use crate::Answer;
+
+/// Parts of a sale that are locked one by one; a power of two.
+const SHARDS: usize = 64;
+/// Set in the name of an admission whose units were given back; names are positive, so it is free.
+const GIVEN_BACK: i64 = i64::MIN;
+
+/// A [`SaleGate`] whose sales live in this process.
+#[derive(Debug, Default)]
+pub struct MemorySaleGate {
+    sales: RwLock<HashMap<i64, Sale>>,
+}
+
+#[derive(Debug)]
+struct Sale {
+    is_open: AtomicBool,
+    free: AtomicI64,
+    hasher: RandomState,
+    shards: Box<[Mutex<Buyers>]>,
+}
+
+/// Admissions by buyer.
+type Buyers = HashMap<i64, i64>;
+
+impl MemorySaleGate {
+    /// A gate without sales.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// [`SaleGate::admit`] for callers that cannot wait.
+    #[must_use]
+    pub fn admit_now(&self, ask: Ask) -> Verdict {
+        self.with(ask.sale, Verdict::NoSale, |sale| sale.admit(ask))
+    }
+
+    /// What `work` finds of a sale that is open, or `otherwise`.
+    fn with<T>(&self, sale: i64, otherwise: T, work: impl FnOnce(&Sale) -> T) -> T {
+        match self.sales.read().get(&sale).filter(|sale| sale.is_open.load(Ordering::Acquire)) {
+            Some(sale) => work(sale),
+            None => otherwise,
+        }
+    }
+}
+
+impl Sale {
+    fn new() -> Self {
+        Self {
+            is_open: AtomicBool::new(false),
+            free: AtomicI64::new(0),
+            hasher: RandomState::new(),
+            shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
+        }
+    }
+
+    /// Whatever is done to a buyer is done under the lock of their shard.
+    fn with_buyers<T>(&self, buyer: i64, work: impl FnOnce(&mut Buyers) -> T) -> Option<T> {
+        let hash = usize::try_from(self.hasher.hash_one(buyer) & 0xffff_ffff).ok()?;
+        let shard = self.shards.get(hash & (SHARDS - 1))?;
+        Some(work(&mut shard.lock()))
+    }
+
+    fn admit(&self, ask: Ask) -> Verdict {
+        let decide = |buyers: &mut Buyers| match buyers.entry(ask.buyer) {
+            Entry::Occupied(first) => Verdict::Duplicate { admission: first.get() & !GIVEN_BACK },
+            Entry::Vacant(place) => match self.take(ask.units) {
+                true => {
+                    place.insert(ask.admission);
+                    Verdict::Admitted
+                }
+                false => Verdict::SoldOut,
+            },
+        };
+        self.with_buyers(ask.buyer, decide).unwrap_or(Verdict::NoSale)
+    }
+
+    /// Takes so many free units, or none.
+    fn take(&self, units: u32) -> bool {
+        let units = i64::from(units);
+        // No other memory is published with the count.
+        let less = |free: i64| (free >= units).then(|| free - units);
+        self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    fn put(&self, units: i64) {
+        self.free.fetch_add(units, Ordering::Relaxed);
+    }
+
+    fn revoke(&self, ask: Ask) -> bool {
+        let undo = |buyers: &mut Buyers| match buyers.get(&ask.buyer) {
+            Some(admission) if *admission == ask.admission => {
+                buyers.remove(&ask.buyer);
+                self.put(ask.units.into());
+                true
+            }
+            Some(_) | None => false,
+        };
+        self.with_buyers(ask.buyer, undo).unwrap_or(false)
+    }
+
+    fn give_back(&self, ask: Ask) -> bool {
+        let mark = |buyers: &mut Buyers| match buyers.get_mut(&ask.buyer) {
+            Some(admission) if *admission == ask.admission => {
+                *admission |= GIVEN_BACK;
+                self.put(ask.units.into());
+                true
+            }
+            Some(_) | None => false,
+        };
+        self.with_buyers(ask.buyer, mark).unwrap_or(false)
+    }
+
+    fn load(&self, known: &[Known]) {
+        for known in known {
+            let admission = if known.units == 0 { known.admission | GIVEN_BACK } else { known.admission };
+            self.with_buyers(known.buyer, |buyers| buyers.insert(known.buyer, admission));
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let buyers: usize = self.shards.iter().map(|shard| shard.lock().len()).sum();
+        Standing { free: self.free.load(Ordering::Relaxed), buyers: u64::try_from(buyers).unwrap_or(u64::MAX) }
+    }
+}
+
+impl SaleGate for MemorySaleGate {
+    fn admit(&self, ask: Ask) -> Answer<'_, Verdict> {
+        Answer::ready(self.admit_now(ask))
+    }
+
+    fn revoke(&self, ask: Ask) -> Answer<'_, bool> {
+        Answer::ready(self.with(ask.sale, false, |sale| sale.revoke(ask)))
+    }
+
+    fn give_back(&self, ask: Ask) -> Answer<'_, bool> {
+        Answer::ready(self.with(ask.sale, false, |sale| sale.give_back(ask)))
+    }
+
+    fn prepare(&self, sale: i64) -> Answer<'_, ()> {
+        self.sales.write().insert(sale, Sale::new());
+        Answer::ready(())
+    }
+
+    fn load(&self, sale: i64, known: &[Known]) -> Answer<'_, ()> {
+        if let Some(sale) = self.sales.read().get(&sale) {
+            sale.load(known);
+        }
+        Answer::ready(())
+    }
+
+    fn open(&self, sale: i64, free: u64) -> Answer<'_, ()> {
+        if let Some(sale) = self.sales.read().get(&sale) {
+            sale.free.store(i64::try_from(free).unwrap_or(i64::MAX), Ordering::Relaxed);
+            sale.is_open.store(true, Ordering::Release);
+        }
+        Answer::ready(())
+    }
+
+    fn add(&self, sale: i64, units: i64) -> Answer<'_, ()> {
+        self.with(sale, (), |sale| sale.put(units));
+        Answer::ready(())
+    }
+
+    fn close(&self, sale: i64) -> Answer<'_, ()> {
+        self.sales.write().remove(&sale);
+        Answer::ready(())
+    }
+
+    fn standing(&self, sale: i64) -> Answer<'_, Option<Standing>> {
+        Answer::ready(self.with(sale, None, |sale| Some(sale.standing())))
+    }
+}
