@@ -51,6 +51,10 @@ impl StockApi for Api {
         app::reserve(&self.0, cx, request).await
     }
 
+    async fn reserve_many(&self, cx: &Cx, request: ReserveManyRequest) -> Result<ReserveManyResponse, Error> {
+        app::reserve_many(&self.0, cx, request).await
+    }
+
     async fn confirm_reservation(&self, cx: &Cx, request: ConfirmReservationRequest) -> Result<Reservation, Error> {
         app::confirm_reservation(&self.0, cx, request).await
     }

@@ -33,17 +33,17 @@ pub(crate) struct Desk {
     queue: mpsc::Sender<Work>,
 }
 
-/// A command, and whom to answer.
+/// Commands that somebody waits for together, at least one, and whom to answer.
 #[derive(Debug)]
 struct Work {
-    command: Command,
+    commands: Vec<Command>,
     cx: Cx,
     queued: Instant,
-    answer: oneshot::Sender<Result<Reply, Error>>,
+    answer: oneshot::Sender<Result<Outcomes, Error>>,
 }
 
-/// What the commands of a batch came to, in their order.
-type Outcomes = Vec<Result<Reply, Refusal>>;
+/// What commands came to, in their order.
+pub(crate) type Outcomes = Vec<Result<Reply, Refusal>>;
 
 impl Desk {
     /// Starts the task.
@@ -60,19 +60,58 @@ impl Desk {
     /// The refusal of the ledger; `STOCK_BUSY` when too many wait; `DEADLINE_EXCEEDED` when it waited for too long;
     /// those of the store.
     pub(crate) async fn ask(&self, cx: &Cx, verb: Verb) -> Result<Reply, Error> {
-        let (answer, answered) = oneshot::channel();
-        let command = Command { actor: cx.actor.account(), verb };
-        let work = Work { command, cx: cx.clone(), queued: Instant::now(), answer };
-        self.queue.try_send(work).map_err(|unsent| match unsent {
-            mpsc::error::TrySendError::Full(_) => {
+        let outcome = self.ask_many(cx, vec![verb]).await?.pop();
+        outcome.ok_or_else(|| common::INTERNAL.error("a command was not decided"))?.map_err(view::refusal)
+    }
+
+    /// Has commands decided in their order, each for itself, and waits until all are written: by one commit when no
+    /// more than [`LINES_MAX`] lines are asked for. They take one place in the queue for each commit.
+    ///
+    /// # Errors
+    /// As [`Desk::ask`]; refusals are outcomes. After `STOCK_BUSY` nothing was done; after another error a part of the
+    /// commands may be written, as a whole commit each.
+    pub(crate) async fn ask_many(&self, cx: &Cx, verbs: Vec<Verb>) -> Result<Outcomes, Error> {
+        let pieces = pieces(verbs.into_iter().map(|verb| Command { actor: cx.actor.account(), verb }));
+        let places = self.queue.try_reserve_many(pieces.len()).map_err(|none| match none {
+            mpsc::error::TrySendError::Full(()) => {
                 metrics::counter!("pulse_stock_refusals_total", "reason" => "busy").increment(1);
                 errors::STOCK_BUSY.error("too many reservations wait; nothing was done").retry_in(RETRY_IN)
             }
-            mpsc::error::TrySendError::Closed(_) => common::DRAINING.error("stock is not kept here any more"),
+            mpsc::error::TrySendError::Closed(()) => common::DRAINING.error("stock is not kept here any more"),
         })?;
-        let ended = |gone| common::DRAINING.error("stock is not kept here any more").caused_by(gone);
-        answered.await.map_err(ended)?
+        let hand_in = |(place, commands): (mpsc::Permit<'_, Work>, Vec<Command>)| {
+            let (answer, answered) = oneshot::channel();
+            place.send(Work { commands, cx: cx.clone(), queued: Instant::now(), answer });
+            answered
+        };
+        let all_answered: Vec<_> = places.zip(pieces).map(hand_in).collect();
+        let mut outcomes = Outcomes::new();
+        for answered in all_answered {
+            let ended = |gone| common::DRAINING.error("stock is not kept here any more").caused_by(gone);
+            outcomes.append(&mut answered.await.map_err(ended)??);
+        }
+        Ok(outcomes)
     }
+}
+
+/// Cuts commands into what one commit may hold, in their order.
+fn pieces(commands: impl Iterator<Item = Command>) -> Vec<Vec<Command>> {
+    let mut pieces: Vec<Vec<Command>> = Vec::new();
+    let mut room = 0;
+    for command in commands {
+        let lines = command.verb.line_count();
+        match pieces.last_mut().filter(|_| room >= lines) {
+            Some(piece) => {
+                room -= lines;
+                piece.push(command);
+            }
+            None => {
+                room = LINES_MAX.saturating_sub(lines);
+                pieces.push(vec![command]);
+            }
+        }
+    }
+    pieces
 }
 
 /// Who sits at the desk.
@@ -99,18 +138,18 @@ impl Clerk {
         match self.outcomes(&batch).await {
             Ok(outcomes) => {
                 metrics::counter!("pulse_stock_batches_total").increment(1);
-                for (work, outcome) in batch.into_iter().zip(outcomes) {
-                    answer(work, outcome.map_err(view::refusal));
+                let mut outcomes = outcomes.into_iter();
+                for work in batch {
+                    let own = outcomes.by_ref().take(work.commands.len()).collect();
+                    answer(work, Ok(own));
                 }
             }
             // One of them brings down all: each for itself, so that it is the only one.
             Err(error) if error.kind() == Kind::Internal && batch.len() > 1 => {
-                tracing::warn!(error = error.story(), commands = batch.len(), "a batch of stock goes on one by one");
+                tracing::warn!(error = error.story(), works = batch.len(), "a batch of stock goes on one by one");
                 for work in batch {
-                    let outcome = self.outcomes(std::slice::from_ref(&work)).await;
-                    let alone = outcome.map(|outcomes| outcomes.into_iter().next());
-                    let missing = || Err(common::INTERNAL.error("a command was not decided"));
-                    answer(work, alone.and_then(|only| only.map_or_else(missing, |only| only.map_err(view::refusal))));
+                    let outcomes = self.outcomes(std::slice::from_ref(&work)).await;
+                    answer(work, outcomes);
                 }
             }
             Err(error) => batch.into_iter().for_each(|work| answer(work, Err(again(&error)))),
@@ -145,13 +184,13 @@ fn still_wanted(work: Work, now: pulse_kernel::Timestamp) -> Option<Work> {
     Some(work)
 }
 
-/// Cuts what waits into batches, in its order. A command with an idempotency key has a batch of its own, because its
+/// Cuts what waits into batches, in its order. What has an idempotency key has a batch of its own, because its
 /// answer is part of the commit.
 fn batches(waiting: impl Iterator<Item = Work>) -> Vec<Vec<Work>> {
     let mut batches: Vec<Vec<Work>> = Vec::new();
     let mut room = 0;
     for work in waiting {
-        let lines = work.command.verb.line_count();
+        let lines = work.commands.iter().map(|command| command.verb.line_count()).sum();
         let is_alone = work.cx.idempotency.is_some();
         match batches.last_mut().filter(|_| room >= lines && !is_alone) {
             Some(batch) => {
@@ -167,7 +206,7 @@ fn batches(waiting: impl Iterator<Item = Work>) -> Vec<Vec<Work>> {
     batches
 }
 
-/// A lone command is written in its own context; several together in that of Pulse.
+/// What is alone is written in its own context; several together in that of Pulse.
 fn batch_cx(batch: &[Work], now: pulse_kernel::Timestamp) -> Cx {
     match batch {
         [work] if work.cx.idempotency.is_some() => Cx { now, ..work.cx.clone() },
@@ -176,7 +215,7 @@ fn batch_cx(batch: &[Work], now: pulse_kernel::Timestamp) -> Cx {
     }
 }
 
-fn answer(work: Work, outcome: Result<Reply, Error>) {
+fn answer(work: Work, outcome: Result<Outcomes, Error>) {
     // A caller that has gone away does not need its answer; what was written stands.
     work.answer.send(outcome).unwrap_or_default();
 }
@@ -205,12 +244,22 @@ mod tests {
         });
         let line = Line { resource: ResourceRef { id: 1, kind: Kind::Sku }, quantity: 1 };
         let verb = Verb::Confirm { key: Key { id: 1, owner: Owner::Order }, lines: vec![line; lines] };
-        let command = Command { actor: None, verb };
-        Work { command, cx, queued: Instant::now(), answer: oneshot::channel().0 }
+        let commands = vec![Command { actor: None, verb }];
+        Work { commands, cx, queued: Instant::now(), answer: oneshot::channel().0 }
     }
 
     fn sizes(waiting: Vec<Work>) -> Vec<usize> {
         batches(waiting.into_iter()).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn commands_are_cut_into_what_one_commit_may_hold() {
+        let command = |lines| work(lines, false).commands.remove(0);
+        let sizes = |lines: Vec<usize>| pieces(lines.into_iter().map(command)).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(vec![1; 1_000]), [1_000]);
+        assert_eq!(sizes(vec![200; 25]), [10, 10, 5]);
+        assert_eq!(sizes(vec![LINES_MAX + 1, 1, 1]), [1, 2]);
+        assert_eq!(sizes(Vec::new()), [0_usize; 0]);
     }
 
     #[test]

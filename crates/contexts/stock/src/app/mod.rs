@@ -12,6 +12,7 @@ mod permits;
 mod put_stock;
 mod release_reservation;
 mod reserve;
+mod reserve_many;
 mod why_stock;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub(crate) use move_stock::{adjust_stock, replenish_stock, transfer_stock};
 pub(crate) use put_stock::{put_resource, put_stock};
 pub(crate) use release_reservation::{release_cancelled, release_reservation};
 pub(crate) use reserve::reserve;
+pub(crate) use reserve_many::reserve_many;
 pub(crate) use why_stock::why_stock;
 
 /// What every use case works with.

@@ -24,9 +24,13 @@ const RETRY_IN: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// `STOCK_BUSY`.
-pub(super) async fn permits(app: &App, cx: &Cx, lines: &[Line]) -> Result<Vec<Permit>, Error> {
+pub(super) async fn permits<'a>(
+    app: &App,
+    cx: &Cx,
+    lines: impl IntoIterator<Item = &'a Line>,
+) -> Result<Vec<Permit>, Error> {
     let limit = PermitLimit { permits: app.deps.config.permits_per_resource, lease: LEASE };
-    let resources: BTreeSet<ResourceRef> = lines.iter().map(|line| line.resource).collect();
+    let resources: BTreeSet<ResourceRef> = lines.into_iter().map(|line| line.resource).collect();
     let mut permits = Vec::with_capacity(resources.len());
     for resource in resources {
         match Permit::acquire(&app.deps.gate, key(resource), limit, cx.now).await {

@@ -7,17 +7,21 @@ use pulse_kernel::{Cx, Error};
 use super::permits::permits;
 use super::{App, key, lines, told};
 use crate::domain::command::Verb;
+use crate::domain::reservation::{Key, Line};
 use crate::domain::resource::Moment;
 
 pub(crate) async fn reserve(app: &App, cx: &Cx, request: ReserveRequest) -> Result<Reservation, Error> {
     request.validate()?;
     let (key, lines) = (key(request.key.as_ref())?, lines(&request.lines)?);
     let _permits = permits(app, cx, &lines).await?;
-    let verb = Verb::Reserve {
+    told(app.desk.ask(cx, verb(&request, key, lines)).await?)
+}
+
+pub(super) fn verb(request: &ReserveRequest, key: Key, lines: Vec<Line>) -> Verb {
+    Verb::Reserve {
         key,
         lines,
         expires_at: request.expires_at.map(Into::into),
         moment: if request.is_payment { Moment::Payment } else { Moment::Order },
-    };
-    told(app.desk.ask(cx, verb).await?)
+    }
 }

@@ -7,7 +7,7 @@ use pulse_store::{Commit, Store};
 
 use super::memory::Memory;
 use super::{Outcomes, Work};
-use crate::domain::command::{Refusal, Reply, Told};
+use crate::domain::command::{Command, Refusal, Reply, Told};
 use crate::domain::ledger::{Changes, Ledger};
 use crate::domain::reservation::{Key, Reservation};
 use crate::domain::resource::{Resource, ResourceRef};
@@ -18,7 +18,7 @@ use crate::view;
 pub(super) async fn run(store: &Store, memory: &Memory, cx: &Cx, batch: &[Work]) -> Result<Outcomes, Error> {
     let held = load_reservations(store, batch).await?;
     let mut wanted: BTreeSet<ResourceRef> = BTreeSet::new();
-    batch.iter().for_each(|work| work.command.verb.name_resources(&mut wanted));
+    commands(batch).for_each(|command| command.verb.name_resources(&mut wanted));
     wanted.extend(held.values().flat_map(|row| row.lines.iter().map(|judged| judged.line.resource)));
 
     let remembered = memory.recall(&wanted);
@@ -36,8 +36,13 @@ pub(super) async fn run(store: &Store, memory: &Memory, cx: &Cx, batch: &[Work])
     Ok(outcomes)
 }
 
+/// All commands of a batch, in their order.
+fn commands(batch: &[Work]) -> impl Iterator<Item = &Command> {
+    batch.iter().flat_map(|work| &work.commands)
+}
+
 async fn load_reservations(store: &Store, batch: &[Work]) -> Result<BTreeMap<Key, Reservation>, Error> {
-    let keys: BTreeSet<Key> = batch.iter().filter_map(|work| work.command.verb.key()).collect();
+    let keys: BTreeSet<Key> = commands(batch).filter_map(|command| command.verb.key()).collect();
     let rows = reservations::by_keys(store, &keys).await?;
     Ok(rows.into_iter().map(|found| (found.key, found.row)).collect())
 }
@@ -50,7 +55,7 @@ async fn decide(
     (wanted, remembered): (&BTreeSet<ResourceRef>, Vec<(ResourceRef, Resource)>),
 ) -> Result<(Ledger, Outcomes), Error> {
     let mut ledger = Ledger::new(cx.now);
-    for key in batch.iter().filter_map(|work| work.command.verb.key()) {
+    for key in commands(batch).filter_map(|command| command.verb.key()) {
         ledger.load_reservation(key, held.get(&key).cloned());
     }
     let mut unread = wanted.clone();
@@ -62,19 +67,19 @@ async fn decide(
     for found in resources::by_refs(store, &unread).await? {
         ledger.load_resource(found.resource, Some(found.row));
     }
-    let outcomes = batch.iter().map(|work| ledger.apply(&work.command)).collect();
+    let outcomes = commands(batch).map(|command| ledger.apply(command)).collect();
     Ok((ledger, outcomes))
 }
 
 /// The resources that a refusal may rest on.
 fn refused_resources(batch: &[Work], outcomes: &Outcomes) -> BTreeSet<ResourceRef> {
     let mut doubtful = BTreeSet::new();
-    for (work, outcome) in batch.iter().zip(outcomes) {
+    for (command, outcome) in commands(batch).zip(outcomes) {
         match outcome {
             Ok(Reply::Reservation(Told { state: None, lines, .. })) => {
                 doubtful.extend(lines.iter().filter(|line| line.status.is_refusal()).map(|line| line.line.resource));
             }
-            Err(_) => work.command.verb.name_resources(&mut doubtful),
+            Err(_) => command.verb.name_resources(&mut doubtful),
             Ok(Reply::Reservation(_) | Reply::Stock(..) | Reply::Transfer(_) | Reply::Noted) => {}
         }
     }

@@ -125,19 +125,25 @@ impl Verb {
         }
     }
 
-    /// How much work it is, in lines.
+    /// The lines that it asks for.
     #[must_use]
-    pub fn line_count(&self) -> usize {
+    pub fn lines(&self) -> &[Line] {
         match self {
-            Self::Reserve { lines, .. } | Self::Confirm { lines, .. } => lines.len().max(1),
+            Self::Reserve { lines, .. } | Self::Confirm { lines, .. } => lines,
             Self::Release { .. }
             | Self::Expire { .. }
             | Self::Replenish(_)
             | Self::Adjust(_)
             | Self::Transfer { .. }
             | Self::Put { .. }
-            | Self::Halt { .. } => 1,
+            | Self::Halt { .. } => &[],
         }
+    }
+
+    /// How much work it is, in lines.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        self.lines().len().max(1)
     }
 }
 

@@ -6,6 +6,7 @@ mod desk;
 mod events;
 mod expiry;
 mod journal;
+mod many;
 mod movements;
 mod reservations;
 mod shelf;
@@ -64,6 +65,15 @@ pulse_testkit::on_every_engine! {
         what_is_reserved_for_nobody_is_found_and_repaired,
         a_gap_in_the_journal_is_found,
         a_reservation_without_its_timer_is_found,
+    ],
+    many: [
+        sixty_units_go_to_the_first_sixty_of_a_batch,
+        each_of_a_batch_is_for_itself,
+        a_repeated_batch_moves_once,
+        a_key_with_other_lines_is_told_and_named,
+        a_batch_may_be_larger_than_a_commit,
+        a_batch_keeps_its_answer_under_an_idempotency_key,
+        a_bad_batch_moves_nothing,
     ],
     movements: [
         stock_belongs_to_a_variant_of_the_shop,
