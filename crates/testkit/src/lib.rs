@@ -28,6 +28,10 @@ pub use street::{OpenShop, cny, draft, place, product};
 #[cfg(feature = "node")]
 pub use suite::{run, run_with};
 
+/// What one does at the payment provider that is built in.
+#[cfg(feature = "node")]
+pub use pulse_payment::Choice;
+
 /// What a node can be told.
 #[cfg(feature = "node")]
 pub use pulse_node::config;

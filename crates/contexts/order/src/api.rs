@@ -39,6 +39,14 @@ impl OrderApi for Api {
         app::place_order(&self.0, cx, request).await
     }
 
+    async fn place_sale_orders(
+        &self,
+        cx: &Cx,
+        request: PlaceSaleOrdersRequest,
+    ) -> Result<PlaceSaleOrdersResponse, Error> {
+        app::place_sale_orders(&self.0, cx, request).await
+    }
+
     async fn get_order(&self, cx: &Cx, request: GetOrderRequest) -> Result<Order, Error> {
         app::get_order(&self.0, cx, request).await
     }

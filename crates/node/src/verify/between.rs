@@ -10,7 +10,7 @@ use pulse_contract::order::v1::{
 use pulse_contract::payment::v1::ListLedgerEntriesRequest;
 use pulse_contract::stock::v1::{
     GetReservationRequest, ListHeldRequest, ReleaseReservationRequest, Reservation, ReservationKey, ReservationOwner,
-    ReservationState,
+    ReservationState, ResourceKind, ResourceRef,
 };
 use pulse_kernel::{Cx, Error, Finding, Kind, Timestamp, Verified};
 
@@ -135,30 +135,21 @@ impl Look<'_> {
 
     async fn units(&self, order: &Order) -> Result<Option<Finding>, Error> {
         let key = Some(ReservationKey { owner: ReservationOwner::Order.into(), id: order.order_id });
-        let state = match self.books.stock.get_reservation(&self.cx, GetReservationRequest { key }).await {
-            Ok(reservation) => reservation.state(),
-            Err(error) if error.kind() == Kind::NotFound => ReservationState::Unspecified,
+        let reservation = match self.books.stock.get_reservation(&self.cx, GetReservationRequest { key }).await {
+            Ok(reservation) => reservation,
+            Err(error) if error.kind() == Kind::NotFound => Reservation::default(),
             Err(error) => return Err(error),
         };
-        let fits = match order.state() {
-            OrderState::Unspecified => false,
-            // Its time may be over while the order waits: then it is taken anew when it is paid.
-            OrderState::AwaitingPayment => matches!(state, ReservationState::Held | ReservationState::Expired),
-            OrderState::Cancelled => {
-                matches!(state, ReservationState::Released | ReservationState::Expired | ReservationState::Unspecified)
-            }
-            // One that was paid after it was cancelled may hold its units under another key, or cash is just being secured.
-            OrderState::Confirmed => state != ReservationState::Unspecified,
-            OrderState::Preparing | OrderState::Ready | OrderState::Delivering | OrderState::Completed => {
-                state != ReservationState::Held && state != ReservationState::Unspecified
-            }
+        let state = reservation.state();
+        let detail = if !fits(order.state(), state) {
+            format!("it is {}, and its units are {}", order.state().as_str_name(), state.as_str_name())
+        } else if !is_of_its_sale(order, &reservation) {
+            format!("it is of sale {}, and its units are not", order.sale_id)
+        } else {
+            return Ok(None);
         };
-        Ok((!fits).then(|| Finding {
-            invariant: TAKEN,
-            subject: format!("order {}", order.order_id),
-            detail: format!("it is {}, and its units are {}", order.state().as_str_name(), state.as_str_name()),
-            is_repaired: false,
-        }))
+        let subject = format!("order {}", order.order_id);
+        Ok(Some(Finding { invariant: TAKEN, subject, detail, is_repaired: false }))
     }
 
     async fn entries(&self, order: &Order) -> Result<Option<Finding>, Error> {
@@ -176,5 +167,66 @@ impl Look<'_> {
             detail: format!("{total} was paid, and the ledger has no entry"),
             is_repaired: false,
         }))
+    }
+}
+
+/// Whether an order may be in this state while its reservation is in that one.
+fn fits(order: OrderState, units: ReservationState) -> bool {
+    match order {
+        OrderState::Unspecified => false,
+        // Its time may be over while the order waits: then it is taken anew when it is paid.
+        OrderState::AwaitingPayment => matches!(units, ReservationState::Held | ReservationState::Expired),
+        OrderState::Cancelled => {
+            matches!(units, ReservationState::Released | ReservationState::Expired | ReservationState::Unspecified)
+        }
+        // One that was paid after it was cancelled may hold its units under another key, or cash is just being secured.
+        OrderState::Confirmed => units != ReservationState::Unspecified,
+        OrderState::Preparing | OrderState::Ready | OrderState::Delivering | OrderState::Completed => {
+            units != ReservationState::Held && units != ReservationState::Unspecified
+        }
+    }
+}
+
+/// Whether the units of an order are those of its sale, as many as it has; what was never reserved has no lines.
+fn is_of_its_sale(order: &Order, reservation: &Reservation) -> bool {
+    let sale = ResourceRef { kind: ResourceKind::Sale.into(), id: order.sale_id };
+    let mut lines = reservation.lines.iter();
+    if order.sale_id == 0 {
+        return lines.all(|line| line.resource.is_none_or(|resource| resource.kind() != ResourceKind::Sale));
+    }
+    let ordered: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
+    let reserved: i64 = reservation.lines.iter().map(|line| line.quantity).sum();
+    lines.all(|line| line.resource == Some(sale)) && (reservation.lines.is_empty() || reserved == ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulse_contract::order::v1::OrderLine;
+    use pulse_contract::stock::v1::ReservedLine;
+
+    #[test]
+    fn an_order_has_the_units_of_its_sale_and_no_other() {
+        let order = |sale_id| Order {
+            sale_id,
+            lines: vec![OrderLine { quantity: 2, ..OrderLine::default() }],
+            ..Order::default()
+        };
+        let units = |kind: ResourceKind, id, quantity| {
+            let resource = Some(ResourceRef { kind: kind.into(), id });
+            Reservation { lines: vec![ReservedLine { resource, quantity, ..Default::default() }], ..Default::default() }
+        };
+        for (sale_id, reservation, expected) in [
+            (7, units(ResourceKind::Sale, 7, 2), true),
+            (7, units(ResourceKind::Sale, 7, 1), false),
+            (7, units(ResourceKind::Sale, 8, 2), false),
+            (7, units(ResourceKind::Sku, 7, 2), false),
+            (7, Reservation::default(), true),
+            (0, units(ResourceKind::Sku, 7, 2), true),
+            (0, units(ResourceKind::Sale, 7, 2), false),
+            (0, Reservation::default(), true),
+        ] {
+            assert_eq!(is_of_its_sale(&order(sale_id), &reservation), expected, "{sale_id} {reservation:?}");
+        }
     }
 }

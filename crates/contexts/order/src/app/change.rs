@@ -1,14 +1,14 @@
 //! One change of an order: the move, the history, the row, the event, in a commit.
 
 use pulse_contract::order::v1::{
-    CancelReason, OrderCancelled, OrderCompleted, OrderMoved, OrderPaid, OrderRefundRequested, OrderState,
+    CancelReason, OrderCancelled, OrderCompleted, OrderMoved, OrderPaid, OrderPlaced, OrderRefundRequested, OrderState,
     StoredRefund, StoredRefundState, errors,
 };
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::{EXPIRE, view};
-use crate::domain::machine::{Move, Refused, Role, State, step};
+use crate::domain::machine::{Move, Refused, Role, State, Way, step};
 use crate::domain::refund;
 use crate::store::orders::{self, OrderRow};
 
@@ -21,8 +21,13 @@ pub(super) struct Change {
 impl Change {
     /// Begins to change what was read.
     pub(super) fn of(row: OrderRow, cx: &Cx) -> Self {
+        Self::within(Commit::new(), row, cx)
+    }
+
+    /// As [`Change::of`], together with what the commit writes already.
+    pub(super) fn within(commit: Commit, row: OrderRow, cx: &Cx) -> Self {
         let version = row.version + 1;
-        Self { row: OrderRow { version, updated_at: cx.now, ..row }, commit: Commit::new() }
+        Self { row: OrderRow { version, updated_at: cx.now, ..row }, commit }
     }
 
     /// Makes a move as one of `roles`, and says as which.
@@ -30,9 +35,9 @@ impl Change {
     /// # Errors
     /// `ORDER_MOVE_INVALID`, naming the moves that are allowed.
     pub(super) fn make(&mut self, cx: &Cx, mv: Move, roles: &[Role], reason: &str) -> Result<(State, Role), Error> {
-        let order = self.row.order();
+        let way = self.row.stored.order.as_ref().map_or(Way::Pickup, view::way);
         let from = view::state(self.row.state).unwrap_or(State::Cancelled);
-        let (to, role) = step(from, mv, roles, view::way(&order)).map_err(|refused| invalid(&refused))?;
+        let (to, role) = step(from, mv, roles, way).map_err(|refused| invalid(&refused))?;
         self.row.state = view::wire_state(to);
         if let Some(order) = &mut self.row.stored.order {
             order.history.push(view::step(to, cx.now, role, reason));
@@ -46,6 +51,14 @@ impl Change {
     /// Adds something to what is written.
     pub(super) fn with(&mut self, add: impl FnOnce(Commit, &OrderRow) -> Commit) {
         self.commit = add(std::mem::take(&mut self.commit), &self.row);
+    }
+
+    /// Tells that the order was placed. It is lent to the event, because a batch of a sale tells a thousand.
+    pub(super) fn tell_placed(&mut self) {
+        self.finished();
+        let event = OrderPlaced { order: self.row.stored.order.take() };
+        self.with(|commit, row| commit.event(row.id.get(), &event));
+        self.row.stored.order = event.order;
     }
 
     /// Tells that the order is paid, or will be in cash.
@@ -128,10 +141,16 @@ impl Change {
     }
 
     /// The row of a new order, and the commit that makes it.
-    pub(super) fn end_new(mut self) -> (OrderRow, Commit) {
+    pub(super) fn end_new(self) -> (OrderRow, Commit) {
+        let (row, commit) = self.end_unwritten();
+        let commit = orders::insert(commit, &row);
+        (row, commit)
+    }
+
+    /// The row of a new order, and the commit of everything but the row: those of a batch are written together.
+    pub(super) fn end_unwritten(mut self) -> (OrderRow, Commit) {
         self.finished();
-        let commit = orders::insert(self.commit, &self.row);
-        (self.row, commit)
+        (self.row, self.commit)
     }
 
     /// The row, and the commit that writes it.

@@ -7,7 +7,7 @@ use pulse_contract::marketing::v1::errors::MARKETING_CUSTOMER_LIMIT;
 use pulse_contract::marketing::v1::{
     CouponDiscounts, HoldCouponsRequest, HoldVouchersRequest, RedeemCouponsRequest, ReturnCouponsRequest,
 };
-use pulse_contract::order::v1::{Order, OrderKind};
+use pulse_contract::order::v1::{Order, OrderKind, OrderLine};
 use pulse_contract::stock::v1::errors::STOCK_BUSY;
 use pulse_contract::stock::v1::{
     ConfirmReservationRequest, ReleaseReservationRequest, Reservation, ReservationKey, ReservationLine,
@@ -19,10 +19,12 @@ use pulse_kernel::{Cx, Error, Kind, Timestamp};
 use super::App;
 use crate::store::orders::OrderRow;
 
+/// How long a reservation outlives the time to pay: so long may a payment be under way.
+pub(super) const GRACE: Duration = Duration::from_secs(10 * 60);
 /// How long the event of a payment may take until it has taken the places of vouchers for good.
 const TAKEN_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Who asks.
-const WHO: &str = "order.hold";
+pub(super) const WHO: &str = "order.hold";
 
 /// What is asked of others before an order is placed.
 pub(super) struct Wanted {
@@ -48,7 +50,12 @@ impl CouponsWanted {
 
 /// Whether an order may hold coupons, or places for those that it buys.
 pub(super) fn has_coupons(row: &OrderRow) -> bool {
-    !row.stored.coupon_ids.is_empty() || row.order().kind() == OrderKind::VirtualVoucher
+    !row.stored.coupon_ids.is_empty() || row.stored.order.as_ref().is_some_and(takes_places)
+}
+
+/// Whether an order takes places in the limit per customer of the voucher that it buys. A sale has a limit of its own.
+fn takes_places(order: &Order) -> bool {
+    order.kind() == OrderKind::VirtualVoucher && order.sale_id == 0
 }
 
 /// What others said; a refusal is an answer.
@@ -65,18 +72,17 @@ impl Held {
     }
 }
 
-/// The units of these lines.
+/// The units of an order: those of its sale, of the voucher that it buys, or of its variants.
 pub(super) fn units(order: &Order) -> Vec<ReservationLine> {
-    let kind = match order.kind() {
-        OrderKind::VirtualVoucher => ResourceKind::Coupon,
-        OrderKind::Unspecified | OrderKind::Goods => ResourceKind::Sku,
+    let of = |line: &OrderLine| match order.kind() {
+        _ if order.sale_id != 0 => (ResourceKind::Sale, order.sale_id),
+        OrderKind::VirtualVoucher => (ResourceKind::Coupon, line.product_id),
+        OrderKind::Unspecified | OrderKind::Goods => (ResourceKind::Sku, line.variant_id),
     };
-    let id = |product: i64, variant: i64| if kind == ResourceKind::Coupon { product } else { variant };
-    let lines = order.lines.iter().map(|line| (id(line.product_id, line.variant_id), line.quantity));
-    lines.map(|(id, quantity)| unit(kind, id, quantity)).collect()
+    order.lines.iter().map(|line| unit(of(line), line.quantity)).collect()
 }
 
-fn unit(kind: ResourceKind, id: i64, quantity: i32) -> ReservationLine {
+fn unit((kind, id): (ResourceKind, i64), quantity: i32) -> ReservationLine {
     ReservationLine { resource: Some(ResourceRef { kind: kind.into(), id }), quantity: quantity.into() }
 }
 
@@ -146,7 +152,7 @@ pub(super) async fn give_back(app: &App, cx: &Cx, order_id: i64, has_coupons: bo
     .await;
 }
 
-async fn give_back_units(app: &App, cx: &Cx, order_id: i64) {
+pub(super) async fn give_back_units(app: &App, cx: &Cx, order_id: i64) {
     if let Err(error) = release(app, cx, order_id).await {
         tracing::warn!(order = order_id, %error, "units of an order that was not placed stay reserved until they expire");
     }
@@ -210,7 +216,7 @@ async fn take_coupons(app: &App, asking: &Cx, row: &OrderRow) -> Result<bool, Er
 
 /// What to ask for the vouchers that an order buys, when it does.
 pub(super) fn vouchers(order: &Order, until: Timestamp) -> Option<HoldVouchersRequest> {
-    let line = order.lines.first().filter(|_| order.kind() == OrderKind::VirtualVoucher)?;
+    let line = order.lines.first().filter(|_| takes_places(order))?;
     Some(HoldVouchersRequest {
         order_id: order.order_id,
         account_id: order.customer_account_id,

@@ -1,6 +1,7 @@
 //! The use cases, one file each.
 
 mod archive;
+mod begin;
 mod behind;
 mod carts;
 mod change;
@@ -12,6 +13,7 @@ mod kitchen_news;
 mod lists;
 mod move_order;
 mod place_order;
+mod place_sale_orders;
 mod quote;
 mod rebuild;
 mod refund_order;
@@ -40,6 +42,7 @@ pub(crate) use kitchen_news::kitchen_moves;
 pub(crate) use lists::{count_my_orders, count_shop_orders, list_my_orders, list_orders, list_shop_orders};
 pub(crate) use move_order::{accept_order, cancel_order, complete_order, hand_over_order};
 pub(crate) use place_order::place_order;
+pub(crate) use place_sale_orders::place_sale_orders;
 pub(crate) use quote::quote_order;
 pub(crate) use rebuild::{rebuild, rebuild_order_lists};
 pub(crate) use refund_order::refund_order;

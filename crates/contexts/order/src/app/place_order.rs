@@ -7,26 +7,25 @@ use std::time::Duration;
 use pulse_contract::Json;
 use pulse_contract::marketing::v1::{HoldCouponsRequest, ValidateCouponsRequest};
 use pulse_contract::order::v1::{
-    Order, OrderDraft, OrderKind, OrderPlaced, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, Quote,
-    StoredOrder, StoredPayment, errors,
+    Order, OrderDraft, OrderKind, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, Quote, StoredOrder,
+    errors,
 };
 use pulse_contract::stock::v1::{LineStatus, Reservation, ReservationState, ReserveRequest};
 use pulse_kernel::id::{AccountId, OrderId};
 use pulse_kernel::{Cx, Error, Timestamp, Violation};
-use pulse_store::{StoreError, Timer};
+use pulse_store::StoreError;
 
+use super::begin::begin;
 use super::change::Change;
 use super::hold::{self, CouponsWanted, Held, Wanted};
 use super::quote::{self, Basket, spec};
-use super::{App, EXPIRE, caller, on_behalf, view};
-use crate::domain::machine::{Move, Role, State};
+use super::{App, caller, on_behalf, view};
+use crate::domain::machine::{Role, State};
 use crate::domain::quote::{Discount, Price, Problem, ProblemKind};
 use crate::store::drafts::{self, DraftRow};
 use crate::store::orders::{self, OrderRow, SCHEMA};
 use crate::store::{carts, paces};
 
-/// How long a reservation outlives the time to pay: so long may a payment be under way.
-const GRACE: Duration = Duration::from_secs(10 * 60);
 /// How long a reservation waits to be taken for good when nobody has to pay first.
 const SECURE_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// A quote that is larger as JSON goes into an error without its lines, since errors travel in headers too.
@@ -188,7 +187,7 @@ impl Placing<'_> {
     fn held_until(&self) -> Timestamp {
         let within = match self.method {
             PaymentMethod::CashOnDelivery => SECURE_WITHIN,
-            PaymentMethod::Unspecified | PaymentMethod::Online => self.app.deps.config.unpaid_ttl + GRACE,
+            PaymentMethod::Unspecified | PaymentMethod::Online => self.app.deps.config.unpaid_ttl + hold::GRACE,
         };
         self.cx.now.plus(within)
     }
@@ -289,7 +288,7 @@ impl Placing<'_> {
     async fn write(&self, basket: &Basket, row: OrderRow, has_coupons: bool) -> Result<Order, Error> {
         let (app, cx, id) = (self.app, self.cx, row.id);
         let mut change = Change::of(row, cx);
-        self.begin(&mut change)?;
+        begin(&mut change, cx, cx.now.plus(app.deps.config.unpaid_ttl))?;
         if !app.deps.config.pace_window.is_zero() {
             let since = cx.now.minus(app.deps.config.pace_window);
             change.with(|commit, row| paces::pass(commit, row.customer, since, cx.now));
@@ -312,47 +311,6 @@ impl Placing<'_> {
             }
         }
     }
-
-    /// The first state: waiting for money, unless it comes in cash or there is nothing to pay.
-    fn begin(&self, change: &mut Change) -> Result<(), Error> {
-        let is_cash = self.method == PaymentMethod::CashOnDelivery;
-        let price = change.row.order().price.unwrap_or_default();
-        if !is_cash && price.total_minor > 0 {
-            let expires_at = self.cx.now.plus(self.app.deps.config.unpaid_ttl);
-            if let Some(order) = &mut change.row.stored.order {
-                order.expires_at = Some(expires_at.into());
-            }
-            tell_placed(change);
-            change.with(|commit, row| {
-                commit.timer(Timer { kind: EXPIRE, key: row.id.get(), due_at: expires_at, payload: Default::default() })
-            });
-            return Ok(());
-        }
-        if !is_cash {
-            change.row.stored.payment = Some(StoredPayment { currency: price.currency, ..StoredPayment::default() });
-            change.row.payment_state = PaymentState::Paid;
-        }
-        let reason = if is_cash { "cash on delivery" } else { "nothing to pay" };
-        change.make(self.cx, Move::Pay, &[Role::System], reason)?;
-        tell_placed(change);
-        change.tell_paid();
-        complete_voucher(self.cx, change)
-    }
-}
-
-/// A voucher that is paid is complete: its coupons are the buyer's.
-pub(super) fn complete_voucher(cx: &Cx, change: &mut Change) -> Result<(), Error> {
-    if change.row.order().kind() != OrderKind::VirtualVoucher {
-        return Ok(());
-    }
-    change.make(cx, Move::Complete, &[Role::System], "")?;
-    change.tell_moved();
-    Ok(())
-}
-
-fn tell_placed(change: &mut Change) {
-    let event = OrderPlaced { order: Some(change.finished().order()) };
-    change.with(|commit, row| commit.event(row.id.get(), &event));
 }
 
 /// The lines that stock refused.

@@ -11,9 +11,9 @@ use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
+use super::begin::complete_voucher;
 use super::change::Change;
 use super::move_order::cancel;
-use super::place_order::complete_voucher;
 use super::secure_order::can_revive;
 use super::{App, hold, view};
 use crate::domain::machine::{Move, Role, State};

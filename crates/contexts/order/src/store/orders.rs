@@ -1,6 +1,6 @@
 //! Orders: those that may still change, and the archive.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use prost::Message;
 use pulse_contract::errors;
@@ -109,6 +109,19 @@ pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<OrderRow>, 
     Ok(rows)
 }
 
+/// Whose the orders with these ids are, archived ones too; those that are not there are left out.
+pub(crate) async fn customers(store: &Store, ids: &[i64]) -> Result<HashMap<i64, AccountId>, StoreError> {
+    const ACTIVE: &str = "SELECT id, customer_id FROM order_orders WHERE id IN (??)";
+    const ARCHIVED: &str = "SELECT id, customer_id FROM order_archive WHERE id IN (??)";
+    let mut found = HashMap::new();
+    // In this order: an order moves from the first to the second.
+    for text in [ACTIVE, ARCHIVED] {
+        let query = Statement::listing(text, ids.iter().copied(), values![]);
+        found.extend(store.all::<(i64, AccountId)>(query).await?);
+    }
+    Ok(found)
+}
+
 /// The order that a draft became.
 pub(crate) async fn by_pre_order(store: &Store, pre_order_id: i64) -> Result<Option<OrderRow>, StoreError> {
     store.optional(Statement::new("SELECT * FROM order_orders WHERE pre_order_id = ?", values![pre_order_id])).await
@@ -132,26 +145,33 @@ pub(crate) async fn archived_page(store: &Store, after: i64, limit: i64) -> Resu
 
 /// Adds the write that makes an order. One with the same draft is a refusal that says so.
 pub(crate) fn insert(commit: Commit, row: &OrderRow) -> Commit {
-    let commit = commit.insert(rows("order_orders", row));
+    let commit = commit.insert(rows("order_orders", [row]));
     match row.pre_order_id {
         Some(_) => commit.duplicate_is(&errors::STORE_CONTENDED),
         None => commit,
     }
 }
 
-fn rows(table: &'static str, row: &OrderRow) -> Insert {
-    Insert::into(table, &COLUMNS).row(values![
-        row.id.get(),
-        row.shop,
-        row.customer,
-        row.pre_order_id,
-        i32::from(row.state),
-        i32::from(row.payment_state),
-        row.version,
-        row.placed_at,
-        row.updated_at,
-        row.stored.encode_to_vec()
-    ])
+/// Adds the write that makes orders whose ids others have chosen. When one of them is there already, all are refused.
+pub(crate) fn insert_many(commit: Commit, new: &[OrderRow]) -> Commit {
+    commit.insert(rows("order_orders", new)).duplicate_is(&errors::STORE_CONTENDED)
+}
+
+fn rows<'a>(table: &'static str, rows: impl IntoIterator<Item = &'a OrderRow>) -> Insert {
+    rows.into_iter().fold(Insert::into(table, &COLUMNS), |insert, row| {
+        insert.row(values![
+            row.id.get(),
+            row.shop,
+            row.customer,
+            row.pre_order_id,
+            i32::from(row.state),
+            i32::from(row.payment_state),
+            row.version,
+            row.placed_at,
+            row.updated_at,
+            row.stored.encode_to_vec()
+        ])
+    })
 }
 
 /// Adds the write that replaces an order that was read under the version before; somebody else's write makes it a conflict.
@@ -177,5 +197,5 @@ pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
 pub(crate) fn archive(commit: Commit, row: &OrderRow) -> Commit {
     let delete =
         Statement::new("DELETE FROM order_orders WHERE id = ? AND version = ?", values![row.id.get(), row.version]);
-    commit.write(delete).expect_rows(1).insert(rows("order_archive", row))
+    commit.write(delete).expect_rows(1).insert(rows("order_archive", [row]))
 }

@@ -10,6 +10,7 @@ mod moves;
 mod payments;
 mod placing;
 mod quotes;
+mod sales;
 mod storage;
 mod street;
 mod vouchers;
@@ -94,6 +95,19 @@ pulse_testkit::on_every_engine! {
         a_quote_says_what_it_costs_and_why,
         a_quote_holds_nothing,
         a_quote_lists_every_problem,
+    ],
+    sales: [
+        sixty_units_make_sixty_orders_of_a_hundred,
+        who_is_too_late_moves_no_unit,
+        a_repeated_batch_moves_nothing,
+        the_same_batch_at_the_same_time_places_each_order_once,
+        a_batch_goes_on_after_a_crash,
+        units_of_a_sale_come_back_to_it,
+        an_order_of_a_sale_goes_the_way_of_any_order,
+        a_voucher_of_a_sale_takes_no_place_in_the_customers_limit,
+        an_order_of_a_sale_that_costs_nothing_is_confirmed_at_once,
+        what_cannot_be_written_holds_nothing,
+        a_bad_batch_moves_nothing,
     ],
     storage: [
         old_orders_stay_readable,

@@ -9,7 +9,12 @@ use pulse_testkit::{TestNode, cny};
 use crate::street::{Street, assert_clean, pay, placing, tell, told};
 use crate::{DAY, MINUTE, code};
 
-async fn voucher(node: &TestNode, street: &Street, distribution: Distribution, quota: i64) -> CouponTemplate {
+pub(crate) async fn voucher(
+    node: &TestNode,
+    street: &Street,
+    distribution: Distribution,
+    quota: i64,
+) -> CouponTemplate {
     let template = TemplateDraft {
         name: "Tea for two".to_owned(),
         discount: DiscountKind::Amount.into(),
@@ -29,7 +34,7 @@ async fn voucher(node: &TestNode, street: &Street, distribution: Distribution, q
     template
 }
 
-fn buying(street: &Street, template: &CouponTemplate, quantity: i32) -> OrderDraft {
+pub(crate) fn buying(street: &Street, template: &CouponTemplate, quantity: i32) -> OrderDraft {
     OrderDraft {
         shop_id: street.shop.id(),
         kind: OrderKind::VirtualVoucher.into(),
@@ -39,7 +44,7 @@ fn buying(street: &Street, template: &CouponTemplate, quantity: i32) -> OrderDra
     }
 }
 
-async fn coupons(node: &TestNode, street: &Street) -> Vec<Coupon> {
+pub(crate) async fn coupons(node: &TestNode, street: &Street) -> Vec<Coupon> {
     node.coupons().list_my_coupons(&street.customer.cx(), ListMyCouponsRequest::default()).await.unwrap().coupons
 }
 

@@ -1,0 +1,422 @@
+//! Orders of flash sales: whoever was admitted gets one, in batches, once, while there are units and time to pay.
+
+use std::ops::Range;
+
+use futures::future::join_all;
+use pulse_contract::kitchen::v1::ListTicketsRequest;
+use pulse_contract::marketing::v1::*;
+use pulse_contract::order::v1::*;
+use pulse_contract::payment::v1::StartPaymentRequest;
+use pulse_contract::stock::v1::*;
+use pulse_kernel::{Error, Timestamp};
+use pulse_store::{Commit, Statement, values};
+use pulse_testkit::config::LatePayment;
+use pulse_testkit::{Choice, Engine, TestNode, cny, run_with};
+
+use crate::street::{Street, assert_clean, pay, told};
+use crate::{MINUTE, code, tally};
+
+const SALE: i64 = 4_242;
+
+/// A sale of tea for 1.00, with so many units; whose orders are numbered from here on.
+struct Sale {
+    street: Street,
+    offer: SaleOffer,
+    first_id: i64,
+}
+
+impl Sale {
+    async fn of_tea(node: &TestNode, units: i64) -> Self {
+        let street = Street::with_tea(node, units).await;
+        let offer = SaleOffer {
+            sale_id: SALE,
+            shop_id: street.shop.id(),
+            shop_name: "Tea house".to_owned(),
+            kind: OrderKind::Goods.into(),
+            product_id: street.tea.product_id,
+            variant_id: street.tea.variants[0].variant_id,
+            product_name: "Tea".to_owned(),
+            variant_name: street.tea.variants[0].name.clone(),
+            unit_price: Some(cny(100)),
+            category_code: 0,
+        };
+        let resource = street.tea_units();
+        Self::of(node, street, offer, (resource, units)).await
+    }
+
+    /// Moves the units from where they are to the sale.
+    async fn of(node: &TestNode, street: Street, offer: SaleOffer, (from, units): (ResourceRef, i64)) -> Self {
+        let (shop_id, to) = (street.shop.id(), Some(resource()));
+        let rules = Some(StockRules::default());
+        let request = PutResourceRequest { shop_id, resource: to, rules, on_hand: 0 };
+        node.stock().put_resource(&node.cx(), request).await.unwrap();
+        let request =
+            TransferStockRequest { shop_id, from: Some(from), to, quantity: units, note: "for the sale".to_owned() };
+        node.stock().transfer_stock(&node.cx(), request).await.unwrap();
+        let first_id = node.store("order").next_id(node.now());
+        Self { street, offer, first_id }
+    }
+
+    /// Admissions by their numbers: one unit each, a quarter of an hour to pay.
+    fn admitted(&self, node: &TestNode, numbers: Range<i64>) -> Vec<SaleOrder> {
+        numbers.map(|number| self.order(node, number, 1)).collect()
+    }
+
+    fn order(&self, node: &TestNode, number: i64, quantity: i32) -> SaleOrder {
+        SaleOrder {
+            order_id: self.id(number),
+            account_id: self.street.customer.id(),
+            quantity,
+            admitted_at: Some(node.now().into()),
+            pay_until: Some(node.now().plus(MINUTE * 15).into()),
+        }
+    }
+
+    fn id(&self, number: i64) -> i64 {
+        self.first_id + number
+    }
+
+    async fn place(&self, node: &TestNode, orders: Vec<SaleOrder>) -> Result<Vec<SaleOrderOutcome>, Error> {
+        let request = PlaceSaleOrdersRequest { offer: Some(self.offer.clone()), orders };
+        node.orders().place_sale_orders(&node.cx(), request).await.map(|answer| answer.outcomes)
+    }
+
+    /// The same, when all of them are to be placed.
+    async fn placed(&self, node: &TestNode, orders: Vec<SaleOrder>) -> Vec<Order> {
+        let outcomes = self.place(node, orders).await.unwrap();
+        assert!(outcomes.iter().all(|one| one.state() == SaleOrderState::Placed), "{outcomes:?}");
+        join_all(outcomes.iter().map(|one| self.street.seen(node, one.order_id))).await
+    }
+
+    /// Units of the sale: on hand and reserved.
+    async fn units(&self, node: &TestNode) -> (i64, i64) {
+        let request = GetStockRequest { shop_id: self.street.shop.id(), resource: Some(resource()) };
+        let stock = node.stock().get_stock(&node.cx(), request).await.unwrap();
+        (stock.on_hand, stock.reserved)
+    }
+
+    async fn movement_count(&self, node: &TestNode) -> usize {
+        let request = ListMovementsRequest {
+            shop_id: self.street.shop.id(),
+            resource: Some(resource()),
+            page_size: 100,
+            page_token: String::new(),
+        };
+        node.stock().list_movements(&node.cx(), request).await.unwrap().movements.len()
+    }
+
+    /// What reserves the units of these, as placing does.
+    fn reservations(orders: &[SaleOrder]) -> ReserveManyRequest {
+        let wants = |order: &SaleOrder| ReserveRequest {
+            key: Some(ReservationKey { owner: ReservationOwner::Order.into(), id: order.order_id }),
+            lines: vec![ReservationLine { resource: Some(resource()), quantity: order.quantity.into() }],
+            expires_at: order.pay_until.map(|at| Timestamp::from(at).plus(MINUTE * 10).into()),
+            is_payment: false,
+        };
+        ReserveManyRequest { reservations: orders.iter().map(wants).collect() }
+    }
+}
+
+fn resource() -> ResourceRef {
+    ResourceRef { kind: ResourceKind::Sale.into(), id: SALE }
+}
+
+fn states(outcomes: &[SaleOrderOutcome]) -> Vec<(&'static str, usize)> {
+    tally(outcomes.iter().map(|one| one.state().as_str_name().trim_start_matches("SALE_ORDER_STATE_")))
+}
+
+/// TR-36, TR-37: sixty units, a batch of a hundred single units: sixty orders, and forty who hear why not.
+pub(crate) async fn sixty_units_make_sixty_orders_of_a_hundred(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 60).await;
+    let outcomes = sale.place(node, sale.admitted(node, 0..100)).await.unwrap();
+    assert!(
+        outcomes.iter().zip(0..).all(|(one, number)| one.order_id == sale.id(number)),
+        "in the order of the request"
+    );
+    assert_eq!((states(&outcomes[..60]), states(&outcomes[60..])), (vec![("PLACED", 60)], vec![("STOCK_SHORT", 40)]));
+    assert_eq!(tally(outcomes.iter().map(|one| one.code.as_str())), [("", 60), ("ORDER_STOCK_SHORT", 40)]);
+    assert_eq!(sale.units(node).await, (60, 60));
+    node.settle().await;
+    let placed: Vec<Order> = told::<OrderPlaced>(node).await.into_iter().filter_map(|told| told.order).collect();
+    assert_eq!(
+        placed.iter().map(|order| order.order_id).collect::<Vec<_>>(),
+        (0..60).map(|n| sale.id(n)).collect::<Vec<_>>()
+    );
+    let nobodys = node.orders().get_order(&node.cx(), GetOrderRequest { order_id: sale.id(60) }).await;
+    assert_eq!(code(&nobodys), "ORDER_NOT_FOUND");
+    let order = sale.street.seen(node, sale.id(0)).await;
+    assert_eq!(
+        (order.state(), order.payment_state(), order.version),
+        (OrderState::AwaitingPayment, PaymentState::Unpaid, 1)
+    );
+    assert_eq!((order.sale_id, order.shop_name.as_str(), order.fulfilment()), (SALE, "Tea house", Fulfilment::Pickup));
+    assert_eq!((order.lines.len(), order.lines[0].subtotal_minor, order.price.unwrap().total_minor), (1, 100, 100));
+    assert_eq!(
+        (order.placed_at, order.expires_at),
+        (Some(node.now().into()), Some(node.now().plus(MINUTE * 15).into()))
+    );
+    let counts =
+        node.orders().count_my_orders(&sale.street.customer.cx(), CountMyOrdersRequest {}).await.unwrap().counts;
+    assert_eq!(counts, [OrderCount { state: OrderState::AwaitingPayment.into(), count: 60 }]);
+    node.assert_books().await;
+}
+
+/// TR-35: when the time to pay is over, there is no order, and no unit moves.
+pub(crate) async fn who_is_too_late_moves_no_unit(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 10).await;
+    let mut batch = sale.admitted(node, 0..3);
+    batch[1].pay_until = Some(node.now().into());
+    batch[2].pay_until = Some(node.now().minus(MINUTE).into());
+    let before = sale.movement_count(node).await;
+    let late = sale.place(node, batch[1..].to_vec()).await.unwrap();
+    assert_eq!((states(&late), late[0].code.as_str()), (vec![("EXPIRED", 2)], "ORDER_PAY_TIME_OVER"));
+    assert_eq!((sale.movement_count(node).await, sale.units(node).await), (before, (10, 0)));
+    let outcomes = sale.place(node, batch).await.unwrap();
+    assert_eq!(states(&outcomes), [("EXPIRED", 2), ("PLACED", 1)]);
+    assert_eq!((sale.movement_count(node).await, sale.units(node).await), (before + 1, (10, 1)));
+    node.assert_books().await;
+}
+
+/// A batch that is repeated gets the same answer and moves nothing, whatever has become of its orders; new ones among
+/// them are placed.
+pub(crate) async fn a_repeated_batch_moves_nothing(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 10).await;
+    let batch = sale.admitted(node, 0..5);
+    let first = sale.place(node, batch.clone()).await.unwrap();
+    sale.street.cancel(node, sale.id(4)).await.unwrap();
+    node.settle().await;
+    let before = sale.movement_count(node).await;
+    assert_eq!(sale.place(node, batch.clone()).await.unwrap(), first);
+    node.advance(MINUTE * 5);
+    assert_eq!(sale.place(node, batch.clone()).await.unwrap(), first);
+    assert_eq!((sale.movement_count(node).await, sale.units(node).await), (before, (10, 4)));
+    let with_new = [batch, sale.admitted(node, 5..8), sale.admitted(node, 7..8)].concat();
+    let outcomes = sale.place(node, with_new).await.unwrap();
+    assert_eq!((states(&outcomes), sale.units(node).await), (vec![("PLACED", 9)], (10, 7)));
+    node.settle().await;
+    assert_eq!(told::<OrderPlaced>(node).await.len(), 8);
+    node.assert_books().await;
+}
+
+/// Two workers with the same batch, and others with parts of it, at the same time: each order once.
+pub(crate) async fn the_same_batch_at_the_same_time_places_each_order_once(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 30).await;
+    let parts = [0..40, 0..40, 0..20, 10..40];
+    let outcomes = join_all(parts.map(|part| sale.place(node, sale.admitted(node, part)))).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let again = sale.place(node, sale.admitted(node, 0..40)).await.unwrap();
+    assert_eq!((states(&again), sale.units(node).await), (vec![("PLACED", 30), ("STOCK_SHORT", 10)], (30, 30)));
+    for outcome in outcomes.into_iter().flatten().flatten() {
+        let settled = again.iter().find(|one| one.order_id == outcome.order_id);
+        assert_eq!(settled, Some(&outcome), "everybody hears the same");
+    }
+    node.settle().await;
+    assert_eq!(told::<OrderPlaced>(node).await.len(), 30);
+    node.assert_books().await;
+}
+
+/// The process died between the reservation and the commit: the same batch again places what it had reserved, and what
+/// nobody asks for again expires.
+pub(crate) async fn a_batch_goes_on_after_a_crash(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 8).await;
+    let batch = sale.admitted(node, 0..10);
+    let reserved = node.stock().reserve_many(&node.cx(), Sale::reservations(&batch[2..])).await.unwrap();
+    assert!(reserved.reservations.iter().all(|one| one.state() == ReservationState::Held));
+    node.restart().await;
+    // The units are those of the second to the ninth, whoever comes first now.
+    let outcomes = sale.place(node, batch[..9].to_vec()).await.unwrap();
+    assert_eq!((states(&outcomes[..2]), states(&outcomes[2..])), (vec![("STOCK_SHORT", 2)], vec![("PLACED", 7)]));
+    assert_eq!(sale.units(node).await, (8, 8));
+    // The time to pay is over for the last one: its reservation stays until it expires.
+    node.advance(MINUTE * 15);
+    node.settle().await;
+    assert_eq!(states(&sale.place(node, batch[9..].to_vec()).await.unwrap()), [("EXPIRED", 1)]);
+    assert_eq!(sale.units(node).await, (8, 1), "those who did not pay gave theirs back");
+    node.advance(MINUTE * 10);
+    node.settle().await;
+    assert_eq!(
+        (states(&sale.place(node, batch[9..].to_vec()).await.unwrap()), sale.units(node).await),
+        (vec![("EXPIRED", 1)], (8, 0))
+    );
+    // Somebody's clock is late: what was held expired all the same.
+    let mut late = batch[9];
+    late.pay_until = Some(node.now().plus(MINUTE).into());
+    assert_eq!(states(&sale.place(node, vec![late]).await.unwrap()), [("EXPIRED", 1)]);
+    node.assert_books().await;
+}
+
+/// Paid and paid back, cancelled, not paid: the units are the sale's again, and are sold again.
+pub(crate) async fn units_of_a_sale_come_back_to_it(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 4).await;
+    let mut orders = sale.placed(node, sale.admitted(node, 0..3)).await;
+    orders.extend(sale.placed(node, vec![sale.order(node, 3, 1)]).await);
+    assert_eq!(sale.units(node).await, (4, 4));
+    pay(node, &orders[0]).await;
+    pay(node, &orders[1]).await;
+    assert_eq!(sale.units(node).await, (2, 2), "who pays takes units of the sale");
+    sale.street.cancel(node, orders[0].order_id).await.unwrap();
+    sale.street.cancel(node, orders[2].order_id).await.unwrap();
+    node.settle().await;
+    assert_eq!(sale.units(node).await, (3, 1));
+    assert_eq!(told::<OrderRefundRequested>(node).await[0].amount_minor, 100);
+    node.advance(MINUTE * 15);
+    node.settle().await;
+    let unpaid = sale.street.seen(node, orders[3].order_id).await;
+    assert_eq!((unpaid.state(), unpaid.cancel_reason()), (OrderState::Cancelled, CancelReason::PaymentTimedOut));
+    assert_eq!((sale.units(node).await, sale.street.tea_stock(node).await), ((3, 0), (0, 0)));
+    assert_eq!(
+        states(&sale.place(node, sale.admitted(node, 4..8)).await.unwrap()),
+        [("PLACED", 3), ("STOCK_SHORT", 1)]
+    );
+    node.settle().await;
+    assert_clean(node).await;
+}
+
+/// Paid through a provider, made by the kitchen, fetched: nothing asks whether it is of a sale.
+pub(crate) async fn an_order_of_a_sale_goes_the_way_of_any_order(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 5).await;
+    let (order, cx) = (sale.placed(node, vec![sale.order(node, 0, 2)]).await.remove(0), sale.street.customer.cx());
+    let request =
+        StartPaymentRequest { order_id: order.order_id, provider: "sandbox".to_owned(), return_url: String::new() };
+    let payment = node.payments().start_payment(&cx, request).await.unwrap();
+    assert_eq!(payment.amount, Some(cny(200)));
+    let token = payment.attempts[0].pay_url.rsplit('/').next().unwrap_or_default();
+    node.sandbox().choose(token, Choice::Pay).await.unwrap();
+    node.settle().await;
+    assert_eq!(
+        (sale.street.seen(node, order.order_id).await.state(), sale.units(node).await),
+        (OrderState::Confirmed, (3, 0))
+    );
+    let shop_id = sale.street.shop.id();
+    let request = ListTicketsRequest { shop_id, page_size: 10, ..ListTicketsRequest::default() };
+    let tickets = node.kitchens().list_tickets(&node.cx(), request).await.unwrap().tickets;
+    assert_eq!((tickets.len(), tickets[0].order_id), (1, order.order_id));
+    node.assert_books().await;
+}
+
+/// The limit of the sale is the sale's: whoever has bought there may still buy as many as the voucher allows. Its coupons
+/// are there when it is paid, as many as were bought.
+pub(crate) async fn a_voucher_of_a_sale_takes_no_place_in_the_customers_limit(node: &mut TestNode) {
+    let street = Street::with_tea(node, 10).await;
+    let template = crate::vouchers::voucher(node, &street, Distribution::Sale, 12).await;
+    let offer = SaleOffer {
+        sale_id: SALE,
+        shop_id: street.shop.id(),
+        shop_name: "Tea house".to_owned(),
+        kind: OrderKind::VirtualVoucher.into(),
+        product_id: template.template_id,
+        product_name: "Tea for two".to_owned(),
+        unit_price: Some(cny(900)),
+        ..SaleOffer::default()
+    };
+    let quota = ResourceRef { kind: ResourceKind::Coupon.into(), id: template.template_id };
+    let sale = Sale::of(node, street, offer, (quota, 6)).await;
+    let orders = sale.placed(node, vec![sale.order(node, 0, 3), sale.order(node, 1, 2), sale.order(node, 2, 1)]).await;
+    pay(node, &orders[0]).await;
+    sale.street.cancel(node, orders[1].order_id).await.unwrap();
+    node.settle().await;
+    let paid = sale.street.seen(node, orders[0].order_id).await;
+    assert_eq!((paid.state(), crate::vouchers::coupons(node, &sale.street).await.len()), (OrderState::Completed, 3));
+    assert_eq!(sale.units(node).await, (3, 1));
+    // Six is what one customer may buy of it.
+    let own = sale.street.place(node, crate::vouchers::buying(&sale.street, &template, 6)).await.unwrap();
+    pay(node, &own).await;
+    pay(node, &orders[2]).await;
+    assert_eq!((crate::vouchers::coupons(node, &sale.street).await.len(), sale.units(node).await), (10, (2, 0)));
+    node.assert_books_of("marketing").await;
+    assert_clean(node).await;
+}
+
+/// What costs nothing is nobody's to pay for: it is confirmed at once, and its units leave the sale.
+pub(crate) async fn an_order_of_a_sale_that_costs_nothing_is_confirmed_at_once(node: &mut TestNode) {
+    let mut sale = Sale::of_tea(node, 3).await;
+    sale.offer.unit_price = Some(cny(0));
+    let batch = sale.admitted(node, 0..4);
+    let both = join_all((0..2).map(|_| sale.place(node, batch.clone()))).await;
+    node.settle().await;
+    let again = sale.place(node, batch).await.unwrap();
+    assert!(both.iter().all(|one| one.as_ref().is_ok_and(|one| *one == again)), "{both:?}");
+    assert_eq!((states(&again), sale.units(node).await), (vec![("PLACED", 3), ("STOCK_SHORT", 1)], (0, 0)));
+    let order = sale.street.seen(node, sale.id(0)).await;
+    assert_eq!(
+        (order.state(), order.payment_state(), order.expires_at),
+        (OrderState::Confirmed, PaymentState::Paid, None)
+    );
+    node.advance(MINUTE * 60);
+    node.settle().await;
+    assert_eq!(sale.street.seen(node, sale.id(0)).await.state(), OrderState::Confirmed);
+    node.assert_books().await;
+}
+
+/// R12: money that comes too late goes back, although there are units on the shelf: an order of a sale takes those of the
+/// sale or none.
+#[test]
+fn late_money_takes_units_of_the_sale_only() {
+    let again = |config: &mut pulse_testkit::config::Config| config.order.late_payment = LatePayment::ReserveAgain;
+    run_with(Engine::Sqlite, again, async |node| reserve_again(node).await);
+}
+
+async fn reserve_again(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 1).await;
+    let order = sale.placed(node, sale.admitted(node, 0..1)).await.remove(0);
+    node.advance(MINUTE * 15);
+    node.settle().await;
+    let other = sale.placed(node, sale.admitted(node, 1..2)).await.remove(0);
+    sale.street.count_tea(node, 5, StockRules::default()).await;
+    pay(node, &order).await;
+    assert_eq!(sale.street.seen(node, order.order_id).await.state(), OrderState::Cancelled);
+    assert_eq!(told::<OrderRefundRequested>(node).await.len(), 1);
+    sale.street.cancel(node, other.order_id).await.unwrap();
+    node.settle().await;
+    // The unit is the sale's again.
+    let last = sale.placed(node, sale.admitted(node, 2..3)).await.remove(0);
+    node.advance(MINUTE * 15);
+    node.settle().await;
+    pay(node, &last).await;
+    assert_eq!(sale.street.seen(node, last.order_id).await.state(), OrderState::Confirmed);
+    assert_eq!((sale.units(node).await, sale.street.tea_stock(node).await), ((0, 0), (5, 0)));
+    assert_clean(node).await;
+}
+
+/// A commit that can never be written leaves no unit behind.
+pub(crate) async fn what_cannot_be_written_holds_nothing(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 5).await;
+    let rename = |text: &'static str| Commit::new().write(Statement::new(text, values![]));
+    let store = node.store("order");
+    store.commit(&node.cx(), rename("ALTER TABLE order_timers RENAME TO order_timers_away")).await.unwrap();
+    let outcome = sale.place(node, sale.admitted(node, 0..3)).await;
+    store.commit(&node.cx(), rename("ALTER TABLE order_timers_away RENAME TO order_timers")).await.unwrap();
+    assert_eq!((code(&outcome), sale.units(node).await), ("INTERNAL", (5, 0)));
+    assert_eq!(states(&sale.place(node, sale.admitted(node, 0..1)).await.unwrap()), [("STOCK_SHORT", 1)], "given back");
+    sale.placed(node, sale.admitted(node, 3..8)).await;
+    node.assert_books().await;
+}
+
+/// What cannot be meant is refused before anything moves.
+pub(crate) async fn a_bad_batch_moves_nothing(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 5).await;
+    let stranger = |order: SaleOrder| SaleOrder { account_id: order.account_id + 1, ..order };
+    sale.placed(node, sale.admitted(node, 0..1)).await;
+    let before = sale.movement_count(node).await;
+    let with = |offer: SaleOffer, orders: Vec<SaleOrder>| PlaceSaleOrdersRequest { offer: Some(offer), orders };
+    let (new, offer) = (|number| sale.order(node, number, 1), sale.offer.clone());
+    for (request, expected) in [
+        (with(offer.clone(), vec![new(1), stranger(new(0))]), "IDEMPOTENCY_KEY_REUSED"),
+        (with(offer.clone(), vec![new(1), stranger(new(1))]), "IDEMPOTENCY_KEY_REUSED"),
+        (with(offer.clone(), vec![new(1), sale.order(node, 1, 2)]), "IDEMPOTENCY_KEY_REUSED"),
+        (with(offer.clone(), vec![]), "VALIDATION_FAILED"),
+        (with(offer.clone(), vec![new(1), sale.order(node, 2, 0)]), "VALIDATION_FAILED"),
+        (with(SaleOffer { unit_price: None, ..offer.clone() }, vec![new(1)]), "VALIDATION_FAILED"),
+        (with(SaleOffer { unit_price: Some(cny(-1)), ..offer.clone() }, vec![new(1)]), "VALIDATION_FAILED"),
+        (with(SaleOffer { unit_price: Some(cny(i64::MAX)), ..offer.clone() }, vec![new(1)]), "ORDER_TOO_LARGE"),
+        (PlaceSaleOrdersRequest { offer: None, orders: vec![new(1)] }, "VALIDATION_FAILED"),
+    ] {
+        assert_eq!(code(&node.orders().place_sale_orders(&node.cx(), request).await), expected);
+    }
+    // A sale that was given nothing has nothing to sell.
+    let request = with(SaleOffer { sale_id: SALE + 1, ..offer }, vec![new(2)]);
+    let outcomes = node.orders().place_sale_orders(&node.cx(), request).await.unwrap().outcomes;
+    assert_eq!(states(&outcomes), [("STOCK_SHORT", 1)]);
+    assert_eq!((sale.movement_count(node).await, sale.units(node).await), (before, (5, 1)));
+    node.settle().await;
+}
