@@ -274,6 +274,8 @@ pub(super) enum BenchName {
     HotSku,
     /// Placing orders of 1, 10 and 100 lines, against one plain INSERT per request and a constant route.
     Checkout,
+    /// Making orders of those whom a flash sale has admitted, against plain inserts of the same rows.
+    FlashSaleDrain,
 }
 
 /// Measures this machine, each time against a reference in the same run.
@@ -301,7 +303,13 @@ pub(super) struct Bench {
     /// checkout: so many orders were placed before.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub(super) orders: u32,
-    /// edge, nearby, hot-sku, checkout: on this database instead of an embedded one; it should be empty.
+    /// flash-sale-drain: so many were admitted.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    pub(super) admissions: u32,
+    /// flash-sale-drain: so many become orders with one call.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) batch: u32,
+    /// edge, nearby, hot-sku, checkout, flash-sale-drain: on this database instead of an embedded one; it should be empty.
     #[arg(long, value_name = "URL")]
     pub(super) store: Option<String>,
     /// edge, nearby, hot-sku, checkout: so many connections.

@@ -2,6 +2,7 @@
 
 mod checkout;
 mod edge;
+mod flash_sale_drain;
 mod group_commit;
 mod hot_sku;
 mod import;
@@ -90,6 +91,9 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     }
     if is_asked(BenchName::Checkout) {
         checkout::run(&plan, &mut output).await?;
+    }
+    if is_asked(BenchName::FlashSaleDrain) {
+        flash_sale_drain::run(&plan, &mut output).await?;
     }
     if is_asked(BenchName::Edge) {
         output.add(edge::run(&plan).await?)?;
