@@ -33,6 +33,8 @@ pub struct Outcome {
     pub latency: Histogram<u64>,
     /// Nanoseconds from sending to the reply: what a closed-loop benchmark would report as latency.
     pub service: Histogram<u64>,
+    /// A status of 400 or more that is the right answer here.
+    pub refusal: Option<u16>,
     /// Processor time of the generator's connections for all that was `sent`; `None` where the system does not tell.
     pub generator_cpu: Option<Duration>,
 }
@@ -48,6 +50,7 @@ impl Default for Outcome {
             elapsed: Duration::ZERO,
             latency: histogram(),
             service: histogram(),
+            refusal: None,
             generator_cpu: None,
         }
     }
@@ -81,10 +84,13 @@ impl Outcome {
         self.failures.values().sum()
     }
 
-    /// Failures, and replies with a status of 400 or more.
+    /// Failures, and replies with a status of 400 or more, unless that is the right answer. Where a refusal is right,
+    /// every other reply is an error.
     #[must_use]
     pub fn error_count(&self) -> u64 {
-        self.failure_count() + self.statuses.range(400..).map(|(_, count)| count).sum::<u64>()
+        let is_error = |status: u16| self.refusal.map_or(status >= 400, |right| status != right);
+        let wrong = self.statuses.iter().filter(|(status, _)| is_error(**status));
+        self.failure_count() + wrong.map(|(_, count)| count).sum::<u64>()
     }
 
     /// Records one reply; the instants are nanoseconds on one clock.

@@ -112,6 +112,8 @@ pub struct Side {
     pub address: SocketAddr,
     /// What it is asked.
     pub requests: Requests,
+    /// The status that every reply has when it is a refusal that is right.
+    pub refusal: Option<u16>,
 }
 
 /// How a server is measured against a reference.
@@ -151,18 +153,17 @@ impl Paired {
     /// # Errors
     /// [`LoadError`] when a server cannot be reached or the generator cannot start.
     pub async fn run(&self, subject: &Side, reference: &Side, progress: &Progress) -> Result<Measurement, LoadError> {
-        let closed = |side: &Side| Load::closed(side.address, self.connections, self.round);
-        let rounds = alternate(
-            self.rounds,
-            progress,
-            async |_| closed(subject).run(&subject.requests).await,
-            async |_| closed(reference).run(&reference.requests).await,
-        );
+        let closed = async |side: &Side| {
+            let load = Load::closed(side.address, self.connections, self.round);
+            load.run(&side.requests).await.map(|outcome| Outcome { refusal: side.refusal, ..outcome })
+        };
+        let rounds =
+            alternate(self.rounds, progress, async |_| closed(subject).await, async |_| closed(reference).await);
         let rounds = rounds.await?;
         let arrivals = NonZeroU64::new(share_of(rounds.rate_per_s(), LOAD_PERCENT)).unwrap_or(NonZeroU64::MIN);
         progress.say(format!("latency at {arrivals}/s"));
         let open = Load::closed(subject.address, self.connections, self.latency).open(arrivals);
-        let latency = open.run(&subject.requests).await?;
+        let latency = Outcome { refusal: subject.refusal, ..open.run(&subject.requests).await? };
         progress.step();
         let mut measurement = rounds.measurement(&self.name, &reference.label, self.connections, &latency);
         measurement.errors += latency.error_count();

@@ -226,7 +226,12 @@ async fn fetch_keeps_the_body() {
 async fn a_pair_is_measured_in_turns_and_errors_are_not_hidden() {
     let (address, _) = hyper_server(City::default()).await;
     let (other, _) = hyper_server(City::default()).await;
-    let side = |address, path| Side { label: format!("GET {path}"), address, requests: Requests::one(get(path)) };
+    let side = |address, path| Side {
+        label: format!("GET {path}"),
+        address,
+        requests: Requests::one(get(path)),
+        refusal: None,
+    };
     let plan = Paired { rounds: 3, round: SHORT, latency: SHORT, ..Paired::new("tiny", 4) };
     let measurement = plan.run(&side(address, "/"), &side(other, "/chunked"), &Progress::hidden()).await.unwrap();
     assert_eq!((measurement.name.as_str(), measurement.reference.as_str()), ("tiny", "GET /chunked"));

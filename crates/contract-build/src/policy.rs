@@ -39,6 +39,9 @@ pub(crate) fn check(model: &Model, desc: &MethodDescriptor, policy: &PolicyOptio
             problems.add(name, "a rate needs per, count and window_ms");
         }
     }
+    if policy.idempotent && policy.droppable {
+        problems.add(name, "what saves its answer goes on to its end: it is idempotent or droppable");
+    }
     if policy.idempotent && desc.is_server_streaming() {
         problems.add(name, "a stream cannot be idempotent: its answer cannot be saved");
     }
@@ -122,8 +125,8 @@ fn literal(policy: &PolicyOption) -> String {
         .collect();
     let deadline_ms = if policy.deadline_ms == 0 { DEADLINE_MS_DEFAULT } else { policy.deadline_ms };
     format!(
-        "Policy {{ callers: &[{callers}], rates: &[{rates}], idempotent: {}, deadline_ms: {deadline_ms} }}",
-        policy.idempotent
+        "Policy {{ callers: &[{callers}], rates: &[{rates}], idempotent: {}, is_droppable: {}, deadline_ms: {deadline_ms} }}",
+        policy.idempotent, policy.droppable
     )
 }
 

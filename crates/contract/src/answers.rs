@@ -83,6 +83,14 @@ impl Call {
         cx
     }
 
+    /// The context of a request that Pulse itself makes once, however often it is repeated: `key` tells it from every
+    /// other request of the same actor and rpc.
+    #[must_use]
+    pub fn keyed<T: prost::Message>(self, cx: &Cx, key: String, request: &T) -> Cx {
+        let unsealed = Arc::new(Idempotency { scope: String::new(), key, fingerprint: [0; 32] });
+        self.seal(Cx { idempotency: Some(unsealed), ..cx.clone() }, request)
+    }
+
     /// Runs `work` once per idempotency key; a repetition gets the saved answer.
     ///
     /// A key that was sealed for another rpc is not for this one: it belongs to the caller's own caller, and is

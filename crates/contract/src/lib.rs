@@ -19,7 +19,7 @@ pub mod text;
 pub mod timestamp;
 pub mod validate;
 
-pub use answers::{Answers, Begun, InFlightGuard};
+pub use answers::{Answers, Begun, Call, InFlightGuard};
 pub use event::Event;
 pub use json::Json;
 pub use method::{Caller, MethodSpec, Policy, Rate, RatePer};

@@ -27,6 +27,8 @@ pub struct Policy {
     pub rates: &'static [Rate],
     /// Takes an `Idempotency-Key` and saves its answer.
     pub idempotent: bool,
+    /// Whether stopping it half way leaves nothing half done.
+    pub is_droppable: bool,
     /// How long a call may take, in milliseconds.
     pub deadline_ms: u32,
 }

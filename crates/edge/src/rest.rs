@@ -86,7 +86,7 @@ impl Call<'_, '_, '_> {
             let query = self.parts.uri.query().unwrap_or_default();
             (self.endpoint.route.handler)(cx, RestRequest { path: &path, query, body })
         };
-        if self.endpoint.rpc.is_read() {
+        if self.endpoint.rpc.is_droppable() {
             return tokio::time::timeout(left, work).await.map_err(|_elapsed| too_late())?;
         }
         to_the_end(work, Some(places), left).await?

@@ -9,17 +9,20 @@ use pulse_contract::kitchen::v1::{KitchenClient, KitchenGrpc, kitchen_routes};
 use pulse_contract::marketing::v1::{CouponClient, CouponGrpc, coupon_routes};
 use pulse_contract::order::v1::{OrderClient, OrderGrpc, order_routes};
 use pulse_contract::payment::v1::{PaymentClient, PaymentGrpc, payment_routes};
+use pulse_contract::sale::v1::{SaleClient, SaleGrpc, sale_routes};
 use pulse_contract::shop::v1::{
     CatalogClient, CatalogGrpc, ShopGrpc, SupplierGrpc, catalog_routes, shop_routes, supplier_routes,
 };
 use pulse_contract::stock::v1::{StockClient, StockGrpc, stock_routes};
 use pulse_edge::EdgeBuilder;
 use pulse_gate::Gate;
+use pulse_gate::sale::MemorySaleGate;
 use pulse_kernel::{Clock, IdGenerator};
 use pulse_kitchen::{KitchenDeps, Kitchens};
 use pulse_marketing::{CouponDeps, Coupons};
 use pulse_order::{OrderDeps, Orders};
 use pulse_payment::{Outbound, PaymentDeps, Payments, Sandbox};
+use pulse_sale::{SaleDeps, Sales, Worker};
 use pulse_shop::{ShopDeps, Shops};
 use pulse_stock::{StockDeps, Stocks};
 use pulse_store::{Migration, Store, TimerPump};
@@ -37,6 +40,7 @@ pub(crate) const TABLES: &[(&str, &[Migration])] = &[
     ("order", pulse_order::MIGRATIONS),
     ("payment", pulse_payment::MIGRATIONS),
     ("kitchen", pulse_kitchen::MIGRATIONS),
+    ("sale", pulse_sale::MIGRATIONS),
 ];
 
 /// What the contexts share.
@@ -54,6 +58,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) outbound: Arc<dyn Outbound>,
     /// Signs the webhooks of the sandbox.
     pub(crate) payment_secret: [u8; 32],
+    /// What this node is called among those that share a database.
+    pub(crate) holder: String,
 }
 
 /// Every context, running.
@@ -67,12 +73,15 @@ pub(crate) struct Contexts {
     /// The provider that is built in, when it is there.
     pub(crate) sandbox: Option<Sandbox>,
     pub(crate) kitchens: KitchenClient,
+    pub(crate) sales: SaleClient,
     /// Sessions that have ended.
     pub(crate) ended: EndedSessions,
     /// What they do when events arrive.
     pub(crate) consumers: Vec<Consumer>,
     /// What they do when a time has come.
     pub(crate) timers: Vec<TimerPump>,
+    /// Makes orders of those whom a sale has admitted.
+    pub(crate) sale_worker: Option<Worker>,
     /// Their tables, in the order of [`TABLES`].
     pub(crate) stores: Vec<Store>,
 }
@@ -96,9 +105,10 @@ impl Contexts {
             config: config.account.context(),
         })
         .await?;
-        let ways = Ways { gate: shared.gate, outbound: shared.outbound, secret: shared.payment_secret };
+        let ways =
+            Ways { gate: shared.gate, outbound: shared.outbound, secret: shared.payment_secret, holder: shared.holder };
         let trade = Trade::start(config, &tables, &shops.catalog, ways).await?;
-        let Trade { stock, coupons, orders, payments, kitchens } = trade;
+        let Trade { stock, coupons, orders, payments, kitchens, sales } = trade;
         let consumers = [
             accounts.consumers,
             shops.consumers.clone(),
@@ -107,6 +117,7 @@ impl Contexts {
             orders.consumers,
             payments.consumers,
             kitchens.consumers,
+            sales.consumers,
         ];
         Ok(Self {
             accounts: accounts.client,
@@ -117,9 +128,11 @@ impl Contexts {
             payments: payments.client,
             sandbox: payments.sandbox,
             kitchens: kitchens.client,
+            sales: sales.client,
             ended: accounts.ended,
             consumers: consumers.into_iter().flatten().collect(),
-            timers: vec![stock.timers, coupons.timers, orders.timers, payments.timers, kitchens.timers],
+            timers: vec![stock.timers, coupons.timers, orders.timers, payments.timers, kitchens.timers, sales.timers],
+            sale_worker: Some(sales.worker),
             stores: tables.0,
         })
     }
@@ -141,6 +154,7 @@ impl Contexts {
             .routes(order_routes(&self.orders))
             .routes(payment_routes(&self.payments))
             .routes(kitchen_routes(&self.kitchens))
+            .routes(sale_routes(&self.sales))
             .grpc(AccountGrpc::new(self.accounts.clone(), admission.clone()).into_server())
             .grpc(ShopGrpc::new(self.shops.shops.clone(), admission.clone()).into_server())
             .grpc(CatalogGrpc::new(self.shops.catalog.clone(), admission.clone()).into_server())
@@ -149,7 +163,8 @@ impl Contexts {
             .grpc(CouponGrpc::new(self.coupons.clone(), admission.clone()).into_server())
             .grpc(OrderGrpc::new(self.orders.clone(), admission.clone()).into_server())
             .grpc(PaymentGrpc::new(self.payments.clone(), admission.clone()).into_server())
-            .grpc(KitchenGrpc::new(self.kitchens.clone(), admission).into_server())
+            .grpc(KitchenGrpc::new(self.kitchens.clone(), admission.clone()).into_server())
+            .grpc(SaleGrpc::new(self.sales.clone(), admission).into_server())
     }
 }
 
@@ -182,6 +197,7 @@ struct Ways {
     gate: Arc<dyn Gate>,
     outbound: Arc<dyn Outbound>,
     secret: [u8; 32],
+    holder: String,
 }
 
 /// The contexts that trade, each with the clients of those before it.
@@ -191,6 +207,7 @@ struct Trade {
     orders: Orders,
     payments: Payments,
     kitchens: Kitchens,
+    sales: Sales,
 }
 
 impl Trade {
@@ -198,12 +215,12 @@ impl Trade {
         config: &Config,
         tables: &Tables,
         catalog: &CatalogClient,
-        Ways { gate, outbound, secret }: Ways,
+        Ways { gate, outbound, secret, holder }: Ways,
     ) -> anyhow::Result<Self> {
         let stock = pulse_stock::start(StockDeps {
             store: tables.of("stock"),
             catalog: catalog.clone(),
-            gate,
+            gate: Arc::clone(&gate),
             config: pulse_stock::StockConfig::default(),
         })
         .await?;
@@ -239,6 +256,17 @@ impl Trade {
             config: pulse_kitchen::KitchenConfig { keep_for: config.retention.kitchen_orders },
         })
         .await?;
-        Ok(Self { stock, coupons, orders, payments, kitchens })
+        let sales = pulse_sale::start(SaleDeps {
+            store: tables.of("sale"),
+            catalog: catalog.clone(),
+            coupons: coupons.client.clone(),
+            stock: stock.client.clone(),
+            orders: orders.client.clone(),
+            gate,
+            sales: Arc::new(MemorySaleGate::new()),
+            config: pulse_sale::SaleConfig { holder, ..pulse_sale::SaleConfig::default() },
+        })
+        .await?;
+        Ok(Self { stock, coupons, orders, payments, kitchens, sales })
     }
 }

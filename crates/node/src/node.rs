@@ -14,13 +14,16 @@ use pulse_contract::kitchen::v1::KitchenClient;
 use pulse_contract::marketing::v1::CouponClient;
 use pulse_contract::order::v1::OrderClient;
 use pulse_contract::payment::v1::PaymentClient;
+use pulse_contract::sale::v1::SaleClient;
 use pulse_contract::stock::v1::StockClient;
 use pulse_edge::{Deps, Edge, Server};
 use pulse_gate::{Gate, MemoryGate};
 use pulse_kernel::{Clock, IdGenerator};
+use pulse_sale::Worker;
 use pulse_shop::Shops;
 use pulse_store::{Database, NodeLease, Store, TimerPump};
 use pulse_token::KeyRing;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, VerifySection};
@@ -92,6 +95,7 @@ pub struct Node {
     constants: Vec<(&'static str, &'static str)>,
     /// Those that do not fire by themselves.
     timers: Vec<TimerPump>,
+    sale_worker: Mutex<Option<Worker>>,
     tasks: JoinSet<()>,
     folder: DataFolder,
 }
@@ -125,6 +129,7 @@ impl Node {
             gate: Arc::clone(&gate),
             outbound: Arc::new(HttpOutbound::new()?),
             payment_secret: folder.secret("payment.secret")?,
+            holder: folder.name()?,
         })
         .await?;
         let consumers = std::mem::take(&mut contexts.consumers);
@@ -135,8 +140,12 @@ impl Node {
             for pump in timers.drain(..) {
                 tasks.spawn(pump.run());
             }
+            if let Some(worker) = contexts.sale_worker.take() {
+                tasks.spawn(worker.run());
+            }
         }
         look_after(&contexts, &bus, &clock, &keys, &mut tasks);
+        let sale_worker = contexts.sale_worker.take();
         let mut node = Self {
             contexts,
             bus,
@@ -147,6 +156,7 @@ impl Node {
             pages: options.pages,
             constants: options.constants,
             timers,
+            sale_worker: Mutex::new(sale_worker),
             tasks,
             folder,
         };
@@ -228,6 +238,17 @@ impl Node {
         &self.contexts.kitchens
     }
 
+    /// The sale context.
+    #[must_use]
+    pub fn sales(&self) -> &SaleClient {
+        &self.contexts.sales
+    }
+
+    /// Signs access tokens.
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
     /// The tables of a context.
     #[must_use]
     pub fn store(&self, context: &str) -> Option<&Store> {
@@ -242,6 +263,9 @@ impl Node {
         let mut count = 0;
         for pump in &self.timers {
             count += pump.run_due().await?;
+        }
+        if let Some(worker) = self.sale_worker.lock().await.as_mut() {
+            count += worker.run_due().await.map_err(|error| anyhow::anyhow!(error.story()))?;
         }
         Ok(count)
     }
@@ -272,7 +296,7 @@ impl Node {
             edge = edge.pages(pages.clone());
         }
         for (path, body) in &self.constants {
-            edge = edge.raw("GET", path, *body);
+            edge = edge.raw("GET", path, *body).raw("POST", path, *body);
         }
         edge.build()?.bind(listen).with_context(|| format!("cannot listen on {listen}"))
     }

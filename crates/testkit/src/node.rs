@@ -12,6 +12,7 @@ use pulse_contract::kitchen::v1::KitchenClient;
 use pulse_contract::marketing::v1::CouponClient;
 use pulse_contract::order::v1::OrderClient;
 use pulse_contract::payment::v1::PaymentClient;
+use pulse_contract::sale::v1::SaleClient;
 use pulse_contract::shop::v1::{CatalogClient, ShopClient, SupplierClient};
 use pulse_contract::stock::v1::StockClient;
 use pulse_kernel::clock::VirtualClock;
@@ -264,6 +265,12 @@ impl TestNode {
     #[must_use]
     pub fn kitchens(&self) -> &KitchenClient {
         self.node().kitchens()
+    }
+
+    /// The sale context.
+    #[must_use]
+    pub fn sales(&self) -> &SaleClient {
+        self.node().sales()
     }
 
     /// The tables of a context, for what no call tells.

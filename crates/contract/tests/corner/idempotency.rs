@@ -135,7 +135,13 @@ async fn a_key_for_one_rpc_does_not_reach_the_rpcs_below_it() {
         service: "s",
         name: "Other",
         path: "/s/Other",
-        policy: pulse_contract::Policy { callers: &[], rates: &[], idempotent: true, deadline_ms: 1 },
+        policy: pulse_contract::Policy {
+            callers: &[],
+            rates: &[],
+            idempotent: true,
+            is_droppable: false,
+            deadline_ms: 1,
+        },
     };
     let cx = Call { spec: Box::leak(Box::new(other)) }.seal(with_key(staff(), "k"), &SaveRequest::default());
     for text in ["a", "b"] {

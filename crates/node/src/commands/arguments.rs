@@ -276,6 +276,10 @@ pub(super) enum BenchName {
     Checkout,
     /// Making orders of those whom a flash sale has admitted, against plain inserts of the same rows.
     FlashSaleDrain,
+    /// Admissions to a flash sale, each by another buyer and on disk before it is answered, against a constant route.
+    FlashSale,
+    /// Refusals after a flash sale is sold out, against a constant route.
+    FlashSaleRefused,
 }
 
 /// Measures this machine, each time against a reference in the same run.

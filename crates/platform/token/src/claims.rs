@@ -1,5 +1,6 @@
 //! What a token says, and how that is written in JSON.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use pulse_kernel::id::{AccountId, ShopId};
@@ -30,17 +31,22 @@ impl Claims {
     }
 }
 
-/// The claims as JSON carries them; 64-bit ids are strings there, as everywhere in Pulse.
+/// The claims as JSON carries them; 64-bit ids are strings there, as everywhere in Pulse. What is read is borrowed: a
+/// token is read for nearly every request.
 #[derive(Deserialize, Serialize)]
-pub(crate) struct Payload {
-    iss: String,
-    aud: String,
-    sub: String,
-    sid: String,
+pub(crate) struct Payload<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Cow<'a, str>,
+    #[serde(borrow)]
+    sub: Cow<'a, str>,
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     roles: Vec<RoleName>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    shops: Vec<String>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    shops: Vec<Cow<'a, str>>,
     iat: i64,
     exp: i64,
 }
@@ -57,23 +63,23 @@ enum RoleName {
     Unknown,
 }
 
-impl From<&Claims> for Payload {
+impl From<&Claims> for Payload<'_> {
     fn from(claims: &Claims) -> Self {
         let Principal { account, session, roles, shops } = &claims.principal;
         Self {
-            iss: ISSUER.to_owned(),
-            aud: AUDIENCE.to_owned(),
-            sub: account.get().to_string(),
-            sid: session.to_string(),
+            iss: ISSUER.into(),
+            aud: AUDIENCE.into(),
+            sub: account.get().to_string().into(),
+            sid: session.to_string().into(),
             roles: roles.iter().map(|role| role_name(*role)).collect(),
-            shops: shops.iter().map(|shop| shop.get().to_string()).collect(),
+            shops: shops.iter().map(|shop| shop.get().to_string().into()).collect(),
             iat: seconds_of(claims.issued_at),
             exp: seconds_of(claims.expires_at),
         }
     }
 }
 
-impl Payload {
+impl Payload<'_> {
     /// The claims, or what about them is wrong.
     pub(crate) fn into_claims(self) -> Result<Claims, &'static str> {
         if self.iss != ISSUER {

@@ -1,5 +1,6 @@
 //! The keys of a node: one that signs, one before it that still verifies; kept in one file of the data folder.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -26,6 +27,10 @@ pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
 /// The signing key and the one before it.
 const KEYS_MAX: usize = 2;
+/// A signature has 32 bytes; the estimate of its length one more.
+const SIGNATURE_ROOM: usize = 64;
+/// Most payloads fit: only staff of many shops have more.
+const PAYLOAD_ROOM: usize = 512;
 const OWNER_ONLY: u32 = 0o600;
 
 /// Why a token is not accepted.
@@ -168,16 +173,26 @@ impl KeyRing {
             .iter()
             .find_map(|key| message.strip_prefix(key.header()).map(|payload| (key, payload)))
             .ok_or(TokenError::Invalid("no key of ours writes such a header"))?;
-        let signature =
-            URL_SAFE_NO_PAD.decode(signature).or(Err(TokenError::Invalid("the signature is not base64")))?;
+        let mut room = [0; SIGNATURE_ROOM];
+        let signature = decode(signature, &mut room).ok_or(TokenError::Invalid("the signature is not base64"))?;
         if !key.has_signed(message.as_bytes(), &signature) {
             return Err(TokenError::Invalid("the signature does not fit"));
         }
-        let payload = URL_SAFE_NO_PAD.decode(payload).or(Err(TokenError::Invalid("the payload is not base64")))?;
-        let payload: Payload =
+        let mut room = [0; PAYLOAD_ROOM];
+        let payload = decode(payload, &mut room).ok_or(TokenError::Invalid("the payload is not base64"))?;
+        let payload: Payload<'_> =
             serde_json::from_slice(&payload).or(Err(TokenError::Invalid("the payload has another shape")))?;
         payload.into_claims().map_err(TokenError::Invalid)
     }
+}
+
+/// What base64 says, in `room` when it fits there.
+fn decode<'a>(text: &str, room: &'a mut [u8]) -> Option<Cow<'a, [u8]>> {
+    if base64::decoded_len_estimate(text.len()) > room.len() {
+        return URL_SAFE_NO_PAD.decode(text).ok().map(Cow::Owned);
+    }
+    let length = URL_SAFE_NO_PAD.decode_slice(text, room).ok()?;
+    room.get(..length).map(Cow::Borrowed)
 }
 
 /// The keys in the file; `None` when there is no file yet.

@@ -68,9 +68,13 @@ async fn against_insert(
 ) -> anyhow::Result<Figure> {
     let mut paired = Paired::new(name, connections);
     paired.rounds = usize::try_from(plan.rounds)?;
-    let subject = Side { label: "POST /v1/orders".to_owned(), address: town.address, requests };
-    let reference =
-        Side { label: way.label().to_owned(), address: town.address, requests: insert::requests(town, way) };
+    let subject = Side { label: "POST /v1/orders".to_owned(), address: town.address, requests, refusal: None };
+    let reference = Side {
+        label: way.label().to_owned(),
+        address: town.address,
+        requests: insert::requests(town, way),
+        refusal: None,
+    };
     let progress = Progress::on_stderr(name, paired.steps());
     let measured = paired.run(&subject, &reference, &progress).await;
     progress.finish();
@@ -80,14 +84,14 @@ async fn against_insert(
 }
 
 /// A shop with enough of everything.
-struct Shelf {
+pub(super) struct Shelf {
     shop_id: i64,
     /// Product and variant.
     items: Vec<(i64, i64)>,
 }
 
 impl Shelf {
-    async fn fill(town: &Town) -> Result<Self, Error> {
+    pub(super) async fn fill(town: &Town) -> Result<Self, Error> {
         let shop_id = town.first_shop().await.map_err(|error| {
             pulse_contract::errors::INTERNAL.error("the town has no shop").caused_by(error.to_string())
         })?;
@@ -120,6 +124,11 @@ impl Shelf {
             node.stock().replenish_stock(&cx, request).await?;
         }
         Ok(Self { shop_id, items })
+    }
+
+    /// The shop, and the first product with its variant.
+    pub(super) fn first(&self) -> (i64, (i64, i64)) {
+        (self.shop_id, self.items.first().copied().unwrap_or_default())
     }
 
     /// The lines of the order with this number: another first item each time.

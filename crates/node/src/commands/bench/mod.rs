@@ -2,6 +2,7 @@
 
 mod checkout;
 mod edge;
+mod flash_sale;
 mod flash_sale_drain;
 mod group_commit;
 mod hot_sku;
@@ -98,6 +99,12 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     if is_asked(BenchName::Edge) {
         output.add(edge::run(&plan).await?)?;
     }
+    if is_asked(BenchName::FlashSale) {
+        flash_sale::admitted(&plan, &mut output).await?;
+    }
+    if is_asked(BenchName::FlashSaleRefused) {
+        flash_sale::refused(&plan, &mut output).await?;
+    }
     if is_asked(BenchName::Nearby) {
         nearby::run(&plan, &mut output).await?;
     }
@@ -137,11 +144,12 @@ async fn against_constant(
     let mut paired = Paired::new(name, usize::try_from(plan.connections)?);
     paired.rounds = usize::try_from(plan.rounds)?;
     let (label, requests) = subject;
-    let subject = Side { label: label.to_owned(), address: town.address, requests };
+    let subject = Side { label: label.to_owned(), address: town.address, requests, refusal: None };
     let reference = Side {
         label: "a constant route of the same server".to_owned(),
         address: town.address,
         requests: town.constant(),
+        refusal: None,
     };
     let progress = Progress::on_stderr(name, paired.steps());
     let measured = paired.run(&subject, &reference, &progress).await;

@@ -21,7 +21,7 @@ use crate::node::{Node, NodeOptions};
 use crate::pages::DevInbox;
 
 /// The route that costs nothing but routing.
-const CONSTANT: (&str, &str) = ("/bench/constant", "ok");
+pub(super) const CONSTANT: (&str, &str) = ("/bench/constant", "ok");
 /// How many signed-in people call: more than one, as in life, and few enough to know their tokens.
 const PEOPLE: u32 = 64;
 /// The number in the ids of the rows of the reference; no node of a benchmark gets as far.

@@ -1,0 +1,65 @@
+//! The calls of the contract, each a use case.
+
+use async_trait::async_trait;
+use pulse_contract::sale::v1::*;
+use pulse_kernel::{Cx, Error};
+
+use crate::app::{self, App};
+
+/// Implements the contract.
+pub(crate) struct Api(pub(crate) App);
+
+#[async_trait]
+impl SaleApi for Api {
+    async fn create_sale(&self, cx: &Cx, request: CreateSaleRequest) -> Result<Sale, Error> {
+        app::create_sale(&self.0, cx, request).await
+    }
+
+    async fn update_sale(&self, cx: &Cx, request: UpdateSaleRequest) -> Result<Sale, Error> {
+        app::update_sale(&self.0, cx, request).await
+    }
+
+    async fn delete_sale(&self, cx: &Cx, request: DeleteSaleRequest) -> Result<DeleteSaleResponse, Error> {
+        app::delete_sale(&self.0, cx, request).await
+    }
+
+    async fn schedule_sale(&self, cx: &Cx, request: ScheduleSaleRequest) -> Result<Sale, Error> {
+        app::schedule_sale(&self.0, cx, request).await
+    }
+
+    async fn pause_sale(&self, cx: &Cx, request: PauseSaleRequest) -> Result<Sale, Error> {
+        app::pause_sale(&self.0, cx, request).await
+    }
+
+    async fn resume_sale(&self, cx: &Cx, request: ResumeSaleRequest) -> Result<Sale, Error> {
+        app::resume_sale(&self.0, cx, request).await
+    }
+
+    async fn close_sale(&self, cx: &Cx, request: CloseSaleRequest) -> Result<Sale, Error> {
+        app::close_sale(&self.0, cx, request).await
+    }
+
+    async fn add_sale_units(&self, cx: &Cx, request: AddSaleUnitsRequest) -> Result<Sale, Error> {
+        app::add_sale_units(&self.0, cx, request).await
+    }
+
+    async fn get_sale(&self, cx: &Cx, request: GetSaleRequest) -> Result<Sale, Error> {
+        app::get_sale(&self.0, cx, request).await
+    }
+
+    async fn list_sales(&self, cx: &Cx, request: ListSalesRequest) -> Result<ListSalesResponse, Error> {
+        app::list_sales(&self.0, cx, request).await
+    }
+
+    async fn take_ticket(&self, cx: &Cx, request: TakeTicketRequest) -> Result<TakeTicketResponse, Error> {
+        app::take_ticket(&self.0, cx, request).await
+    }
+
+    async fn admit(&self, cx: &Cx, request: AdmitRequest) -> Result<Admission, Error> {
+        app::admit(&self.0, cx, request).await
+    }
+
+    async fn get_result(&self, cx: &Cx, request: GetResultRequest) -> Result<SaleResult, Error> {
+        app::get_result(&self.0, cx, request).await
+    }
+}

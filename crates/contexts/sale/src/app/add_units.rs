@@ -1,0 +1,31 @@
+//! Adds units from the stock of the shop, also while a sale runs (TR-21).
+
+use pulse_contract::sale::v1::{AddSaleUnitsRequest, Sale, errors};
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::{App, allot, conflict, managed, next, put, timer, view};
+use crate::domain::stage::Stage;
+use crate::store::counts;
+
+pub(crate) async fn add_sale_units(app: &App, cx: &Cx, request: AddSaleUnitsRequest) -> Result<Sale, Error> {
+    let row = managed(app, request.shop_id, request.sale_id).await?;
+    if !row.stage.is_running() {
+        return Err(conflict("units are added to a sale that is scheduled or open"));
+    }
+    // What was begun before is ended first.
+    let row = allot::carry_out(app, cx, row).await?;
+    let planned = next(&row, cx, |row| allot::plan(row, request.units));
+    put(app, cx, &planned, Commit::new().timer(timer(row.id, cx.now))).await?;
+    let row = match allot::carry_out(app, cx, planned.clone()).await {
+        Err(error) if error.code() == errors::SALE_STOCK_SHORT.code => {
+            put(app, cx, &next(&planned, cx, |row| row.stored.units_to_move = 0), Commit::new()).await?;
+            return Err(error);
+        }
+        outcome => outcome?,
+    };
+    if row.stage == Stage::Warm {
+        app.deps.sales.add(row.id, request.units).await?;
+    }
+    Ok(view::sale(&row, &counts::of(&app.deps.store, row.id).await?, cx))
+}

@@ -1,0 +1,140 @@
+//! Admits somebody to a sale: the whole way of a buyer in the rush.
+//!
+//! Until the gate has decided nothing is read from the store and nothing waits. Dropping it half way leaves nothing half
+//! done: what the gate gave goes to the register in the same step.
+
+use std::time::Duration;
+
+use pulse_contract::errors as common;
+use pulse_contract::sale::v1::{Admission, AdmitRequest, errors};
+use pulse_gate::sale::Verdict;
+use pulse_gate::{Key, Quota};
+use pulse_kernel::snowflake;
+use pulse_kernel::{Cx, Error};
+
+use super::{App, caller, on_floor, view};
+use crate::domain::entry::{Asked, Refusal};
+use crate::domain::network::network_of;
+use crate::domain::ticket::Ticket;
+use crate::floor::Running;
+use crate::register::{self, Written};
+use crate::store::admissions::{self, AdmissionRow, AdmissionState};
+
+/// When to come back while the first request of the same buyer is under way.
+const SOON: Duration = Duration::from_millis(100);
+
+pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<Admission, Error> {
+    let running = on_floor(app, request.sale_id).await?;
+    let account = caller(cx)?.get();
+    let units = u32::try_from(request.quantity).unwrap_or(0).max(1);
+    let asked = Asked { now: cx.now, account, ticket: &request.ticket, units };
+    let ticket = running.terms.check(asked).map_err(|refusal| refused(refusal, &running, cx))?;
+    let network = network_of(cx.client_ip);
+    check_pace(app, cx, &running, (account, ticket.device, network)).await?;
+    let row = AdmissionRow {
+        sale: running.id,
+        account,
+        order: app.deps.store.next_id(cx.now),
+        units: units.into(),
+        state: AdmissionState::Waiting,
+        network,
+        device: ticket.device,
+    };
+    match app.deps.sales.admit(register::ask(&row)).await? {
+        Verdict::Admitted => write(app, &running, row).await,
+        Verdict::Duplicate { admission } => repeat(app, &running, (account, ticket, admission)).await,
+        Verdict::SoldOut => Err(sold_out()),
+        Verdict::NoSale => Err(errors::SALE_PAUSED.error("the sale is being brought into memory")),
+    }
+}
+
+/// Waits until the admission is on disk.
+async fn write(app: &App, running: &Running, row: AdmissionRow) -> Result<Admission, Error> {
+    let written = match app.register.hand_in(row) {
+        Ok(written) => written,
+        Err(busy) => {
+            app.deps.sales.revoke(register::ask(&row)).await?;
+            return Err(busy);
+        }
+    };
+    let ended = |gone| common::DRAINING.error("sales are not kept here any more").caused_by(gone);
+    match written.await.map_err(ended)? {
+        Written::Yes => Ok(view::admission(running, row.order, row.units, false)),
+        Written::SoldOut => Err(sold_out()),
+        Written::Before(first) => Ok(view::admission(running, first.order, first.units, true)),
+        Written::Failed(error) => Err(error),
+    }
+}
+
+/// The buyer was admitted before: with this ticket, which is used up then, or with an earlier one.
+async fn repeat(
+    app: &App,
+    running: &Running,
+    (account, ticket, admission): (i64, Ticket, i64),
+) -> Result<Admission, Error> {
+    if ticket.issued_at <= snowflake::timestamp_of(admission) {
+        let used = errors::SALE_TICKET_USED.error("the ticket was used, and its owner is admitted");
+        return Err(used.with("order_id", admission));
+    }
+    match admissions::of(&app.deps.store, running.id, account).await? {
+        Some(first) => Ok(view::admission(running, first.order, first.units, true)),
+        // It is being written at this very moment, and may yet come to nothing.
+        None => Err(errors::SALE_BUSY.error("the first request of the buyer is still under way").retry_in(SOON)),
+    }
+}
+
+/// Counts one attempt of an account, a device and a network.
+async fn check_pace(app: &App, cx: &Cx, running: &Running, who: (i64, i64, i64)) -> Result<(), Error> {
+    let (account, device, network) = who;
+    let pace = &running.pace;
+    for (quota, domain, subject) in [
+        (pace.per_account, "sale.pace.account", account),
+        (pace.per_device.filter(|_| device != 0), "sale.pace.device", device),
+        (pace.per_network, "sale.pace.network", network),
+    ] {
+        if let Some(quota) = quota {
+            check_one(app, cx, (domain, running.id, subject), quota).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn check_one(
+    app: &App,
+    cx: &Cx,
+    (domain, sale, subject): (&'static str, i64, i64),
+    quota: Quota,
+) -> Result<(), Error> {
+    let [sale, subject] = [sale.to_be_bytes(), subject.to_be_bytes()];
+    let mut name = [0; 16];
+    name.iter_mut().zip(sale.into_iter().chain(subject)).for_each(|(to, byte)| *to = byte);
+    let decision = app.deps.gate.check(Key::of(domain, &name), quota, 1, cx.now).await?;
+    if decision.is_allowed {
+        return Ok(());
+    }
+    Err(errors::SALE_TOO_FAST.error("too many attempts").retry_in(decision.retry_after))
+}
+
+fn sold_out() -> Error {
+    errors::SALE_SOLD_OUT.error("nothing is left")
+}
+
+/// A refusal as callers hear it.
+pub(super) fn refused(refusal: Refusal, running: &Running, cx: &Cx) -> Error {
+    let window = running.terms.window;
+    match refusal {
+        Refusal::NotStarted => errors::SALE_NOT_STARTED
+            .error("the sale has not begun")
+            .with("starts_at", window.starts_at)
+            .with("now", cx.now)
+            .retry_in(window.starts_at.since(cx.now)),
+        Refusal::Ended => errors::SALE_ENDED.error("the sale is over"),
+        Refusal::Paused => errors::SALE_PAUSED.error("the sale is paused"),
+        Refusal::NotEligible => errors::SALE_NOT_ELIGIBLE.error("the sale is not for this account"),
+        Refusal::TicketInvalid => errors::SALE_TICKET_INVALID.error("take a ticket for this sale with this account"),
+        Refusal::TicketExpired => errors::SALE_TICKET_EXPIRED.error("take another ticket"),
+        Refusal::BuyerLimit => errors::SALE_BUYER_LIMIT
+            .error("one buyer may not have so many")
+            .with("per_buyer_limit", running.terms.per_buyer_limit),
+    }
+}

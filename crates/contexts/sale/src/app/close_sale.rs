@@ -1,0 +1,21 @@
+//! Ends a sale before its time.
+
+use pulse_contract::sale::v1::{CloseSaleRequest, Sale};
+use pulse_kernel::{Cx, Error};
+
+use super::{App, advance, conflict, managed, view};
+use crate::domain::stage::Stage;
+use crate::store::counts;
+
+pub(crate) async fn close_sale(app: &App, cx: &Cx, request: CloseSaleRequest) -> Result<Sale, Error> {
+    let close = || async {
+        let row = managed(app, request.shop_id, request.sale_id).await?;
+        match row.stage {
+            Stage::Draft => Err(conflict("a draft is not open; delete it instead")),
+            Stage::Scheduled | Stage::Warm => advance::close(app, cx, row).await,
+            Stage::Closed | Stage::Settled => Ok(row),
+        }
+    };
+    let row = app.deps.store.attempt(cx, close).await?;
+    Ok(view::sale(&row, &counts::of(&app.deps.store, row.id).await?, cx))
+}

@@ -1,0 +1,65 @@
+//! Makes a sale, as a draft.
+
+use pulse_contract::sale::v1::{CreateSaleRequest, Sale, SaleDraft, StoredSale, errors};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error, Violation};
+use pulse_store::Commit;
+use rand::RngCore;
+
+use super::{App, view};
+use crate::domain::draft::Plan;
+use crate::domain::stage::Stage;
+use crate::store::counts::{self, Count};
+use crate::store::sales::{self, SaleRow};
+
+/// How long the secret of a sale is.
+const SECRET_BYTES: usize = 32;
+
+pub(crate) async fn create_sale(app: &App, cx: &Cx, request: CreateSaleRequest) -> Result<Sale, Error> {
+    let draft = request.sale.unwrap_or_default();
+    check(&draft, cx)?;
+    let mut secret = vec![0; SECRET_BYTES];
+    rand::rng().fill_bytes(&mut secret);
+    let row = SaleRow {
+        id: app.deps.store.next_id(cx.now),
+        shop: ShopId::new(request.shop_id),
+        stage: Stage::Draft,
+        is_paused: false,
+        version: 1,
+        updated_at: cx.now,
+        stored: StoredSale {
+            sale: Some(draft),
+            secret: secret.into(),
+            created_at: Some(cx.now.into()),
+            ..StoredSale::default()
+        },
+    };
+    let sale = view::sale(&row, &Count::default(), cx);
+    let commit = counts::begin(sales::insert(Commit::new(), &row), row.id);
+    app.deps.store.commit(cx, commit.answer(cx, &sale)).await?;
+    Ok(sale)
+}
+
+/// Says everything that is wrong with what a sale says.
+pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
+    let item = draft.item.unwrap_or_default();
+    let pace = draft.pace.unwrap_or_default();
+    let plan = Plan {
+        has_variant: item.product_id != 0 && item.variant_id != 0,
+        has_template: item.template_id != 0,
+        price_minor: draft.price.as_ref().map_or(0, |price| price.minor),
+        units: draft.units,
+        per_buyer_limit: draft.per_buyer_limit,
+        window: sales::window_of(draft),
+        has_pace: pace.per_account > 0 || pace.per_device > 0 || pace.per_network > 0,
+        pace_window_ms: pace.window_ms,
+    };
+    let flaws = plan.flaws(cx.now);
+    let Some((_, detail)) = flaws.first().copied() else { return Ok(()) };
+    let violation = |(field, message): (&'static str, &'static str)| Violation {
+        field: format!("sale.{field}").into(),
+        code: errors::SALE_INVALID.code.into(),
+        message: message.into(),
+    };
+    Err(errors::SALE_INVALID.error(detail).with_violations(flaws.into_iter().map(violation)))
+}

@@ -1,0 +1,128 @@
+//! The use cases, one file each.
+
+mod add_units;
+mod admit;
+mod advance;
+mod allot;
+mod close_sale;
+mod create_sale;
+mod delete_sale;
+mod get_result;
+mod get_sale;
+mod make_orders;
+mod offer;
+mod pause_sale;
+mod return_units;
+mod schedule_sale;
+mod take_ticket;
+mod update_sale;
+mod view;
+mod warm;
+
+use std::sync::Arc;
+
+use pulse_contract::errors as common;
+use pulse_contract::sale::v1::errors;
+use pulse_kernel::id::{AccountId, ShopId};
+use pulse_kernel::{Cx, Error};
+use pulse_store::{Commit, StoreError, Timer};
+use tokio::sync::Notify;
+
+use crate::SaleDeps;
+use crate::domain::stage::Stage;
+use crate::floor::{Floor, Running};
+use crate::register::Register;
+use crate::results::Results;
+use crate::store::sales::{self, SaleRow};
+
+pub(crate) use add_units::add_sale_units;
+pub(crate) use admit::admit;
+pub(crate) use advance::{advance, resume};
+pub(crate) use close_sale::close_sale;
+pub(crate) use create_sale::create_sale;
+pub(crate) use delete_sale::delete_sale;
+pub(crate) use get_result::get_result;
+pub(crate) use get_sale::{get_sale, list_sales};
+pub(crate) use make_orders::{BATCH, Failures, make_orders};
+pub(crate) use pause_sale::{pause_sale, resume_sale};
+pub(crate) use return_units::return_units;
+pub(crate) use schedule_sale::schedule_sale;
+pub(crate) use take_ticket::take_ticket;
+pub(crate) use update_sale::update_sale;
+
+/// The timer of the next thing that a sale does by itself.
+pub(crate) const ADVANCE: &str = "sale.advance";
+
+/// What every use case works with.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) deps: Arc<SaleDeps>,
+    pub(crate) floor: Arc<Floor>,
+    pub(crate) register: Register,
+    /// Rings when admissions were written.
+    pub(crate) admitted: Arc<Notify>,
+    /// Who waits for what becomes of their admission.
+    pub(crate) results: Arc<Results>,
+}
+
+impl App {
+    pub(crate) fn new(deps: SaleDeps) -> Self {
+        let admitted = Arc::new(Notify::new());
+        let register =
+            Register::start((deps.store.clone(), Arc::clone(&deps.sales)), Arc::clone(&admitted), &deps.config);
+        Self { deps: Arc::new(deps), floor: Arc::default(), register, admitted, results: Arc::default() }
+    }
+}
+
+/// Who calls.
+fn caller(cx: &Cx) -> Result<AccountId, Error> {
+    cx.actor.account().ok_or_else(|| common::UNAUTHENTICATED.error("sign in first"))
+}
+
+/// A sale that runs or has run, from memory when it is there.
+///
+/// # Errors
+/// `SALE_NOT_FOUND` when there is none, or it is a draft.
+async fn on_floor(app: &App, sale: i64) -> Result<Arc<Running>, Error> {
+    if let Some(running) = app.floor.get(sale) {
+        return Ok(running);
+    }
+    let row = sales::by_id(&app.deps.store, sale).await?;
+    let row = row.filter(|row| row.stage != Stage::Draft).ok_or_else(|| not_found(sale))?;
+    Ok(app.floor.show(Running::of(&row)))
+}
+
+/// A sale of a shop.
+async fn managed(app: &App, shop: i64, sale: i64) -> Result<SaleRow, Error> {
+    let row = sales::by_id(&app.deps.store, sale).await?;
+    row.filter(|row| row.shop == ShopId::new(shop)).ok_or_else(|| not_found(sale))
+}
+
+fn not_found(sale: i64) -> Error {
+    errors::SALE_NOT_FOUND.error("there is no such sale").with("sale_id", sale)
+}
+
+fn conflict(detail: &'static str) -> Error {
+    errors::SALE_STATE_CONFLICT.error(detail)
+}
+
+/// The next version of a sale, with what `change` makes of it.
+fn next(row: &SaleRow, cx: &Cx, change: impl FnOnce(&mut SaleRow)) -> SaleRow {
+    let mut next = SaleRow { version: row.version + 1, updated_at: cx.now, ..row.clone() };
+    change(&mut next);
+    next
+}
+
+/// Writes the next version of a sale and what comes with it; from then on admissions follow it.
+async fn put(app: &App, cx: &Cx, row: &SaleRow, commit: Commit) -> Result<(), StoreError> {
+    app.deps.store.commit(cx, sales::update(commit, row)).await?;
+    if row.stage.is_running() {
+        app.floor.show(Running::of(row));
+    }
+    Ok(())
+}
+
+/// The timer that lets a sale go on.
+fn timer(sale: i64, due_at: pulse_kernel::Timestamp) -> Timer {
+    Timer { kind: ADVANCE, key: sale, due_at, payload: Default::default() }
+}

@@ -1,0 +1,71 @@
+//! What a sale sells, as its shop names it.
+
+use pulse_contract::marketing::v1::GetTemplateRequest;
+use pulse_contract::sale::v1::{SaleDraft, errors};
+use pulse_contract::shop::v1::GetOffersRequest;
+use pulse_contract::stock::v1::{ResourceKind, ResourceRef};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Cx, Error};
+
+use super::App;
+
+/// As whom others are asked.
+pub(super) const WHO: &str = "sale.offer";
+
+/// What a sale sells.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) shop_name: String,
+    pub(super) item_name: String,
+    pub(super) variant_name: String,
+    pub(super) category_code: i64,
+    pub(super) currency: String,
+}
+
+/// Asks what is sold.
+///
+/// # Errors
+/// `SALE_INVALID` when the shop does not sell it; those of the contexts that are asked.
+pub(super) async fn find(app: &App, cx: &Cx, shop: ShopId, draft: &SaleDraft) -> Result<Offer, Error> {
+    let cx = cx.as_system(WHO);
+    let item = draft.item.unwrap_or_default();
+    let product_ids = Some(item.product_id).filter(|id| *id != 0).into_iter().collect();
+    let offers = app.deps.catalog.get_offers(&cx, GetOffersRequest { shop_id: shop.get(), product_ids }).await?;
+    if item.template_id != 0 {
+        let template = app.deps.coupons.get_template(&cx, GetTemplateRequest { template_id: item.template_id }).await?;
+        if template.shop_id != shop.get() {
+            return Err(errors::SALE_INVALID.error("the voucher is of another shop"));
+        }
+        let worth = template.template.unwrap_or_default();
+        return Ok(Offer {
+            shop_name: offers.shop_name,
+            item_name: worth.name,
+            variant_name: String::new(),
+            category_code: 0,
+            currency: worth.currency,
+        });
+    }
+    let product = offers.products.into_iter().find(|product| product.product_id == item.product_id);
+    let found = product.and_then(|product| {
+        let variant = product.variants.into_iter().find(|variant| variant.variant_id == item.variant_id)?;
+        Some((product.name, product.category_code, variant))
+    });
+    let (item_name, category_code, variant) =
+        found.ok_or_else(|| errors::SALE_INVALID.error("the shop does not sell this variant"))?;
+    let currency = variant.price.map(|price| price.currency).unwrap_or_default();
+    Ok(Offer { shop_name: offers.shop_name, item_name, variant_name: variant.name, category_code, currency })
+}
+
+/// Where the units of a sale come from.
+pub(super) fn source(draft: &SaleDraft) -> ResourceRef {
+    let item = draft.item.unwrap_or_default();
+    match item.template_id {
+        0 => ResourceRef { kind: ResourceKind::Sku.into(), id: item.variant_id },
+        template => ResourceRef { kind: ResourceKind::Coupon.into(), id: template },
+    }
+}
+
+/// The units of a sale.
+pub(super) fn units(sale: i64) -> ResourceRef {
+    ResourceRef { kind: ResourceKind::Sale.into(), id: sale }
+}

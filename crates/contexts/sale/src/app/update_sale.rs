@@ -1,0 +1,49 @@
+//! Changes what a sale says.
+
+use pulse_contract::sale::v1::{Sale, SaleDraft, UpdateSaleRequest, errors};
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::{App, conflict, create_sale, managed, next, put, timer, view};
+use crate::domain::stage::Stage;
+use crate::store::counts;
+use crate::store::sales::SaleRow;
+
+pub(crate) async fn update_sale(app: &App, cx: &Cx, request: UpdateSaleRequest) -> Result<Sale, Error> {
+    let draft = request.sale.unwrap_or_default();
+    create_sale::check(&draft, cx)?;
+    let row = managed(app, request.shop_id, request.sale_id).await?;
+    if row.version != request.expected_version {
+        return Err(errors::SALE_VERSION_STALE.error("the sale was changed since it was read"));
+    }
+    check_change(&row, &draft)?;
+    let row = next(&row, cx, |row| row.stored.sale = Some(draft));
+    let commit = match row.stage.is_running() {
+        // Its end may have moved.
+        true => Commit::new().timer(timer(row.id, cx.now)),
+        false => Commit::new(),
+    };
+    put(app, cx, &row, commit).await?;
+    Ok(view::sale(&row, &counts::of(&app.deps.store, row.id).await?, cx))
+}
+
+/// Buyers have been told the rest.
+fn check_change(row: &SaleRow, draft: &SaleDraft) -> Result<(), Error> {
+    let old = row.draft();
+    match row.stage {
+        Stage::Draft => Ok(()),
+        Stage::Scheduled | Stage::Warm => {
+            let words = SaleDraft {
+                name: draft.name.clone(),
+                description: draft.description.clone(),
+                ends_at: draft.ends_at,
+                ..old
+            };
+            match words == *draft {
+                true => Ok(()),
+                false => Err(conflict("of a sale that is scheduled, only the name, the words and the end change")),
+            }
+        }
+        Stage::Closed | Stage::Settled => Err(conflict("the sale is over")),
+    }
+}

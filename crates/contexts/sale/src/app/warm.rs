@@ -1,0 +1,34 @@
+//! Brings into memory what admissions need: who was admitted, how many units are free.
+
+use pulse_gate::sale::Known;
+use pulse_kernel::Error;
+
+use super::App;
+use crate::store::admissions::{self, AdmissionRow};
+use crate::store::counts;
+
+/// How many admissions are read at a time.
+const PAGE: usize = 4_096;
+
+/// Loads the gate of a sale from its rows.
+pub(super) async fn warm(app: &App, sale: i64) -> Result<(), Error> {
+    let (store, gate) = (&app.deps.store, &app.deps.sales);
+    gate.prepare(sale).await?;
+    let mut after = 0;
+    loop {
+        let rows = admissions::page(store, sale, after, i64::try_from(PAGE).unwrap_or(i64::MAX)).await?;
+        let known: Vec<Known> = rows.iter().map(known).collect();
+        gate.load(sale, &known).await?;
+        match rows.last() {
+            Some(last) if rows.len() == PAGE => after = last.account,
+            Some(_) | None => break,
+        }
+    }
+    let free = counts::of(store, sale).await?.free();
+    gate.open(sale, u64::try_from(free).unwrap_or(0)).await
+}
+
+fn known(row: &AdmissionRow) -> Known {
+    let units = if row.state.has_units() { u32::try_from(row.units).unwrap_or(u32::MAX) } else { 0 };
+    Known { buyer: row.account, admission: row.order, units }
+}

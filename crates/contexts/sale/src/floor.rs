@@ -1,0 +1,102 @@
+//! The sales that run, in memory: what the way of an admission reads instead of the store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use pulse_contract::Money;
+use pulse_gate::Quota;
+
+use crate::domain::entry::{Audience, Terms};
+use crate::domain::ticket::TicketKey;
+use crate::store::sales::SaleRow;
+
+/// How long a ticket is good when the sale does not say.
+const TICKET_TTL: Duration = Duration::from_secs(300);
+
+/// A sale that runs, as one version of its row tells. It never changes; another version takes its place.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) id: i64,
+    pub(crate) version: i64,
+    pub(crate) terms: Terms,
+    /// What a unit costs.
+    pub(crate) price: Money,
+    pub(crate) pay_within: Duration,
+    pub(crate) pace: Pace,
+}
+
+/// How often one may ask; none for no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    pub(crate) per_account: Option<Quota>,
+    pub(crate) per_device: Option<Quota>,
+    pub(crate) per_network: Option<Quota>,
+}
+
+impl Running {
+    pub(crate) fn of(row: &SaleRow) -> Self {
+        let draft = row.draft();
+        let seconds = |seconds: i32| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let audience = draft.audience.unwrap_or_default();
+        let pace = draft.pace.unwrap_or_default();
+        let quota = |count: i32| {
+            let (count, window_ms) = (u32::try_from(count).ok()?, u32::try_from(pace.window_ms).ok()?);
+            (count > 0 && window_ms > 0).then(|| Quota::new(count, window_ms))
+        };
+        Self {
+            id: row.id,
+            version: row.version,
+            terms: Terms {
+                window: row.window(),
+                is_closed: !row.stage.is_running(),
+                is_paused: row.is_paused,
+                audience: Audience {
+                    account_age_min: Duration::from_secs(u64::try_from(audience.account_age_s_min).unwrap_or(0)),
+                    accounts: audience.account_ids.iter().copied().collect(),
+                },
+                per_buyer_limit: u32::try_from(draft.per_buyer_limit).unwrap_or(0),
+                ticket_ttl: if draft.ticket_ttl_s == 0 { TICKET_TTL } else { seconds(draft.ticket_ttl_s) },
+                key: TicketKey::new(row.id, &row.stored.secret),
+            },
+            price: draft.price.unwrap_or_default(),
+            pay_within: seconds(draft.pay_within_s),
+            pace: Pace {
+                per_account: quota(pace.per_account),
+                per_device: quota(pace.per_device),
+                per_network: quota(pace.per_network),
+            },
+        }
+    }
+}
+
+/// The sales that run.
+#[derive(Debug, Default)]
+pub(crate) struct Floor {
+    sales: RwLock<HashMap<i64, Arc<Running>>>,
+}
+
+impl Floor {
+    pub(crate) fn get(&self, sale: i64) -> Option<Arc<Running>> {
+        self.sales.read().get(&sale).cloned()
+    }
+
+    /// Shows this version of a sale, unless a newer one is shown already; gives back the one that is shown.
+    pub(crate) fn show(&self, running: Running) -> Arc<Running> {
+        let mut sales = self.sales.write();
+        match sales.get(&running.id) {
+            Some(shown) if shown.version > running.version => Arc::clone(shown),
+            Some(_) | None => {
+                let running = Arc::new(running);
+                sales.insert(running.id, Arc::clone(&running));
+                running
+            }
+        }
+    }
+
+    /// Takes a sale away.
+    pub(crate) fn hide(&self, sale: i64) {
+        self.sales.write().remove(&sale);
+    }
+}

@@ -1,0 +1,227 @@
+//! The register: one task per node that writes admissions in groups, so that a flush of the disk serves many.
+//!
+//! While one group is being written the next one gathers: the busier it is, the larger the groups. Nobody is answered
+//! before their group is on disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulse_contract::errors as common;
+use pulse_contract::sale::v1::errors;
+use pulse_gate::sale::{Ask, SaleGate};
+use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_store::{Commit, Store, StoreError};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::SaleConfig;
+use crate::store::admissions::{self, AdmissionRow};
+use crate::store::counts;
+
+/// When somebody who found the queue full should come back.
+const RETRY_IN: Duration = Duration::from_secs(1);
+
+/// Where admissions are handed in. Cheap to clone; the task ends when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Register {
+    queue: mpsc::Sender<Work>,
+}
+
+/// Something to be written, and whom to tell.
+#[derive(Debug)]
+struct Work {
+    row: AdmissionRow,
+    written: oneshot::Sender<Written>,
+}
+
+/// What became of an admission.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// It is on disk.
+    Yes,
+    /// The durable count had fewer units than the gate.
+    SoldOut,
+    /// The account was admitted before, as the gate did not know.
+    Before(AdmissionRow),
+    /// It is not written, or nobody knows.
+    Failed(Error),
+}
+
+impl Register {
+    /// Starts the task.
+    pub(crate) fn start((store, gate): (Store, Arc<dyn SaleGate>), admitted: Arc<Notify>, config: &SaleConfig) -> Self {
+        let (queue, waiting) = mpsc::channel(config.queue_max.max(1));
+        let clerk = Clerk { store, gate, admitted, batch_max: config.batch_max.max(1) };
+        tokio::spawn(clerk.serve(waiting));
+        Self { queue }
+    }
+
+    /// Hands in an admission of the gate. From here on it is written, whether somebody waits or not.
+    ///
+    /// # Errors
+    /// `SALE_BUSY` when too many wait; the admission is then still the gate's alone.
+    pub(crate) fn hand_in(&self, row: AdmissionRow) -> Result<oneshot::Receiver<Written>, Error> {
+        let (written, answer) = oneshot::channel();
+        self.queue.try_send(Work { row, written }).map_err(|unsent| match unsent {
+            mpsc::error::TrySendError::Full(_) => {
+                errors::SALE_BUSY.error("too many wait to be written; nothing was done").retry_in(RETRY_IN)
+            }
+            mpsc::error::TrySendError::Closed(_) => common::DRAINING.error("sales are not kept here any more"),
+        })?;
+        Ok(answer)
+    }
+}
+
+/// Who keeps the register.
+struct Clerk {
+    store: Store,
+    gate: Arc<dyn SaleGate>,
+    /// Rings when there is something to make orders of.
+    admitted: Arc<Notify>,
+    batch_max: usize,
+}
+
+impl Clerk {
+    async fn serve(self, mut queue: mpsc::Receiver<Work>) {
+        let mut group = Vec::with_capacity(self.batch_max);
+        while queue.recv_many(&mut group, self.batch_max).await > 0 {
+            metrics::histogram!("pulse_sale_group_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+            // Each round writes what is left of the group, or takes out of it who cannot be written.
+            while !group.is_empty() {
+                group = self.write(group).await;
+            }
+        }
+    }
+
+    /// Writes a group and answers it; gives back who is to be tried again.
+    async fn write(&self, group: Vec<Work>) -> Vec<Work> {
+        let now = self.store.clock().now();
+        let rows: Vec<AdmissionRow> = group.iter().map(|work| work.row).collect();
+        match self.store.commit(&Cx::system("sale.register", now), commit(&rows)).await {
+            Ok(()) => {
+                metrics::counter!("pulse_sale_admissions_total")
+                    .increment(u64::try_from(group.len()).unwrap_or(u64::MAX));
+                group.into_iter().for_each(|work| answer(work, Written::Yes));
+                self.admitted.notify_one();
+                Vec::new()
+            }
+            Err(StoreError::Refused(spec)) if spec.code == errors::SALE_SOLD_OUT.code => {
+                self.without_short(group, now).await
+            }
+            Err(StoreError::Refused(spec)) if spec.code == errors::SALE_TICKET_USED.code => {
+                self.without_known(group).await
+            }
+            Err(error @ StoreError::Unavailable { is_outcome_unknown: true, .. }) => {
+                // The units stay theirs: the rows may be there.
+                tracing::error!(%error, admissions = group.len(), "nobody knows whether a group of admissions is written");
+                self.fail(group, &error.into(), false).await
+            }
+            Err(error) => self.fail(group, &error.into(), true).await,
+        }
+    }
+
+    /// The count of a sale has fewer units than its gate gave away: the first ones have them, the others are told.
+    async fn without_short(&self, group: Vec<Work>, now: Timestamp) -> Vec<Work> {
+        let sales: BTreeSet<i64> = group.iter().map(|work| work.row.sale).collect();
+        let counted = match counts::of_all(&self.store, sales).await {
+            Ok(counted) => counted,
+            Err(error) => return self.fail(group, &error.into(), true).await,
+        };
+        let mut free: BTreeMap<i64, i64> = counted.iter().map(|count| (count.sale, count.free())).collect();
+        tracing::warn!(?free, %now, "a gate gave more units away than its sale has");
+        let mut kept = Vec::with_capacity(group.len());
+        for work in group {
+            match free.get_mut(&work.row.sale) {
+                Some(free) if *free >= work.row.units => {
+                    *free -= work.row.units;
+                    kept.push(work);
+                }
+                Some(_) | None => {
+                    self.revoke(&work.row).await;
+                    answer(work, Written::SoldOut);
+                }
+            }
+        }
+        kept
+    }
+
+    /// Some accounts were admitted before, which their gate did not know: they get their first admission.
+    async fn without_known(&self, group: Vec<Work>) -> Vec<Work> {
+        let mut accounts: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        group.iter().for_each(|work| accounts.entry(work.row.sale).or_default().push(work.row.account));
+        let mut known: BTreeMap<(i64, i64), AdmissionRow> = BTreeMap::new();
+        for (sale, accounts) in accounts {
+            match admissions::of_accounts(&self.store, sale, accounts).await {
+                Ok(rows) => known.extend(rows.into_iter().map(|row| ((row.sale, row.account), row))),
+                Err(error) => return self.fail(group, &error.into(), true).await,
+            }
+        }
+        let mut kept = Vec::with_capacity(group.len());
+        for work in group {
+            match known.get(&(work.row.sale, work.row.account)) {
+                Some(first) => {
+                    self.revoke(&work.row).await;
+                    answer(work, Written::Before(*first));
+                }
+                None => kept.push(work),
+            }
+        }
+        kept
+    }
+
+    async fn fail(&self, group: Vec<Work>, error: &Error, is_undone: bool) -> Vec<Work> {
+        for work in group {
+            if is_undone {
+                self.revoke(&work.row).await;
+            }
+            answer(work, Written::Failed(again(error)));
+        }
+        Vec::new()
+    }
+
+    /// Tells the gate that an admission came to nothing. When it does not hear, its units are free with the next
+    /// comparison of gate and count.
+    async fn revoke(&self, row: &AdmissionRow) {
+        if let Err(error) = self.gate.revoke(ask(row)).await {
+            tracing::warn!(error = error.story(), sale = row.sale, "the gate keeps an admission that came to nothing");
+        }
+    }
+}
+
+/// The rows of a group, and their units in the counts of their sales.
+fn commit(rows: &[AdmissionRow]) -> Commit {
+    let mut taken: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for row in rows {
+        let (units, admissions) = taken.entry(row.sale).or_default();
+        *units += row.units;
+        *admissions += 1;
+    }
+    let counted = taken
+        .into_iter()
+        .fold(Commit::new(), |commit, (sale, (units, admissions))| counts::take(commit, sale, units, admissions));
+    admissions::insert(counted, rows)
+}
+
+/// What the gate was asked for this admission.
+pub(crate) fn ask(row: &AdmissionRow) -> Ask {
+    Ask {
+        sale: row.sale,
+        buyer: row.account,
+        admission: row.order,
+        units: u32::try_from(row.units).unwrap_or(u32::MAX),
+    }
+}
+
+fn answer(work: Work, written: Written) {
+    // A caller that has gone away does not need its answer; what was written stands.
+    work.written.send(written).unwrap_or_default();
+}
+
+/// The same error for one more of those who wait.
+fn again(error: &Error) -> Error {
+    let same = error.spec().error(error.detail().to_owned()).caused_by(error.story());
+    match error.retry_after() {
+        Some(wait) => same.retry_in(wait),
+        None => same,
+    }
+}

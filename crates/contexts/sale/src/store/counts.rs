@@ -1,0 +1,78 @@
+//! How many units a sale has, and how many of them somebody has.
+
+use pulse_contract::sale::v1::errors;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+/// The count of a sale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) sale: i64,
+    /// Units that were moved into the sale.
+    pub(crate) units: i64,
+    /// Units that buyers have.
+    pub(crate) taken: i64,
+    /// Admissions, those included whose units came back.
+    pub(crate) admissions: i64,
+}
+
+impl Count {
+    /// Units that can still be had.
+    pub(crate) fn free(&self) -> i64 {
+        self.units - self.taken
+    }
+}
+
+impl FromRow for Count {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            sale: row.get("sale_id")?,
+            units: row.get("units")?,
+            taken: row.get("taken")?,
+            admissions: row.get("admission_count")?,
+        })
+    }
+}
+
+/// The count of a sale; all zero when it has none.
+pub(crate) async fn of(store: &Store, sale: i64) -> Result<Count, StoreError> {
+    let found = store.optional(Statement::new("SELECT * FROM sale_counts WHERE sale_id = ?", values![sale])).await?;
+    Ok(found.unwrap_or_else(|| Count { sale, ..Count::default() }))
+}
+
+/// The counts of many sales.
+pub(crate) async fn of_all(store: &Store, sales: impl IntoIterator<Item = i64>) -> Result<Vec<Count>, StoreError> {
+    store.all(Statement::listing("SELECT * FROM sale_counts WHERE sale_id IN (??)", sales, values![])).await
+}
+
+/// Adds the write of a count of nothing.
+pub(crate) fn begin(commit: Commit, sale: i64) -> Commit {
+    let columns = &["sale_id", "units", "taken", "admission_count"];
+    commit.insert(Insert::into("sale_counts", columns).row(values![sale, 0_i64, 0_i64, 0_i64]))
+}
+
+/// Adds the write that takes units for so many admissions, unless there are fewer: then the commit is refused with
+/// `SALE_SOLD_OUT`.
+pub(crate) fn take(commit: Commit, sale: i64, units: i64, admissions: i64) -> Commit {
+    let text = "UPDATE sale_counts SET taken = taken + ?, admission_count = admission_count + ? \
+                WHERE sale_id = ? AND taken + ? <= units";
+    commit
+        .write(Statement::new(text, values![units, admissions, sale, units]))
+        .expect_rows_else(1, &errors::SALE_SOLD_OUT)
+}
+
+/// Adds the write that takes units back from buyers; `lost` of them are not there any more.
+pub(crate) fn give_back(commit: Commit, sale: i64, units: i64, lost: i64) -> Commit {
+    let text = "UPDATE sale_counts SET taken = taken - ?, units = units - ? WHERE sale_id = ?";
+    commit.write(Statement::new(text, values![units, lost, sale])).expect_rows(1)
+}
+
+/// Adds the write that puts units into a sale.
+pub(crate) fn add(commit: Commit, sale: i64, units: i64) -> Commit {
+    let text = "UPDATE sale_counts SET units = units + ? WHERE sale_id = ?";
+    commit.write(Statement::new(text, values![units, sale])).expect_rows(1)
+}
+
+/// Adds the write that forgets the count of a sale.
+pub(crate) fn delete(commit: Commit, sale: i64) -> Commit {
+    commit.write(Statement::new("DELETE FROM sale_counts WHERE sale_id = ?", values![sale]))
+}

@@ -1,0 +1,118 @@
+//! Sales.
+
+use prost::Message;
+use pulse_contract::sale::v1::{SaleDraft, StoredSale};
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::ShopId;
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use crate::domain::stage::{Stage, Window};
+
+/// A sale as its row tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SaleRow {
+    pub(crate) id: i64,
+    pub(crate) shop: ShopId,
+    pub(crate) stage: Stage,
+    pub(crate) is_paused: bool,
+    pub(crate) version: i64,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) stored: StoredSale,
+}
+
+impl SaleRow {
+    /// What it says.
+    pub(crate) fn draft(&self) -> SaleDraft {
+        self.stored.sale.clone().unwrap_or_default()
+    }
+
+    /// From when to when.
+    pub(crate) fn window(&self) -> Window {
+        self.stored.sale.as_ref().map_or_else(|| window_of(&SaleDraft::default()), window_of)
+    }
+}
+
+/// From when to when a sale is that says this.
+pub(crate) fn window_of(draft: &SaleDraft) -> Window {
+    let instant = |at: Option<pulse_contract::Timestamp>| at.map_or(Timestamp::EPOCH, Timestamp::from);
+    Window { starts_at: instant(draft.starts_at), ends_at: instant(draft.ends_at) }
+}
+
+impl FromRow for SaleRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let stage = Stage::of(row.get("stage")?).ok_or_else(|| super::defect("a sale is in no known stage"))?;
+        Ok(Self {
+            id: row.get("id")?,
+            shop: row.get("shop_id")?,
+            stage,
+            is_paused: row.get("is_paused")?,
+            version: row.get("version")?,
+            updated_at: row.get("updated_at")?,
+            stored: super::decode(row.get("body")?)?,
+        })
+    }
+}
+
+pub(crate) async fn by_id(store: &Store, id: i64) -> Result<Option<SaleRow>, StoreError> {
+    store.optional(Statement::new("SELECT * FROM sale_sales WHERE id = ?", values![id])).await
+}
+
+/// The sales of a shop below an id, newest first; without drafts unless they are asked for.
+pub(crate) async fn of_shop(
+    store: &Store,
+    shop: ShopId,
+    (before, limit): (i64, i64),
+    has_drafts: bool,
+) -> Result<Vec<SaleRow>, StoreError> {
+    let first = if has_drafts { Stage::Draft } else { Stage::Scheduled };
+    let text = "SELECT * FROM sale_sales WHERE shop_id = ? AND id < ? AND stage >= ? ORDER BY id DESC LIMIT ?";
+    store.all(Statement::new(text, values![shop, before, first.number(), limit])).await
+}
+
+/// The sales in some stage, in the order of their ids.
+pub(crate) async fn in_stage(store: &Store, stage: Stage, after: i64, limit: i64) -> Result<Vec<SaleRow>, StoreError> {
+    let text = "SELECT * FROM sale_sales WHERE stage = ? AND id > ? ORDER BY id LIMIT ?";
+    store.all(Statement::new(text, values![stage.number(), after, limit])).await
+}
+
+/// Adds the write that makes a sale.
+pub(crate) fn insert(commit: Commit, row: &SaleRow) -> Commit {
+    let columns = &["id", "shop_id", "stage", "is_paused", "starts_at", "ends_at", "version", "updated_at", "body"];
+    let window = row.window();
+    commit.insert(Insert::into("sale_sales", columns).row(values![
+        row.id,
+        row.shop,
+        row.stage.number(),
+        row.is_paused,
+        window.starts_at,
+        window.ends_at,
+        row.version,
+        row.updated_at,
+        row.stored.encode_to_vec()
+    ]))
+}
+
+/// Adds the write that replaces a sale; `row` has the next version already.
+pub(crate) fn update(commit: Commit, row: &SaleRow) -> Commit {
+    let text = "UPDATE sale_sales SET stage = ?, is_paused = ?, starts_at = ?, ends_at = ?, version = ?, \
+                updated_at = ?, body = ? WHERE id = ? AND version = ?";
+    let window = row.window();
+    let args = values![
+        row.stage.number(),
+        row.is_paused,
+        window.starts_at,
+        window.ends_at,
+        row.version,
+        row.updated_at,
+        row.stored.encode_to_vec(),
+        row.id,
+        row.version - 1
+    ];
+    commit.write(Statement::new(text, args)).expect_rows(1)
+}
+
+/// Adds the write that deletes a sale.
+pub(crate) fn delete(commit: Commit, row: &SaleRow) -> Commit {
+    let text = "DELETE FROM sale_sales WHERE id = ? AND version = ?";
+    commit.write(Statement::new(text, values![row.id, row.version])).expect_rows(1)
+}

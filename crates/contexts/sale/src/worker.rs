@@ -1,0 +1,92 @@
+//! Who makes orders of admissions: one loop per node, of which one at a time works where several share a database.
+
+use std::time::Duration;
+
+use pulse_kernel::Error;
+use pulse_store::Lease;
+use tokio::time::timeout;
+
+use crate::app::{self, App, BATCH, Failures};
+use crate::store::{admissions, dead_letters};
+
+/// How long nobody looks when nothing is new. Admissions of other nodes, and those of a node that died, wait so long.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the right to work lasts when whoever has it dies.
+const LEASE: Duration = Duration::from_secs(10);
+/// How many waiting admissions are counted at most.
+const COUNTED_MAX: i64 = 100_000;
+
+/// Makes orders of admissions until it is dropped.
+pub struct Worker {
+    app: App,
+    holder: String,
+    lease: Option<Lease>,
+    failures: Failures,
+}
+
+impl Worker {
+    pub(crate) fn new(app: App, holder: String) -> Self {
+        Self { app, holder, lease: None, failures: Failures::new() }
+    }
+
+    /// Works for ever.
+    pub async fn run(mut self) {
+        loop {
+            if let Err(error) = self.run_due().await {
+                metrics::counter!("pulse_sale_order_failures_total").increment(1);
+                tracing::warn!(error = error.story(), "admissions wait on for their orders");
+            }
+            // Woken or not, it looks: what was admitted elsewhere wakes nobody here.
+            timeout(LOOK_EVERY, self.app.admitted.notified()).await.unwrap_or_default();
+        }
+    }
+
+    /// Makes orders of everything that waits now; says of how many.
+    ///
+    /// # Errors
+    /// When a context does not answer; what waits goes on waiting.
+    pub async fn run_due(&mut self) -> Result<usize, Error> {
+        let mut ended = 0;
+        while self.may_work().await? {
+            let round = app::make_orders(&self.app, &mut self.failures).await?;
+            ended += round.ended;
+            if round.seen < BATCH || round.ended == 0 {
+                break;
+            }
+        }
+        self.measure().await?;
+        Ok(ended)
+    }
+
+    /// Whether this node is the one that works.
+    async fn may_work(&mut self) -> Result<bool, Error> {
+        let store = &self.app.deps.store;
+        if !store.database().is_shared() {
+            return Ok(true);
+        }
+        let renewed = match &self.lease {
+            Some(lease) => store.renew_lease(lease, LEASE).await.ok(),
+            None => None,
+        };
+        self.lease = match renewed {
+            Some(lease) => Some(lease),
+            None => store.acquire_lease("sale.orders", &self.holder, LEASE).await?,
+        };
+        Ok(self.lease.is_some())
+    }
+
+    /// How many wait, and how many were given up (TR-38).
+    async fn measure(&self) -> Result<(), Error> {
+        let store = &self.app.deps.store;
+        let count = |count: i64| f64::from(i32::try_from(count).unwrap_or(i32::MAX));
+        metrics::gauge!("pulse_sale_waiting").set(count(admissions::waiting_count(store, COUNTED_MAX).await?));
+        metrics::gauge!("pulse_sale_dead_letters").set(count(dead_letters::count(store, COUNTED_MAX).await?));
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("holder", &self.holder).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,79 @@
+//! Who gets to the gate, and what the others hear.
+
+use pulse_contract::sale::v1::*;
+use pulse_testkit::TestNode;
+
+use crate::{MINUTE, SECOND, Stand, admit, admit_with, buyer, code, ticket};
+
+/// TR-05, T1: in the order of the contract, through the whole context.
+pub(crate) async fn the_first_reason_is_the_answer(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    assert_eq!(code(&admit_with(node, 4_711, 1, "").await), "SALE_NOT_FOUND");
+    let draft = stand.create(node, stand.draft(node, 1)).await.unwrap().sale_id;
+    assert_eq!(code(&admit_with(node, draft, 1, "").await), "SALE_NOT_FOUND", "a draft is nobody's business");
+    let sale = draft;
+    stand.schedule(node, sale).await.unwrap();
+    let early = ticket(node, sale, 1).await.unwrap();
+    let refusal = admit_with(node, sale, 1, &early).await.unwrap_err();
+    assert_eq!(refusal.code(), "SALE_NOT_STARTED");
+    assert_eq!(refusal.retry_after(), Some(MINUTE));
+    assert!(refusal.metadata().iter().any(|(name, _)| name == "now"), "the time of the server");
+    node.advance(MINUTE);
+    node.settle().await;
+    assert_eq!(code(&admit_with(node, sale, 2, &early).await), "SALE_TICKET_INVALID");
+    let many = AdmitRequest { sale_id: sale, ticket: early.clone(), quantity: 3 };
+    assert_eq!(code(&node.sales().admit(&buyer(node, 1), many).await), "SALE_BUYER_LIMIT");
+    let first = admit_with(node, sale, 1, &early).await.unwrap();
+    assert!(!first.is_repeated && first.is_async && first.order_id > 0);
+    assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
+    node.advance(SECOND);
+    let again = admit(node, sale, 1).await.unwrap();
+    assert_eq!(again, Admission { is_repeated: true, ..first }, "the first answer again, before sold out");
+    node.advance(MINUTE * 10);
+    assert_eq!(code(&admit_with(node, sale, 1, &early).await), "SALE_ENDED");
+}
+
+/// TR-05: the ticket of A fails for B, in another sale, after its time and after its use.
+pub(crate) async fn a_ticket_is_for_one_buyer_one_sale_one_admission_and_a_short_time(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let other = stand.create(node, stand.draft(node, 5)).await.unwrap().sale_id;
+    stand.schedule(node, other).await.unwrap();
+    let sale = stand.rush(node, SaleDraft { ticket_ttl_s: 30, ..stand.draft(node, 5) }).await;
+    let good = ticket(node, sale, 1).await.unwrap();
+    let forged = format!("B{}", &good[1..]);
+    for (who, sale, ticket) in [(2, sale, good.as_str()), (1, other, &good), (1, sale, &forged), (1, sale, "")] {
+        assert_eq!(code(&admit_with(node, sale, who, ticket).await), "SALE_TICKET_INVALID", "{who} {ticket:?}");
+    }
+    let old = ticket(node, sale, 3).await.unwrap();
+    let first = admit_with(node, sale, 1, &good).await.unwrap();
+    node.advance(SECOND);
+    let used = admit_with(node, sale, 1, &good).await.unwrap_err();
+    assert_eq!(used.code(), "SALE_TICKET_USED");
+    assert!(used.metadata().iter().any(|(name, value)| name == "order_id" && *value == first.order_id.to_string()));
+    node.advance(SECOND * 29);
+    assert_eq!(code(&admit_with(node, sale, 3, &old).await), "SALE_TICKET_EXPIRED");
+}
+
+/// TR-06, TR-24: the second attempt within the window waits; at its edge it passes.
+pub(crate) async fn who_asks_too_often_waits(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let pace = SalePace { per_account: 1, window_ms: 1_000, ..SalePace::default() };
+    let sale = stand.rush(node, SaleDraft { pace: Some(pace), ..stand.draft(node, 1) }).await;
+    assert_eq!(code(&admit(node, sale, 1).await), "ok");
+    assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
+    let fast = admit(node, sale, 2).await.unwrap_err();
+    assert_eq!((fast.code(), fast.retry_after()), ("SALE_TOO_FAST", Some(SECOND)));
+    node.advance(SECOND);
+    assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
+}
+
+pub(crate) async fn a_sale_is_for_its_audience(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let audience = SaleAudience { account_ids: vec![1, 2], ..SaleAudience::default() };
+    let sale = stand.rush(node, SaleDraft { audience: Some(audience), ..stand.draft(node, 5) }).await;
+    assert_eq!(code(&admit(node, sale, 1).await), "ok");
+    assert_eq!(code(&ticket(node, sale, 3).await), "SALE_NOT_ELIGIBLE");
+    assert_eq!(code(&admit_with(node, sale, 3, "").await), "SALE_NOT_ELIGIBLE");
+    let seen = node.sales().get_sale(&buyer(node, 3), GetSaleRequest { sale_id: sale }).await.unwrap();
+    assert!(seen.sale.unwrap().audience.unwrap().account_ids.is_empty(), "nobody else's business");
+}

@@ -1,0 +1,153 @@
+//! What the sale context promises, on every engine: use cases through the clients, on a real database.
+
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+
+mod admissions;
+mod entry;
+mod lifecycle;
+mod orders;
+
+use std::time::Duration;
+
+use pulse_contract::sale::v1::*;
+use pulse_contract::shop::v1::{CreateProductRequest, Product};
+use pulse_contract::stock::v1::{
+    DeductAt, GetStockRequest, PutStockRequest, ReplenishStockRequest, ResourceKind, ResourceRef, Stock, StockRules,
+};
+use pulse_kernel::id::AccountId;
+use pulse_kernel::{Actor, Cx, Error, Principal};
+use pulse_testkit::{OpenShop, TestNode, cny, product};
+
+pulse_testkit::on_every_engine! {
+    admissions: [
+        a_rush_ends_with_books_that_agree,
+        admissions_outlive_the_process,
+        exactly_so_many_are_admitted,
+        thirty_requests_of_one_buyer_are_one_admission,
+    ],
+    entry: [
+        a_sale_is_for_its_audience,
+        a_ticket_is_for_one_buyer_one_sale_one_admission_and_a_short_time,
+        the_first_reason_is_the_answer,
+        who_asks_too_often_waits,
+    ],
+    lifecycle: [
+        a_sale_cannot_have_more_than_the_shop,
+        a_sale_opens_by_the_clock_of_the_server,
+        a_sale_that_contradicts_itself_is_refused,
+        a_sale_that_runs_can_be_paused_added_to_and_closed,
+        units_come_from_the_stock_and_go_back,
+        what_buyers_were_told_does_not_change,
+    ],
+    orders: [
+        short_stock_marks_exactly_the_losers,
+        unpaid_units_are_sold_again,
+        who_is_admitted_gets_an_order,
+        who_waits_too_long_for_an_order_has_none,
+    ],
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The code of an error, or `ok`.
+fn code<T>(outcome: &Result<T, Error>) -> &'static str {
+    outcome.as_ref().err().map_or("ok", Error::code)
+}
+
+/// A shop with a hundred units of something.
+struct Stand {
+    shop: OpenShop,
+    product: Product,
+}
+
+impl Stand {
+    async fn open(node: &TestNode) -> Self {
+        let shop = node.a_shop().await;
+        let request = CreateProductRequest { shop_id: shop.id(), product: Some(product("lantern", 900)) };
+        let product = node.catalog().create_product(&node.cx(), request).await.unwrap();
+        let stand = Self { shop, product };
+        let rules = Some(StockRules { deduct_at: DeductAt::Order.into(), ..StockRules::default() });
+        let (shop_id, product_id, variant_id) = (stand.shop.id(), stand.product.product_id, stand.variant());
+        node.stock().put_stock(&node.cx(), PutStockRequest { shop_id, product_id, variant_id, rules }).await.unwrap();
+        let resource = Some(stand.sku());
+        let request = ReplenishStockRequest { shop_id, resource, quantity: 100, note: String::new() };
+        node.stock().replenish_stock(&node.cx(), request).await.unwrap();
+        stand
+    }
+
+    fn variant(&self) -> i64 {
+        self.product.variants[0].variant_id
+    }
+
+    fn sku(&self) -> ResourceRef {
+        ResourceRef { kind: ResourceKind::Sku.into(), id: self.variant() }
+    }
+
+    /// A sale of so many units for 500, from in a minute for ten minutes.
+    fn draft(&self, node: &TestNode, units: i64) -> SaleDraft {
+        let item = SaleItem { product_id: self.product.product_id, variant_id: self.variant(), template_id: 0 };
+        SaleDraft {
+            name: "night market".to_owned(),
+            item: Some(item),
+            price: Some(cny(500)),
+            units,
+            per_buyer_limit: if units > 1 { 2 } else { 1 },
+            starts_at: Some(node.now().plus(MINUTE).into()),
+            ends_at: Some(node.now().plus(MINUTE * 11).into()),
+            pay_within_s: 120,
+            ..SaleDraft::default()
+        }
+    }
+
+    async fn create(&self, node: &TestNode, draft: SaleDraft) -> Result<Sale, Error> {
+        let request = CreateSaleRequest { shop_id: self.shop.id(), sale: Some(draft) };
+        node.sales().create_sale(&self.shop.owner.cx(), request).await
+    }
+
+    async fn schedule(&self, node: &TestNode, sale_id: i64) -> Result<Sale, Error> {
+        let request = ScheduleSaleRequest { shop_id: self.shop.id(), sale_id };
+        node.sales().schedule_sale(&self.shop.owner.cx(), request).await
+    }
+
+    /// A sale that is open.
+    async fn rush(&self, node: &TestNode, draft: SaleDraft) -> i64 {
+        let sale_id = self.create(node, draft).await.unwrap().sale_id;
+        self.schedule(node, sale_id).await.unwrap();
+        node.advance(MINUTE);
+        node.settle().await;
+        sale_id
+    }
+
+    async fn sale(&self, node: &TestNode, sale_id: i64) -> Sale {
+        node.sales().get_sale(&self.shop.owner.cx(), GetSaleRequest { sale_id }).await.unwrap()
+    }
+
+    async fn stock(&self, node: &TestNode, resource: ResourceRef) -> Stock {
+        let request = GetStockRequest { shop_id: self.shop.id(), resource: Some(resource) };
+        node.stock().get_stock(&node.cx(), request).await.unwrap()
+    }
+}
+
+/// Somebody with this number, now.
+fn buyer(node: &TestNode, number: i64) -> Cx {
+    let principal =
+        Principal { account: AccountId::new(number), session: number, roles: Vec::new(), shops: Vec::new() };
+    Cx::system("test", node.now()).with_actor(Actor::Principal(principal.into()))
+}
+
+async fn ticket(node: &TestNode, sale_id: i64, number: i64) -> Result<String, Error> {
+    let request = TakeTicketRequest { sale_id, ..TakeTicketRequest::default() };
+    node.sales().take_ticket(&buyer(node, number), request).await.map(|taken| taken.ticket)
+}
+
+async fn admit_with(node: &TestNode, sale_id: i64, number: i64, ticket: &str) -> Result<Admission, Error> {
+    let request = AdmitRequest { sale_id, ticket: ticket.to_owned(), quantity: 1 };
+    node.sales().admit(&buyer(node, number), request).await
+}
+
+/// Somebody with a fresh ticket asks for one unit.
+async fn admit(node: &TestNode, sale_id: i64, number: i64) -> Result<Admission, Error> {
+    let ticket = ticket(node, sale_id, number).await?;
+    admit_with(node, sale_id, number, &ticket).await
+}

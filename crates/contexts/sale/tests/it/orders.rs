@@ -1,0 +1,98 @@
+//! Those who are admitted get their orders, and units that nobody pays for are sold again.
+
+use pulse_contract::order::v1::{CancelOrderRequest, GetOrderRequest, Order, OrderState};
+use pulse_contract::sale::v1::*;
+use pulse_contract::stock::v1::{AdjustStockRequest, ResourceKind, ResourceRef};
+use pulse_testkit::{TestNode, cny};
+
+use crate::{MINUTE, Stand, admit, buyer, code};
+
+async fn order(node: &TestNode, number: i64, order_id: i64) -> Order {
+    node.orders().get_order(&buyer(node, number), GetOrderRequest { order_id }).await.unwrap()
+}
+
+async fn result(node: &TestNode, sale_id: i64, number: i64) -> SaleResult {
+    node.sales().get_result(&buyer(node, number), GetResultRequest { sale_id, wait_ms: 0 }).await.unwrap()
+}
+
+/// TR-09, TR-33, TR-36: what the answer to an admission says is what the order says.
+pub(crate) async fn who_is_admitted_gets_an_order(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let sale = stand.rush(node, stand.draft(node, 50)).await;
+    let admission = admit(node, sale, 1).await.unwrap();
+    assert_eq!(result(node, sale, 1).await.state(), ResultState::Processing);
+    assert!(admission.poll.is_some_and(|poll| poll.interval_ms_max <= 2_000 && poll.give_up_ms <= 30_000), "TR-34");
+    node.settle().await;
+    assert_eq!(result(node, sale, 1).await.state(), ResultState::Placed);
+    let order = order(node, 1, admission.order_id).await;
+    assert_eq!((order.state(), order.sale_id), (OrderState::AwaitingPayment, sale));
+    assert_eq!(order.expires_at, admission.end_pay_time);
+    assert_eq!((order.price.unwrap().total_minor, admission.pay_amount), (500, Some(cny(500))));
+    let nobody = node.sales().get_result(&buyer(node, 9), GetResultRequest { sale_id: sale, wait_ms: 0 }).await;
+    assert_eq!(code(&nobody), "SALE_ADMISSION_NOT_FOUND");
+    node.assert_books().await;
+}
+
+/// TR-19, TR-23: an unpaid order gives its unit to the next one, and the last unpaid units end in the stock of the shop.
+pub(crate) async fn unpaid_units_are_sold_again(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let sale = stand.rush(node, stand.draft(node, 1)).await;
+    assert_eq!(code(&admit(node, sale, 1).await), "ok");
+    node.settle().await;
+    assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
+    node.advance(MINUTE * 2);
+    node.settle().await;
+    assert_eq!(result(node, sale, 1).await.state(), ResultState::Returned);
+    assert_eq!(stand.sale(node, sale).await.state(), SaleState::Open);
+    let second = admit(node, sale, 2).await.unwrap();
+    node.settle().await;
+    let cancel = CancelOrderRequest { order_id: second.order_id, ..CancelOrderRequest::default() };
+    node.orders().cancel_order(&buyer(node, 2), cancel).await.unwrap();
+    node.settle().await;
+    assert_eq!(code(&admit(node, sale, 3).await), "ok");
+    assert!(admit(node, sale, 1).await.unwrap().is_repeated, "one buyer, one admission, for ever");
+    node.settle().await;
+    node.advance(MINUTE * 10);
+    node.settle().await;
+    assert_eq!(stand.sale(node, sale).await.state(), SaleState::Settled);
+    assert_eq!(stand.stock(node, stand.sku()).await.available, 100, "every unit can be sold");
+    node.assert_books().await;
+}
+
+/// TR-37: stock has 60 units of the 100 that were admitted: exactly 60 orders, and 40 know why they have none.
+pub(crate) async fn short_stock_marks_exactly_the_losers(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let sale = stand.rush(node, stand.draft(node, 100)).await;
+    let resource = Some(ResourceRef { kind: ResourceKind::Sale.into(), id: sale });
+    let broken = AdjustStockRequest { shop_id: stand.shop.id(), resource, delta: -40, note: "broken".to_owned() };
+    node.stock().adjust_stock(&node.cx(), broken).await.unwrap();
+    for number in 1..=100 {
+        assert_eq!(code(&admit(node, sale, number).await), "ok");
+    }
+    node.settle().await;
+    let mut states = Vec::new();
+    for number in 1..=100 {
+        states.push(result(node, sale, number).await);
+    }
+    let placed = states.iter().filter(|result| result.state() == ResultState::Placed).count();
+    let failed = states.iter().filter(|result| result.reason == "SALE_SOLD_OUT").count();
+    assert_eq!((placed, failed), (60, 40));
+    let after = stand.sale(node, sale).await;
+    assert_eq!((after.free_units, after.admission_count), (0, 100));
+    node.assert_books().await;
+}
+
+/// TR-35: nobody made the order in time: no unit moves, and somebody else can have it.
+pub(crate) async fn who_waits_too_long_for_an_order_has_none(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let sale = stand.rush(node, stand.draft(node, 1)).await;
+    let admission = admit(node, sale, 1).await.unwrap();
+    node.advance(MINUTE * 3);
+    node.settle().await;
+    let late = result(node, sale, 1).await;
+    assert_eq!((late.state(), late.reason.as_str()), (ResultState::Failed, "SALE_ENDED"));
+    let none = node.orders().get_order(&buyer(node, 1), GetOrderRequest { order_id: admission.order_id }).await;
+    assert_eq!(code(&none), "ORDER_NOT_FOUND");
+    assert_eq!(code(&admit(node, sale, 2).await), "ok");
+    node.assert_books().await;
+}
