@@ -14,6 +14,7 @@ mod register;
 mod results;
 mod store;
 mod timers;
+mod verify;
 mod worker;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
 pub use store::MIGRATIONS;
+pub use verify::{verify, verify_orders};
 pub use worker::Worker;
 
 /// How the context behaves.

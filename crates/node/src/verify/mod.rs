@@ -121,6 +121,7 @@ async fn look(books: &Books, is_repair: bool) -> anyhow::Result<Report> {
         report.add(look(books.of(context)?, is_repair).await.map_err(coded)?);
     }
     report.add(pulse_marketing::verify_quotas(&books.of("marketing")?, &books.stock).await.map_err(coded)?);
+    report.add(pulse_sale::verify_orders(&books.of("sale")?, &books.orders).await.map_err(coded)?);
     report.add(between::verify(books, is_repair).await.map_err(coded)?);
     Ok(report)
 }
@@ -145,12 +146,13 @@ fn coded(error: Error) -> anyhow::Error {
 type Verify = fn(Store, bool) -> BoxFuture<'static, Result<Verified, Error>>;
 
 /// The contexts that keep books.
-const CONTEXTS: [(&str, Verify); 5] = [
+const CONTEXTS: [(&str, Verify); 6] = [
     ("stock", |store, is_repair| async move { pulse_stock::verify(&store, is_repair).await }.boxed()),
     ("marketing", |store, is_repair| async move { pulse_marketing::verify(&store, is_repair).await }.boxed()),
     ("order", |store, is_repair| async move { pulse_order::verify(&store, is_repair).await }.boxed()),
     ("payment", |store, is_repair| async move { pulse_payment::verify(&store, is_repair).await }.boxed()),
     ("kitchen", |store, is_repair| async move { pulse_kitchen::verify(&store, is_repair).await }.boxed()),
+    ("sale", |store, _is_repair| async move { pulse_sale::verify(&store).await }.boxed()),
 ];
 
 /// Every event was taken in by every consumer that hears it, or waits for an operator.

@@ -7,7 +7,7 @@ use pulse_kernel::{Cx, Error};
 
 use super::{App, not_found, view};
 use crate::domain::stage::Stage;
-use crate::store::counts::{self, Count};
+use crate::store::counts;
 use crate::store::sales;
 
 pub(crate) async fn get_sale(app: &App, cx: &Cx, request: GetSaleRequest) -> Result<Sale, Error> {

@@ -93,6 +93,17 @@ pub(crate) async fn page(store: &Store, sale: i64, after: i64, limit: i64) -> Re
     store.all(Statement::new(text, values![sale, after, limit])).await
 }
 
+/// Every admission, in the order of sales and accounts.
+pub(crate) async fn all_after(
+    store: &Store,
+    (sale, account): (i64, i64),
+    limit: i64,
+) -> Result<Vec<AdmissionRow>, StoreError> {
+    let text = "SELECT * FROM sale_admissions WHERE sale_id > ? OR (sale_id = ? AND account_id > ?) \
+                ORDER BY sale_id, account_id LIMIT ?";
+    store.all(Statement::new(text, values![sale, sale, account, limit])).await
+}
+
 /// Adds the write of new admissions. An account that was admitted before refuses the commit with `SALE_TICKET_USED`.
 pub(crate) fn insert(commit: Commit, rows: &[AdmissionRow]) -> Commit {
     let columns = &["sale_id", "account_id", "order_id", "units", "state", "network", "device"];

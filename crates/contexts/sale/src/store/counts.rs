@@ -76,3 +76,28 @@ pub(crate) fn add(commit: Commit, sale: i64, units: i64) -> Commit {
 pub(crate) fn delete(commit: Commit, sale: i64) -> Commit {
     commit.write(Statement::new("DELETE FROM sale_counts WHERE sale_id = ?", values![sale]))
 }
+
+/// The count of a sale beside what its admissions sum to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sum {
+    pub(crate) count: Count,
+    pub(crate) taken: i64,
+    pub(crate) admissions: i64,
+}
+
+impl FromRow for Sum {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { count: Count::from_row(row)?, taken: row.get("rows_taken")?, admissions: row.get("rows_counted")? })
+    }
+}
+
+/// The next sale in the order of ids.
+pub(crate) async fn sum_after(store: &Store, after: i64) -> Result<Option<Sum>, StoreError> {
+    let text = "SELECT c.sale_id AS sale_id, c.units AS units, c.taken AS taken, \
+                c.admission_count AS admission_count, \
+                (SELECT COALESCE(SUM(a.units), 0) FROM sale_admissions a \
+                 WHERE a.sale_id = c.sale_id AND a.state IN (0, 1)) AS rows_taken, \
+                (SELECT COUNT(*) FROM sale_admissions b WHERE b.sale_id = c.sale_id) AS rows_counted \
+                FROM sale_counts c WHERE c.sale_id > ? ORDER BY c.sale_id LIMIT 1";
+    store.optional(Statement::new(text, values![after])).await
+}
