@@ -91,8 +91,11 @@ impl Look<'_> {
             // Its order has ended; the events that give back are delivered by now.
             Some(order) if order.state() == OrderState::Cancelled => "the order is cancelled".to_owned(),
             Some(_) => return Ok(None),
-            // It would expire by itself. Where nobody else works, nobody is about to place the order.
-            None if self.is_repair && self.books.is_alone => "there is no such order; it was under way".to_owned(),
+            // It would expire by itself. Where nobody else works, nobody is about to place the order; but that of a sale is
+            // placed when its batch is repeated, and what was given back could not be held for it again.
+            None if self.is_repair && self.books.is_alone && !is_of_a_sale(&held) => {
+                "there is no such order; it was under way".to_owned()
+            }
             None if held.expires_at.is_none_or(|at| Timestamp::from(at) < self.cx.now) => {
                 "there is no such order, and its time is over".to_owned()
             }
@@ -190,13 +193,19 @@ fn fits(order: OrderState, units: ReservationState) -> bool {
 /// Whether the units of an order are those of its sale, as many as it has; what was never reserved has no lines.
 fn is_of_its_sale(order: &Order, reservation: &Reservation) -> bool {
     let sale = ResourceRef { kind: ResourceKind::Sale.into(), id: order.sale_id };
-    let mut lines = reservation.lines.iter();
     if order.sale_id == 0 {
-        return lines.all(|line| line.resource.is_none_or(|resource| resource.kind() != ResourceKind::Sale));
+        return !is_of_a_sale(reservation);
     }
     let ordered: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
     let reserved: i64 = reservation.lines.iter().map(|line| line.quantity).sum();
-    lines.all(|line| line.resource == Some(sale)) && (reservation.lines.is_empty() || reserved == ordered)
+    reservation.lines.iter().all(|line| line.resource == Some(sale))
+        && (reservation.lines.is_empty() || reserved == ordered)
+}
+
+/// Whether units of a sale are in it.
+fn is_of_a_sale(reservation: &Reservation) -> bool {
+    let is_of_a_sale = |resource: ResourceRef| resource.kind() == ResourceKind::Sale;
+    reservation.lines.iter().any(|line| line.resource.is_some_and(is_of_a_sale))
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ pulse_testkit::on_every_engine! {
         sixty_units_make_sixty_orders_of_a_hundred,
         who_is_too_late_moves_no_unit,
         a_repeated_batch_moves_nothing,
+        a_batch_keeps_its_answer_under_an_idempotency_key,
         the_same_batch_at_the_same_time_places_each_order_once,
         a_batch_goes_on_after_a_crash,
         units_of_a_sale_come_back_to_it,

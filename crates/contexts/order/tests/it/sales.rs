@@ -198,6 +198,25 @@ pub(crate) async fn a_repeated_batch_moves_nothing(node: &mut TestNode) {
     node.assert_books().await;
 }
 
+/// The answer of the batch is kept, refusals included, although there would be enough by then.
+pub(crate) async fn a_batch_keeps_its_answer_under_an_idempotency_key(node: &mut TestNode) {
+    let sale = Sale::of_tea(node, 1).await;
+    // The second time nobody gets anything: there is nothing to write but the answer.
+    for (key, holder, numbers) in [("a1", 0, 0..2), ("a2", 2, 3..4)] {
+        let request = PlaceSaleOrdersRequest { offer: Some(sale.offer.clone()), orders: sale.admitted(node, numbers) };
+        sale.placed(node, sale.admitted(node, holder..holder + 1)).await;
+        let cx = node.keyed(node.cx(), key, "PlaceSaleOrders", &request);
+        let first = node.orders().place_sale_orders(&cx, request.clone()).await.unwrap();
+        assert_eq!(first.outcomes.last().map(SaleOrderOutcome::state), Some(SaleOrderState::StockShort));
+        sale.street.cancel(node, sale.id(holder)).await.unwrap();
+        node.settle().await;
+        assert_eq!(node.orders().place_sale_orders(&cx, request).await.unwrap(), first);
+        assert_eq!(sale.units(node).await, (1, 0));
+    }
+    assert_eq!(states(&sale.place(node, sale.admitted(node, 3..4)).await.unwrap()), [("PLACED", 1)]);
+    node.assert_books().await;
+}
+
 /// Two workers with the same batch, and others with parts of it, at the same time: each order once.
 pub(crate) async fn the_same_batch_at_the_same_time_places_each_order_once(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 30).await;

@@ -98,7 +98,7 @@ impl<'a> Drain<'a> {
         let mut behind = Vec::with_capacity(ROUNDS);
         let subject = async |_round| {
             let (outcome, catching_up) = self.place(follow).await?;
-            behind.push(catching_up.as_secs_f64());
+            behind.push(u64::try_from(catching_up.as_millis()).unwrap_or(u64::MAX));
             anyhow::Ok(outcome)
         };
         let rounds = alternate(ROUNDS, &progress, subject, async |_round| self.insert().await).await?;
@@ -108,12 +108,11 @@ impl<'a> Drain<'a> {
             self.batch
         );
         let measured = rounds.measurement(name, &reference, IN_FLIGHT, &rounds.subject_as_one());
-        behind.sort_unstable_by(f64::total_cmp);
-        let caught_up_s = behind.get(ROUNDS >> 1).copied().unwrap_or_default();
+        behind.sort_unstable();
         Ok(Figure::from(measured)
             .with("orders", self.count)
             .with("orders_per_batch", self.batch)
-            .with("followers_caught_up_after_s", (caught_up_s * 1_000.0).round() / 1_000.0))
+            .with("followers_caught_up_after_ms", behind.get(ROUNDS >> 1).copied().unwrap_or_default()))
     }
 
     /// Places an order for each of a new sale, and says how much later everybody knows of them.
