@@ -22,7 +22,7 @@ use pulse_kitchen::{KitchenDeps, Kitchens};
 use pulse_marketing::{CouponDeps, Coupons};
 use pulse_order::{OrderDeps, Orders};
 use pulse_payment::{Outbound, PaymentDeps, Payments, Sandbox};
-use pulse_sale::{SaleDeps, Sales, Worker};
+use pulse_sale::{Quiz, SaleDeps, Sales, Worker};
 use pulse_shop::{ShopDeps, Shops};
 use pulse_stock::{StockDeps, Stocks};
 use pulse_store::{Migration, Store, TimerPump};
@@ -264,6 +264,7 @@ impl Trade {
             orders: orders.client.clone(),
             gate,
             sales: Arc::new(MemorySaleGate::new()),
+            challenge: Arc::new(Quiz),
             config: pulse_sale::SaleConfig { holder, ..pulse_sale::SaleConfig::default() },
         })
         .await?;

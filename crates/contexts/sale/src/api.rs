@@ -1,6 +1,7 @@
 //! The calls of the contract, each a use case.
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use pulse_contract::sale::v1::*;
 use pulse_kernel::{Cx, Error};
 
@@ -51,8 +52,20 @@ impl SaleApi for Api {
         app::list_sales(&self.0, cx, request).await
     }
 
+    async fn ask_question(&self, cx: &Cx, request: AskQuestionRequest) -> Result<Question, Error> {
+        app::ask_question(&self.0, cx, request).await
+    }
+
     async fn take_ticket(&self, cx: &Cx, request: TakeTicketRequest) -> Result<TakeTicketResponse, Error> {
         app::take_ticket(&self.0, cx, request).await
+    }
+
+    async fn watch_place(
+        &self,
+        cx: &Cx,
+        request: WatchPlaceRequest,
+    ) -> Result<BoxStream<'static, Result<Place, Error>>, Error> {
+        app::watch_place(&self.0, cx, request).await
     }
 
     async fn admit(&self, cx: &Cx, request: AdmitRequest) -> Result<Admission, Error> {
@@ -61,5 +74,17 @@ impl SaleApi for Api {
 
     async fn get_result(&self, cx: &Cx, request: GetResultRequest) -> Result<SaleResult, Error> {
         app::get_result(&self.0, cx, request).await
+    }
+
+    async fn watch_result(
+        &self,
+        cx: &Cx,
+        request: WatchResultRequest,
+    ) -> Result<BoxStream<'static, Result<SaleResult, Error>>, Error> {
+        app::watch_result(&self.0, cx, request).await
+    }
+
+    async fn get_fairness(&self, cx: &Cx, request: GetFairnessRequest) -> Result<Fairness, Error> {
+        app::get_fairness(&self.0, cx, request).await
     }
 }

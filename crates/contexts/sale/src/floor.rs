@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use pulse_contract::Money;
+use pulse_contract::sale::v1::QuizQuestion;
 use pulse_gate::Quota;
 
+use crate::domain::challenge::Question;
 use crate::domain::entry::{Audience, Terms};
-use crate::domain::ticket::TicketKey;
+use crate::domain::seal::SealKey;
+
 use crate::store::sales::SaleRow;
 
 /// How long a ticket is good when the sale does not say.
@@ -25,6 +28,12 @@ pub(crate) struct Running {
     pub(crate) price: Money,
     pub(crate) pay_within: Duration,
     pub(crate) pace: Pace,
+    /// What is asked before a ticket; nothing when it is empty.
+    pub(crate) quiz: Vec<Question>,
+    /// How long until the next answer is read.
+    pub(crate) wrong_wait: Duration,
+    /// How many tickets are given out in a second; 0 for as many as are asked for.
+    pub(crate) tickets_per_second: u32,
 }
 
 /// How often one may ask; none for no limit.
@@ -41,6 +50,7 @@ impl Running {
         let seconds = |seconds: i32| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let audience = draft.audience.unwrap_or_default();
         let pace = draft.pace.unwrap_or_default();
+        let challenge = draft.challenge.unwrap_or_default();
         let quota = |count: i32| {
             let (count, window_ms) = (u32::try_from(count).ok()?, u32::try_from(pace.window_ms).ok()?);
             (count > 0 && window_ms > 0).then(|| Quota::new(count, window_ms))
@@ -58,7 +68,7 @@ impl Running {
                 },
                 per_buyer_limit: u32::try_from(draft.per_buyer_limit).unwrap_or(0),
                 ticket_ttl: if draft.ticket_ttl_s == 0 { TICKET_TTL } else { seconds(draft.ticket_ttl_s) },
-                key: TicketKey::new(row.id, &row.stored.secret),
+                key: SealKey::new(row.id, &row.stored.secret),
             },
             price: draft.price.unwrap_or_default(),
             pay_within: seconds(draft.pay_within_s),
@@ -67,8 +77,15 @@ impl Running {
                 per_device: quota(pace.per_device),
                 per_network: quota(pace.per_network),
             },
+            wrong_wait: Duration::from_millis(u64::try_from(challenge.wrong_wait_ms).unwrap_or(0)),
+            tickets_per_second: u32::try_from(challenge.tickets_per_second).unwrap_or(0),
+            quiz: challenge.questions.into_iter().map(question).collect(),
         }
     }
+}
+
+fn question(question: QuizQuestion) -> Question {
+    Question { text: question.text, choices: question.choices, right_choice: question.right_choice }
 }
 
 /// The sales that run.

@@ -12,6 +12,7 @@ mod events;
 mod floor;
 mod register;
 mod results;
+mod rooms;
 mod store;
 mod timers;
 mod verify;
@@ -31,6 +32,7 @@ use pulse_gate::sale::SaleGate;
 use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
+pub use domain::challenge::{Challenge, Quiz};
 pub use store::MIGRATIONS;
 pub use verify::{verify, verify_orders};
 pub use worker::Worker;
@@ -71,6 +73,8 @@ pub struct SaleDeps {
     pub gate: Arc<dyn Gate>,
     /// Who gets units.
     pub sales: Arc<dyn SaleGate>,
+    /// What is asked before a ticket.
+    pub challenge: Arc<dyn Challenge>,
     /// How it behaves.
     pub config: SaleConfig,
 }

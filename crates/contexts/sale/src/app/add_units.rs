@@ -4,7 +4,7 @@ use pulse_contract::sale::v1::{AddSaleUnitsRequest, Sale, errors};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::{App, allot, conflict, managed, next, put, timer, view};
+use super::{App, RECOVER_AFTER, allot, conflict, managed, next, put, timer, view};
 use crate::domain::stage::Stage;
 use crate::store::counts;
 
@@ -16,7 +16,7 @@ pub(crate) async fn add_sale_units(app: &App, cx: &Cx, request: AddSaleUnitsRequ
     // What was begun before is ended first.
     let row = allot::carry_out(app, cx, row).await?;
     let planned = next(&row, cx, |row| allot::plan(row, request.units));
-    put(app, cx, &planned, Commit::new().timer(timer(row.id, cx.now))).await?;
+    put(app, cx, &planned, Commit::new().timer(timer(row.id, cx.now.plus(RECOVER_AFTER)))).await?;
     let row = match allot::carry_out(app, cx, planned.clone()).await {
         Err(error) if error.code() == errors::SALE_STOCK_SHORT.code => {
             put(app, cx, &next(&planned, cx, |row| row.stored.units_to_move = 0), Commit::new()).await?;

@@ -99,7 +99,8 @@ async fn check_pace(app: &App, cx: &Cx, running: &Running, who: (i64, i64, i64))
     Ok(())
 }
 
-async fn check_one(
+/// Counts one of something that somebody may do so often.
+pub(super) async fn check_one(
     app: &App,
     cx: &Cx,
     (domain, sale, subject): (&'static str, i64, i64),

@@ -72,6 +72,7 @@ pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, E
     put(app, cx, &row, Commit::new().timer(timer(row.id, cx.now.plus(SETTLE_EVERY)))).await?;
     app.floor.show(Running::of(&row));
     app.deps.sales.close(row.id).await?;
+    app.rooms.close(row.id);
     settle(app, cx, row).await
 }
 

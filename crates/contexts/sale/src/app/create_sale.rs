@@ -1,6 +1,6 @@
 //! Makes a sale, as a draft.
 
-use pulse_contract::sale::v1::{CreateSaleRequest, Sale, SaleDraft, StoredSale, errors};
+use pulse_contract::sale::v1::{CreateSaleRequest, QuizQuestion, Sale, SaleDraft, StoredSale, errors};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Violation};
 use pulse_store::Commit;
@@ -53,6 +53,7 @@ pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
         window: sales::window_of(draft),
         has_pace: pace.per_account > 0 || pace.per_device > 0 || pace.per_network > 0,
         pace_window_ms: pace.window_ms,
+        has_answers: draft.challenge.iter().flat_map(|challenge| &challenge.questions).all(has_answer),
     };
     let flaws = plan.flaws(cx.now);
     let Some((_, detail)) = flaws.first().copied() else { return Ok(()) };
@@ -62,4 +63,8 @@ pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
         message: message.into(),
     };
     Err(errors::SALE_INVALID.error(detail).with_violations(flaws.into_iter().map(violation)))
+}
+
+fn has_answer(question: &QuizQuestion) -> bool {
+    usize::try_from(question.right_choice).is_ok_and(|choice| choice < question.choices.len())
 }

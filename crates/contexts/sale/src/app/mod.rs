@@ -4,9 +4,11 @@ mod add_units;
 mod admit;
 mod advance;
 mod allot;
+mod ask_question;
 mod close_sale;
 mod create_sale;
 mod delete_sale;
+mod get_fairness;
 mod get_result;
 mod get_sale;
 mod make_orders;
@@ -18,8 +20,11 @@ mod take_ticket;
 mod update_sale;
 mod view;
 mod warm;
+mod watch_place;
+mod watch_result;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pulse_contract::errors as common;
 use pulse_contract::sale::v1::errors;
@@ -33,14 +38,17 @@ use crate::domain::stage::Stage;
 use crate::floor::{Floor, Running};
 use crate::register::Register;
 use crate::results::Results;
+use crate::rooms::Rooms;
 use crate::store::sales::{self, SaleRow};
 
 pub(crate) use add_units::add_sale_units;
 pub(crate) use admit::admit;
 pub(crate) use advance::{advance, resume};
+pub(crate) use ask_question::ask_question;
 pub(crate) use close_sale::close_sale;
 pub(crate) use create_sale::create_sale;
 pub(crate) use delete_sale::delete_sale;
+pub(crate) use get_fairness::get_fairness;
 pub(crate) use get_result::get_result;
 pub(crate) use get_sale::{get_sale, list_sales};
 pub(crate) use make_orders::{BATCH, Failures, make_orders};
@@ -49,9 +57,14 @@ pub(crate) use return_units::return_units;
 pub(crate) use schedule_sale::schedule_sale;
 pub(crate) use take_ticket::take_ticket;
 pub(crate) use update_sale::update_sale;
+pub(crate) use watch_place::watch_place;
+pub(crate) use watch_result::watch_result;
 
 /// The timer of the next thing that a sale does by itself.
 pub(crate) const ADVANCE: &str = "sale.advance";
+
+/// When a sale goes on by itself with what somebody has begun, should their process die.
+const RECOVER_AFTER: Duration = Duration::from_secs(30);
 
 /// What every use case works with.
 #[derive(Clone)]
@@ -63,6 +76,8 @@ pub(crate) struct App {
     pub(crate) admitted: Arc<Notify>,
     /// Who waits for what becomes of their admission.
     pub(crate) results: Arc<Results>,
+    /// Who waits for a ticket.
+    pub(crate) rooms: Arc<Rooms>,
 }
 
 impl App {
@@ -70,7 +85,14 @@ impl App {
         let admitted = Arc::new(Notify::new());
         let register =
             Register::start((deps.store.clone(), Arc::clone(&deps.sales)), Arc::clone(&admitted), &deps.config);
-        Self { deps: Arc::new(deps), floor: Arc::default(), register, admitted, results: Arc::default() }
+        Self {
+            deps: Arc::new(deps),
+            floor: Arc::default(),
+            register,
+            admitted,
+            results: Arc::default(),
+            rooms: Arc::default(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use pulse_contract::sale::v1::{Sale, ScheduleSaleRequest, errors};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::{App, advance, allot, conflict, create_sale, managed, next, offer, put, timer, view};
+use super::{App, RECOVER_AFTER, advance, allot, conflict, create_sale, managed, next, offer, put, timer, view};
 use crate::domain::stage::Stage;
 use crate::store::counts;
 
@@ -27,7 +27,7 @@ pub(crate) async fn schedule_sale(app: &App, cx: &Cx, request: ScheduleSaleReque
                 allot::plan(row, draft.units);
             });
             // It goes on by itself when this process dies after the commit.
-            put(app, cx, &row, Commit::new().timer(timer(row.id, cx.now))).await?;
+            put(app, cx, &row, Commit::new().timer(timer(row.id, cx.now.plus(RECOVER_AFTER)))).await?;
             row
         }
         Stage::Scheduled | Stage::Warm => row,

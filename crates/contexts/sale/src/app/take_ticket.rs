@@ -1,30 +1,103 @@
-//! Gives the caller a ticket.
+//! Gives the caller a ticket, or a place in the waiting room.
 
-use pulse_contract::sale::v1::{TakeTicketRequest, TakeTicketResponse, errors};
+use std::time::Duration;
+
+use pulse_contract::sale::v1::{Place as WirePlace, TakeTicketRequest, TakeTicketResponse, errors};
+use pulse_gate::{Key, Quota};
 use pulse_kernel::{Cx, Error};
 use sha2::{Digest, Sha256};
 
 use super::{App, admit, caller, on_floor};
+use crate::domain::challenge::{ANSWER_WITHIN, Asked};
 use crate::domain::entry::Refusal;
+use crate::domain::place::Place;
+use crate::domain::queue::wait_for;
 use crate::domain::ticket::Ticket;
+use crate::floor::Running;
 
 pub(crate) async fn take_ticket(app: &App, cx: &Cx, request: TakeTicketRequest) -> Result<TakeTicketResponse, Error> {
-    let account = caller(cx)?;
+    let account = caller(cx)?.get();
     let running = on_floor(app, request.sale_id).await?;
-    let terms = &running.terms;
-    // Before the start one may have a ticket already: it is good for nothing until then.
-    match terms.check_window(cx.now) {
+    check_entry(&running, cx, account)?;
+    if !running.quiz.is_empty() {
+        check_answer(app, cx, &running, (account, &request)).await?;
+    }
+    let device = device_of(running.id, &request.device);
+    match running.tickets_per_second {
+        0 => Ok(ticket(&running, cx, (account, device))),
+        rate => {
+            let place = app.rooms.join(running.id, device, cx.now, rate);
+            Ok(match app.rooms.ahead_of(running.id, place, cx.now, rate) {
+                Some(0) | None => ticket(&running, cx, (account, device)),
+                Some(ahead) => TakeTicketResponse {
+                    place: Some(waiting(&running, account, place, ahead)),
+                    ..TakeTicketResponse::default()
+                },
+            })
+        }
+    }
+}
+
+/// Before the start one may have a ticket already: it is good for nothing until then.
+pub(super) fn check_entry(running: &Running, cx: &Cx, account: i64) -> Result<(), Error> {
+    match running.terms.check_window(cx.now) {
         Ok(()) | Err(Refusal::NotStarted | Refusal::Paused) => {}
-        Err(refusal) => return Err(admit::refused(refusal, &running, cx)),
+        Err(refusal) => return Err(admit::refused(refusal, running, cx)),
     }
-    if !terms.audience.has(account.get(), cx.now) {
-        return Err(errors::SALE_NOT_ELIGIBLE.error("the sale is not for this account"));
+    match running.terms.audience.has(account, cx.now) {
+        true => Ok(()),
+        false => Err(admit::refused(Refusal::NotEligible, running, cx)),
     }
-    let ticket = Ticket { issued_at: cx.now, device: device_of(running.id, &request.device) };
-    Ok(TakeTicketResponse {
-        ticket: terms.key.sign(account.get(), ticket),
-        expires_at: Some(cx.now.plus(terms.ticket_ttl).into()),
-    })
+}
+
+/// A ticket that is made now.
+pub(super) fn ticket(running: &Running, cx: &Cx, (account, device): (i64, i64)) -> TakeTicketResponse {
+    let ticket = Ticket { issued_at: cx.now, device };
+    TakeTicketResponse {
+        ticket: ticket.sign(&running.terms.key, account),
+        expires_at: Some(cx.now.plus(running.terms.ticket_ttl).into()),
+        place: None,
+    }
+}
+
+/// A place with so many before it.
+pub(super) fn waiting(running: &Running, account: i64, place: Place, ahead: u64) -> WirePlace {
+    let wait = wait_for(ahead, running.tickets_per_second);
+    WirePlace {
+        place: place.sign(&running.terms.key, account),
+        position: i64::try_from(ahead).unwrap_or(i64::MAX),
+        wait_ms: i64::try_from(wait.as_millis()).unwrap_or(i64::MAX),
+        ..WirePlace::default()
+    }
+}
+
+/// Reads one answer; the next one only after a while, so that guessing takes long. A question is answered once.
+async fn check_answer(
+    app: &App,
+    cx: &Cx,
+    running: &Running,
+    (account, request): (i64, &TakeTicketRequest),
+) -> Result<(), Error> {
+    let asked = Asked::read(&running.terms.key, account, &request.question, cx.now);
+    let asked = asked.ok_or_else(|| errors::SALE_QUESTION_INVALID.error("ask for a question and answer it"))?;
+    if let Some(quota) = once_in(running.wrong_wait) {
+        admit::check_one(app, cx, ("sale.answer", running.id, account), quota).await?;
+    }
+    let answered = Key::of("sale.question", &asked.nonce.to_be_bytes());
+    if let Some(quota) = once_in(ANSWER_WITHIN)
+        && !app.deps.gate.admit(answered, quota, cx.now).await?.is_allowed
+    {
+        return Err(errors::SALE_QUESTION_INVALID.error("the question was answered before; ask for another one"));
+    }
+    match app.deps.challenge.is_right(&running.quiz, asked.number, request.choice) {
+        true => Ok(()),
+        false => Err(errors::SALE_ANSWER_WRONG.error("ask for another question").retry_in(running.wrong_wait)),
+    }
+}
+
+fn once_in(window: Duration) -> Option<Quota> {
+    let millis = u32::try_from(window.as_millis()).ok()?;
+    (millis > 0).then(|| Quota::new(1, millis))
 }
 
 /// A device as a number that says nothing outside of its sale; 0 when the app does not say which device it is.

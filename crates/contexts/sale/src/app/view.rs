@@ -34,11 +34,11 @@ pub(super) fn sale(row: &SaleRow, count: &Count, cx: &Cx) -> Sale {
     }
 }
 
-/// Without the accounts that a sale is for.
+/// Without the accounts that a sale is for, and without what it asks.
 fn public(draft: SaleDraft) -> SaleDraft {
     let audience =
         draft.audience.map(|audience| pulse_contract::sale::v1::SaleAudience { account_ids: Vec::new(), ..audience });
-    SaleDraft { audience, ..draft }
+    SaleDraft { audience, challenge: None, ..draft }
 }
 
 fn wire_state(state: State) -> SaleState {

@@ -28,6 +28,8 @@ pub struct Plan {
     pub has_pace: bool,
     /// The window of that, in milliseconds.
     pub pace_window_ms: i32,
+    /// Whether each of its questions has the choice that is said to be right.
+    pub has_answers: bool,
 }
 
 impl Plan {
@@ -43,6 +45,7 @@ impl Plan {
             (window.ends_at > window.starts_at.plus(WINDOW_MAX), "ends_at", "a sale lasts at most 31 days"),
             (i64::from(self.per_buyer_limit) > self.units, "per_buyer_limit", "there are not so many units"),
             (self.has_pace && self.pace_window_ms == 0, "pace.window_ms", "say in which window"),
+            (!self.has_answers, "challenge.questions", "the right choice of each question is one of its choices"),
         ];
         checks.into_iter().filter(|(is_wrong, ..)| *is_wrong).map(|(_, field, why)| (field, why)).collect()
     }
@@ -64,6 +67,7 @@ mod tests {
             window: Window { starts_at: NOW, ends_at: NOW.plus(Duration::from_secs(60)) },
             has_pace: false,
             pace_window_ms: 0,
+            has_answers: true,
         }
     }
 

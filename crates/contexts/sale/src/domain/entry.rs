@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use pulse_kernel::{Timestamp, snowflake};
 
+use super::seal::SealKey;
 use super::stage::Window;
-use super::ticket::{Ticket, TicketKey};
+use super::ticket::Ticket;
 
 /// On which terms a sale lets people in.
 #[derive(Clone, Debug)]
@@ -23,8 +24,8 @@ pub struct Terms {
     pub per_buyer_limit: u32,
     /// How long a ticket is good.
     pub ticket_ttl: Duration,
-    /// Signs tickets.
-    pub key: TicketKey,
+    /// Signs tickets, questions and places.
+    pub key: SealKey,
 }
 
 /// Whom a sale is for.
@@ -78,7 +79,7 @@ impl Terms {
         if !self.audience.has(asked.account, asked.now) {
             return Err(Refusal::NotEligible);
         }
-        let ticket = self.key.read(asked.account, asked.ticket).ok_or(Refusal::TicketInvalid)?;
+        let ticket = Ticket::read(&self.key, asked.account, asked.ticket).ok_or(Refusal::TicketInvalid)?;
         if asked.now >= ticket.issued_at.plus(self.ticket_ttl) {
             return Err(Refusal::TicketExpired);
         }
@@ -128,12 +129,12 @@ mod tests {
             audience: Audience { accounts: HashSet::from([BUYER, 8]), ..Audience::default() },
             per_buyer_limit: 2,
             ticket_ttl: Duration::from_secs(60),
-            key: TicketKey::new(1, &[3; 32]),
+            key: SealKey::new(1, &[3; 32]),
         }
     }
 
     fn ticket(terms: &Terms, issued_at: Timestamp) -> String {
-        terms.key.sign(BUYER, Ticket { issued_at, device: 5 })
+        Ticket { issued_at, device: 5 }.sign(&terms.key, BUYER)
     }
 
     /// The order of the reasons: everything behind the first one is wrong as well.

@@ -121,7 +121,8 @@ pub(crate) async fn waiting(store: &Store, after: i64, limit: i64) -> Result<Vec
 
 /// How many admissions wait for their orders, counted up to a limit.
 pub(crate) async fn waiting_count(store: &Store, limit: i64) -> Result<i64, StoreError> {
-    let text = "SELECT COUNT(*) AS waiting FROM (SELECT 1 AS one FROM sale_admissions WHERE state = ? LIMIT ?) AS some";
+    let text =
+        "SELECT COUNT(*) AS waiting FROM (SELECT 1 AS one FROM sale_admissions WHERE state = ? LIMIT ?) AS counted";
     let row: Waiting = store.one(Statement::new(text, values![AdmissionState::Waiting.number(), limit])).await?;
     Ok(row.0)
 }

@@ -24,7 +24,7 @@ pub(crate) fn insert(
 
 /// How many there are, counted up to a limit.
 pub(crate) async fn count(store: &Store, limit: i64) -> Result<i64, StoreError> {
-    let text = "SELECT COUNT(*) AS dead FROM (SELECT 1 AS one FROM sale_dead_letters LIMIT ?) AS some";
+    let text = "SELECT COUNT(*) AS dead FROM (SELECT 1 AS one FROM sale_dead_letters LIMIT ?) AS counted";
     let row: Dead = store.one(Statement::new(text, values![limit])).await?;
     Ok(row.0)
 }

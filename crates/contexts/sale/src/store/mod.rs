@@ -4,6 +4,7 @@ pub(crate) mod admissions;
 pub(crate) mod counts;
 pub(crate) mod dead_letters;
 pub(crate) mod sales;
+pub(crate) mod shares;
 
 use pulse_store::{Migration, StoreError};
 

@@ -6,6 +6,7 @@ mod admissions;
 mod entry;
 mod lifecycle;
 mod orders;
+mod tickets;
 
 use std::time::Duration;
 
@@ -44,6 +45,12 @@ pulse_testkit::on_every_engine! {
         unpaid_units_are_sold_again,
         who_is_admitted_gets_an_order,
         who_waits_too_long_for_an_order_has_none,
+    ],
+    tickets: [
+        a_question_comes_before_the_ticket,
+        a_report_tells_who_got_what_share,
+        a_result_is_streamed_or_waited_for,
+        who_comes_late_waits_in_order,
     ],
 }
 

@@ -140,7 +140,8 @@ impl Rush {
         for number in 1..=i64::from(count) {
             let principal = person(number);
             let cx = town.cx().with_actor(Actor::Principal(principal.clone().into()));
-            let asked = TakeTicketRequest { sale_id: self.sale_id, device: format!("phone {number}") };
+            let device = format!("phone {number}");
+            let asked = TakeTicketRequest { sale_id: self.sale_id, device, ..TakeTicketRequest::default() };
             let ticket = town.node().sales().take_ticket(&cx, asked).await.map_err(|error| anyhow!(error.story()))?;
             let token = town.node().keys().sign(&Claims::new(principal, cx.now, LONG));
             let body = format!(r#"{{"ticket":"{}","quantity":1}}"#, ticket.ticket);

@@ -1,0 +1,81 @@
+//! Shows how a place in the waiting room moves, and gives out the ticket when it is called.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use pulse_contract::sale::v1::{Place as WirePlace, WatchPlaceRequest, errors};
+use pulse_kernel::{Cx, Error};
+
+use super::{App, caller, on_floor, take_ticket};
+use crate::domain::place::Place;
+use crate::domain::queue::wait_for;
+use crate::floor::Running;
+
+/// How often somebody far behind hears of it.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+/// How often somebody who is nearly there looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+pub(crate) async fn watch_place(
+    app: &App,
+    cx: &Cx,
+    request: WatchPlaceRequest,
+) -> Result<BoxStream<'static, Result<WirePlace, Error>>, Error> {
+    let account = caller(cx)?.get();
+    let running = on_floor(app, request.sale_id).await?;
+    let place = Place::read(&running.terms.key, account, &request.place)
+        .ok_or_else(|| errors::SALE_PLACE_INVALID.error("it is not a place of this account in this sale"))?;
+    let watch = Watch { app: app.clone(), cx: cx.clone(), running, account, place, is_over: false, told: None };
+    Ok(stream::try_unfold(watch, |mut watch| async move {
+        let next = watch.next().await?;
+        Ok(next.map(|place| (place, watch)))
+    })
+    .boxed())
+}
+
+struct Watch {
+    app: App,
+    cx: Cx,
+    running: Arc<Running>,
+    account: i64,
+    place: Place,
+    is_over: bool,
+    /// How many were before the place when it was last told.
+    told: Option<u64>,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Result<Option<WirePlace>, Error> {
+        if self.is_over {
+            return Ok(None);
+        }
+        if let Some(ahead) = self.told {
+            let clock = self.app.deps.store.clock();
+            let pause = wait_for(ahead, self.running.tickets_per_second).clamp(LOOK_EVERY, TELL_EVERY);
+            clock.sleep_until(self.cx.now.plus(pause)).await;
+            self.cx.now = clock.now();
+        }
+        // The sale may have been changed or closed meanwhile.
+        self.running = on_floor(&self.app, self.running.id).await?;
+        take_ticket::check_entry(&self.running, &self.cx, self.account)?;
+        let (sale, now, rate) = (self.running.id, self.cx.now, self.running.tickets_per_second);
+        let ahead = match self.app.rooms.ahead_of(sale, self.place, now, rate) {
+            Some(ahead) => ahead,
+            // The node was started anew since: a number of the new room.
+            None => {
+                self.place = self.app.rooms.join(sale, self.place.device, now, rate);
+                self.app.rooms.ahead_of(sale, self.place, now, rate).unwrap_or(0)
+            }
+        };
+        self.told = Some(ahead);
+        let mut told = take_ticket::waiting(&self.running, self.account, self.place, ahead);
+        if ahead == 0 {
+            self.is_over = true;
+            let taken = take_ticket::ticket(&self.running, &self.cx, (self.account, self.place.device));
+            (told.ticket, told.expires_at) = (taken.ticket, taken.expires_at);
+        }
+        Ok(Some(told))
+    }
+}
