@@ -16,7 +16,7 @@ pub use self::child::Error;
 pub use self::localstripe::{LocalStripe, python_with_stripe};
 pub use self::mariadb::Mariadb;
 pub use self::postgres::Postgres;
-pub use self::redis::Redis;
+pub use self::redis::{Redis, RedisCluster, RedisSentinels};
 pub use self::wire::Wire;
 
 /// The PostgreSQL of this process.

@@ -1,8 +1,16 @@
-//! A private Redis.
+//! Private Redis: one server, a primary with sentinels, a cluster.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::child::{Error, Server, command, free_port, log_to};
+use super::child::{Error, Server, command, free_port, log_to, run};
+
+/// How long servers may take to find each other.
+const MEET_MAX: Duration = Duration::from_secs(60);
 
 /// A Redis that keeps everything in memory.
 #[derive(Debug)]
@@ -19,14 +27,9 @@ impl Redis {
     /// # Errors
     /// When Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
-        let folder = tempfile::Builder::new().prefix("pulse-redis-").tempdir()?;
+        let folder = folder()?;
         let port = free_port()?;
-        let mut serve = command(None, "redis-server");
-        serve.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-        serve.args(["--dir", &folder.path().display().to_string()]);
-        let log = folder.path().join("log");
-        log_to(&mut serve, &log)?;
-        let server = Server::start(serve, "TERM", port, &log)?;
+        let server = serve(folder.path(), port, "TERM", &[])?;
         Ok(Self { _server: server, _folder: folder, port })
     }
 
@@ -34,6 +37,187 @@ impl Redis {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+}
+
+/// A primary and its replica, watched by three sentinels that take half a second to believe that it is gone.
+#[derive(Debug)]
+pub struct RedisSentinels {
+    primary: Mutex<Option<Server>>,
+    _replica: Server,
+    _sentinels: Vec<Server>,
+    _folder: TempDir,
+    ports: Vec<u16>,
+}
+
+impl RedisSentinels {
+    /// Starts all five, and waits until the replica follows and each sentinel knows the others.
+    ///
+    /// # Errors
+    /// When Redis is not installed or does not start.
+    pub fn start() -> Result<Self, Error> {
+        let folder = folder()?;
+        let (primary_port, replica_port) = (free_port()?, free_port()?);
+        let primary = serve(folder.path(), primary_port, "KILL", &[])?;
+        let follow = format!("127.0.0.1 {primary_port}");
+        let replica = serve(folder.path(), replica_port, "KILL", &["--replicaof", &follow])?;
+        wait_for(replica_port, &["INFO", "replication"], |told| told.contains("master_link_status:up"))?;
+        let (mut sentinels, mut ports) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let port = free_port()?;
+            sentinels.push(watch(folder.path(), port, primary_port)?);
+            ports.push(port);
+        }
+        for port in &ports {
+            wait_for(*port, &["INFO", "sentinel"], |told| told.contains("slaves=1,sentinels=3"))?;
+        }
+        Ok(Self {
+            primary: Mutex::new(Some(primary)),
+            _replica: replica,
+            _sentinels: sentinels,
+            _folder: folder,
+            ports,
+        })
+    }
+
+    /// The addresses of the sentinels and the service that they watch, as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://{}/pulse", addresses(&self.ports))
+    }
+
+    /// Ends the first primary at once, as a crash does.
+    pub fn kill_primary(&self) {
+        drop(self.primary.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// A cluster of three primaries with a replica each, that takes a second to believe that a server is gone.
+#[derive(Debug)]
+pub struct RedisCluster {
+    servers: Mutex<Vec<(u16, Server)>>,
+    _folder: TempDir,
+    ports: Vec<u16>,
+}
+
+impl RedisCluster {
+    /// Starts all six, and waits until every one of them says that the cluster is whole.
+    ///
+    /// # Errors
+    /// When Redis is not installed or does not start.
+    pub fn start() -> Result<Self, Error> {
+        let folder = folder()?;
+        let mut servers = Vec::new();
+        for _ in 0..6 {
+            let port = free_port_of_cluster()?;
+            let nodes = format!("nodes-{port}.conf");
+            let mode = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", &nodes];
+            servers.push((port, serve(folder.path(), port, "KILL", &mode)?));
+        }
+        let ports: Vec<u16> = servers.iter().map(|(port, _)| *port).collect();
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]).args(ports.iter().map(|port| format!("127.0.0.1:{port}")));
+        run({
+            create.args(["--cluster-replicas", "1", "--cluster-yes"]);
+            create
+        })?;
+        for port in &ports {
+            wait_for(*port, &["CLUSTER", "INFO"], |told| told.contains("cluster_state:ok"))?;
+            wait_for(*port, &["INFO", "replication"], |told| {
+                told.contains("connected_slaves:1") || told.contains("master_link_status:up")
+            })?;
+        }
+        Ok(Self { servers: Mutex::new(servers), _folder: folder, ports })
+    }
+
+    /// The addresses of its servers, as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis+cluster://{}", addresses(&self.ports))
+    }
+
+    /// Ends the primary that has `key` at once, as a crash does.
+    ///
+    /// # Errors
+    /// When no server says which one that is.
+    pub fn kill_primary_of(&self, key: &str) -> Result<(), Error> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (index, (port, _)) in servers.iter().enumerate() {
+            // A server that has not the key names the one that has it.
+            if is_primary(*port) && !ask(*port, &["EXISTS", key])?.contains("MOVED") {
+                servers.remove(index);
+                return Ok(());
+            }
+        }
+        Err(Error::new(format!("no primary has {key}")))
+    }
+}
+
+fn folder() -> Result<TempDir, Error> {
+    Ok(tempfile::Builder::new().prefix("pulse-redis-").tempdir()?)
+}
+
+fn addresses(ports: &[u16]) -> String {
+    ports.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
+}
+
+/// Starts a server that writes nothing to the disk but its log.
+fn serve(folder: &Path, port: u16, signal: &'static str, more: &[&str]) -> Result<Server, Error> {
+    let mut serve = command(None, "redis-server");
+    serve.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    // A replica is filled at once, and not after waiting for others that may come.
+    serve.args(["--repl-diskless-sync-delay", "0", "--dir", &folder.display().to_string()]).args(more);
+    let log = folder.join(format!("{port}.log"));
+    log_to(&mut serve, &log)?;
+    Server::start(serve, signal, port, &log)
+}
+
+fn watch(folder: &Path, port: u16, primary: u16) -> Result<Server, Error> {
+    let config = folder.join(format!("sentinel-{port}.conf"));
+    let text = format!(
+        "port {port}\nbind 127.0.0.1\nsentinel monitor pulse 127.0.0.1 {primary} 2\n\
+         sentinel down-after-milliseconds pulse 500\nsentinel failover-timeout pulse 3000\n"
+    );
+    std::fs::write(&config, text)?;
+    let mut watch = command(None, "redis-server");
+    watch.arg(&config).arg("--sentinel");
+    let log = folder.join(format!("sentinel-{port}.log"));
+    log_to(&mut watch, &log)?;
+    Server::start(watch, "KILL", port, &log)
+}
+
+/// A port whose neighbour for the servers' own talk, ten thousand above, is free too.
+fn free_port_of_cluster() -> Result<u16, Error> {
+    for _ in 0..1_000 {
+        let port = free_port()?;
+        let bus = port.checked_add(10_000);
+        if bus.is_some_and(|bus| std::net::TcpListener::bind(("127.0.0.1", bus)).is_ok()) {
+            return Ok(port);
+        }
+    }
+    Err(Error::new("no pair of ports is free"))
+}
+
+fn is_primary(port: u16) -> bool {
+    ask(port, &["ROLE"]).is_ok_and(|told| told.starts_with("master"))
+}
+
+fn ask(port: u16, words: &[&str]) -> Result<String, Error> {
+    let told = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output()?;
+    Ok(String::from_utf8_lossy(&told.stdout).into_owned())
+}
+
+fn wait_for(port: u16, words: &[&str], is_done: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let deadline = Instant::now() + MEET_MAX;
+    loop {
+        let told = ask(port, words)?;
+        if is_done(&told) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(Error::new(format!("the servers did not find each other; the last word was:\n{told}")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

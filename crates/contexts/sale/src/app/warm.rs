@@ -1,5 +1,6 @@
 //! Brings into memory what admissions need: who was admitted, how many units are free.
 
+use pulse_contract::errors;
 use pulse_gate::sale::Known;
 use pulse_kernel::Error;
 
@@ -13,19 +14,29 @@ const PAGE: usize = 4_096;
 /// Loads the gate of a sale from its rows.
 pub(super) async fn warm(app: &App, sale: i64) -> Result<(), Error> {
     let (store, gate) = (&app.deps.store, &app.deps.sales);
-    gate.prepare(sale).await?;
+    let loading = gate.prepare(sale).await?;
     let mut after = 0;
     loop {
         let rows = admissions::page(store, sale, after, i64::try_from(PAGE).unwrap_or(i64::MAX)).await?;
         let known: Vec<Known> = rows.iter().map(known).collect();
-        gate.load(sale, &known).await?;
+        if !gate.load(loading, &known).await? {
+            return Err(overtaken());
+        }
         match rows.last() {
             Some(last) if rows.len() == PAGE => after = last.account,
             Some(_) | None => break,
         }
     }
     let free = counts::of(store, sale).await?.free();
-    gate.open(sale, u64::try_from(free).unwrap_or(0)).await
+    match gate.open(loading, u64::try_from(free).unwrap_or(0)).await? {
+        true => Ok(()),
+        false => Err(overtaken()),
+    }
+}
+
+/// Whoever loads the sale now opens it; whoever needs it tries again.
+fn overtaken() -> Error {
+    errors::GATE_UNAVAILABLE.error("somebody else loads the gate of the sale, or it was lost meanwhile")
 }
 
 fn known(row: &AdmissionRow) -> Known {

@@ -5,11 +5,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Ask, Known, SaleGate, Standing, Verdict};
+use super::{Ask, Known, Loading, SaleGate, Standing, Unconfirmed, Verdict};
 use crate::Answer;
 
 /// Parts of a sale that are locked one by one; a power of two.
@@ -21,10 +22,13 @@ const GIVEN_BACK: i64 = i64::MIN;
 #[derive(Debug, Default)]
 pub struct MemorySaleGate {
     sales: RwLock<HashMap<i64, Sale>>,
+    loads: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Sale {
+    /// Who loads it, or did.
+    token: u64,
     is_open: AtomicBool,
     free: AtomicI64,
     hasher: RandomState,
@@ -54,11 +58,19 @@ impl MemorySaleGate {
             None => otherwise,
         }
     }
+
+    /// Does `work` to a sale that nobody else began to load, and says whether there is one.
+    fn with_loading(&self, loading: Loading, work: impl FnOnce(&Sale)) -> bool {
+        let sales = self.sales.read();
+        let is_ours = |sale: &&Sale| sale.token == loading.token && !sale.is_open.load(Ordering::Acquire);
+        sales.get(&loading.sale).filter(is_ours).map(work).is_some()
+    }
 }
 
 impl Sale {
-    fn new() -> Self {
+    fn new(token: u64) -> Self {
         Self {
+            token,
             is_open: AtomicBool::new(false),
             free: AtomicI64::new(0),
             hasher: RandomState::new(),
@@ -75,6 +87,7 @@ impl Sale {
 
     fn admit(&self, ask: Ask) -> Verdict {
         let decide = |buyers: &mut Buyers| match buyers.entry(ask.buyer) {
+            Entry::Occupied(first) if *first.get() == ask.admission => Verdict::Admitted,
             Entry::Occupied(first) => Verdict::Duplicate { admission: first.get() & !GIVEN_BACK },
             Entry::Vacant(place) => match self.take(ask.units) {
                 true => {
@@ -149,24 +162,21 @@ impl SaleGate for MemorySaleGate {
         Answer::ready(self.with(ask.sale, false, |sale| sale.give_back(ask)))
     }
 
-    fn prepare(&self, sale: i64) -> Answer<'_, ()> {
-        self.sales.write().insert(sale, Sale::new());
-        Answer::ready(())
+    fn prepare(&self, sale: i64) -> Answer<'_, Loading> {
+        let token = self.loads.fetch_add(1, Ordering::Relaxed);
+        self.sales.write().insert(sale, Sale::new(token));
+        Answer::ready(Loading { sale, token })
     }
 
-    fn load(&self, sale: i64, known: &[Known]) -> Answer<'_, ()> {
-        if let Some(sale) = self.sales.read().get(&sale) {
-            sale.load(known);
-        }
-        Answer::ready(())
+    fn load<'a>(&'a self, loading: Loading, known: &'a [Known]) -> Answer<'a, bool> {
+        Answer::ready(self.with_loading(loading, |sale| sale.load(known)))
     }
 
-    fn open(&self, sale: i64, free: u64) -> Answer<'_, ()> {
-        if let Some(sale) = self.sales.read().get(&sale) {
+    fn open(&self, loading: Loading, free: u64) -> Answer<'_, bool> {
+        Answer::ready(self.with_loading(loading, |sale| {
             sale.free.store(i64::try_from(free).unwrap_or(i64::MAX), Ordering::Relaxed);
             sale.is_open.store(true, Ordering::Release);
-        }
-        Answer::ready(())
+        }))
     }
 
     fn add(&self, sale: i64, units: i64) -> Answer<'_, ()> {
@@ -181,5 +191,19 @@ impl SaleGate for MemorySaleGate {
 
     fn standing(&self, sale: i64) -> Answer<'_, Option<Standing>> {
         Answer::ready(self.with(sale, None, |sale| Some(sale.standing())))
+    }
+
+    // An admission ends with this process, so nobody could take it over.
+
+    fn confirm<'a>(&'a self, _: i64, _: &'a [i64]) -> Answer<'a, ()> {
+        Answer::ready(())
+    }
+
+    fn unconfirmed(&self, _: i64, _: Duration, _: u32) -> Answer<'_, Vec<Unconfirmed>> {
+        Answer::ready(Vec::new())
+    }
+
+    fn bury<'a>(&'a self, _: i64, _: i64, _: &'a str) -> Answer<'a, bool> {
+        Answer::ready(false)
     }
 }

@@ -3,11 +3,22 @@
 //! A [`SaleGate`] decides in memory or in Redis; it is the fast half of an admission. The durable half is a row with a
 //! unique key, written before anybody hears of the decision, and the count of units beside it is what a buyer is
 //! promised. Whatever the gate knows can be lost and is loaded again from those rows.
+//!
+//! In between, an admission is *unconfirmed*: decided, and perhaps not durable. The node that asked makes it durable and
+//! [confirms](SaleGate::confirm) it. What a dead node left is [taken over](SaleGate::unconfirmed) by another one, which
+//! does the same, or [revokes](SaleGate::revoke) it, or [buries](SaleGate::bury) what fails again and again. A gate
+//! within the process has nothing to take over: it dies with its admissions.
 
+#[cfg(feature = "contract-suite")]
+pub mod contract_suite;
 mod memory;
+mod redis;
+
+use std::time::Duration;
 
 use crate::Answer;
 
+pub use self::redis::{RedisSaleGate, RedisSaleGateOptions, ScriptTime, UrlError};
 pub use memory::MemorySaleGate;
 
 /// Somebody wants units of a sale.
@@ -28,7 +39,8 @@ pub struct Ask {
 pub enum Verdict {
     /// The units are theirs.
     Admitted,
-    /// They were admitted before, under this name.
+    /// They were admitted before, under this name. It may not be durable yet: the node that asked may still be at it,
+    /// or have died.
     Duplicate {
         /// The first admission of the buyer.
         admission: i64,
@@ -50,6 +62,23 @@ pub struct Known {
     pub units: u32,
 }
 
+/// The right to load a sale; a later one ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loading {
+    /// Which sale.
+    pub sale: i64,
+    pub(crate) token: u64,
+}
+
+/// An admission that was taken over because nobody confirmed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// What was admitted.
+    pub ask: Ask,
+    /// How often it was taken over, this time included.
+    pub attempts: u32,
+}
+
 /// How a sale stands at its gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -63,9 +92,10 @@ pub struct Standing {
 ///
 /// **Laws:** each call is atomic for its sale; the units of all buyers and the free ones sum to what was opened and
 /// added; a buyer has one admission for ever, until it is [revoked](SaleGate::revoke). The errors are those of the
-/// engine below (`Unavailable`); the one in memory has none.
+/// engine below (`GATE_UNAVAILABLE`); whether the call took effect is then not known. The engine in memory has none.
 pub trait SaleGate: Send + Sync + 'static {
-    /// Gives the units to the buyer, unless they were admitted before or too few are free.
+    /// Gives the units to the buyer, unless they were admitted before or too few are free. The same ask again gets the
+    /// same answer: only an admission of another name is a duplicate.
     fn admit(&self, ask: Ask) -> Answer<'_, Verdict>;
 
     /// Undoes an admission that was never made durable: the buyer may ask again. Says whether there was one with this
@@ -76,14 +106,15 @@ pub trait SaleGate: Send + Sync + 'static {
     /// still had them: the second time changes nothing.
     fn give_back(&self, ask: Ask) -> Answer<'_, bool>;
 
-    /// Begins to load a sale; whatever was known of it is forgotten, and until it is opened nobody is admitted.
-    fn prepare(&self, sale: i64) -> Answer<'_, ()>;
+    /// Begins to load a sale; whatever was known of it is forgotten, and until it is opened nobody is admitted. Of
+    /// several who load it only the last one to begin can open it.
+    fn prepare(&self, sale: i64) -> Answer<'_, Loading>;
 
-    /// Adds buyers to a sale that is being loaded.
-    fn load(&self, sale: i64, known: &[Known]) -> Answer<'_, ()>;
+    /// Adds buyers to a sale that is being loaded; false when somebody else began after us, or the engine lost it.
+    fn load<'a>(&'a self, loading: Loading, known: &'a [Known]) -> Answer<'a, bool>;
 
-    /// Opens a sale that was loaded, with so many free units.
-    fn open(&self, sale: i64, free: u64) -> Answer<'_, ()>;
+    /// Opens a sale that was loaded, with so many free units; false as for [`load`](SaleGate::load).
+    fn open(&self, loading: Loading, free: u64) -> Answer<'_, bool>;
 
     /// Adds units to a sale that is open, or takes some away.
     fn add(&self, sale: i64, units: i64) -> Answer<'_, ()>;
@@ -93,4 +124,15 @@ pub trait SaleGate: Send + Sync + 'static {
 
     /// How a sale stands; `None` when it is not open here.
     fn standing(&self, sale: i64) -> Answer<'_, Option<Standing>>;
+
+    /// Says that these admissions are durable: nobody takes them over any more. Repeating it changes nothing.
+    fn confirm<'a>(&'a self, sale: i64, admissions: &'a [i64]) -> Answer<'a, ()>;
+
+    /// Takes over at most `max` admissions of which nobody said anything for `idle_for`, this node's own included. Each
+    /// is given to one node only, and to another one when that says nothing for as long.
+    fn unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Answer<'_, Vec<Unconfirmed>>;
+
+    /// Puts an admission that cannot be made durable aside for an operator, with the reason; nobody takes it over any
+    /// more, and its units stay taken. Says whether it was unconfirmed.
+    fn bury<'a>(&'a self, sale: i64, admission: i64, error: &'a str) -> Answer<'a, bool>;
 }

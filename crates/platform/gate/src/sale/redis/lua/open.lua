@@ -1,0 +1,7 @@
+-- KEYS: state, buyers, stream. ARGV: token, free units, milliseconds that keys are kept.
+-- 0 when somebody else loads the sale, or Redis has lost it.
+if redis.call('HGET', KEYS[1], 'loading') ~= ARGV[1] or redis.call('EXISTS', KEYS[2], KEYS[3]) < 2 then return 0 end
+redis.call('HDEL', KEYS[1], 'loading')
+redis.call('HSET', KEYS[1], 'is_open', '1', 'free', ARGV[2])
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
+return 1

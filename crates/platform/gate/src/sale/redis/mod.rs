@@ -1,0 +1,421 @@
+//! The gate of many nodes: sales live in Redis or Valkey.
+//!
+//! **Keys.** All keys of a sale are in one slot of a cluster, and every one expires [`RedisSaleGateOptions::keep`] after
+//! it was last used; a call extends what has less than half of its time left.
+//!
+//! | Key | Holds | Begins | Extended by |
+//! |---|---|---|---|
+//! | `pulse:{sale:ID}:state` | open or loading, free units, entry of the stream by unconfirmed admission | `prepare` | `load`, `open`, `admit` |
+//! | `pulse:{sale:ID}:buyers` | admission by buyer, below zero when its units were given back | `prepare` | the same |
+//! | `pulse:{sale:ID}:unconfirmed` | a stream of unconfirmed admissions, pending for the node that asked | `prepare` | the same |
+//! | `pulse:{sale:ID}:dead` | a stream of buried admissions, the newest ten thousand or so | `bury` | `bury` |
+//!
+//! A key that Redis evicted alone makes the sale one that is not there, as a whole.
+//!
+//! **What can be lost.** Redis copies to its replicas after it answered. A replica that takes over may have forgotten the
+//! last admissions, and would give their units again: the durable count refuses them then, and the buyer is told that
+//! the sale is sold out. Until the sale is loaded again the gate may also know fewer free units than there are.
+//!
+//! **Blocking.** A script looks at one buyer, or at as many as it was given, and never walks through a sale.
+//! [`RedisSaleGate::script_time`] says how long scripts take.
+
+mod link;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::try_join_all;
+use metrics::{Counter, Histogram};
+use pulse_contract::errors;
+use pulse_kernel::Error;
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
+
+use self::link::{Line, Link};
+use super::{Ask, Known, Loading, SaleGate, Standing, Unconfirmed, Verdict};
+use crate::Answer;
+
+pub use self::link::UrlError;
+
+/// Buyers or admissions of one script: some hundred microseconds, and well below the 8000 values that Lua unpacks.
+const CHUNK: usize = 1_000;
+/// Chunks of a load that are under way at the same time.
+const CHUNKS_IN_FLIGHT: usize = 4;
+/// Dead letters that a sale keeps; Redis cuts where it is cheap, so it may be some more.
+const DEAD_LETTERS: u32 = 10_000;
+/// Lua counts in doubles: whole numbers are exact up to here.
+const UNITS_MAX: u64 = 1 << 53;
+
+/// How a gate reaches Redis, and how much it asks of it.
+#[derive(Clone, Debug)]
+pub struct RedisSaleGateOptions {
+    /// `redis://host:port/db`, `redis+sentinel://host:port,host:port/service` or `redis+cluster://host:port,host:port`;
+    /// with `rediss` over TLS, and `user:password@` before the hosts. A process that uses TLS installs a crypto provider
+    /// first.
+    pub url: String,
+    /// The name of this node among those that share the gate.
+    pub consumer: String,
+    /// How many calls may be under way; what is more is refused at once.
+    pub calls_max: usize,
+    /// How long a call may take, a search for another server included.
+    pub timeout: Duration,
+    /// How long a sale is kept that nobody uses.
+    pub keep: Duration,
+}
+
+impl RedisSaleGateOptions {
+    /// The usual limits: 4096 calls, one second each, two days.
+    #[must_use]
+    pub fn new(url: impl Into<String>, consumer: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            consumer: consumer.into(),
+            calls_max: 4_096,
+            timeout: Duration::from_secs(1),
+            keep: Duration::from_secs(2 * 86_400),
+        }
+    }
+}
+
+/// How long the scripts of all who use the servers took there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScriptTime {
+    /// How many were run.
+    pub calls: u64,
+    /// How long all of them took.
+    pub total: Duration,
+}
+
+/// A [`SaleGate`] whose sales live in Redis.
+pub struct RedisSaleGate {
+    link: Arc<Link>,
+    scripts: Scripts,
+    places: Semaphore,
+    timeout: Duration,
+    consumer: String,
+    keep_ms: u64,
+    round_trip: Histogram,
+    failures: Counter,
+}
+
+/// A script, and the name under which Redis keeps it.
+pub(super) struct Script {
+    code: &'static str,
+    pub(super) hash: String,
+}
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
+    }
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        pub(super) struct Scripts {
+            $(pub(super) $name: Script,)*
+        }
+
+        impl Scripts {
+            fn new() -> Self {
+                Self { $($name: Script::new(include_str!(concat!("lua/", stringify!($name), ".lua"))),)* }
+            }
+        }
+    };
+}
+scripts! { admit revoke give_back prepare load open add close standing confirm unconfirmed bury }
+
+/// What there is of a sale, by the part of its key.
+const STATE: &str = "state";
+const BUYERS: &str = "buyers";
+const UNCONFIRMED: &str = "unconfirmed";
+const DEAD: &str = "dead";
+const ALL: &[&str] = &[STATE, BUYERS, UNCONFIRMED];
+
+impl RedisSaleGate {
+    /// A gate that connects when it is first asked.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub fn new(options: RedisSaleGateOptions) -> Result<Self, UrlError> {
+        Ok(Self {
+            link: Arc::new(Link::new(&options.url, options.timeout)?),
+            scripts: Scripts::new(),
+            places: Semaphore::new(options.calls_max.min(Semaphore::MAX_PERMITS)),
+            timeout: options.timeout,
+            consumer: options.consumer,
+            keep_ms: u64::try_from(options.keep.as_millis()).unwrap_or(u64::MAX),
+            round_trip: metrics::histogram!("pulse_gate_sale_round_trip_seconds"),
+            failures: metrics::counter!("pulse_gate_sale_failures_total"),
+        })
+    }
+
+    /// How long scripts took on the servers since they were started, from their own statistics. Also sets
+    /// `pulse_gate_sale_script_seconds` to the mean.
+    ///
+    /// # Errors
+    /// `GATE_UNAVAILABLE`.
+    pub async fn script_time(&self) -> Result<ScriptTime, Error> {
+        let told: Value = self.ask(|| Cmd::new().arg("INFO").arg("commandstats").to_owned()).await?;
+        let mut time = ScriptTime::default();
+        add_script_time(&told, &mut time);
+        let mean = time.total.checked_div(u32::try_from(time.calls).unwrap_or(u32::MAX)).unwrap_or_default();
+        metrics::gauge!("pulse_gate_sale_script_seconds").set(mean.as_secs_f64());
+        Ok(time)
+    }
+
+    /// Runs a script over the keys of a sale. Redis is told the text only when it does not know the script.
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        (sale, parts): (i64, &[&str]),
+        args: impl Fn(&mut Cmd) + Send + Sync,
+    ) -> Result<T, Error> {
+        let command = |verb: &str, text: &str| {
+            let mut cmd = invocation(verb, text, sale, parts);
+            args(&mut cmd);
+            cmd
+        };
+        self.ask_twice(|| command("EVALSHA", &script.hash), || command("EVAL", script.code)).await
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: impl Fn() -> Cmd + Send + Sync) -> Result<T, Error> {
+        self.ask_twice(&command, &command).await
+    }
+
+    /// Asks once; when Redis does not know the script, what was meant instead.
+    async fn ask_twice<T: FromRedisValue>(
+        &self,
+        command: impl Fn() -> Cmd + Send + Sync,
+        instead: impl Fn() -> Cmd + Send + Sync,
+    ) -> Result<T, Error> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(self.failed("too many calls are under way"));
+        };
+        let begun = Instant::now();
+        let deadline = tokio::time::Instant::from_std(begun + self.timeout);
+        let line = match timeout_at(deadline, self.link.line()).await {
+            Ok(Ok(line)) => line,
+            Ok(Err(error)) => return Err(self.failed(error)),
+            Err(late) => return Err(self.failed(late)),
+        };
+        let mut wire = line.wire.clone();
+        let asked = async {
+            match command().query_async(&mut wire).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    instead().query_async(&mut wire).await
+                }
+                answered => answered,
+            }
+        };
+        let answered = timeout_at(deadline, asked).await;
+        self.round_trip.record(begun.elapsed());
+        match answered {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                self.judge(&line, &error);
+                Err(self.failed(error))
+            }
+            Err(late) => {
+                self.link.give_up(&line);
+                Err(self.failed(late))
+            }
+        }
+    }
+
+    /// Gives the connection up when another one may lead to a server that can do what was asked.
+    fn judge(&self, line: &Line, error: &RedisError) {
+        // A primary that became a replica, or that cannot hear the other servers, goes on talking.
+        let is_elsewhere = matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS"));
+        if is_elsewhere || error.is_unrecoverable_error() || error.is_io_error() {
+            self.link.give_up(line);
+        }
+    }
+
+    fn failed(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        self.failures.increment(1);
+        errors::GATE_UNAVAILABLE.error("The gate of the sale does not answer.").caused_by(cause)
+    }
+
+    async fn admit(&self, ask: Ask) -> Result<Verdict, Error> {
+        let answer = self.run(&self.scripts.admit, (ask.sale, ALL), |cmd| {
+            cmd.arg(ask.buyer).arg(ask.admission).arg(ask.units).arg(&self.consumer).arg(self.keep_ms);
+        });
+        Ok(match answer.await? {
+            0_i64 => Verdict::Admitted,
+            -1 => Verdict::SoldOut,
+            -2 => Verdict::NoSale,
+            admission => Verdict::Duplicate { admission },
+        })
+    }
+
+    async fn about(&self, script: &Script, ask: Ask) -> Result<bool, Error> {
+        let args = |cmd: &mut Cmd| {
+            cmd.arg(ask.buyer).arg(ask.admission).arg(ask.units);
+        };
+        self.run(script, (ask.sale, ALL), args).await
+    }
+
+    async fn prepare(&self, sale: i64) -> Result<Loading, Error> {
+        let loading = Loading { sale, token: rand::random() };
+        let args = |cmd: &mut Cmd| {
+            cmd.arg(loading.token).arg(self.keep_ms);
+        };
+        self.run::<()>(&self.scripts.prepare, (sale, ALL), args).await.map(|()| loading)
+    }
+
+    async fn load(&self, loading: Loading, known: &[Known]) -> Result<bool, Error> {
+        for together in known.chunks(CHUNK * CHUNKS_IN_FLIGHT) {
+            let chunks = together.chunks(CHUNK).map(|chunk| self.load_chunk(loading, chunk));
+            if !try_join_all(chunks).await?.into_iter().all(|is_ours| is_ours) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn load_chunk(&self, loading: Loading, chunk: &[Known]) -> Result<bool, Error> {
+        let args = |cmd: &mut Cmd| {
+            cmd.arg(loading.token).arg(self.keep_ms);
+            for known in chunk {
+                // As the scripts write it when units are given back.
+                let sign = if known.units == 0 { -1 } else { 1 };
+                cmd.arg(known.buyer).arg(sign * known.admission);
+            }
+        };
+        self.run(&self.scripts.load, (loading.sale, ALL), args).await
+    }
+
+    async fn open(&self, loading: Loading, free: u64) -> Result<bool, Error> {
+        let args = |cmd: &mut Cmd| {
+            cmd.arg(loading.token).arg(free.min(UNITS_MAX)).arg(self.keep_ms);
+        };
+        self.run(&self.scripts.open, (loading.sale, ALL), args).await
+    }
+
+    async fn standing(&self, sale: i64) -> Result<Option<Standing>, Error> {
+        let told: Option<(i64, u64)> = self.run(&self.scripts.standing, (sale, &[STATE, BUYERS]), |_| ()).await?;
+        Ok(told.map(|(free, buyers)| Standing { free, buyers }))
+    }
+
+    async fn confirm(&self, sale: i64, admissions: &[i64]) -> Result<(), Error> {
+        for chunk in admissions.chunks(CHUNK) {
+            let args = |cmd: &mut Cmd| {
+                cmd.arg(chunk);
+            };
+            self.run::<()>(&self.scripts.confirm, (sale, &[STATE, UNCONFIRMED]), args).await?;
+        }
+        Ok(())
+    }
+
+    async fn unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Result<Vec<Unconfirmed>, Error> {
+        let idle_ms = u64::try_from(idle_for.as_millis()).unwrap_or(u64::MAX);
+        let args = |cmd: &mut Cmd| {
+            cmd.arg(&self.consumer).arg(idle_ms).arg(max);
+        };
+        let taken: Vec<(i64, i64, u32, u32)> =
+            self.run(&self.scripts.unconfirmed, (sale, &[UNCONFIRMED]), args).await?;
+        let each =
+            |(buyer, admission, units, attempts)| Unconfirmed { ask: Ask { sale, buyer, admission, units }, attempts };
+        Ok(taken.into_iter().map(each).collect())
+    }
+
+    async fn bury(&self, sale: i64, admission: i64, error: &str) -> Result<bool, Error> {
+        let args = |cmd: &mut Cmd| {
+            cmd.arg(admission).arg(&self.consumer).arg(error).arg(self.keep_ms).arg(DEAD_LETTERS);
+        };
+        self.run(&self.scripts.bury, (sale, &[STATE, UNCONFIRMED, DEAD]), args).await
+    }
+}
+
+/// The beginning of a call: the script and the keys of the sale.
+pub(super) fn invocation(verb: &str, text: &str, sale: i64, parts: &[&str]) -> Cmd {
+    let mut cmd = Cmd::new();
+    cmd.arg(verb).arg(text).arg(parts.len());
+    let mut key = format!("pulse:{{sale:{sale}}}:");
+    let prefix = key.len();
+    for part in parts {
+        key.truncate(prefix);
+        key.push_str(part);
+        cmd.arg(&key);
+    }
+    cmd
+}
+
+/// Adds what each server of `told` says of its scripts: lines such as
+/// `cmdstat_evalsha:calls=7,usec=31,usec_per_call=4.43,...`.
+fn add_script_time(told: &Value, time: &mut ScriptTime) {
+    if let Value::Map(servers) = told {
+        servers.iter().for_each(|(_, one)| add_script_time(one, time));
+    }
+    let Ok(text) = String::from_redis_value_ref(told) else { return };
+    for line in text.lines().filter(|line| line.starts_with("cmdstat_eval")) {
+        let number = |name: &str| {
+            let (_, rest) = line.split_once(name)?;
+            rest.split(',').next()?.parse::<u64>().ok()
+        };
+        time.calls += number("calls=").unwrap_or_default();
+        time.total += Duration::from_micros(number("usec=").unwrap_or_default());
+    }
+}
+
+impl SaleGate for RedisSaleGate {
+    fn admit(&self, ask: Ask) -> Answer<'_, Verdict> {
+        Answer::later(Self::admit(self, ask))
+    }
+
+    fn revoke(&self, ask: Ask) -> Answer<'_, bool> {
+        Answer::later(self.about(&self.scripts.revoke, ask))
+    }
+
+    fn give_back(&self, ask: Ask) -> Answer<'_, bool> {
+        Answer::later(self.about(&self.scripts.give_back, ask))
+    }
+
+    fn prepare(&self, sale: i64) -> Answer<'_, Loading> {
+        Answer::later(Self::prepare(self, sale))
+    }
+
+    fn load<'a>(&'a self, loading: Loading, known: &'a [Known]) -> Answer<'a, bool> {
+        Answer::later(Self::load(self, loading, known))
+    }
+
+    fn open(&self, loading: Loading, free: u64) -> Answer<'_, bool> {
+        Answer::later(Self::open(self, loading, free))
+    }
+
+    fn add(&self, sale: i64, units: i64) -> Answer<'_, ()> {
+        let args = move |cmd: &mut Cmd| {
+            cmd.arg(units);
+        };
+        Answer::later(self.run(&self.scripts.add, (sale, &[STATE]), args))
+    }
+
+    fn close(&self, sale: i64) -> Answer<'_, ()> {
+        Answer::later(self.run(&self.scripts.close, (sale, ALL), |_| ()))
+    }
+
+    fn standing(&self, sale: i64) -> Answer<'_, Option<Standing>> {
+        Answer::later(Self::standing(self, sale))
+    }
+
+    fn confirm<'a>(&'a self, sale: i64, admissions: &'a [i64]) -> Answer<'a, ()> {
+        Answer::later(Self::confirm(self, sale, admissions))
+    }
+
+    fn unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Answer<'_, Vec<Unconfirmed>> {
+        Answer::later(Self::unconfirmed(self, sale, idle_for, max))
+    }
+
+    fn bury<'a>(&'a self, sale: i64, admission: i64, error: &'a str) -> Answer<'a, bool> {
+        Answer::later(Self::bury(self, sale, admission, error))
+    }
+}
+
+impl fmt::Debug for RedisSaleGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSaleGate").field("consumer", &self.consumer).finish_non_exhaustive()
+    }
+}

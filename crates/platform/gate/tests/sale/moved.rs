@@ -1,0 +1,291 @@
+//! Redis loses what it knew, stops, or is replaced by its replica; the gate says so, and goes on with the next one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use pulse_gate::sale::{Ask, Known, RedisSaleGate, RedisSaleGateOptions, SaleGate, Standing, Verdict};
+use pulse_kernel::Kind;
+use pulse_testkit::servers::{self, Redis, RedisCluster, RedisSentinels};
+use redis::aio::MultiplexedConnection;
+use tokio::task::JoinSet;
+
+use super::{ask, node, open};
+
+async fn connection(server: &Redis) -> MultiplexedConnection {
+    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+async fn told<T: redis::FromRedisValue>(connection: &mut MultiplexedConnection, words: &[&str]) -> T {
+    redis::cmd(words[0]).arg(&words[1..]).query_async(connection).await.unwrap()
+}
+
+/// T1, TR-18: everything is lost in the middle of a sale, or a part of it; the sale is not there, and is loaded again.
+#[tokio::test]
+async fn a_sale_that_redis_lost_is_not_there_and_comes_back() {
+    // Of its own: it is emptied.
+    let server = Redis::start().unwrap();
+    let (gate, mut inside) = (node(&server.url(), "a"), connection(&server).await);
+    let key = |part: &str| format!("pulse:{{sale:301}}:{part}");
+    let losses = [
+        vec!["FLUSHALL".into()],
+        vec!["DEL".into(), key("state")],
+        vec!["DEL".into(), key("buyers")],
+        vec!["DEL".into(), key("unconfirmed")],
+    ];
+    for loss in losses {
+        open(&gate, 301, 10).await;
+        assert_eq!(gate.admit(ask(301, 1, 0)).await.unwrap(), Verdict::Admitted);
+        let words: Vec<&str> = loss.iter().map(String::as_str).collect();
+        let _: redis::Value = told(&mut inside, &words).await;
+        assert_eq!(gate.admit(ask(301, 2, 0)).await.unwrap(), Verdict::NoSale, "{loss:?}");
+        assert_eq!(gate.unconfirmed(301, Duration::ZERO, 0).await.unwrap(), []);
+        let loading = gate.prepare(301).await.unwrap();
+        assert!(gate.load(loading, &[Known { buyer: 1, admission: 1_000, units: 1 }]).await.unwrap());
+        assert!(gate.open(loading, 9).await.unwrap());
+        assert_eq!(gate.admit(ask(301, 1, 1)).await.unwrap(), Verdict::Duplicate { admission: 1_000 });
+        assert_eq!(gate.admit(ask(301, 2, 0)).await.unwrap(), Verdict::Admitted);
+        assert_eq!(gate.standing(301).await.unwrap(), Some(Standing { free: 8, buyers: 2 }));
+    }
+}
+
+/// TR-18: what is lost while it is loaded is not opened half full.
+#[tokio::test]
+async fn a_load_that_redis_lost_is_not_opened() {
+    let server = Redis::start().unwrap();
+    let (gate, mut inside) = (node(&server.url(), "a"), connection(&server).await);
+    let known = [Known { buyer: 1, admission: 1_000, units: 1 }];
+    for key in ["pulse:{sale:302}:state", "pulse:{sale:302}:buyers"] {
+        let loading = gate.prepare(302).await.unwrap();
+        assert!(gate.load(loading, &known).await.unwrap());
+        let _: redis::Value = told(&mut inside, &["DEL", key]).await;
+        assert!(!gate.load(loading, &known).await.unwrap());
+        assert!(!gate.open(loading, 9).await.unwrap());
+        assert_eq!(gate.admit(ask(302, 2, 0)).await.unwrap(), Verdict::NoSale);
+    }
+}
+
+/// A Redis that was started anew does not know our scripts.
+#[tokio::test]
+async fn forgotten_scripts_are_told_again() {
+    let server = Redis::start().unwrap();
+    let (gate, mut inside) = (node(&server.url(), "a"), connection(&server).await);
+    open(&gate, 303, 2).await;
+    for buyer in 1..=2 {
+        let _: redis::Value = told(&mut inside, &["SCRIPT", "FLUSH"]).await;
+        assert_eq!(gate.admit(ask(303, buyer, 0)).await.unwrap(), Verdict::Admitted);
+    }
+    // PL-23: how long they took is told by the server.
+    let before = gate.script_time().await.unwrap();
+    assert!(before.calls >= 4 && before.total > Duration::ZERO, "{before:?}");
+    assert_eq!(gate.admit(ask(303, 3, 0)).await.unwrap(), Verdict::SoldOut);
+    assert!(gate.script_time().await.unwrap().calls > before.calls);
+}
+
+/// TR-22: every key that we make expires, and a sale that is used lives on.
+#[tokio::test]
+async fn every_key_expires_and_use_extends_it() {
+    let server = Redis::start().unwrap();
+    let (gate, mut inside) = (node(&server.url(), "a"), connection(&server).await);
+    open(&gate, 304, 10).await;
+    gate.close(304).await.unwrap();
+    let loading = gate.prepare(304).await.unwrap();
+    assert!(gate.load(loading, &[Known { buyer: 1, admission: 1_000, units: 1 }]).await.unwrap());
+    assert!(gate.open(loading, 10).await.unwrap());
+    for buyer in 2..=5 {
+        assert_eq!(gate.admit(ask(304, buyer, 0)).await.unwrap(), Verdict::Admitted);
+    }
+    gate.confirm(304, &[2_000]).await.unwrap();
+    assert!(gate.bury(304, 3_000, "poison").await.unwrap());
+    assert!(gate.revoke(ask(304, 4, 0)).await.unwrap());
+    assert!(gate.give_back(ask(304, 5, 0)).await.unwrap());
+    let mut keys: Vec<String> = told(&mut inside, &["KEYS", "*"]).await;
+    keys.sort();
+    let expected = ["buyers", "dead", "state", "unconfirmed"].map(|part| format!("pulse:{{sale:304}}:{part}"));
+    assert_eq!(keys, expected, "a class of keys that the documentation does not list");
+    for key in &keys {
+        let left: i64 = told(&mut inside, &["PTTL", key]).await;
+        assert!((1..=2 * 86_400_000).contains(&left), "{key} lives for {left} ms");
+        let _: redis::Value = told(&mut inside, &["PEXPIRE", key, "60000"]).await;
+    }
+    assert_eq!(gate.admit(ask(304, 6, 0)).await.unwrap(), Verdict::Admitted);
+    for key in keys.iter().filter(|key| !key.ends_with("dead")) {
+        let left: i64 = told(&mut inside, &["PTTL", key]).await;
+        assert!(left > 86_400_000, "{key} was not extended: {left} ms");
+    }
+}
+
+/// A Redis that does not answer is an error in time, what is more than may wait is one at once, and neither stays.
+#[tokio::test]
+async fn a_redis_that_hangs_is_an_error_in_time() {
+    let server = Redis::start().unwrap();
+    let options = RedisSaleGateOptions { calls_max: 3, ..RedisSaleGateOptions::new(server.url(), "a") };
+    let gate = Arc::new(RedisSaleGate::new(options).unwrap());
+    let mut inside = connection(&server).await;
+    open(&*gate, 305, 10).await;
+    let _: redis::Value = told(&mut inside, &["CLIENT", "PAUSE", "60000", "ALL"]).await;
+    let mut calls = JoinSet::new();
+    for buyer in 1..=10 {
+        let gate = Arc::clone(&gate);
+        calls.spawn(async move { gate.admit(ask(305, buyer, 0)).await.unwrap_err() });
+    }
+    let errors = tokio::time::timeout(Duration::from_secs(30), calls.join_all()).await.unwrap();
+    assert!(errors.iter().all(|error| error.kind() == Kind::Unavailable && error.code() == "GATE_UNAVAILABLE"));
+    let refused = errors.iter().filter(|error| error.story().contains("too many calls")).count();
+    assert_eq!(refused, 7);
+    drop(server);
+    assert_eq!(gate.admit(ask(305, 1, 0)).await.unwrap_err().kind(), Kind::Unavailable, "gone is no better");
+}
+
+#[test]
+fn a_url_that_cannot_be_read_is_refused_at_the_start() {
+    let error = RedisSaleGate::new(RedisSaleGateOptions::new("redis+sentinel://a:1", "a")).unwrap_err();
+    assert!(error.to_string().contains("service"), "{error}");
+}
+
+const UNITS: usize = 300;
+/// After so many rows the server is killed.
+const KILLED_AT: usize = 100;
+
+/// What a database does: a row for each buyer, and never more units than there are.
+#[derive(Default)]
+struct Durable(Mutex<BTreeMap<i64, i64>>);
+
+impl Durable {
+    /// Whether the admission has its row.
+    fn write(&self, ask: Ask) -> bool {
+        let mut rows = self.0.lock();
+        let is_full = rows.len() == UNITS;
+        match rows.get(&ask.buyer) {
+            Some(first) => *first == ask.admission,
+            None if is_full => false,
+            None => rows.insert(ask.buyer, ask.admission).is_none(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    fn known(&self) -> Vec<Known> {
+        self.0
+            .lock()
+            .iter()
+            .map(|(buyer, admission)| Known { buyer: *buyer, admission: *admission, units: 1 })
+            .collect()
+    }
+}
+
+/// Asks until there is an answer. A buyer who was not answered asks the same again.
+async fn answer(gate: &RedisSaleGate, ask: Ask, failures: &Mutex<u32>) -> Verdict {
+    loop {
+        match gate.admit(ask).await {
+            Ok(verdict) => return verdict,
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Unavailable, "{}", error.story());
+                *failures.lock() += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+/// TR-10: sells while `kill` ends the server that has the sale. The gate answers again by itself, nothing that was
+/// written is lost, no unit is sold twice; loaded again, the sale sells exactly what is left.
+async fn survives(gate: RedisSaleGate, sale: i64, kill: impl FnOnce() + Send + 'static) {
+    let (gate, durable, failures) = (Arc::new(gate), Arc::new(Durable::default()), Arc::new(Mutex::new(0)));
+    open(&*gate, sale, UNITS.try_into().unwrap()).await;
+    let (kill, is_killed) = (Arc::new(Mutex::new(Some(kill))), Arc::new(AtomicBool::new(false)));
+    let mut buyers = JoinSet::new();
+    for desk in 0..8_i64 {
+        let (gate, durable, failures) = (Arc::clone(&gate), Arc::clone(&durable), Arc::clone(&failures));
+        let (kill, is_killed) = (Arc::clone(&kill), Arc::clone(&is_killed));
+        buyers.spawn(async move {
+            for buyer in (desk * 30 + 1)..=(desk * 30 + 30) {
+                if durable.len() >= KILLED_AT
+                    && let Some(kill) = kill.lock().take()
+                {
+                    kill();
+                    is_killed.store(true, Ordering::SeqCst);
+                }
+                let ask = ask(sale, buyer, 0);
+                if answer(&gate, ask, &failures).await == Verdict::Admitted {
+                    durable.write(ask);
+                }
+            }
+        });
+    }
+    tokio::time::timeout(Duration::from_secs(60), buyers.join_all()).await.expect("the gate answers again");
+    assert!(is_killed.load(Ordering::SeqCst) && *failures.lock() > 0, "the kill was felt");
+    assert_eq!(durable.len(), 240, "every buyer who was answered has a row");
+
+    // From the rows, the sale is what it was, and sells what is left, to the unit.
+    let known = durable.known();
+    let loading = gate.prepare(sale).await.unwrap();
+    assert!(gate.load(loading, &known).await.unwrap());
+    assert!(gate.open(loading, (UNITS - known.len()).try_into().unwrap()).await.unwrap());
+    for buyer in 1..=400 {
+        let ask = ask(sale, buyer, 1);
+        match gate.admit(ask).await.unwrap() {
+            Verdict::Admitted => assert!(durable.write(ask), "the gate gives what the rows have not"),
+            Verdict::Duplicate { admission } => assert_eq!(durable.0.lock().get(&buyer), Some(&admission)),
+            Verdict::SoldOut => assert_eq!(durable.len(), UNITS),
+            Verdict::NoSale => panic!("it was just opened"),
+        }
+    }
+    assert_eq!(durable.len(), UNITS);
+    assert!(
+        known.iter().all(|known| durable.0.lock().get(&known.buyer) == Some(&known.admission)),
+        "no row has changed"
+    );
+}
+
+/// TR-10: the primary dies; sentinels make its replica the primary.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_survives_the_loss_of_the_primary_behind_sentinels() {
+    let servers = Arc::new(RedisSentinels::start().unwrap());
+    let gate = node(&servers.url(), "a");
+    let dying = Arc::clone(&servers);
+    survives(gate, 306, move || dying.kill_primary()).await;
+}
+
+/// TR-10: the primary that has the sale dies; the cluster makes its replica the primary.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_survives_the_loss_of_its_primary_in_a_cluster() {
+    let servers = Arc::new(RedisCluster::start().unwrap());
+    let gate = node(&servers.url(), "a");
+    let dying = Arc::clone(&servers);
+    survives(gate, 307, move || dying.kill_primary_of("pulse:{sale:307}:state").unwrap()).await;
+}
+
+/// The sales of a cluster are spread over its servers, and each keeps to one of them.
+#[tokio::test]
+async fn sales_are_spread_over_a_cluster() {
+    let servers = RedisCluster::start().unwrap();
+    let gate = node(&servers.url(), "a");
+    for sale in 310..330 {
+        open(&gate, sale, 1).await;
+        assert_eq!(gate.admit(ask(sale, 1, 0)).await.unwrap(), Verdict::Admitted);
+        assert_eq!(gate.unconfirmed(sale, Duration::ZERO, 5).await.unwrap().len(), 1);
+        assert!(gate.bury(sale, 1_000, "poison").await.unwrap());
+        assert_eq!(gate.admit(ask(sale, 2, 0)).await.unwrap(), Verdict::SoldOut);
+    }
+    let time = gate.script_time().await.unwrap();
+    assert!(time.calls >= 120, "the servers were asked together: {time:?}");
+}
+
+/// A hundred thousand buyers are loaded in pieces that neither block Redis nor fill our memory.
+#[tokio::test]
+async fn many_buyers_are_loaded_in_pieces() {
+    let server = servers::redis().unwrap();
+    let gate = node(&server.url(), "a");
+    let known: Vec<Known> = (1..=100_000).map(|buyer| Known { buyer, admission: 1_000 * buyer, units: 1 }).collect();
+    let loading = gate.prepare(308).await.unwrap();
+    assert!(gate.load(loading, &known).await.unwrap());
+    assert!(gate.open(loading, 7).await.unwrap());
+    assert_eq!(gate.standing(308).await.unwrap(), Some(Standing { free: 7, buyers: 100_000 }));
+    assert_eq!(gate.admit(ask(308, 99_999, 1)).await.unwrap(), Verdict::Duplicate { admission: 99_999_000 });
+    gate.close(308).await.unwrap();
+}
