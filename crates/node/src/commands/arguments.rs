@@ -280,6 +280,8 @@ pub(super) enum BenchName {
     FlashSale,
     /// Refusals after a flash sale is sold out, against a constant route.
     FlashSaleRefused,
+    /// Admitting buyers of a flash sale in Redis, against bare pipelines of the same script; needs --redis.
+    FlashSaleRedis,
 }
 
 /// Measures this machine, each time against a reference in the same run.
@@ -316,6 +318,9 @@ pub(super) struct Bench {
     /// edge, nearby, hot-sku, checkout, flash-sale-drain: on this database instead of an embedded one; it should be empty.
     #[arg(long, value_name = "URL")]
     pub(super) store: Option<String>,
+    /// flash-sale-redis: on this Redis; sales that run there are not touched, but are slower meanwhile.
+    #[arg(long, value_name = "URL")]
+    pub(super) redis: Option<String>,
     /// edge, nearby, hot-sku, checkout: so many connections.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) connections: u32,

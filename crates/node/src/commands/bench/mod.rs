@@ -4,6 +4,7 @@ mod checkout;
 mod edge;
 mod flash_sale;
 mod flash_sale_drain;
+mod flash_sale_redis;
 mod group_commit;
 mod hot_sku;
 mod import;
@@ -13,8 +14,9 @@ mod start;
 mod town;
 
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use pulse_bench::{Measurement, Outcome, Paired, Progress, Side, table};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -96,6 +98,11 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     if is_asked(BenchName::FlashSaleDrain) {
         flash_sale_drain::run(&plan, &mut output).await?;
     }
+    match &plan.redis {
+        Some(redis) if is_asked(BenchName::FlashSaleRedis) => flash_sale_redis::run(&plan, redis, &mut output).await?,
+        None if plan.name == BenchName::FlashSaleRedis => bail!("flash-sale-redis needs --redis URL"),
+        Some(_) | None => {}
+    }
     if is_asked(BenchName::Edge) {
         output.add(edge::run(&plan).await?)?;
     }
@@ -114,8 +121,12 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
 
 /// What a run of a store came to.
 fn outcome(run: &pulse_store::bench::Run) -> Outcome {
-    let mut outcome = Outcome { elapsed: run.elapsed, ..Outcome::default() };
-    for latency in &run.latencies {
+    outcome_of(run.elapsed, &run.latencies)
+}
+
+fn outcome_of(elapsed: Duration, latencies: &[Duration]) -> Outcome {
+    let mut outcome = Outcome { elapsed, ..Outcome::default() };
+    for latency in latencies {
         outcome.record(0, 0, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
     outcome

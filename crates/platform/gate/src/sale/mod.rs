@@ -9,6 +9,7 @@
 //! does the same, or [revokes](SaleGate::revoke) it, or [buries](SaleGate::bury) what fails again and again. A gate
 //! within the process has nothing to take over: it dies with its admissions.
 
+pub mod bench;
 #[cfg(feature = "contract-suite")]
 pub mod contract_suite;
 mod memory;

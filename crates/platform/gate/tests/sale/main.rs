@@ -5,6 +5,8 @@ mod golden;
 mod moved;
 mod unconfirmed;
 
+use std::time::Duration;
+
 use pulse_gate::sale::{Ask, MemorySaleGate, RedisSaleGate, RedisSaleGateOptions, SaleGate};
 
 /// The memory engine keeps the contract.
@@ -20,9 +22,10 @@ mod redis {
     });
 }
 
-/// A node's own gate over a Redis.
+/// A node's own gate over a Redis. It waits as long as a busy machine may need.
 fn node(url: &str, name: &str) -> RedisSaleGate {
-    RedisSaleGate::new(RedisSaleGateOptions::new(url, name)).unwrap()
+    let options = RedisSaleGateOptions { timeout: Duration::from_secs(10), ..RedisSaleGateOptions::new(url, name) };
+    RedisSaleGate::new(options).unwrap()
 }
 
 /// Opens a sale in which nobody was admitted.

@@ -1,4 +1,4 @@
-//! The gate of many nodes: sales live in Redis or Valkey.
+//! The gate of many nodes: sales live in Redis, 6.2 or later, or what speaks like it.
 //!
 //! **Keys.** All keys of a sale are in one slot of a cluster, and every one expires [`RedisSaleGateOptions::keep`] after
 //! it was last used; a call extends what has less than half of its time left.
@@ -14,7 +14,8 @@
 //!
 //! **What can be lost.** Redis copies to its replicas after it answered. A replica that takes over may have forgotten the
 //! last admissions, and would give their units again: the durable count refuses them then, and the buyer is told that
-//! the sale is sold out. Until the sale is loaded again the gate may also know fewer free units than there are.
+//! the sale is sold out. Until the sale is loaded again the gate may also know fewer free units than there are. The
+//! driver of a cluster repeats a call whose connection broke, so [`SaleGate::add`] may then have counted twice.
 //!
 //! **Blocking.** A script looks at one buyer, or at as many as it was given, and never walks through a sale.
 //! [`RedisSaleGate::script_time`] says how long scripts take.
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Histogram, describe_counter, describe_gauge, describe_histogram};
 use pulse_contract::errors;
 use pulse_kernel::Error;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
@@ -140,6 +141,12 @@ impl RedisSaleGate {
     /// # Errors
     /// When the URL cannot be read.
     pub fn new(options: RedisSaleGateOptions) -> Result<Self, UrlError> {
+        describe_histogram!("pulse_gate_sale_round_trip_seconds", "From asking Redis about a sale to its answer");
+        describe_counter!("pulse_gate_sale_failures_total", "Calls about sales that Redis did not answer");
+        describe_gauge!(
+            "pulse_gate_sale_script_seconds",
+            "What a script takes in Redis, on average since it was started"
+        );
         Ok(Self {
             link: Arc::new(Link::new(&options.url, options.timeout)?),
             scripts: Scripts::new(),
@@ -249,6 +256,18 @@ impl RedisSaleGate {
             -2 => Verdict::NoSale,
             admission => Verdict::Duplicate { admission },
         })
+    }
+
+    /// Sends the same script for all of `asks` in one pipeline, without the limits of a call: what there is to lose.
+    pub(super) async fn admit_bare(&self, asks: &[Ask]) -> Result<(), Error> {
+        let mut pipeline = redis::Pipeline::with_capacity(asks.len());
+        for ask in asks {
+            let mut cmd = invocation("EVALSHA", &self.scripts.admit.hash, ask.sale, ALL);
+            cmd.arg(ask.buyer).arg(ask.admission).arg(ask.units).arg(&self.consumer).arg(self.keep_ms);
+            pipeline.add_command(cmd).ignore();
+        }
+        let mut wire = self.link.line().await.map_err(|error| self.failed(error))?.wire;
+        pipeline.query_async(&mut wire).await.map_err(|error| self.failed(error))
     }
 
     async fn about(&self, script: &Script, ask: Ask) -> Result<bool, Error> {
