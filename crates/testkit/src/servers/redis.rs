@@ -1,5 +1,6 @@
 //! Private Redis: one server, a primary with sentinels, a cluster.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -95,7 +96,7 @@ impl RedisSentinels {
 /// A cluster of three primaries with a replica each, that takes a second to believe that a server is gone.
 #[derive(Debug)]
 pub struct RedisCluster {
-    servers: Mutex<Vec<(u16, Server)>>,
+    servers: Mutex<BTreeMap<u16, Server>>,
     _folder: TempDir,
     ports: Vec<u16>,
 }
@@ -107,14 +108,16 @@ impl RedisCluster {
     /// When Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
         let folder = folder()?;
-        let mut servers = Vec::new();
+        let mut servers = BTreeMap::new();
         for _ in 0..6 {
             let port = free_port_of_cluster()?;
             let nodes = format!("nodes-{port}.conf");
-            let mode = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", &nodes];
-            servers.push((port, serve(folder.path(), port, "KILL", &mode)?));
+            let mut mode = vec!["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+            // What one server has is not there for a while; the others go on.
+            mode.extend(["--cluster-require-full-coverage", "no", "--cluster-config-file", &nodes]);
+            servers.insert(port, serve(folder.path(), port, "KILL", &mode)?);
         }
-        let ports: Vec<u16> = servers.iter().map(|(port, _)| *port).collect();
+        let ports: Vec<u16> = servers.keys().copied().collect();
         let mut create = Command::new("redis-cli");
         create.args(["--cluster", "create"]).args(ports.iter().map(|port| format!("127.0.0.1:{port}")));
         run({
@@ -136,20 +139,23 @@ impl RedisCluster {
         format!("redis+cluster://{}", addresses(&self.ports))
     }
 
-    /// Ends the primary that has `key` at once, as a crash does.
+    /// The port of the primary that has `key`.
     ///
     /// # Errors
-    /// When no server says which one that is.
-    pub fn kill_primary_of(&self, key: &str) -> Result<(), Error> {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        for (index, (port, _)) in servers.iter().enumerate() {
-            // A server that has not the key names the one that has it.
+    /// When no server says that it has it.
+    pub fn primary_of(&self, key: &str) -> Result<u16, Error> {
+        for port in self.servers.lock().unwrap_or_else(PoisonError::into_inner).keys() {
+            // A server that does not have the key names the one that has it.
             if is_primary(*port) && !ask(*port, &["EXISTS", key])?.contains("MOVED") {
-                servers.remove(index);
-                return Ok(());
+                return Ok(*port);
             }
         }
         Err(Error::new(format!("no primary has {key}")))
+    }
+
+    /// Ends the server at a port at once, as a crash does.
+    pub fn kill(&self, port: u16) {
+        drop(self.servers.lock().unwrap_or_else(PoisonError::into_inner).remove(&port));
     }
 }
 

@@ -251,13 +251,32 @@ async fn a_sale_survives_the_loss_of_the_primary_behind_sentinels() {
     survives(gate, 306, move || dying.kill_primary()).await;
 }
 
-/// TR-10: the primary that has the sale dies; the cluster makes its replica the primary.
+/// TR-10: the primary that has the sale dies; the cluster makes its replica the primary. Sales that other servers have
+/// do not notice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sale_survives_the_loss_of_its_primary_in_a_cluster() {
     let servers = Arc::new(RedisCluster::start().unwrap());
     let gate = node(&servers.url(), "a");
+    let primary_of = |sale: i64| servers.primary_of(&format!("pulse:{{sale:{sale}}}:state")).unwrap();
+    let doomed = primary_of(307);
+    let elsewhere = (308..).find(|sale| primary_of(*sale) != doomed).unwrap();
+    open(&gate, elsewhere, 1_000_000).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (other, is_over_there) = (node(&servers.url(), "b"), Arc::clone(&is_over));
+    let going_on = tokio::spawn(async move {
+        let mut buyers = 0;
+        while !is_over_there.load(Ordering::SeqCst) {
+            buyers += 1;
+            assert_eq!(other.admit(ask(elsewhere, buyers, 0)).await.unwrap(), Verdict::Admitted);
+            // Both sales through the same gate.
+            drop(other.standing(307).await);
+        }
+        buyers
+    });
     let dying = Arc::clone(&servers);
-    survives(gate, 307, move || dying.kill_primary_of("pulse:{sale:307}:state").unwrap()).await;
+    survives(gate, 307, move || dying.kill(doomed)).await;
+    is_over.store(true, Ordering::SeqCst);
+    assert!(going_on.await.unwrap() > 10);
 }
 
 /// The sales of a cluster are spread over its servers, and each keeps to one of them.

@@ -134,8 +134,12 @@ impl Link {
         }
     }
 
-    /// Gives a connection up, unless that has happened already.
+    /// Gives a connection up, unless that has happened already. One to a cluster is kept: its driver looks for servers
+    /// that were lost by itself, and sales on the others go on meanwhile.
     pub(super) fn give_up(&self, line: &Line) {
+        if matches!(line.wire, Wire::Cluster(_)) {
+            return;
+        }
         let mut current = self.line.write();
         if current.as_ref().is_some_and(|current| current.number == line.number) {
             *current = None;
