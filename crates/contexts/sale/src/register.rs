@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pulse_contract::errors as common;
@@ -25,6 +26,8 @@ const RETRY_IN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Register {
     queue: mpsc::Sender<Work>,
+    /// How many admissions were written since the start.
+    written: Arc<AtomicU64>,
 }
 
 /// Something to be written, and whom to tell.
@@ -51,9 +54,16 @@ impl Register {
     /// Starts the task.
     pub(crate) fn start((store, gate): (Store, Arc<dyn SaleGate>), admitted: Arc<Notify>, config: &SaleConfig) -> Self {
         let (queue, waiting) = mpsc::channel(config.queue_max.max(1));
-        let clerk = Clerk { store, gate, admitted, batch_max: config.batch_max.max(1) };
+        let written = Arc::<AtomicU64>::default();
+        let counter = Arc::clone(&written);
+        let clerk = Clerk { store, gate, admitted, written: counter, batch_max: config.batch_max.max(1) };
         tokio::spawn(clerk.serve(waiting));
-        Self { queue }
+        Self { queue, written }
+    }
+
+    /// How many admissions were written since the start.
+    pub(crate) fn written_count(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Hands in an admission of the gate. From here on it is written, whether somebody waits or not.
@@ -78,6 +88,7 @@ struct Clerk {
     gate: Arc<dyn SaleGate>,
     /// Rings when there is something to make orders of.
     admitted: Arc<Notify>,
+    written: Arc<AtomicU64>,
     batch_max: usize,
 }
 
@@ -99,8 +110,9 @@ impl Clerk {
         let rows: Vec<AdmissionRow> = group.iter().map(|work| work.row).collect();
         match self.store.commit(&Cx::system("sale.register", now), commit(&rows)).await {
             Ok(()) => {
-                metrics::counter!("pulse_sale_admissions_total")
-                    .increment(u64::try_from(group.len()).unwrap_or(u64::MAX));
+                let count = u64::try_from(group.len()).unwrap_or(u64::MAX);
+                self.written.fetch_add(count, Ordering::Relaxed);
+                metrics::counter!("pulse_sale_admissions_total").increment(count);
                 group.into_iter().for_each(|work| answer(work, Written::Yes));
                 self.admitted.notify_one();
                 Vec::new()

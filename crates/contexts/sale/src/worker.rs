@@ -1,10 +1,10 @@
 //! Who makes orders of admissions: one loop per node, of which one at a time works where several share a database.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pulse_kernel::Error;
 use pulse_store::Lease;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::app::{self, App, BATCH, Failures};
 use crate::store::{admissions, dead_letters};
@@ -13,6 +13,12 @@ use crate::store::{admissions, dead_letters};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the right to work lasts when whoever has it dies.
 const LEASE: Duration = Duration::from_secs(10);
+/// How long orders wait for a rush to pass at most: clients ask for their order for 30 s.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether a rush goes on.
+const LOOK_AT_RUSH_EVERY: Duration = Duration::from_millis(20);
+/// So many admissions between two looks are a rush: 5,000 in a second.
+const RUSH: u64 = 100;
 /// How many waiting admissions are counted at most.
 const COUNTED_MAX: i64 = 100_000;
 
@@ -22,23 +28,60 @@ pub struct Worker {
     holder: String,
     lease: Option<Lease>,
     failures: Failures,
+    /// How many admissions had been written when it last looked whether there is a rush.
+    written: u64,
+    rush_began: Option<Instant>,
+    measured_at: Option<Instant>,
 }
 
 impl Worker {
     pub(crate) fn new(app: App, holder: String) -> Self {
-        Self { app, holder, lease: None, failures: Failures::new() }
+        Self { app, holder, lease: None, failures: Failures::new(), written: 0, rush_began: None, measured_at: None }
     }
 
     /// Works for ever.
     pub async fn run(mut self) {
         loop {
-            if let Err(error) = self.run_due().await {
-                metrics::counter!("pulse_sale_order_failures_total").increment(1);
-                tracing::warn!(error = error.story(), "admissions wait on for their orders");
+            self.let_the_rush_pass().await;
+            match self.round().await {
+                // There is more.
+                Ok(Some(round)) if round.seen == BATCH && round.ended > 0 => continue,
+                Ok(_) => {}
+                Err(error) => {
+                    metrics::counter!("pulse_sale_order_failures_total").increment(1);
+                    tracing::warn!(error = error.story(), "admissions wait on for their orders");
+                }
             }
             // Woken or not, it looks: what was admitted elsewhere wakes nobody here.
             timeout(LOOK_EVERY, self.app.admitted.notified()).await.unwrap_or_default();
         }
+    }
+
+    /// Waits while people are being admitted as fast as it goes: they wait for their answer, and those who have theirs can
+    /// wait for their order. Not for ever.
+    async fn let_the_rush_pass(&mut self) {
+        loop {
+            let (now, before) = (self.app.register.written_count(), self.written);
+            self.written = now;
+            if now.saturating_sub(before) < RUSH {
+                self.rush_began = None;
+                return;
+            }
+            if self.rush_began.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                return;
+            }
+            sleep(LOOK_AT_RUSH_EVERY).await;
+        }
+    }
+
+    /// Makes orders of one batch, when this node is the one that works.
+    async fn round(&mut self) -> Result<Option<app::Round>, Error> {
+        if !self.may_work().await? {
+            return Ok(None);
+        }
+        let round = app::make_orders(&self.app, &mut self.failures).await?;
+        self.measure().await?;
+        Ok(Some(round))
     }
 
     /// Makes orders of everything that waits now; says of how many.
@@ -47,14 +90,12 @@ impl Worker {
     /// When a context does not answer; what waits goes on waiting.
     pub async fn run_due(&mut self) -> Result<usize, Error> {
         let mut ended = 0;
-        while self.may_work().await? {
-            let round = app::make_orders(&self.app, &mut self.failures).await?;
+        while let Some(round) = self.round().await? {
             ended += round.ended;
             if round.seen < BATCH || round.ended == 0 {
                 break;
             }
         }
-        self.measure().await?;
         Ok(ended)
     }
 
@@ -76,7 +117,11 @@ impl Worker {
     }
 
     /// How many wait, and how many were given up (TR-38).
-    async fn measure(&self) -> Result<(), Error> {
+    async fn measure(&mut self) -> Result<(), Error> {
+        if self.measured_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return Ok(());
+        }
+        self.measured_at = Some(Instant::now());
         let store = &self.app.deps.store;
         let count = |count: i64| f64::from(i32::try_from(count).unwrap_or(i32::MAX));
         metrics::gauge!("pulse_sale_waiting").set(count(admissions::waiting_count(store, COUNTED_MAX).await?));

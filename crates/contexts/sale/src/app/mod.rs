@@ -51,7 +51,7 @@ pub(crate) use delete_sale::delete_sale;
 pub(crate) use get_fairness::get_fairness;
 pub(crate) use get_result::get_result;
 pub(crate) use get_sale::{get_sale, list_sales};
-pub(crate) use make_orders::{BATCH, Failures, make_orders};
+pub(crate) use make_orders::{BATCH, Failures, Round, make_orders};
 pub(crate) use pause_sale::{pause_sale, resume_sale};
 pub(crate) use return_units::return_units;
 pub(crate) use schedule_sale::schedule_sale;
