@@ -70,6 +70,9 @@ pub(crate) fn write_wire(contract: &Contract, compiled: &Compiled, model: &Model
         json.register_file_descriptor(file);
     }
     json.build(&[format!(".{}", contract.root)])?;
+    for package in model.packages.keys() {
+        read_numbers_by_our_own(&folder.join(format!("{package}.serde.rs")))?;
+    }
     // A package may have no messages, and then nobody has written its file.
     for package in model.packages.keys() {
         for kind in ["", ".serde"] {
@@ -80,4 +83,13 @@ pub(crate) fn write_wire(contract: &Contract, compiled: &Compiled, model: &Model
         }
     }
     Ok(())
+}
+
+/// pbjson reads a number by trying whether it is a text first, which makes an error for each that is none.
+fn read_numbers_by_our_own(file: &Path) -> std::io::Result<()> {
+    if !file.exists() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(file)?;
+    std::fs::write(file, text.replace("::pbjson::private::NumberDeserialize", "::pulse_contract::json::Number"))
 }

@@ -1,13 +1,17 @@
 //! proto3 JSON of messages: snake_case out, both spellings in, nothing unknown accepted.
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter};
 use std::io::Write;
+use std::marker::PhantomData;
+use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use pulse_kernel::{Error, Violation};
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
 use crate::errors;
@@ -57,11 +61,56 @@ pub fn from_json_at<T: DeserializeOwned>(json: &[u8], at: &str) -> Result<T, Err
 /// Whether a string of the JSON holds the escape of the character U+0000; as a byte JSON does not allow it.
 fn holds_nul(json: &[u8]) -> bool {
     const ESCAPE: &[u8] = b"\\u0000";
-    memchr::memmem::find_iter(json, ESCAPE).any(|at| {
-        // An even number of backslashes before it are pairs: then the one of the escape is not escaped itself.
-        let before = json.get(..at).unwrap_or_default();
-        before.iter().rev().take_while(|byte| **byte == b'\\').count() & 1 == 0
-    })
+    // Most requests escape nothing, and that is seen sooner.
+    memchr::memchr(b'\\', json).is_some()
+        && memchr::memmem::find_iter(json, ESCAPE).any(|at| {
+            // An even number of backslashes before it are pairs: then the one of the escape is not escaped itself.
+            let before = json.get(..at).unwrap_or_default();
+            before.iter().rev().take_while(|byte| **byte == b'\\').count() & 1 == 0
+        })
+}
+
+/// A number as proto3 JSON has it: as a number, or as text. Generated messages read theirs by it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number<T>(pub T);
+
+impl<'de, T> Deserialize<'de> for Number<T>
+where
+    T: FromStr<Err: Display> + Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct NumberVisitor<T>(PhantomData<T>);
+
+impl<'de, T> Visitor<'de> for NumberVisitor<T>
+where
+    T: FromStr<Err: Display> + Deserialize<'de>,
+{
+    type Value = T;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number, or one as text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        T::deserialize(number.into_deserializer())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        T::deserialize(number.into_deserializer())
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
+        // A fraction is a number, only not one that is meant here.
+        T::deserialize(number.into_deserializer()).map_err(|_: E| E::custom(format!("{number} is not a whole number")))
+    }
 }
 
 /// Most replies fit; a longer one grows its buffer a few times.

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn policy(callers: &'static [Caller]) -> Policy {
-        Policy { callers, rates: &[], idempotent: false, deadline_ms: 1 }
+        Policy { callers, rates: &[], idempotent: false, is_droppable: false, deadline_ms: 1 }
     }
 
     fn somebody(roles: &[Role]) -> Actor {

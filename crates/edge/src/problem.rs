@@ -1,12 +1,15 @@
 //! Errors as RFC 9457 problem details: the one place where kinds become statuses.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use metrics::Counter;
+use parking_lot::RwLock;
 use pulse_contract::errors;
 use pulse_kernel::{Error, ErrorSpec, Kind, Locale, Retry};
 use serde::Serialize;
@@ -14,6 +17,11 @@ use serde::Serialize;
 use crate::body::Body;
 use crate::pipeline::origin::Origin;
 use crate::pipeline::rates::ceil_seconds;
+
+/// Most problems fit.
+const JSON_SIZE_GUESS: usize = 512;
+/// Those of a problem, of tracing, of security and of rate limits.
+const HEADERS_CAPACITY: usize = 16;
 
 /// When something is not available and nobody knows for how long.
 const RETRY_DEFAULT: Duration = Duration::from_secs(1);
@@ -67,6 +75,7 @@ pub(crate) fn response(error: &Error, origin: &Origin, errors_url: &str) -> Resp
     let mut response = Response::new(Body::full(json(error, origin, errors_url)));
     *response.status_mut() = status_of(spec);
     let headers = response.headers_mut();
+    headers.reserve(HEADERS_CAPACITY);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(origin.locale.tag()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -110,7 +119,10 @@ pub(crate) fn json(error: &Error, origin: &Origin, errors_url: &str) -> Bytes {
         errors: error.violations().iter().map(field).collect(),
         trace_id: format!("{:032x}", origin.trace.trace_id),
     };
-    serde_json::to_vec(&problem).unwrap_or_default().into()
+    let mut json = Vec::with_capacity(JSON_SIZE_GUESS);
+    // Nothing in it can fail to be written.
+    serde_json::to_writer(&mut json, &problem).unwrap_or_default();
+    json.into()
 }
 
 fn field(violation: &pulse_kernel::Violation) -> Field<'_> {
@@ -154,7 +166,7 @@ pub(crate) fn veil(error: &Error) -> Option<Error> {
 /// Counts an error, and tells its story once: loudly only when somebody must act. Called inside of the trace.
 pub(crate) fn report(error: &Error, route: &str) {
     let code = error.code();
-    metrics::counter!("pulse_edge_errors_total", "code" => code).increment(1);
+    count(code);
     match error.kind() {
         Kind::Internal => tracing::error!(route, code, story = error.story(), "a request failed"),
         // That we are busy or leaving is known without a line per request.
@@ -174,6 +186,18 @@ pub(crate) fn report(error: &Error, route: &str) {
             tracing::debug!(route, code, story = story(error).as_ref(), "a request was refused");
         }
     }
+}
+
+/// Counts an error. Handles are made once per code: a rush is refused as fast as it comes.
+fn count(code: &'static str) {
+    static COUNTERS: LazyLock<RwLock<HashMap<&'static str, Counter>>> = LazyLock::new(RwLock::default);
+    if let Some(counter) = COUNTERS.read().get(code) {
+        counter.increment(1);
+        return;
+    }
+    let counter = metrics::counter!("pulse_edge_errors_total", "code" => code);
+    counter.increment(1);
+    COUNTERS.write().insert(code, counter);
 }
 
 /// The story without an allocation when there is nothing behind the detail.

@@ -18,6 +18,7 @@ use pulse_telemetry::in_trace;
 use crate::body::Body;
 use crate::core::Core;
 use crate::pipeline::capacity::Slot;
+use crate::pipeline::deadline::in_time;
 use crate::pipeline::meter::Meter;
 use crate::pipeline::origin::Origin;
 use crate::pipeline::outlive::{to_the_end, too_late};
@@ -87,7 +88,7 @@ impl Call<'_, '_, '_> {
             (self.endpoint.route.handler)(cx, RestRequest { path: &path, query, body })
         };
         if self.endpoint.rpc.is_droppable() {
-            return tokio::time::timeout(left, work).await.map_err(|_elapsed| too_late())?;
+            return in_time(left, work).await.ok_or_else(too_late)?;
         }
         to_the_end(work, Some(places), left).await?
     }

@@ -10,7 +10,7 @@ use http::header::{
     ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use pulse_contract::errors;
@@ -119,6 +119,12 @@ fn no_content() -> Response<Body> {
     response
 }
 
+/// Whether a header may say which trace a request belongs to (W3C Trace Context, B3).
+fn is_of_trace(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name == "traceparent" || name == "b3" || name.starts_with("x-b3-")
+}
+
 /// A request and its answer.
 struct Exchange<'a> {
     core: &'a Arc<Core>,
@@ -131,7 +137,10 @@ struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     fn begin(core: &'a Arc<Core>, meter: &'a Meter, peer: IpAddr, headers: &'a HeaderMap) -> Self {
-        let cause = core.sampling.trace_of(|name| headers.get(name).and_then(|value| value.to_str().ok()));
+        // Most requests carry no trace, and looking for each name costs more than looking at the names that are there.
+        let is_traced = headers.keys().any(is_of_trace);
+        let named = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let cause = core.sampling.trace_of(|name| if is_traced { named(name) } else { None });
         let span = TraceSpan::open(&meter.route, SpanKind::Server, cause);
         let origin = Origin::read(headers, peer, &core.door.access, (core.clock.now(), span.trace()));
         Self { core, meter, headers, span, origin }

@@ -265,7 +265,7 @@ impl Node {
             count += pump.run_due().await?;
         }
         if let Some(worker) = self.sale_worker.lock().await.as_mut() {
-            count += worker.run_due().await.map_err(|error| anyhow::anyhow!(error.story()))?;
+            count += Box::pin(worker.run_due()).await.map_err(|error| anyhow::anyhow!(error.story()))?;
         }
         Ok(count)
     }

@@ -98,7 +98,8 @@ pub struct Sales {
 pub async fn start(deps: SaleDeps) -> Result<Sales, Error> {
     let (answers, holder) = (Arc::new(deps.store.clone()), deps.config.holder.clone());
     let app = app::App::new(deps);
-    app::resume(&app).await?;
+    // On the heap: whoever starts a node holds everything that its start may wait for.
+    Box::pin(app::resume(&app)).await?;
     let (consumers, timers) = (events::consumers(&app), timers::pump(&app));
     let worker = Worker::new(app.clone(), holder);
     let client = SaleClient::local(Arc::new(SaleService::new(Arc::new(api::Api(app)), answers)));

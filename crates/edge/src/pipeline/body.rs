@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use pulse_contract::errors;
 use pulse_kernel::Error;
 
+use super::deadline::in_time;
 use crate::config::Limits;
 
 /// How long the rest of a refused body may take.
@@ -72,8 +73,8 @@ where
         }
         Ok(if rest.is_empty() { first } else { rest.freeze() })
     };
-    let timed_out = |_| errors::DEADLINE_EXCEEDED.error("the body did not arrive in time; nothing was done");
-    tokio::time::timeout(timeout, collect).await.map_err(timed_out)?
+    let timed_out = || errors::DEADLINE_EXCEEDED.error("the body did not arrive in time; nothing was done");
+    in_time(timeout, collect).await.ok_or_else(timed_out)?
 }
 
 /// Lets the rest of a refused body come in and forgets it: a caller that is still sending when the connection closes

@@ -1,5 +1,8 @@
 //! How long a call may take: what its policy says, or less when the caller stops waiting earlier.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
@@ -12,6 +15,15 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// What a call may take when nothing is known of it.
 pub(crate) const DEFAULT: Duration = Duration::from_secs(10);
+
+/// What `work` comes to; `None` when it takes longer than `left`. Work that need not wait pays for no timer.
+pub(crate) async fn in_time<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        return Some(done);
+    }
+    tokio::time::timeout(left, work).await.ok()
+}
 
 /// How long a REST call may take.
 pub(crate) fn of_rest(headers: &HeaderMap, policy: Duration) -> Result<Duration, Error> {

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use pulse_contract::{MethodSpec, errors};
 use pulse_gate::{Gate, Key, Quota};
 use pulse_kernel::{Actor, Cx, Error, Idempotency, Timestamp};
@@ -30,7 +30,7 @@ use origin::Origin;
 use rates::{Rates, Standing};
 use token::Tokens;
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// What is the same for every call of one rpc, computed once.

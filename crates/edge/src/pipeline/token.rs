@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use parking_lot::Mutex;
 use pulse_contract::errors;
 use pulse_kernel::{Actor, Error, Principal, Timestamp};
-use pulse_token::{CLOCK_LEEWAY, KeyRing, TokenError};
+use pulse_token::{CLOCK_LEEWAY, Claims, KeyRing, TokenError};
 
 /// Whether a session was ended before its tokens expire.
 pub(crate) type IsRevoked = Box<dyn Fn(&Principal) -> bool + Send + Sync>;
@@ -18,9 +18,18 @@ pub(crate) type IsRevoked = Box<dyn Fn(&Principal) -> bool + Send + Sync>;
 pub(crate) struct Tokens {
     keys: KeyRing,
     is_revoked: IsRevoked,
-    /// Verified tokens, each in the only place where it may be; a newer one takes the place of an older one.
-    seen: Box<[Mutex<Option<Seen>>]>,
+    /// Verified tokens, each in the only place where it may be.
+    places: Box<[Mutex<Place>]>,
     hasher: RandomState,
+}
+
+/// Where one token may be remembered.
+#[derive(Default)]
+struct Place {
+    /// The hash of the token that was here last. A token is remembered when it comes for the second time: of a crowd
+    /// that comes once nothing is kept, and those who come again and again are not forgotten for it.
+    last: u64,
+    seen: Option<Box<Seen>>,
 }
 
 /// A token that was verified.
@@ -39,9 +48,9 @@ const TAIL_BYTES: usize = 32;
 impl Tokens {
     /// Verifies by `keys` and remembers about `tokens_max` tokens.
     pub(crate) fn new(keys: KeyRing, is_revoked: IsRevoked, tokens_max: NonZeroUsize) -> Self {
-        let places = tokens_max.get().checked_next_power_of_two().unwrap_or(1 << 20);
-        let seen = std::iter::repeat_with(Mutex::default).take(places).collect();
-        Self { keys, is_revoked, seen, hasher: RandomState::new() }
+        let count = tokens_max.get().checked_next_power_of_two().unwrap_or(1 << 20);
+        let places = std::iter::repeat_with(Mutex::default).take(count).collect();
+        Self { keys, is_revoked, places, hasher: RandomState::new() }
     }
 
     /// Who asks. Without a token it is nobody that we know.
@@ -65,16 +74,21 @@ impl Tokens {
     fn verify(&self, token: &[u8], now: Timestamp) -> Result<Arc<Principal>, TokenError> {
         let generation = self.keys.generation();
         let place = self.place_of(token);
-        // The comparison may stop early: whoever finds the place of a token already has its signature.
-        if let Some(seen) =
-            place.and_then(|place| place.lock().as_ref().and_then(|seen| seen.fits(token, generation, now)))
-        {
-            return Ok(seen);
+        if let Some((place, hash)) = place {
+            let mut place = place.lock();
+            // The comparison may stop early: whoever finds the place of a token already has its signature.
+            if let Some(principal) = place.seen.as_ref().and_then(|seen| seen.fits(token, generation, now)) {
+                return Ok(principal);
+            }
+            if place.last != hash {
+                place.last = hash;
+                drop(place);
+                return self.verify_anew(token, now).map(|claims| Arc::new(claims.principal));
+            }
         }
-        let text = std::str::from_utf8(token).or(Err(TokenError::Invalid("it is not text")))?;
-        let claims = self.keys.verify(text, now)?;
+        let claims = self.verify_anew(token, now)?;
         let principal = Arc::new(claims.principal);
-        if let Some(place) = place {
+        if let Some((place, _)) = place {
             let seen = Seen {
                 token: token.into(),
                 generation,
@@ -82,16 +96,22 @@ impl Tokens {
                 expires_at: claims.expires_at,
                 principal: Arc::clone(&principal),
             };
-            *place.lock() = Some(seen);
+            place.lock().seen = Some(Box::new(seen));
         }
         Ok(principal)
     }
 
+    fn verify_anew(&self, token: &[u8], now: Timestamp) -> Result<Claims, TokenError> {
+        let text = std::str::from_utf8(token).or(Err(TokenError::Invalid("it is not text")))?;
+        self.keys.verify(text, now)
+    }
+
     /// The only place where the token may be remembered.
-    fn place_of(&self, token: &[u8]) -> Option<&Mutex<Option<Seen>>> {
+    fn place_of(&self, token: &[u8]) -> Option<(&Mutex<Place>, u64)> {
         let (_, tail) = token.split_at_checked(token.len().saturating_sub(TAIL_BYTES))?;
-        let hash = usize::try_from(self.hasher.hash_one(tail) & 0xffff_ffff).ok()?;
-        self.seen.get(hash & (self.seen.len() - 1))
+        let hash = self.hasher.hash_one(tail);
+        let index = usize::try_from(hash & 0xffff_ffff).ok()?;
+        self.places.get(index & (self.places.len() - 1)).map(|place| (place, hash))
     }
 }
 
@@ -117,7 +137,7 @@ mod tests {
     use std::time::Duration;
 
     use pulse_kernel::id::AccountId;
-    use pulse_token::{Claims, Key};
+    use pulse_token::Key;
 
     use super::*;
 

@@ -40,7 +40,7 @@ pub(crate) async fn a_ticket_is_for_one_buyer_one_sale_one_admission_and_a_short
     stand.schedule(node, other).await.unwrap();
     let sale = stand.rush(node, SaleDraft { ticket_ttl_s: 30, ..stand.draft(node, 5) }).await;
     let good = ticket(node, sale, 1).await.unwrap();
-    let forged = format!("B{}", &good[1..]);
+    let forged = format!("B{}", good.split_at(1).1);
     for (who, sale, ticket) in [(2, sale, good.as_str()), (1, other, &good), (1, sale, &forged), (1, sale, "")] {
         assert_eq!(code(&admit_with(node, sale, who, ticket).await), "SALE_TICKET_INVALID", "{who} {ticket:?}");
     }

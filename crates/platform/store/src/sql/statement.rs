@@ -20,6 +20,15 @@ impl Sql {
             Self::Shared(text) => text,
         }
     }
+
+    /// Whether it is the very same text; two equal ones of different places may not be.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Static(one), Self::Static(other)) => std::ptr::eq(*one, *other),
+            (Self::Shared(one), Self::Shared(other)) => Arc::ptr_eq(one, other),
+            (Self::Static(_), Self::Shared(_)) | (Self::Shared(_), Self::Static(_)) => false,
+        }
+    }
 }
 
 impl From<&'static str> for Sql {

@@ -29,13 +29,19 @@ pub(super) fn prepare<'c>(
     args: &[Value],
 ) -> rusqlite::Result<CachedStatement<'c>> {
     let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, args)?;
+    Ok(statement)
+}
+
+/// Gives a statement its values.
+pub(super) fn bind(statement: &mut CachedStatement<'_>, args: &[Value]) -> rusqlite::Result<()> {
     if statement.parameter_count() != args.len() {
         return Err(rusqlite::Error::InvalidParameterCount(args.len(), statement.parameter_count()));
     }
     for (index, arg) in args.iter().enumerate() {
         statement.raw_bind_parameter(index + 1, arg)?;
     }
-    Ok(statement)
+    Ok(())
 }
 
 /// Everything that the query finds.

@@ -9,13 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use tokio::sync::oneshot;
 
-use super::values::{failure, is_duplicate, prepare, query};
+use super::values::{bind, failure, is_duplicate, prepare, query};
 use crate::StoreError;
 use crate::database::Options;
-use crate::sql::{Row, Statement};
+use crate::sql::{Row, Sql, Statement};
 use crate::transaction::{Step, Transaction};
 
 /// How many commits share a transaction at most, so that the first of them does not wait for ever.
@@ -149,6 +149,12 @@ impl Writer {
     }
 }
 
+/// The statement that was executed last.
+struct Prepared<'c> {
+    sql: Sql,
+    statement: CachedStatement<'c>,
+}
+
 struct Worker {
     connection: Connection,
     jobs: Receiver<Job>,
@@ -261,12 +267,14 @@ impl Worker {
         if let [step] = transaction.steps.as_slice()
             && step.expected.is_none()
         {
-            return Ok(self.step(step));
+            return Ok(self.step(step, &mut None));
         }
         if let Err(error) = self.run("SAVEPOINT use_case") {
             return Ok(Err(failure("SAVEPOINT", error)));
         }
-        let outcome = transaction.steps.iter().try_for_each(|step| self.step(step));
+        let mut prepared = None;
+        let outcome = transaction.steps.iter().try_for_each(|step| self.step(step, &mut prepared));
+        drop(prepared);
         if outcome.is_err() && !self.connection.is_autocommit() {
             self.run("ROLLBACK TO use_case").map_err(|error| failure("ROLLBACK TO", error))?;
         }
@@ -276,8 +284,8 @@ impl Worker {
         Ok(outcome)
     }
 
-    fn step(&self, step: &Step) -> Result<(), StoreError> {
-        let outcome = self.execute(step);
+    fn step<'c>(&'c self, step: &Step, prepared: &mut Option<Prepared<'c>>) -> Result<(), StoreError> {
+        let outcome = self.execute(step, prepared);
         (self.on_step)(WriterStep::Executed);
         match outcome {
             Ok(rows) => step.check(rows),
@@ -286,8 +294,18 @@ impl Worker {
         }
     }
 
-    fn execute(&self, step: &Step) -> rusqlite::Result<u64> {
-        let mut statement = prepare(&self.connection, step.sql.as_str(), &step.args)?;
+    fn execute<'c>(&'c self, step: &Step, prepared: &mut Option<Prepared<'c>>) -> rusqlite::Result<u64> {
+        // The rows of one insert have one text, and it is looked up once.
+        let statement = match prepared {
+            Some(known) if known.sql.is_same(&step.sql) => {
+                bind(&mut known.statement, &step.args)?;
+                &mut known.statement
+            }
+            _ => {
+                let statement = prepare(&self.connection, step.sql.as_str(), &step.args)?;
+                &mut prepared.insert(Prepared { sql: step.sql.clone(), statement }).statement
+            }
+        };
         if step.is_query {
             let mut rows = statement.raw_query();
             let mut count = 0;
