@@ -109,7 +109,8 @@ where
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
         // A fraction is a number, only not one that is meant here.
-        T::deserialize(number.into_deserializer()).map_err(|_: E| E::custom(format!("{number} is not a whole number")))
+        T::deserialize(number.into_deserializer())
+            .map_err(|_fraction: E| E::custom(format!("{number} is not a whole number")))
     }
 }
 

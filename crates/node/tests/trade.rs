@@ -75,6 +75,16 @@ fn nothing_is_lost_when_the_node_is_killed_on_postgres() {
     assert!(report["placed"].as_u64().unwrap() > 0, "{report}");
 }
 
+/// TR-19, PL-20: a flash sale under kills: whoever was told that they are admitted stays so, the sum is exact, and in the
+/// end every unit can be sold again. `pulse crash --sale --rounds 100` is the long version.
+#[test]
+fn nobody_who_was_admitted_is_forgotten() {
+    let output = pulse(&["crash", "--sale", "--rounds", "6", "--seed", "3", "--json"]).output().unwrap();
+    let [report] = told(&output).try_into().unwrap();
+    assert_eq!(report["kills"], 6);
+    assert_eq!(report["placed"], report["cancelled"], "{report}");
+}
+
 /// R04, R06, R07, R08: the last units and the last coupons go to as many as there are, also when all requests come in one
 /// packet; then the books hold.
 #[test]

@@ -404,6 +404,10 @@ pub(super) struct RaceArguments {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  pulse crash --rounds 300\n  pulse crash --rounds 20 --seed 7 --json")]
 pub(super) struct CrashArguments {
+    /// A flash sale instead of orders: everybody who is told that they are admitted stays so, the sum is exact, and when
+    /// they have cancelled every unit can be sold again.
+    #[arg(long)]
+    pub(super) sale: bool,
     /// How often the node is killed.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) rounds: u32,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::arguments::CrashArguments;
 use super::show::print;
-use crate::crash::{Plan, Report, run};
+use crate::crash::{Plan, Report, run, run_rush};
 
 /// The exit code when something happened that should not.
 const EXIT_BROKEN: u8 = 4;
@@ -22,7 +22,7 @@ pub(super) async fn crash(arguments: CrashArguments) -> anyhow::Result<ExitCode>
         data: folder.path().join("data"),
         store: arguments.store,
     };
-    let report = run(&plan).await?;
+    let report = if arguments.sale { run_rush(&plan).await? } else { run(&plan).await? };
     print(&if arguments.json { serde_json::to_string(&report)? } else { told(&report, seed) })?;
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_BROKEN) })
 }

@@ -2,11 +2,12 @@
 //!
 //! Customers place and cancel orders, each request with a key of its own. After a kill the books are proven from the
 //! journals; then the node starts again, and every request that was not answered is repeated under its key. In the end
-//! what customers were told and what the stock says must be the same.
+//! what customers were told and what the stock says must be the same. `--sale` does the same to a flash sale.
 
 mod customers;
 mod process;
 mod remains;
+mod rush;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use serde_json::json;
 use crate::race::{RaceShop, Stage};
 use customers::Customers;
 use process::Process;
+pub(crate) use rush::run_rush;
 
 /// How many answers come at most before a kill.
 const ANSWERS_MAX: usize = 300;

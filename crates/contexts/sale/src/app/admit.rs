@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use pulse_contract::Timestamp as WireTimestamp;
 use pulse_contract::errors as common;
 use pulse_contract::sale::v1::{Admission, AdmitRequest, errors};
 use pulse_gate::sale::Verdict;
@@ -126,8 +127,8 @@ pub(super) fn refused(refusal: Refusal, running: &Running, cx: &Cx) -> Error {
     match refusal {
         Refusal::NotStarted => errors::SALE_NOT_STARTED
             .error("the sale has not begun")
-            .with("starts_at", window.starts_at)
-            .with("now", cx.now)
+            .with("starts_at", WireTimestamp::from(window.starts_at))
+            .with("now", WireTimestamp::from(cx.now))
             .retry_in(window.starts_at.since(cx.now)),
         Refusal::Ended => errors::SALE_ENDED.error("the sale is over"),
         Refusal::Paused => errors::SALE_PAUSED.error("the sale is paused"),
