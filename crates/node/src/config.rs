@@ -3,6 +3,7 @@
 mod order;
 mod payment;
 mod retention;
+mod sale;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::contexts::TABLES;
 pub use order::{LatePayment, OrderSection};
 pub use payment::{Masked, PaymentSection};
 pub use retention::RetentionSection;
+pub use sale::SaleSection;
 pub use verify::VerifySection;
 
 /// Everything that can be set. Each part says what it is for.
@@ -42,6 +44,8 @@ pub struct Config {
     pub payment: PaymentSection,
     /// What is proven in the background.
     pub verify: VerifySection,
+    /// Flash sales.
+    pub sale: SaleSection,
     /// What is forgotten, and when.
     pub retention: RetentionSection,
     /// Logs, traces, metrics.
@@ -370,6 +374,7 @@ impl Config {
         self.payment.check()?;
         self.verify.check()?;
         self.retention.check()?;
+        self.sale.check()?;
         for (key, zone) in [("account.time_zone", &self.account.time_zone), ("shop.time_zone", &self.shop.time_zone)] {
             if !pulse_shop::is_time_zone(zone) {
                 bail!("{key} is the name of a time zone such as Asia/Shanghai, and not {zone:?}");

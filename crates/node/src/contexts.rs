@@ -16,13 +16,12 @@ use pulse_contract::shop::v1::{
 use pulse_contract::stock::v1::{StockClient, StockGrpc, stock_routes};
 use pulse_edge::EdgeBuilder;
 use pulse_gate::Gate;
-use pulse_gate::sale::MemorySaleGate;
 use pulse_kernel::{Clock, IdGenerator};
 use pulse_kitchen::{KitchenDeps, Kitchens};
 use pulse_marketing::{CouponDeps, Coupons};
 use pulse_order::{OrderDeps, Orders};
 use pulse_payment::{Outbound, PaymentDeps, Payments, Sandbox};
-use pulse_sale::{Quiz, SaleDeps, Sales, Worker};
+use pulse_sale::{Keeper, Quiz, SaleDeps, Sales, Worker};
 use pulse_shop::{ShopDeps, Shops};
 use pulse_stock::{StockDeps, Stocks};
 use pulse_store::{Migration, Store, TimerPump};
@@ -82,6 +81,8 @@ pub(crate) struct Contexts {
     pub(crate) timers: Vec<TimerPump>,
     /// Makes orders of those whom a sale has admitted.
     pub(crate) sale_worker: Option<Worker>,
+    /// Keeps the gates of sales in step with their rows.
+    pub(crate) sale_keeper: Option<Keeper>,
     /// Their tables, in the order of [`TABLES`].
     pub(crate) stores: Vec<Store>,
 }
@@ -133,6 +134,7 @@ impl Contexts {
             consumers: consumers.into_iter().flatten().collect(),
             timers: vec![stock.timers, coupons.timers, orders.timers, payments.timers, kitchens.timers, sales.timers],
             sale_worker: Some(sales.worker),
+            sale_keeper: Some(sales.keeper),
             stores: tables.0,
         })
     }
@@ -263,9 +265,9 @@ impl Trade {
             stock: stock.client.clone(),
             orders: orders.client.clone(),
             gate,
-            sales: Arc::new(MemorySaleGate::new()),
+            sales: config.sale.gate(&holder)?,
             challenge: Arc::new(Quiz),
-            config: pulse_sale::SaleConfig { holder, ..pulse_sale::SaleConfig::default() },
+            config: config.sale.context(holder),
         })
         .await?;
         Ok(Self { stock, coupons, orders, payments, kitchens, sales })

@@ -19,7 +19,7 @@ use pulse_contract::stock::v1::StockClient;
 use pulse_edge::{Deps, Edge, Server};
 use pulse_gate::{Gate, MemoryGate};
 use pulse_kernel::{Clock, IdGenerator};
-use pulse_sale::Worker;
+use pulse_sale::{Keeper, Worker};
 use pulse_shop::Shops;
 use pulse_store::{Database, NodeLease, Store, TimerPump};
 use pulse_token::KeyRing;
@@ -95,7 +95,8 @@ pub struct Node {
     constants: Vec<(&'static str, &'static str)>,
     /// Those that do not fire by themselves.
     timers: Vec<TimerPump>,
-    sale_worker: Mutex<Option<Worker>>,
+    /// What works for sales and does not run by itself.
+    sales: Mutex<(Option<Worker>, Option<Keeper>)>,
     tasks: JoinSet<()>,
     folder: DataFolder,
 }
@@ -143,9 +144,12 @@ impl Node {
             if let Some(worker) = contexts.sale_worker.take() {
                 tasks.spawn(worker.run());
             }
+            if let Some(keeper) = contexts.sale_keeper.take() {
+                tasks.spawn(keeper.run());
+            }
         }
         look_after(&contexts, &bus, &clock, &keys, &mut tasks);
-        let sale_worker = contexts.sale_worker.take();
+        let sales = (contexts.sale_worker.take(), contexts.sale_keeper.take());
         let mut node = Self {
             contexts,
             bus,
@@ -156,7 +160,7 @@ impl Node {
             pages: options.pages,
             constants: options.constants,
             timers,
-            sale_worker: Mutex::new(sale_worker),
+            sales: Mutex::new(sales),
             tasks,
             folder,
         };
@@ -264,8 +268,13 @@ impl Node {
         for pump in &self.timers {
             count += pump.run_due().await?;
         }
-        if let Some(worker) = self.sale_worker.lock().await.as_mut() {
-            count += Box::pin(worker.run_due()).await.map_err(|error| anyhow::anyhow!(error.story()))?;
+        let told = |error: pulse_kernel::Error| anyhow::anyhow!(error.story());
+        let (worker, keeper) = &mut *self.sales.lock().await;
+        if let Some(keeper) = keeper {
+            count += Box::pin(keeper.look()).await.map_err(told)?;
+        }
+        if let Some(worker) = worker {
+            count += Box::pin(worker.run_due()).await.map_err(told)?;
         }
         Ok(count)
     }

@@ -12,6 +12,7 @@ CREATE TABLE sale_sales (
 );
 CREATE INDEX sale_sales_shop ON sale_sales (shop_id, id);
 CREATE INDEX sale_sales_stage ON sale_sales (stage, id);
+CREATE INDEX sale_sales_change ON sale_sales (updated_at, id);
 
 -- How many units a sale has and how many of them somebody has. Apart from the sale, because every group of admissions
 -- changes it: this count, and no other, is what is promised to buyers.

@@ -12,6 +12,7 @@ use pulse_gate::Quota;
 use crate::domain::challenge::Question;
 use crate::domain::entry::{Audience, Terms};
 use crate::domain::seal::SealKey;
+use crate::domain::stage::Stage;
 
 use crate::store::sales::SaleRow;
 
@@ -23,6 +24,8 @@ const TICKET_TTL: Duration = Duration::from_secs(300);
 pub(crate) struct Running {
     pub(crate) id: i64,
     pub(crate) version: i64,
+    /// Whether its gate is loaded.
+    pub(crate) is_warm: bool,
     pub(crate) terms: Terms,
     /// What a unit costs.
     pub(crate) price: Money,
@@ -58,6 +61,7 @@ impl Running {
         Self {
             id: row.id,
             version: row.version,
+            is_warm: row.stage == Stage::Warm,
             terms: Terms {
                 window: row.window(),
                 is_closed: !row.stage.is_running(),
@@ -110,6 +114,11 @@ impl Floor {
                 running
             }
         }
+    }
+
+    /// Every sale that is shown.
+    pub(crate) fn running(&self) -> Vec<Arc<Running>> {
+        self.sales.read().values().cloned().collect()
     }
 
     /// Takes a sale away.

@@ -10,6 +10,7 @@ mod app;
 pub mod domain;
 mod events;
 mod floor;
+mod keeper;
 mod register;
 mod results;
 mod rooms;
@@ -33,6 +34,7 @@ use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
 pub use domain::challenge::{Challenge, Quiz};
+pub use keeper::Keeper;
 pub use store::MIGRATIONS;
 pub use verify::{verify, verify_orders};
 pub use worker::Worker;
@@ -46,13 +48,21 @@ pub struct SaleConfig {
     pub queue_max: usize,
     /// How many admissions are written with one commit at most.
     pub batch_max: usize,
+    /// After how long without a word an admission of a shared gate counts as left by a dead node.
+    pub take_over_after: Duration,
     /// What this node is called among those that share the database.
     pub holder: String,
 }
 
 impl Default for SaleConfig {
     fn default() -> Self {
-        Self { warm_before: Duration::from_secs(60), queue_max: 65_536, batch_max: 1_024, holder: String::new() }
+        Self {
+            warm_before: Duration::from_secs(60),
+            queue_max: 65_536,
+            batch_max: 1_024,
+            take_over_after: Duration::from_secs(5),
+            holder: String::new(),
+        }
     }
 }
 
@@ -89,6 +99,8 @@ pub struct Sales {
     pub timers: TimerPump,
     /// Makes orders of those who are admitted.
     pub worker: Worker,
+    /// Keeps gate, rows and memory in step.
+    pub keeper: Keeper,
 }
 
 /// Starts the context. Sales that were running go on as soon as they are in memory again.
@@ -101,7 +113,7 @@ pub async fn start(deps: SaleDeps) -> Result<Sales, Error> {
     // On the heap: whoever starts a node holds everything that its start may wait for.
     Box::pin(app::resume(&app)).await?;
     let (consumers, timers) = (events::consumers(&app), timers::pump(&app));
-    let worker = Worker::new(app.clone(), holder);
+    let (worker, keeper) = (Worker::new(app.clone(), holder), Keeper::new(app.clone()));
     let client = SaleClient::local(Arc::new(SaleService::new(Arc::new(api::Api(app)), answers)));
-    Ok(Sales { client, consumers, timers, worker })
+    Ok(Sales { client, consumers, timers, worker, keeper })
 }

@@ -113,6 +113,7 @@ impl Clerk {
                 let count = u64::try_from(group.len()).unwrap_or(u64::MAX);
                 self.written.fetch_add(count, Ordering::Relaxed);
                 metrics::counter!("pulse_sale_admissions_total").increment(count);
+                self.confirm(&group);
                 group.into_iter().for_each(|work| answer(work, Written::Yes));
                 self.admitted.notify_one();
                 Vec::new()
@@ -171,6 +172,11 @@ impl Clerk {
         let mut kept = Vec::with_capacity(group.len());
         for work in group {
             match known.get(&(work.row.sale, work.row.account)) {
+                // It was written before, and whoever wrote it died or never heard so.
+                Some(first) if first.order == work.row.order => {
+                    self.confirm(std::slice::from_ref(&work));
+                    answer(work, Written::Yes);
+                }
                 Some(first) => {
                     self.revoke(&work.row).await;
                     answer(work, Written::Before(*first));
@@ -189,6 +195,24 @@ impl Clerk {
             answer(work, Written::Failed(again(error)));
         }
         Vec::new()
+    }
+
+    /// Tells a gate that outlives us that these are written; when it does not hear, another node finds them written.
+    fn confirm(&self, group: &[Work]) {
+        if !self.gate.outlives_us() {
+            return;
+        }
+        let mut written: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        group.iter().for_each(|work| written.entry(work.row.sale).or_default().push(work.row.order));
+        let gate = Arc::clone(&self.gate);
+        // Nobody waits for it: it is about what happens after a crash.
+        tokio::spawn(async move {
+            for (sale, orders) in written {
+                if let Err(error) = gate.confirm(sale, &orders).await {
+                    tracing::debug!(error = error.story(), sale, "a gate did not hear that admissions are written");
+                }
+            }
+        });
     }
 
     /// Tells the gate that an admission came to nothing. When it does not hear, its units are free with the next

@@ -57,6 +57,7 @@ pub(crate) use return_units::return_units;
 pub(crate) use schedule_sale::schedule_sale;
 pub(crate) use take_ticket::take_ticket;
 pub(crate) use update_sale::update_sale;
+pub(crate) use warm::warm;
 pub(crate) use watch_place::watch_place;
 pub(crate) use watch_result::watch_result;
 

@@ -75,6 +75,12 @@ pub(crate) async fn in_stage(store: &Store, stage: Stage, after: i64, limit: i64
     store.all(Statement::new(text, values![stage.number(), after, limit])).await
 }
 
+/// The sales that were changed since then, the latest first.
+pub(crate) async fn changed_since(store: &Store, since: Timestamp, limit: i64) -> Result<Vec<SaleRow>, StoreError> {
+    let text = "SELECT * FROM sale_sales WHERE updated_at >= ? ORDER BY updated_at DESC, id LIMIT ?";
+    store.all(Statement::new(text, values![since, limit])).await
+}
+
 /// Adds the write that makes a sale.
 pub(crate) fn insert(commit: Commit, row: &SaleRow) -> Commit {
     let columns = &["id", "shop_id", "stage", "is_paused", "starts_at", "ends_at", "version", "updated_at", "body"];

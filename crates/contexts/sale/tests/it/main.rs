@@ -6,6 +6,7 @@ mod admissions;
 mod entry;
 mod lifecycle;
 mod orders;
+mod shared;
 mod tickets;
 
 use std::time::Duration;

@@ -150,6 +150,10 @@ impl Sale {
 }
 
 impl SaleGate for MemorySaleGate {
+    fn outlives_us(&self) -> bool {
+        false
+    }
+
     fn admit(&self, ask: Ask) -> Answer<'_, Verdict> {
         Answer::ready(self.admit_now(ask))
     }

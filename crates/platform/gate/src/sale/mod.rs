@@ -95,6 +95,10 @@ pub struct Standing {
 /// added; a buyer has one admission for ever, until it is [revoked](SaleGate::revoke). The errors are those of the
 /// engine below (`GATE_UNAVAILABLE`); whether the call took effect is then not known. The engine in memory has none.
 pub trait SaleGate: Send + Sync + 'static {
+    /// Whether the gate goes on without this process: then it need not be loaded when the process starts, can be lost
+    /// while it runs, and can hold what a dead node left.
+    fn outlives_us(&self) -> bool;
+
     /// Gives the units to the buyer, unless they were admitted before or too few are free. The same ask again gets the
     /// same answer: only an admission of another name is a duplicate.
     fn admit(&self, ask: Ask) -> Answer<'_, Verdict>;

@@ -381,6 +381,10 @@ fn add_script_time(told: &Value, time: &mut ScriptTime) {
 }
 
 impl SaleGate for RedisSaleGate {
+    fn outlives_us(&self) -> bool {
+        true
+    }
+
     fn admit(&self, ask: Ask) -> Answer<'_, Verdict> {
         Answer::later(Self::admit(self, ask))
     }
