@@ -34,7 +34,7 @@
 //!
 //! # async fn measure(address: std::net::SocketAddr, tokens: &[String]) -> Result<(), pulse_bench::LoadError> {
 //! let get = |path| Request::get("localhost", path);
-//! let side = |label: &str, requests| Side { label: label.to_owned(), address, requests };
+//! let side = |label: &str, requests| Side { label: label.to_owned(), address, requests, refusal: None };
 //! // Each user in turn reads their own profile.
 //! let users = tokens.iter().map(|token| get("/v1/account/me").bearer(token).render()).collect();
 //! let subject = side("GET /v1/account/me", Requests::cycle(users));

@@ -306,6 +306,10 @@ pub(super) struct Bench {
     /// import: so many rows.
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub(super) rows: u32,
+    /// flash-sale, flash-sale-refused: so many people come, each with a token and a ticket of their own [default: 1500000, and
+    /// 200000 who are refused].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(super) buyers: Option<u32>,
     /// checkout: so many orders were placed before.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub(super) orders: u32,

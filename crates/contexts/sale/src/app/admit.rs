@@ -3,7 +3,7 @@
 //! Until the gate has decided nothing is read from the store and nothing waits. Dropping it half way leaves nothing half
 //! done: what the gate gave goes to the register in the same step.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pulse_contract::Timestamp as WireTimestamp;
 use pulse_contract::errors as common;
@@ -12,6 +12,7 @@ use pulse_gate::sale::Verdict;
 use pulse_gate::{Key, Quota};
 use pulse_kernel::snowflake;
 use pulse_kernel::{Cx, Error};
+use tokio::time::sleep;
 
 use super::{App, caller, on_floor, view};
 use crate::domain::entry::{Asked, Refusal};
@@ -21,8 +22,11 @@ use crate::floor::Running;
 use crate::register::{self, Written};
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 
-/// When to come back while the first request of the same buyer is under way.
-const SOON: Duration = Duration::from_millis(100);
+/// How long the first request of a buyer may be under way while a second one waits for it, and how often that one looks.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// When the second one should come back.
+const SOON: Duration = Duration::from_secs(1);
 
 pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<Admission, Error> {
     let running = on_floor(app, request.sale_id).await?;
@@ -77,10 +81,16 @@ async fn repeat(
         let used = errors::SALE_TICKET_USED.error("the ticket was used, and its owner is admitted");
         return Err(used.with("order_id", admission));
     }
-    match admissions::of(&app.deps.store, running.id, account).await? {
-        Some(first) => Ok(view::admission(running, first.order, first.units, true)),
-        // It is being written at this very moment, and may yet come to nothing.
-        None => Err(errors::SALE_BUSY.error("the first request of the buyer is still under way").retry_in(SOON)),
+    let began = Instant::now();
+    loop {
+        if let Some(first) = admissions::of(&app.deps.store, running.id, account).await? {
+            return Ok(view::admission(running, first.order, first.units, true));
+        }
+        // It is being written at this very moment, perhaps by another node, and may yet come to nothing.
+        if began.elapsed() > WRITTEN_WITHIN {
+            return Err(errors::SALE_BUSY.error("the first request of the buyer is still under way").retry_in(SOON));
+        }
+        sleep(LOOK_EVERY).await;
     }
 }
 

@@ -37,8 +37,9 @@ pub(super) async fn admitted(plan: &Bench, output: &mut Output) -> anyhow::Resul
         let name =
             if connections == plan.connections { "flash-sale".to_owned() } else { format!("flash-sale-{connections}") };
         let town = open(plan).await?;
-        let sale = Rush::begin(&town, i64::from(BUYERS)).await.map_err(|error| anyhow!(error.story()))?;
-        let requests = sale.requests(&town, BUYERS, &name).await?;
+        let buyers = plan.buyers.unwrap_or(BUYERS);
+        let sale = Rush::begin(&town, i64::from(buyers)).await.map_err(|error| anyhow!(error.story()))?;
+        let requests = sale.requests(&town, buyers, &name).await?;
         output.add(measure(plan, (&name, connections), &town, ("an admission", requests, None)).await?)?;
         town.raze().await?;
     }
@@ -51,7 +52,7 @@ pub(super) async fn refused(plan: &Bench, output: &mut Output) -> anyhow::Result
     let sale = Rush::begin(&town, 1).await.map_err(|error| anyhow!(error.story()))?;
     sale.buy_one(&town).await.map_err(|error| anyhow!(error.story()))?;
     let name = "flash-sale-refused";
-    let requests = sale.requests(&town, LATE_BUYERS, name).await?;
+    let requests = sale.requests(&town, plan.buyers.unwrap_or(LATE_BUYERS), name).await?;
     let subject = ("a refusal: sold out", requests, Some(409));
     output.add(measure(plan, (name, plan.connections), &town, subject).await?)?;
     town.raze().await
