@@ -13,7 +13,6 @@ use crate::domain::challenge::Question;
 use crate::domain::entry::{Audience, Terms};
 use crate::domain::seal::SealKey;
 use crate::domain::stage::Stage;
-
 use crate::store::sales::SaleRow;
 
 /// How long a ticket is good when the sale does not say.

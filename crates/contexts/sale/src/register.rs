@@ -11,7 +11,7 @@ use std::time::Duration;
 use pulse_contract::errors as common;
 use pulse_contract::sale::v1::errors;
 use pulse_gate::sale::{Ask, SaleGate};
-use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -82,6 +82,9 @@ impl Register {
     }
 }
 
+/// Admissions by sale and account.
+type Known = BTreeMap<(i64, i64), AdmissionRow>;
+
 /// Who keeps the register.
 struct Clerk {
     store: Store,
@@ -118,11 +121,10 @@ impl Clerk {
                 self.admitted.notify_one();
                 Vec::new()
             }
-            Err(StoreError::Refused(spec)) if spec.code == errors::SALE_SOLD_OUT.code => {
-                self.without_short(group, now).await
-            }
-            Err(StoreError::Refused(spec)) if spec.code == errors::SALE_TICKET_USED.code => {
-                self.without_known(group).await
+            Err(StoreError::Refused(spec))
+                if [errors::SALE_SOLD_OUT.code, errors::SALE_TICKET_USED.code].contains(&spec.code) =>
+            {
+                self.sift(group).await
             }
             Err(error @ StoreError::Unavailable { is_outcome_unknown: true, .. }) => {
                 // The units stay theirs: the rows may be there.
@@ -133,24 +135,42 @@ impl Clerk {
         }
     }
 
-    /// The count of a sale has fewer units than its gate gave away: the first ones have them, the others are told.
-    async fn without_short(&self, group: Vec<Work>, now: Timestamp) -> Vec<Work> {
-        let sales: BTreeSet<i64> = group.iter().map(|work| work.row.sale).collect();
-        let counted = match counts::of_all(&self.store, sales).await {
-            Ok(counted) => counted,
-            Err(error) => return self.fail(group, &error.into(), true).await,
+    /// A gate that was lost, is behind, or was not heard let somebody in whom the rows refuse. Whoever is in the rows is
+    /// told so, before anybody is told that nothing is left; of the others the first ones have the units that there are.
+    async fn sift(&self, group: Vec<Work>) -> Vec<Work> {
+        let (known, mut free) = match self.look_up(&group).await {
+            Ok(found) => found,
+            // Nothing of the group is written by this attempt, and perhaps by an earlier one: the units stay theirs.
+            Err(error) => return self.fail(group, &error, false).await,
         };
-        let mut free: BTreeMap<i64, i64> = counted.iter().map(|count| (count.sale, count.free())).collect();
-        tracing::warn!(?free, %now, "a gate gave more units away than its sale has");
+        tracing::warn!(?free, admissions = group.len(), "a gate let somebody in whom the rows refuse");
         let mut kept = Vec::with_capacity(group.len());
+        let mut buyers = BTreeSet::new();
         for work in group {
-            match free.get_mut(&work.row.sale) {
-                Some(free) if *free >= work.row.units => {
-                    *free -= work.row.units;
+            let (row, key) = (work.row, (work.row.sale, work.row.account));
+            match (known.get(&key).copied(), free.get_mut(&row.sale)) {
+                // It was written before, and whoever wrote it died or never heard so.
+                (Some(first), _) if first.order == row.order => {
+                    self.confirm(std::slice::from_ref(&work));
+                    answer(work, Written::Yes);
+                }
+                (Some(first), _) => {
+                    self.revoke(&row).await;
+                    answer(work, Written::Before(first));
+                }
+                // A gate that was lost in between let them in twice; the first one is written.
+                (None, _) if buyers.contains(&key) => {
+                    self.revoke(&row).await;
+                    let busy = errors::SALE_BUSY.error("the first request of the buyer is still under way");
+                    answer(work, Written::Failed(busy.retry_in(RETRY_IN)));
+                }
+                (None, Some(free)) if *free >= row.units => {
+                    *free -= row.units;
+                    buyers.insert(key);
                     kept.push(work);
                 }
-                Some(_) | None => {
-                    self.revoke(&work.row).await;
+                (None, Some(_) | None) => {
+                    self.revoke(&row).await;
                     answer(work, Written::SoldOut);
                 }
             }
@@ -158,33 +178,18 @@ impl Clerk {
         kept
     }
 
-    /// Some accounts were admitted before, which their gate did not know: they get their first admission.
-    async fn without_known(&self, group: Vec<Work>) -> Vec<Work> {
+    /// The admissions that the accounts of a group have, and the free units of its sales.
+    async fn look_up(&self, group: &[Work]) -> Result<(Known, BTreeMap<i64, i64>), Error> {
         let mut accounts: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         group.iter().for_each(|work| accounts.entry(work.row.sale).or_default().push(work.row.account));
-        let mut known: BTreeMap<(i64, i64), AdmissionRow> = BTreeMap::new();
+        let counted = counts::of_all(&self.store, accounts.keys().copied()).await?;
+        let free = counted.iter().map(|count| (count.sale, count.free())).collect();
+        let mut known = Known::new();
         for (sale, accounts) in accounts {
-            match admissions::of_accounts(&self.store, sale, accounts).await {
-                Ok(rows) => known.extend(rows.into_iter().map(|row| ((row.sale, row.account), row))),
-                Err(error) => return self.fail(group, &error.into(), true).await,
-            }
+            let rows = admissions::of_accounts(&self.store, sale, accounts).await?;
+            known.extend(rows.into_iter().map(|row| ((row.sale, row.account), row)));
         }
-        let mut kept = Vec::with_capacity(group.len());
-        for work in group {
-            match known.get(&(work.row.sale, work.row.account)) {
-                // It was written before, and whoever wrote it died or never heard so.
-                Some(first) if first.order == work.row.order => {
-                    self.confirm(std::slice::from_ref(&work));
-                    answer(work, Written::Yes);
-                }
-                Some(first) => {
-                    self.revoke(&work.row).await;
-                    answer(work, Written::Before(*first));
-                }
-                None => kept.push(work),
-            }
-        }
-        kept
+        Ok((known, free))
     }
 
     async fn fail(&self, group: Vec<Work>, error: &Error, is_undone: bool) -> Vec<Work> {

@@ -1,6 +1,6 @@
 //! Adds units from the stock of the shop, also while a sale runs (TR-21).
 
-use pulse_contract::sale::v1::{AddSaleUnitsRequest, Sale, errors};
+use pulse_contract::sale::v1::{AddSaleUnitsRequest, Sale};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
@@ -17,13 +17,7 @@ pub(crate) async fn add_sale_units(app: &App, cx: &Cx, request: AddSaleUnitsRequ
     let row = allot::carry_out(app, cx, row).await?;
     let planned = next(&row, cx, |row| allot::plan(row, request.units));
     put(app, cx, &planned, Commit::new().timer(timer(row.id, cx.now.plus(RECOVER_AFTER)))).await?;
-    let row = match allot::carry_out(app, cx, planned.clone()).await {
-        Err(error) if error.code() == errors::SALE_STOCK_SHORT.code => {
-            put(app, cx, &next(&planned, cx, |row| row.stored.units_to_move = 0), Commit::new()).await?;
-            return Err(error);
-        }
-        outcome => outcome?,
-    };
+    let row = allot::carry_out(app, cx, planned).await?;
     if row.stage == Stage::Warm {
         app.deps.sales.add(row.id, request.units).await?;
     }

@@ -8,7 +8,7 @@ use pulse_store::{Commit, DueTimer};
 use super::{App, allot, next, put, timer, warm};
 use crate::domain::stage::Stage;
 use crate::floor::Running;
-use crate::store::admissions;
+use crate::store::counts;
 use crate::store::sales::{self, SaleRow};
 
 /// How long until a sale that is over looks again whether all of its units are settled; what comes back before that
@@ -69,7 +69,8 @@ pub(super) async fn advance_row(app: &App, cx: &Cx, row: SaleRow) -> Result<Sale
 /// Ends a sale: nobody is admitted from here on, and what nobody has goes back.
 pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let row = next(&row, cx, |row| row.stage = Stage::Closed);
-    put(app, cx, &row, Commit::new().timer(timer(row.id, cx.now.plus(SETTLE_EVERY)))).await?;
+    let commit = counts::close(Commit::new(), row.id).timer(timer(row.id, cx.now.plus(SETTLE_EVERY)));
+    put(app, cx, &row, commit).await?;
     app.floor.show(Running::of(&row));
     app.deps.sales.close(row.id).await?;
     app.rooms.close(row.id);
@@ -79,7 +80,6 @@ pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, E
 /// Puts back what nobody has; when nobody has anything that is not paid for, the sale is settled.
 async fn settle(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let is_settled = allot::put_back(app, cx, &row).await?;
-    let is_settled = is_settled && !admissions::is_any_waiting(&app.deps.store, row.id).await?;
     if !is_settled {
         let later = timer(row.id, cx.now.plus(SETTLE_EVERY));
         app.deps.store.commit(cx, Commit::new().timer(later)).await?;
@@ -90,6 +90,7 @@ async fn settle(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     }
     let row = next(&row, cx, |row| row.stage = Stage::Settled);
     put(app, cx, &row, Commit::new()).await?;
+    app.floor.hide(row.id);
     Ok(row)
 }
 

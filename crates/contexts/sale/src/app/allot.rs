@@ -13,8 +13,9 @@ use pulse_store::Commit;
 
 use super::offer::{source, units};
 use super::{App, next, put};
-use crate::store::counts;
+use crate::domain::stage::Stage;
 use crate::store::sales::SaleRow;
+use crate::store::{admissions, counts};
 
 /// As whom stock is asked.
 const WHO: &str = "sale.allot";
@@ -28,7 +29,8 @@ pub(super) fn plan(row: &mut SaleRow, units: i64) {
 /// Makes the move that is planned, if there is one; gives back the sale after it.
 ///
 /// # Errors
-/// `SALE_STOCK_SHORT` when the shop has fewer units: then nothing was moved and the plan stands.
+/// `SALE_STOCK_SHORT` when the shop has fewer units: then nothing was moved, and the plan is taken back. A sale that never
+/// had any units is a draft again.
 pub(super) async fn carry_out(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let moving = row.stored.units_to_move;
     if moving == 0 {
@@ -50,13 +52,30 @@ pub(super) async fn carry_out(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRo
     };
     let key = format!("{}-{}", row.id, row.stored.allotment_number);
     let once = Call { spec: &TRANSFER_STOCK }.keyed(&system, key, &request);
-    app.deps.stock.transfer_stock(&once, request).await.map_err(short)?;
-    let row = next(&row, cx, |row| {
-        row.stored.units_to_move = 0;
-        row.stored.units_moved += moving;
-    });
+    if let Err(error) = app.deps.stock.transfer_stock(&once, request).await.map_err(short) {
+        if error.code() == errors::SALE_STOCK_SHORT.code {
+            take_back(app, cx, &row).await?;
+        }
+        return Err(error);
+    }
+    let row = next(&row, cx, |row| row.stored.units_to_move = 0);
     put(app, cx, &row, counts::add(Commit::new(), row.id, moving)).await?;
     Ok(row)
+}
+
+async fn take_back(app: &App, cx: &Cx, row: &SaleRow) -> Result<(), Error> {
+    let is_first = row.stage == Stage::Scheduled && counts::of(&app.deps.store, row.id).await?.units == 0;
+    // The number stays used: a move that was begun under it must never be made with another quantity.
+    let row = next(row, cx, |row| {
+        row.stored.units_to_move = 0;
+        if is_first {
+            row.stage = Stage::Draft;
+        }
+    });
+    if is_first {
+        app.floor.hide(row.id);
+    }
+    Ok(put(app, cx, &row, Commit::new()).await?)
 }
 
 /// The refusals of stock that mean that the shop does not have the units.
@@ -69,26 +88,29 @@ fn short(error: Error) -> Error {
     }
 }
 
-/// Puts the units that nobody has back into the stock of the shop. Says whether none is left.
+/// Puts the units that nobody has back into the stock of the shop, once the count of the sale is closed. Says whether
+/// none is left.
 pub(super) async fn put_back(app: &App, cx: &Cx, row: &SaleRow) -> Result<bool, Error> {
     let system = cx.as_system(WHO);
     let (shop_id, resource) = (row.shop.get(), Some(units(row.id)));
+    // Before the stock: what becomes an order in between is then kept once too often, and goes back the next time.
+    let waiting = admissions::waiting_units(&app.deps.store, row.id).await?;
     let stock = match app.deps.stock.get_stock(&system, GetStockRequest { shop_id, resource }).await {
         Ok(stock) => stock,
         // It never had any.
         Err(error) if error.code() == stock_errors::STOCK_NOT_FOUND.code => return Ok(true),
         Err(error) => return Err(error),
     };
-    if stock.available > 0 {
+    let quantity = stock.available.saturating_sub(waiting);
+    if quantity > 0 {
         let request = TransferStockRequest {
             shop_id,
             from: resource,
             to: Some(source(&row.draft())),
-            quantity: stock.available,
+            quantity,
             note: format!("back from the sale {}", row.id),
         };
-        // What was available is moved once, whoever is faster: nothing is available after it.
         app.deps.stock.transfer_stock(&system, request).await?;
     }
-    Ok(stock.reserved == 0)
+    Ok(stock.reserved == 0 && waiting == 0)
 }

@@ -52,7 +52,7 @@ pub(crate) async fn make_orders(app: &App, failures: &mut Failures) -> Result<Ro
         match make(app, &sale, &rows).await {
             Ok(()) => round.ended += rows.len(),
             // One of them brings down all: each for itself, so that it is the only one.
-            Err(error) if error.kind() == Kind::Internal => {
+            Err(error) if !is_passing(&error) => {
                 tracing::warn!(error = error.story(), sale = sale.id, "admissions become orders one by one");
                 round.ended += one_by_one(app, &sale, &rows, failures).await?;
             }
@@ -70,7 +70,7 @@ async fn one_by_one(app: &App, sale: &SaleRow, rows: &[AdmissionRow], failures: 
                 failures.remove(&row.order);
                 ended += 1;
             }
-            Err(error) if error.kind() == Kind::Internal => {
+            Err(error) if !is_passing(&error) => {
                 let attempts = failures.entry(row.order).or_default();
                 *attempts += 1;
                 if *attempts >= ATTEMPTS_MAX {
@@ -83,6 +83,11 @@ async fn one_by_one(app: &App, sale: &SaleRow, rows: &[AdmissionRow], failures: 
         }
     }
     Ok(ended)
+}
+
+/// Whether the same may work later without anybody doing something about it.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unavailable | Kind::DeadlineExceeded | Kind::Aborted | Kind::ResourceExhausted)
 }
 
 /// Gives up on an admission: its units can be had again, and somebody has to look at it.

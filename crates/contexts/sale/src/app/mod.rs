@@ -112,7 +112,11 @@ async fn on_floor(app: &App, sale: i64) -> Result<Arc<Running>, Error> {
     }
     let row = sales::by_id(&app.deps.store, sale).await?;
     let row = row.filter(|row| row.stage != Stage::Draft).ok_or_else(|| not_found(sale))?;
-    Ok(app.floor.show(Running::of(&row)))
+    // One that is over is asked for less and less, and need not stay.
+    Ok(match row.stage.is_running() {
+        true => app.floor.show(Running::of(&row)),
+        false => Arc::new(Running::of(&row)),
+    })
 }
 
 /// A sale of a shop.

@@ -18,12 +18,12 @@ pub(crate) async fn return_units(app: &App, cx: &Cx, delivery: &Delivery, event:
     let key = ReservationKey { owner: ReservationOwner::Order.into(), id: row.order };
     let release = ReleaseReservationRequest { key: Some(key) };
     app.deps.stock.release_reservation(&cx.as_system("sale.return_units"), release).await?;
-    let commit =
-        counts::give_back(admissions::change(Commit::new(), &row, AdmissionState::Returned), row.sale, row.units, 0);
-    let commit = match sales::by_id(store, row.sale).await?.filter(|sale| !sale.stage.is_running()) {
-        // It is over: the units go back to the shop.
-        Some(_) => commit.timer(timer(row.sale, cx.now)),
-        None => commit,
+    let is_over = sales::by_id(store, row.sale).await?.is_none_or(|sale| !sale.stage.is_running());
+    let commit = admissions::change(Commit::new(), &row, AdmissionState::Returned);
+    let commit = match is_over {
+        // The units go back to the shop.
+        true => counts::give_back(commit, row.sale, row.units, row.units).timer(timer(row.sale, cx.now)),
+        false => counts::give_back(commit, row.sale, row.units, 0),
     };
     delivery.commit(store, cx, commit).await?;
     app.deps.sales.give_back(register::ask(&row)).await?;

@@ -33,18 +33,7 @@ pub(crate) async fn schedule_sale(app: &App, cx: &Cx, request: ScheduleSaleReque
         Stage::Scheduled | Stage::Warm => row,
         Stage::Closed | Stage::Settled => return Err(conflict("the sale is over")),
     };
-    let row = match allot::carry_out(app, cx, row.clone()).await {
-        Err(error) if error.code() == errors::SALE_STOCK_SHORT.code => {
-            let draft = next(&row, cx, |row| {
-                row.stage = Stage::Draft;
-                row.stored.units_to_move = 0;
-            });
-            app.floor.hide(row.id);
-            put(app, cx, &draft, Commit::new()).await?;
-            return Err(error);
-        }
-        outcome => outcome?,
-    };
+    let row = allot::carry_out(app, cx, row).await?;
     let row = advance::advance_row(app, cx, row).await?;
     Ok(view::sale(&row, &counts::of(&app.deps.store, row.id).await?, cx))
 }

@@ -135,12 +135,11 @@ impl FromRow for Waiting {
     }
 }
 
-/// Whether anybody still waits for an order of the sale.
-pub(crate) async fn is_any_waiting(store: &Store, sale: i64) -> Result<bool, StoreError> {
-    let text = "SELECT * FROM sale_admissions WHERE state = ? AND sale_id = ? LIMIT 1";
-    let found: Option<AdmissionRow> =
-        store.optional(Statement::new(text, values![AdmissionState::Waiting.number(), sale])).await?;
-    Ok(found.is_some())
+/// How many units those have who still wait for their orders of the sale.
+pub(crate) async fn waiting_units(store: &Store, sale: i64) -> Result<i64, StoreError> {
+    let text = "SELECT COALESCE(SUM(units), 0) AS waiting FROM sale_admissions WHERE state = ? AND sale_id = ?";
+    let row: Waiting = store.one(Statement::new(text, values![AdmissionState::Waiting.number(), sale])).await?;
+    Ok(row.0)
 }
 
 /// The admission of an order whose buyer still has the units.

@@ -72,6 +72,11 @@ pub(crate) fn add(commit: Commit, sale: i64, units: i64) -> Commit {
     commit.write(Statement::new(text, values![units, sale])).expect_rows(1)
 }
 
+/// Adds the write after which nobody can be admitted: the sale keeps what buyers have, and nothing else.
+pub(crate) fn close(commit: Commit, sale: i64) -> Commit {
+    commit.write(Statement::new("UPDATE sale_counts SET units = taken WHERE sale_id = ?", values![sale]))
+}
+
 /// Adds the write that forgets the count of a sale.
 pub(crate) fn delete(commit: Commit, sale: i64) -> Commit {
     commit.write(Statement::new("DELETE FROM sale_counts WHERE sale_id = ?", values![sale]))

@@ -45,6 +45,7 @@ pulse_testkit::on_every_engine! {
         short_stock_marks_exactly_the_losers,
         unpaid_units_are_sold_again,
         who_is_admitted_gets_an_order,
+        who_was_admitted_before_the_end_gets_an_order,
         who_waits_too_long_for_an_order_has_none,
     ],
     tickets: [

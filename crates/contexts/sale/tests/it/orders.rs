@@ -96,3 +96,25 @@ pub(crate) async fn who_waits_too_long_for_an_order_has_none(node: &mut TestNode
     assert_eq!(code(&admit(node, sale, 2).await), "ok");
     node.assert_books().await;
 }
+
+/// A sale ends while admitted buyers still wait for their orders: their units stay, and only the others go back.
+pub(crate) async fn who_was_admitted_before_the_end_gets_an_order(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let sale_id = stand.rush(node, stand.draft(node, 10)).await;
+    for number in 1..=4 {
+        assert_eq!(code(&admit(node, sale_id, number).await), "ok");
+    }
+    let close = CloseSaleRequest { shop_id: stand.shop.id(), sale_id };
+    let closed = node.sales().close_sale(&stand.shop.owner.cx(), close).await.unwrap();
+    assert_eq!((closed.state(), closed.free_units), (SaleState::Closed, 0));
+    assert_eq!(stand.stock(node, stand.sku()).await.available, 96, "six go back, four are spoken for");
+    node.settle().await;
+    for number in 1..=4 {
+        assert_eq!(result(node, sale_id, number).await.state(), ResultState::Placed);
+    }
+    node.advance(MINUTE * 3);
+    node.settle().await;
+    assert_eq!(stand.stock(node, stand.sku()).await.available, 100, "nobody has paid");
+    assert_eq!(stand.sale(node, sale_id).await.state(), SaleState::Settled);
+    node.assert_books().await;
+}

@@ -113,3 +113,27 @@ fn the_count_is_what_is_promised() {
         node.assert_books().await;
     });
 }
+
+/// T2: a node wrote an admission and died before it had said so; the sale is sold out. Whoever takes it over finds the row,
+/// and the buyer is still told the first answer.
+#[test]
+fn what_was_written_and_not_confirmed_stays_admitted() {
+    on_both(async |node, redis| {
+        let stand = Stand::open(node).await;
+        let sale = stand.rush(node, stand.draft(node, 1)).await;
+        let first = admit(node, sale, 1).await.unwrap();
+        node.settle().await;
+        // As if nothing had been confirmed: the same admission once more, and nobody says anything about it.
+        let ask = Ask { sale, buyer: 1, admission: first.order_id, units: 1 };
+        let gate = other(redis);
+        assert!(gate.revoke(ask).await.unwrap());
+        assert_eq!(gate.admit(ask).await.unwrap(), Verdict::Admitted);
+        node.settle().await;
+        node.advance(SECOND);
+        let again = admit(node, sale, 1).await.unwrap();
+        assert!(again.is_repeated && again.order_id == first.order_id);
+        assert!(gate.unconfirmed(sale, Duration::ZERO, 9).await.unwrap().is_empty());
+        assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
+        node.assert_books().await;
+    });
+}
