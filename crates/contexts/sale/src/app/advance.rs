@@ -61,8 +61,13 @@ pub(super) async fn advance_row(app: &App, cx: &Cx, row: SaleRow) -> Result<Sale
             app.deps.store.commit(cx, Commit::new().timer(timer(row.id, window.ends_at))).await?;
             Ok(row)
         }
+        Stage::Closed => {
+            // Before it looks: what comes back after it has looked moves the timer again.
+            app.deps.store.commit(cx, Commit::new().timer(timer(row.id, cx.now.plus(SETTLE_EVERY)))).await?;
+            settle(app, cx, row).await
+        }
         // What was paid for may come back later still.
-        Stage::Closed | Stage::Settled => settle(app, cx, row).await,
+        Stage::Settled => settle(app, cx, row).await,
     }
 }
 
@@ -77,15 +82,11 @@ pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, E
     settle(app, cx, row).await
 }
 
-/// Puts back what nobody has; when nobody has anything that is not paid for, the sale is settled.
+/// Puts back what nobody has; when nobody has anything that is not paid for, the sale is settled. Otherwise its timer,
+/// which is set, lets it look again.
 async fn settle(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let is_settled = allot::put_back(app, cx, &row).await?;
-    if !is_settled {
-        let later = timer(row.id, cx.now.plus(SETTLE_EVERY));
-        app.deps.store.commit(cx, Commit::new().timer(later)).await?;
-        return Ok(row);
-    }
-    if row.stage == Stage::Settled {
+    if !is_settled || row.stage == Stage::Settled {
         return Ok(row);
     }
     let row = next(&row, cx, |row| row.stage = Stage::Settled);
