@@ -46,6 +46,20 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// As [`Names::signature`] comes out of `async_trait`, for methods that only hand the call on: a future of their own
+    /// would be one more allocation per call.
+    fn plain_signature(&self, method: &Method) -> String {
+        format!(
+            "fn {}<'life0, 'life1, 'async_trait>(
+                &'life0 self, cx: &'life1 ::pulse_kernel::Cx, request: {},
+            ) -> ::futures::future::BoxFuture<'async_trait, Result<{}, ::pulse_kernel::Error>>
+            where 'life0: 'async_trait, 'life1: 'async_trait, Self: 'async_trait",
+            names::snake(method.desc.name()),
+            self.input(method),
+            self.answer(method)
+        )
+    }
+
     fn signature(&self, method: &Method) -> String {
         format!(
             "async fn {}(&self, cx: &::pulse_kernel::Cx, request: {}) -> Result<{}, ::pulse_kernel::Error>",
@@ -94,8 +108,13 @@ fn emit_client(service: &Service, names: &Names<'_>, comments: &Comments) -> Str
         .iter()
         .map(|method| {
             let function = names::snake(method.desc.name());
-            let (doc, signature) = (method_doc(method, comments), names.signature(method));
-            format!("{doc}pub {signature} {{ self.0.{function}(cx, request).await }}\n")
+            let (doc, input, answer) = (method_doc(method, comments), names.input(method), names.answer(method));
+            format!(
+                "{doc}pub fn {function}<'a>(&'a self, cx: &'a ::pulse_kernel::Cx, request: {input})
+                    -> ::futures::future::BoxFuture<'a, Result<{answer}, ::pulse_kernel::Error>> {{
+                    self.0.{function}(cx, request)
+                }}\n"
+            )
         })
         .collect();
     format!(
@@ -161,16 +180,16 @@ fn emit_service(service: &Service, names: &Names<'_>) -> String {
         .iter()
         .map(|method| {
             let function = names::snake(method.desc.name());
-            let call = if method.policy.idempotent {
+            if method.policy.idempotent {
                 format!(
-                    "::pulse_contract::answers::Call {{ spec: &{} }}
-                        .once(&*self.answers, cx, move |cx| async move {{ self.api.{function}(&cx, request).await }}).await",
+                    "{} {{ ::pulse_contract::answers::Call {{ spec: &{} }}
+                        .once(&*self.answers, cx, move |cx| async move {{ self.api.{function}(&cx, request).await }}).await }}\n",
+                    names.signature(method),
                     policy::spec(service, method)
                 )
             } else {
-                format!("self.api.{function}(cx, request).await")
-            };
-            format!("{} {{ {call} }}\n", names.signature(method))
+                format!("{} {{ self.api.{function}(cx, request) }}\n", names.plain_signature(method))
+            }
         })
         .collect();
     format!(

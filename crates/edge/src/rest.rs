@@ -71,26 +71,26 @@ impl Call<'_, '_, '_> {
             true => body::read(incoming, bytes_max, limits.body_timeout).await?,
             false => Bytes::new(),
         };
-        let left = timeout.saturating_sub(origin.started.elapsed());
-        match (self.reply(cx, &body, (places, left)).await?, slot) {
+        match (self.reply(cx, &body, (places, timeout)).await?, slot) {
             (RestReply::Json(json), _) => Ok(self.json(json).await),
             (RestReply::Stream(messages), Some(slot)) => Ok(self.events(messages, slot)),
             (RestReply::Stream(messages), None) => Ok(self.events(messages, door.enter_stream()?)),
         }
     }
 
-    /// Calls the route and waits for at most `left`.
-    async fn reply(&self, cx: Cx, body: &[u8], (places, left): (Places, Duration)) -> Result<RestReply, Error> {
+    /// Calls the route and waits until `timeout` after the request came.
+    async fn reply(&self, cx: Cx, body: &[u8], (places, timeout): (Places, Duration)) -> Result<RestReply, Error> {
         let work = {
             let variables = self.found.variables().ok_or_else(not_utf8)?;
             let path: Vec<(&str, &str)> = variables.iter().map(as_pair).collect();
             let query = self.parts.uri.query().unwrap_or_default();
             (self.endpoint.route.handler)(cx, RestRequest { path: &path, query, body })
         };
+        let left = || timeout.saturating_sub(self.origin.started.elapsed());
         if self.endpoint.rpc.is_droppable() {
             return in_time(left, work).await.ok_or_else(too_late)?;
         }
-        to_the_end(work, Some(places), left).await?
+        to_the_end(work, Some(places), left()).await?
     }
 
     async fn json(&self, json: Bytes) -> Response<Body> {

@@ -1,11 +1,13 @@
 //! One request, from its headers to the headers of its answer.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
+use futures::future::{Either, ready};
 use http::header::{
     ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -125,6 +127,12 @@ fn is_of_trace(name: &HeaderName) -> bool {
     name == "traceparent" || name == "b3" || name.starts_with("x-b3-")
 }
 
+fn of_panic(panic: Box<dyn Any + Send>) -> Answer {
+    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Err(errors::INTERNAL.error("a defect").caused_by(format!("panic: {message}")))
+}
+
 /// A request and its answer.
 struct Exchange<'a> {
     core: &'a Arc<Core>,
@@ -174,13 +182,11 @@ impl<'a> Exchange<'a> {
     }
 
     /// Runs `work` for whoever may call from there; a panic in it becomes an answer, and the process lives.
-    async fn guarded(&self, work: impl Future<Output = Answer>) -> Answer {
-        self.core.door.check_address(self.origin.ip)?;
-        AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(errors::INTERNAL.error("a defect").caused_by(format!("panic: {message}")))
-        })
+    fn guarded<W: Future<Output = Answer>>(&self, work: W) -> impl Future<Output = Answer> + use<W> {
+        match self.core.door.check_address(self.origin.ip) {
+            Ok(()) => Either::Left(AssertUnwindSafe(work).catch_unwind().map(|done| done.unwrap_or_else(of_panic))),
+            Err(denied) => Either::Right(ready(Err(denied))),
+        }
     }
 
     /// The answer, or the problem instead of it.

@@ -105,6 +105,24 @@ fn races_have_as_many_winners_as_there_are_prizes() {
     assert!(report["checked"]["between.orders_have_their_units"].as_u64().unwrap() > 50, "{report}");
 }
 
+/// TR-04, TR-05, TR-11, PL-19: the last units of a flash sale go to as many buyers as there are, each with the order that
+/// was promised, and a ticket is good once, also when all requests come in one packet.
+#[test]
+fn a_flash_sale_has_as_many_winners_as_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let node = Served::start(&data);
+    let races = node.race(&data, &["sale", "--parallel", "30", "--single-packet"]);
+    assert_eq!(races[0]["answers"]["200"], 8);
+    assert_eq!(races[0]["answers"]["409 SALE_SOLD_OUT"], 22);
+    assert_eq!(races[1]["answers"]["200"], 1);
+    node.race(&data, &["sale", "--parallel", "200"]);
+    drop(node);
+    let mut verify = pulse(&["verify", "--json", "--data"]);
+    let [report] = told(&verify.arg(&data).output().unwrap()).try_into().unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+}
+
 /// R09, R10, R12, R15, TR-26: whatever is paid, told or cancelled many times at the same moment, an order has its price
 /// once or not at all, and the books say so.
 #[test]

@@ -35,10 +35,16 @@ pub(crate) fn check_headers(headers: &HeaderMap, bytes_max: usize) -> Result<(),
     Ok(())
 }
 
+const APPLICATION: &[u8] = b"application/";
+const SUFFIX: &[u8] = b"+json";
+
 /// `application/json` or `application/…+json`, whatever the parameters.
 fn is_json(kind: &[u8]) -> bool {
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    kind == b"application/json" || (kind.starts_with(b"application/") && kind.ends_with(b"+json"))
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is = |part: Option<&[u8]>, name: &[u8]| part.is_some_and(|part| part.eq_ignore_ascii_case(name));
+    let begins = is(kind.get(..APPLICATION.len()), APPLICATION);
+    let ends = is(kind.len().checked_sub(SUFFIX.len()).and_then(|at| kind.get(at..)), SUFFIX);
+    kind.eq_ignore_ascii_case(b"application/json") || (begins && ends)
 }
 
 /// Reads the whole body. A body that came in one piece is not copied.
@@ -74,7 +80,7 @@ where
         Ok(if rest.is_empty() { first } else { rest.freeze() })
     };
     let timed_out = || errors::DEADLINE_EXCEEDED.error("the body did not arrive in time; nothing was done");
-    in_time(timeout, collect).await.ok_or_else(timed_out)?
+    in_time(|| timeout, collect).await.ok_or_else(timed_out)?
 }
 
 /// Lets the rest of a refused body come in and forgets it: a caller that is still sending when the connection closes
@@ -105,7 +111,10 @@ mod tests {
             ("application/json", true),
             ("Application/JSON; charset=utf-8", true),
             ("application/merge-patch+json", true),
+            ("APPLICATION/Merge-Patch+JSON ;q=1", true),
             ("text/json", false),
+            ("text/x+json", false),
+            ("json", false),
             ("application/x-www-form-urlencoded", false),
             ("", false),
         ] {

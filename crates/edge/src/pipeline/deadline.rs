@@ -16,13 +16,14 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// What a call may take when nothing is known of it.
 pub(crate) const DEFAULT: Duration = Duration::from_secs(10);
 
-/// What `work` comes to; `None` when it takes longer than `left`. Work that need not wait pays for no timer.
-pub(crate) async fn in_time<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
+/// What `work` comes to; `None` when it takes longer than `left` says. Work that need not wait pays for no timer and no
+/// look at the clock.
+pub(crate) async fn in_time<T>(left: impl FnOnce() -> Duration, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
         return Some(done);
     }
-    tokio::time::timeout(left, work).await.ok()
+    tokio::time::timeout(left(), work).await.ok()
 }
 
 /// How long a REST call may take.

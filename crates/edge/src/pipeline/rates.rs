@@ -1,6 +1,5 @@
 //! Rate limits of an rpc, asked of the gate with keys that are made without an allocation.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -90,17 +89,24 @@ impl Rates {
 
     /// Writes the `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers-10).
     pub(crate) fn write(&self, standing: Standing, headers: &mut HeaderMap) {
-        let mut text = String::with_capacity(32);
-        let written = match standing.retry_after.is_zero() {
-            true => write!(text, "\"{}\";r={}", standing.name, standing.remaining),
-            false => write!(text, "\"{}\";r=0;t={}", standing.name, ceil_seconds(standing.retry_after)),
-        };
-        if let (Ok(()), Ok(value)) = (written, HeaderValue::try_from(text)) {
+        if let Ok(value) = HeaderValue::try_from(standing.header()) {
             headers.insert(LIMIT, value);
         }
         if let Some(policy) = &self.policy {
             headers.insert(LIMIT_POLICY, policy.clone());
         }
+    }
+}
+
+impl Standing {
+    /// As the header has it. Put together by hand: nearly every answer carries it.
+    fn header(self) -> String {
+        let (mut remaining, mut wait) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let [remaining, wait] = match self.retry_after.is_zero() {
+            true => [remaining.format(self.remaining), ""],
+            false => ["0;t=", wait.format(ceil_seconds(self.retry_after))],
+        };
+        ["\"", self.name, "\";r=", remaining, wait].concat()
     }
 }
 

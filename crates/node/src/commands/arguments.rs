@@ -379,7 +379,7 @@ pub(super) struct Verify {
 /// Exit codes: 0 it holds, 4 something happened that should not, 1 the race could not be run.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  pulse race checkout --parallel 200 --data data/demo\n  pulse race coupon --parallel 30 --single-packet --data data/demo\n  pulse race pay --parallel 50 --data data/demo"
+    after_help = "Examples:\n  pulse race checkout --parallel 200 --data data/demo\n  pulse race coupon --parallel 30 --single-packet --data data/demo\n  pulse race pay --parallel 50 --data data/demo\n  pulse race sale --parallel 30 --single-packet --data data/demo"
 )]
 pub(super) struct RaceArguments {
     /// Which race.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::ensure;
 use parking_lot::Mutex;
 use pulse_bench::{Connection, Progress, Request};
-use pulse_kernel::{Clock, Timestamp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -17,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::process::Process;
 use super::{Plan, Report, UNITS_PER_ROUND, look};
-use crate::race::{RaceShop, Stage, number};
+use crate::race::{RaceSale, Stage, number};
 
 /// How many answers come at most before a kill: twice as many as a round has units.
 const RUSH_ANSWERS_MAX: usize = 2 * UNITS_PER_ROUND;
@@ -88,52 +87,28 @@ impl Told {
 
 /// The sale.
 #[derive(Clone, Copy)]
-struct Sale {
-    shop_id: i64,
-    sale_id: i64,
-}
+struct Sale(RaceSale);
 
 impl Sale {
     /// A sale that is open, of a shop that has so many units; the sale has those of one round.
     async fn open(stage: &Stage, units: usize) -> anyhow::Result<Self> {
-        let RaceShop { shop_id, product_id, variant_id } = stage.shop(units).await?;
-        let at = |at: Timestamp| json!(pulse_contract::Timestamp::from(at));
-        let now = Clock::system().now();
-        let draft = json!({
-            "name": "Rush",
-            "item": { "product_id": product_id.to_string(), "variant_id": variant_id.to_string() },
-            "price": { "minor": "100", "currency": "CNY" },
-            "units": UNITS_PER_ROUND.to_string(),
-            "per_buyer_limit": 1,
-            "starts_at": at(now),
-            "ends_at": at(now.plus(Duration::from_secs(86_400))),
-            "pay_within_s": 86_400,
-        });
-        let sale = stage.operate("POST", &format!("/v1/shops/{shop_id}/sales"), &draft).await?;
-        let sale_id = number(&sale["sale_id"])?;
-        stage.operate("POST", &format!("/v1/shops/{shop_id}/sales/{sale_id}:schedule"), &json!({})).await?;
-        Ok(Self { shop_id, sale_id })
+        let shop = stage.shop(units).await?;
+        RaceSale::open(stage, &shop, UNITS_PER_ROUND).await.map(Self)
     }
 
     async fn add(self, stage: &Stage, units: usize) -> anyhow::Result<()> {
-        let path = format!("/v1/shops/{}/sales/{}:add-units", self.shop_id, self.sale_id);
+        let path = format!("/v1/shops/{}/sales/{}:add-units", self.0.shop_id, self.0.sale_id);
         stage.operate("POST", &path, &json!({ "units": units.to_string() })).await.map(drop)
-    }
-
-    /// Free units and admissions so far.
-    async fn standing(self, stage: &Stage) -> anyhow::Result<(i64, i64)> {
-        let sale = stage.operate("GET", &format!("/v1/sales/{}", self.sale_id), &Value::Null).await?;
-        Ok((number(&sale["free_units"])?, number(&sale["admission_count"])?))
     }
 
     /// Takes a ticket and asks to be admitted; `None` when the node is gone. The flag tells whether the admission may
     /// have been heard.
     async fn buy(self, connection: &mut Connection, host: &str, token: &str) -> Result<(u16, Value), bool> {
         let ask = |path: String, body: Value| Request::post_json(host, &path, body.to_string()).bearer(token).render();
-        let request = ask(format!("/v1/sales/{}/tickets", self.sale_id), json!({}));
+        let request = ask(self.0.tickets(), json!({}));
         let (_, body) = connection.fetch(&request).await.map_err(|_gone| false)?;
         let ticket: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let request = ask(format!("/v1/sales/{}/admissions", self.sale_id), json!({ "ticket": ticket["ticket"] }));
+        let request = ask(self.0.admissions(), json!({ "ticket": ticket["ticket"] }));
         let (reply, body) = connection.fetch(&request).await.map_err(|_gone| true)?;
         Ok((reply.status, serde_json::from_slice(&body).unwrap_or_default()))
     }
@@ -201,7 +176,7 @@ async fn check(stage: &Stage, sale: Sale, admitted: &BTreeMap<String, i64>, repo
             report.broken.push(format!("who was admitted with order {order} was answered {status} {answer}"));
         }
     }
-    let (free, admissions) = sale.standing(stage).await?;
+    let (free, admissions) = sale.0.standing(stage).await?;
     if usize::try_from(admissions)? != admitted.len() {
         report.broken.push(format!("{} buyers are admitted, the sale says {admissions}, {free} free", admitted.len()));
     }
@@ -216,7 +191,7 @@ async fn sell_again(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     for (token, order) in admitted {
-        let path = format!("/v1/sales/{}/result?wait_ms=20000", sale.sale_id);
+        let path = format!("/v1/sales/{}/result?wait_ms=20000", sale.0.sale_id);
         let result = stage.call("GET", &path, token, &Value::Null).await?;
         if result["state"] != json!("RESULT_STATE_PLACED") {
             report.broken.push(format!("the admission {order} is {result}"));
@@ -227,7 +202,7 @@ async fn sell_again(
     }
     let began = std::time::Instant::now();
     let all = i64::try_from(units)?;
-    while sale.standing(stage).await?.0 < all && began.elapsed() < BACK_WITHIN {
+    while sale.0.standing(stage).await?.0 < all && began.elapsed() < BACK_WITHIN {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let (mut connection, host) = (Connection::open(stage.address()).await?, stage.address().to_string());
@@ -239,7 +214,7 @@ async fn sell_again(
             report.broken.push(format!("unit {} of {units} was answered {status} {answer}", unit + 1));
         }
     }
-    let (free, _) = sale.standing(stage).await?;
+    let (free, _) = sale.0.standing(stage).await?;
     ensure!(free == 0, "{free} units are free after all were sold");
     Ok(())
 }

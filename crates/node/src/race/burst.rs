@@ -63,7 +63,7 @@ impl Shot {
     }
 }
 
-/// Fires every shot at the same moment and gives back what each was answered.
+/// Fires every shot at the same moment and gives back what each was answered, in the order of the shots.
 pub(super) async fn fire(stage: &Stage, shots: Vec<Shot>, is_packet: bool) -> anyhow::Result<Vec<Answer>> {
     if is_packet { in_one_packet(stage.address(), shots).await } else { from_everywhere(stage, shots).await }
 }
@@ -72,17 +72,19 @@ pub(super) async fn fire(stage: &Stage, shots: Vec<Shot>, is_packet: bool) -> an
 async fn from_everywhere(stage: &Stage, shots: Vec<Shot>) -> anyhow::Result<Vec<Answer>> {
     let start = Arc::new(Barrier::new(shots.len()));
     let mut customers = JoinSet::new();
-    for shot in shots {
+    for (number, shot) in shots.into_iter().enumerate() {
         let request = shot.render(stage.address());
         let mut connection = Connection::open(stage.address()).await?;
         let start = Arc::clone(&start);
         customers.spawn(async move {
             start.wait().await;
             let (reply, body) = connection.fetch(&request).await?;
-            anyhow::Ok(Answer::of(reply.status, &body))
+            anyhow::Ok((number, Answer::of(reply.status, &body)))
         });
     }
-    customers.join_all().await.into_iter().collect()
+    let mut answers = customers.join_all().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    answers.sort_unstable_by_key(|(number, _)| *number);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
 /// As streams of one HTTP/2 connection: nothing is sent before all are queued, so that they leave together.

@@ -6,6 +6,7 @@ mod burst;
 mod checkout;
 mod coupon;
 mod pay;
+mod sale;
 mod stage;
 mod till;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub(crate) use sale::RaceSale;
 pub(crate) use stage::{PRICE_MINOR, RaceShop, Stage, number};
 
 /// What a race came to.
@@ -95,6 +97,8 @@ pub(crate) enum Race {
     Coupon,
     /// One order is paid many times over, the provider repeats itself, and orders are cancelled while they are paid.
     Pay,
+    /// Many buyers, each with a ticket, ask for the last units of a flash sale; one buyer asks many times at once.
+    Sale,
 }
 
 /// Runs it.
@@ -106,5 +110,6 @@ pub(crate) async fn run(stage: &Stage, race: Race, parallel: usize, is_packet: b
             coupon::one_coupon_many_orders(stage, parallel, is_packet).await?,
         ]),
         Race::Pay => pay::all(stage, parallel, is_packet).await,
+        Race::Sale => sale::all(stage, parallel, is_packet).await,
     }
 }

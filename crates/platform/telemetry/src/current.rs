@@ -16,9 +16,9 @@ pub fn current_trace() -> TraceContext {
     CURRENT.try_with(|trace| *trace).unwrap_or_else(|_| process_trace())
 }
 
-/// Runs `future` in `trace`.
-pub async fn in_trace<F: Future>(trace: TraceContext, future: F) -> F::Output {
-    CURRENT.scope(trace, future).await
+/// Runs `future` in `trace`. No `async fn`, which would keep the future twice: once as it came, once as it is awaited.
+pub fn in_trace<F: Future>(trace: TraceContext, future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(trace, future)
 }
 
 /// Gives a future that is about to be spawned the trace and the span of who spawns it.

@@ -66,8 +66,8 @@ impl TraceSpan {
     }
 
     /// Runs `future` as this work: its log lines carry the trace, and spans below it hang below this one.
-    pub async fn run<F: Future>(&self, future: F) -> F::Output {
-        in_trace(self.trace, future).instrument(self.span.clone()).await
+    pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        in_trace(self.trace, future).instrument(self.span.clone())
     }
 
     /// Adds a public value to what is recorded, for example `http.response.status_code`.

@@ -43,24 +43,12 @@ pub(crate) struct Payload<'a> {
     sub: Cow<'a, str>,
     #[serde(borrow)]
     sid: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    roles: Vec<RoleName>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     shops: Vec<Cow<'a, str>>,
     iat: i64,
     exp: i64,
-}
-
-#[derive(Clone, Copy, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum RoleName {
-    Consumer,
-    MerchantStaff,
-    Courier,
-    Operator,
-    /// A role of a newer version; it grants nothing here.
-    #[serde(other)]
-    Unknown,
 }
 
 impl From<&Claims> for Payload<'_> {
@@ -71,7 +59,7 @@ impl From<&Claims> for Payload<'_> {
             aud: AUDIENCE.into(),
             sub: account.get().to_string().into(),
             sid: session.to_string().into(),
-            roles: roles.iter().map(|role| role_name(*role)).collect(),
+            roles: roles.iter().map(|role| name_of(*role).into()).collect(),
             shops: shops.iter().map(|shop| shop.get().to_string().into()).collect(),
             iat: seconds_of(claims.issued_at),
             exp: seconds_of(claims.expires_at),
@@ -93,7 +81,7 @@ impl Payload<'_> {
             principal: Principal {
                 account: AccountId::new(self.sub.parse().or(Err("the subject is not an account"))?),
                 session: self.sid.parse().or(Err("the session is not a number"))?,
-                roles: self.roles.into_iter().filter_map(role_of).collect(),
+                roles: self.roles.iter().filter_map(|name| role_of(name)).collect(),
                 shops: shops.or(Err("a shop is not a number"))?,
             },
             issued_at: instant_of(self.iat),
@@ -108,25 +96,22 @@ fn seconds_of(instant: Timestamp) -> i64 {
     instant.as_millis().div_euclid(MILLIS_PER_SECOND)
 }
 
-fn instant_of(seconds: i64) -> Timestamp {
+pub(crate) fn instant_of(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds.saturating_mul(MILLIS_PER_SECOND))
 }
 
-const fn role_name(role: Role) -> RoleName {
-    match role {
-        Role::Consumer => RoleName::Consumer,
-        Role::MerchantStaff => RoleName::MerchantStaff,
-        Role::Courier => RoleName::Courier,
-        Role::Operator => RoleName::Operator,
-    }
+/// The roles and their names. A name that is not here is a role of a newer version; it grants nothing here.
+pub(crate) const ROLES: [(Role, &str); 4] = [
+    (Role::Consumer, "consumer"),
+    (Role::MerchantStaff, "merchant_staff"),
+    (Role::Courier, "courier"),
+    (Role::Operator, "operator"),
+];
+
+fn name_of(role: Role) -> &'static str {
+    ROLES.iter().find(|(known, _)| *known == role).map_or("", |(_, name)| name)
 }
 
-const fn role_of(name: RoleName) -> Option<Role> {
-    match name {
-        RoleName::Consumer => Some(Role::Consumer),
-        RoleName::MerchantStaff => Some(Role::MerchantStaff),
-        RoleName::Courier => Some(Role::Courier),
-        RoleName::Operator => Some(Role::Operator),
-        RoleName::Unknown => None,
-    }
+fn role_of(name: &str) -> Option<Role> {
+    ROLES.iter().find(|(_, known)| *known == name).map(|(role, _)| *role)
 }

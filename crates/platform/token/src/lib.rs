@@ -9,6 +9,7 @@
 mod claims;
 mod key;
 mod ring;
+mod scan;
 
 pub use claims::{AUDIENCE, Claims, ISSUER};
 pub use key::{Key, KeyError, SECRET_BYTES_MIN};

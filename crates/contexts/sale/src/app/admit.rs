@@ -47,7 +47,8 @@ pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<A
     };
     match app.deps.sales.admit(register::ask(&row)).await? {
         Verdict::Admitted => write(app, &running, row).await,
-        Verdict::Duplicate { admission } => repeat(app, &running, (account, ticket, admission)).await,
+        // Rare, and larger than all the rest of this future.
+        Verdict::Duplicate { admission } => Box::pin(repeat(app, &running, (account, ticket, admission))).await,
         Verdict::SoldOut => Err(sold_out()),
         Verdict::NoSale => Err(errors::SALE_PAUSED.error("the sale is being brought into memory")),
     }
