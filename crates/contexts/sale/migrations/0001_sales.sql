@@ -47,3 +47,9 @@ CREATE TABLE sale_dead_letters (
     attempts BIGINT NOT NULL,
     failed_at BIGINT NOT NULL
 );
+
+-- What operators have switched; a row that is not there is a switch that nobody has touched.
+CREATE TABLE sale_switches (
+    name VARCHAR(64) NOT NULL PRIMARY KEY,
+    is_on BIGINT NOT NULL
+) {clustered};

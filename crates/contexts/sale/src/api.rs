@@ -84,6 +84,30 @@ impl SaleApi for Api {
         app::watch_result(&self.0, cx, request).await
     }
 
+    async fn get_order_lane(&self, _cx: &Cx, _request: GetOrderLaneRequest) -> Result<OrderLane, Error> {
+        app::get_order_lane(&self.0).await
+    }
+
+    async fn hold_order_lane(&self, cx: &Cx, request: HoldOrderLaneRequest) -> Result<OrderLane, Error> {
+        app::hold_order_lane(&self.0, cx, request).await
+    }
+
+    async fn list_dead_letters(
+        &self,
+        _cx: &Cx,
+        request: ListDeadLettersRequest,
+    ) -> Result<ListDeadLettersResponse, Error> {
+        app::list_dead_letters(&self.0, request).await
+    }
+
+    async fn dismiss_dead_letter(
+        &self,
+        cx: &Cx,
+        request: DismissDeadLetterRequest,
+    ) -> Result<DismissDeadLetterResponse, Error> {
+        app::dismiss_dead_letter(&self.0, cx, request).await
+    }
+
     async fn get_fairness(&self, cx: &Cx, request: GetFairnessRequest) -> Result<Fairness, Error> {
         app::get_fairness(&self.0, cx, request).await
     }

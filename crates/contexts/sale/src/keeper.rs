@@ -64,8 +64,12 @@ impl Keeper {
             self.follow_others().await?;
         }
         let mut righted = 0;
-        for sale in self.app.floor.running() {
-            righted += self.keep(&sale).await?;
+        let running = self.app.floor.running();
+        for sale in &running {
+            righted += self.keep(sale).await?;
+        }
+        if !running.is_empty() {
+            self.app.deps.sales.measure().await?;
         }
         Ok(righted)
     }

@@ -6,8 +6,8 @@ use pulse_kernel::Error;
 use pulse_store::Lease;
 use tokio::time::{sleep, timeout};
 
-use crate::app::{self, App, BATCH, Failures};
-use crate::store::{admissions, dead_letters};
+use crate::app::{self, App, BATCH, COUNTED_MAX, Failures};
+use crate::store::{admissions, dead_letters, switches};
 
 /// How long nobody looks when nothing is new. Admissions of other nodes, and those of a node that died, wait so long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -19,8 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AT_RUSH_EVERY: Duration = Duration::from_millis(20);
 /// So many admissions between two looks are a rush: 5,000 in a second.
 const RUSH: u64 = 100;
-/// How many waiting admissions are counted at most.
-const COUNTED_MAX: i64 = 100_000;
 
 /// Makes orders of admissions until it is dropped.
 pub struct Worker {
@@ -74,14 +72,18 @@ impl Worker {
         }
     }
 
-    /// Makes orders of one batch, when this node is the one that works.
+    /// Makes orders of one batch, when this node is the one that works and nobody holds it.
     async fn round(&mut self) -> Result<Option<app::Round>, Error> {
         if !self.may_work().await? {
             return Ok(None);
         }
-        let round = app::make_orders(&self.app, &mut self.failures).await?;
-        self.measure().await?;
-        Ok(Some(round))
+        let is_held = switches::is_lane_held(&self.app.deps.store).await?;
+        let round = match is_held {
+            true => None,
+            false => Some(app::make_orders(&self.app, &mut self.failures).await?),
+        };
+        self.measure(is_held).await?;
+        Ok(round)
     }
 
     /// Makes orders of everything that waits now; says of how many.
@@ -116,14 +118,15 @@ impl Worker {
         Ok(self.lease.is_some())
     }
 
-    /// How many wait, and how many were given up (TR-38).
-    async fn measure(&mut self) -> Result<(), Error> {
+    /// How many wait, how many were given up, and whether it is held (TR-38).
+    async fn measure(&mut self, is_held: bool) -> Result<(), Error> {
         if self.measured_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return Ok(());
         }
         self.measured_at = Some(Instant::now());
         let store = &self.app.deps.store;
         let count = |count: i64| f64::from(i32::try_from(count).unwrap_or(i32::MAX));
+        metrics::gauge!("pulse_sale_orders_held").set(f64::from(u8::from(is_held)));
         metrics::gauge!("pulse_sale_waiting").set(count(admissions::waiting_count(store, COUNTED_MAX).await?));
         metrics::gauge!("pulse_sale_dead_letters").set(count(dead_letters::count(store, COUNTED_MAX).await?));
         Ok(())

@@ -1,8 +1,7 @@
 //! Admissions that could not be made orders of.
 
 use pulse_kernel::Timestamp;
-use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
-use pulse_store::{FromRow, Row};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use super::admissions::AdmissionRow;
 
@@ -20,6 +19,43 @@ pub(crate) fn insert(
     let error: String = error.chars().take(ERROR_MAX).collect();
     let values = values![row.order, row.sale, row.account, consumer, error, i64::from(attempts), failed_at];
     commit.insert(Insert::into("sale_dead_letters", columns).row(values))
+}
+
+/// An admission that was given up.
+#[derive(Debug)]
+pub(crate) struct DeadLetterRow {
+    pub(crate) order: i64,
+    pub(crate) sale: i64,
+    pub(crate) account: i64,
+    pub(crate) consumer: String,
+    pub(crate) error: String,
+    pub(crate) attempts: i64,
+    pub(crate) failed_at: Timestamp,
+}
+
+impl FromRow for DeadLetterRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            order: row.get("order_id")?,
+            sale: row.get("sale_id")?,
+            account: row.get("account_id")?,
+            consumer: row.get("consumer")?,
+            error: row.get("error")?,
+            attempts: row.get("attempts")?,
+            failed_at: row.get("failed_at")?,
+        })
+    }
+}
+
+/// Those behind an order, in the order of their admissions.
+pub(crate) async fn page(store: &Store, after: i64, limit: i64) -> Result<Vec<DeadLetterRow>, StoreError> {
+    let text = "SELECT * FROM sale_dead_letters WHERE order_id > ? ORDER BY order_id LIMIT ?";
+    store.all(Statement::new(text, values![after, limit])).await
+}
+
+/// Adds the write that strikes one off, whether it is there or not.
+pub(crate) fn delete(commit: Commit, order: i64) -> Commit {
+    commit.write(Statement::new("DELETE FROM sale_dead_letters WHERE order_id = ?", values![order]))
 }
 
 /// How many there are, counted up to a limit.

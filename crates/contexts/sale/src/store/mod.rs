@@ -5,6 +5,7 @@ pub(crate) mod counts;
 pub(crate) mod dead_letters;
 pub(crate) mod sales;
 pub(crate) mod shares;
+pub(crate) mod switches;
 
 use pulse_store::{Migration, StoreError};
 

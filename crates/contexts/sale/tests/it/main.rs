@@ -42,6 +42,8 @@ pulse_testkit::on_every_engine! {
         what_buyers_were_told_does_not_change,
     ],
     orders: [
+        held_orders_are_made_afterwards,
+        one_that_cannot_become_an_order_holds_up_nobody,
         short_stock_marks_exactly_the_losers,
         unpaid_units_are_sold_again,
         who_is_admitted_gets_an_order,

@@ -1,6 +1,8 @@
 //! Those who are admitted get their orders, and units that nobody pays for are sold again.
 
-use pulse_contract::order::v1::{CancelOrderRequest, GetOrderRequest, Order, OrderState};
+use pulse_contract::order::v1::{
+    CancelOrderRequest, GetOrderRequest, Order, OrderKind, OrderState, PlaceSaleOrdersRequest, SaleOffer, SaleOrder,
+};
 use pulse_contract::sale::v1::*;
 use pulse_contract::stock::v1::{AdjustStockRequest, ResourceKind, ResourceRef};
 use pulse_testkit::{TestNode, cny};
@@ -116,5 +118,80 @@ pub(crate) async fn who_was_admitted_before_the_end_gets_an_order(node: &mut Tes
     node.settle().await;
     assert_eq!(stand.stock(node, stand.sku()).await.available, 100, "nobody has paid");
     assert_eq!(stand.sale(node, sale_id).await.state(), SaleState::Settled);
+    node.assert_books().await;
+}
+
+/// PL-20, TR-38: what no repetition mends is given up, is told to operators, and holds up nobody else; its unit is sold again.
+pub(crate) async fn one_that_cannot_become_an_order_holds_up_nobody(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let sale_id = stand.rush(node, stand.draft(node, 3)).await;
+    let mut orders = Vec::new();
+    for number in 1..=3 {
+        orders.push(admit(node, sale_id, number).await.unwrap().order_id);
+    }
+    take_number(node, &stand, (sale_id, orders[1])).await;
+    let operator = node.cx();
+    let lane = node.sales().get_order_lane(&operator, GetOrderLaneRequest {}).await.unwrap();
+    assert_eq!((lane.is_held, lane.waiting_count, lane.dead_letter_count), (false, 3, 0));
+    for _ in 0..5 {
+        node.settle().await;
+    }
+    let mut states = Vec::new();
+    for number in 1..=3 {
+        states.push(result(node, sale_id, number).await.state());
+    }
+    assert_eq!(states, [ResultState::Placed, ResultState::Failed, ResultState::Placed]);
+    assert_eq!(stand.sale(node, sale_id).await.free_units, 1);
+    let listed = node.sales().list_dead_letters(&operator, ListDeadLettersRequest::default()).await.unwrap();
+    let [letter] = listed.dead_letters.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((letter.order_id, letter.sale_id, letter.attempts), (orders[1], sale_id, 5));
+    assert!(letter.error.contains("IDEMPOTENCY_KEY_REUSED") && letter.consumer == "sale.make_orders", "{letter:?}");
+    assert_eq!(letter.failed_at, Some(node.now().into()));
+    for _ in 0..2 {
+        let dismiss = DismissDeadLetterRequest { order_id: orders[1] };
+        node.sales().dismiss_dead_letter(&operator, dismiss).await.unwrap();
+    }
+    let lane = node.sales().get_order_lane(&operator, GetOrderLaneRequest {}).await.unwrap();
+    assert_eq!((lane.waiting_count, lane.dead_letter_count), (0, 0));
+}
+
+/// Somebody else has an order with this number.
+async fn take_number(node: &TestNode, stand: &Stand, (sale_id, order_id): (i64, i64)) {
+    let offer = SaleOffer {
+        sale_id,
+        shop_id: stand.shop.id(),
+        shop_name: "a shop".to_owned(),
+        kind: OrderKind::Goods.into(),
+        product_id: stand.product.product_id,
+        variant_id: stand.variant(),
+        product_name: "lantern".to_owned(),
+        unit_price: Some(cny(500)),
+        ..SaleOffer::default()
+    };
+    let order = SaleOrder {
+        order_id,
+        account_id: 999,
+        quantity: 1,
+        admitted_at: Some(node.now().into()),
+        pay_until: Some(node.now().plus(MINUTE).into()),
+    };
+    let request = PlaceSaleOrdersRequest { offer: Some(offer), orders: vec![order] };
+    node.orders().place_sale_orders(&node.cx(), request).await.unwrap();
+}
+
+/// TR-38: an operator holds the making of orders; buyers are admitted and wait, and have their orders afterwards.
+pub(crate) async fn held_orders_are_made_afterwards(node: &mut TestNode) {
+    let stand = Stand::open(node).await;
+    let sale_id = stand.rush(node, stand.draft(node, 5)).await;
+    let hold = |is_held| HoldOrderLaneRequest { is_held };
+    assert!(node.sales().hold_order_lane(&node.cx(), hold(true)).await.unwrap().is_held);
+    node.restart().await;
+    assert_eq!(code(&admit(node, sale_id, 1).await), "ok");
+    node.settle().await;
+    assert_eq!(result(node, sale_id, 1).await.state(), ResultState::Processing);
+    let lane = node.sales().hold_order_lane(&node.cx(), hold(false)).await.unwrap();
+    assert_eq!((lane.is_held, lane.waiting_count), (false, 1));
+    node.settle().await;
+    assert_eq!(result(node, sale_id, 1).await.state(), ResultState::Placed);
     node.assert_books().await;
 }

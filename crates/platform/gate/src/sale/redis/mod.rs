@@ -18,7 +18,7 @@
 //! driver of a cluster repeats a call whose connection broke, so [`SaleGate::add`] may then have counted twice.
 //!
 //! **Blocking.** A script looks at one buyer, or at as many as it was given, and never walks through a sale.
-//! [`RedisSaleGate::script_time`] says how long scripts take.
+//! [`RedisSaleGate::script_time`] says how long scripts take, and [`SaleGate::measure`] tells the metrics (PL-23).
 
 mod link;
 
@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use metrics::{Counter, Histogram, describe_counter, describe_gauge, describe_histogram};
+use parking_lot::Mutex;
 use pulse_contract::errors;
 use pulse_kernel::Error;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
@@ -89,8 +90,22 @@ pub struct ScriptTime {
     pub total: Duration,
 }
 
+impl ScriptTime {
+    /// What a script took on average since an earlier look; none when none was run, or the servers began anew.
+    #[must_use]
+    pub fn mean_since(self, before: Self) -> Option<Duration> {
+        let calls = u32::try_from(self.calls.checked_sub(before.calls)?).unwrap_or(u32::MAX);
+        self.total.checked_sub(before.total)?.checked_div(calls)
+    }
+}
+
+/// What a script may take: it stops everybody else who uses the server.
+const SCRIPT_BUDGET: Duration = Duration::from_micros(250);
+
 /// A [`SaleGate`] whose sales live in Redis.
 pub struct RedisSaleGate {
+    /// What the scripts had taken at the last look.
+    seen: Mutex<ScriptTime>,
     link: Arc<Link>,
     scripts: Scripts,
     places: Semaphore,
@@ -145,9 +160,14 @@ impl RedisSaleGate {
         describe_counter!("pulse_gate_sale_failures_total", "Calls about sales that Redis did not answer");
         describe_gauge!(
             "pulse_gate_sale_script_seconds",
-            "What a script takes in Redis, on average since it was started"
+            "What a script takes in Redis, on average since the last look"
+        );
+        describe_counter!(
+            "pulse_gate_sale_script_over_budget_total",
+            "Looks at which a script took longer than its budget of a quarter of a millisecond"
         );
         Ok(Self {
+            seen: Mutex::default(),
             link: Arc::new(Link::new(&options.url, options.timeout)?),
             scripts: Scripts::new(),
             places: Semaphore::new(options.calls_max.min(Semaphore::MAX_PERMITS)),
@@ -159,8 +179,7 @@ impl RedisSaleGate {
         })
     }
 
-    /// How long scripts took on the servers since they were started, from their own statistics. Also sets
-    /// `pulse_gate_sale_script_seconds` to the mean.
+    /// How long scripts took on the servers since they were started, from their own statistics.
     ///
     /// # Errors
     /// `GATE_UNAVAILABLE`.
@@ -168,9 +187,18 @@ impl RedisSaleGate {
         let told: Value = self.ask(|| Cmd::new().arg("INFO").arg("commandstats").to_owned()).await?;
         let mut time = ScriptTime::default();
         add_script_time(&told, &mut time);
-        let mean = time.total.checked_div(u32::try_from(time.calls).unwrap_or(u32::MAX)).unwrap_or_default();
-        metrics::gauge!("pulse_gate_sale_script_seconds").set(mean.as_secs_f64());
         Ok(time)
+    }
+
+    /// Sets `pulse_gate_sale_script_seconds` to the mean since the last look, and counts a mean that is over the budget.
+    async fn measure_scripts(&self) -> Result<(), Error> {
+        let time = self.script_time().await?;
+        let before = std::mem::replace(&mut *self.seen.lock(), time);
+        if let Some(mean) = time.mean_since(before) {
+            metrics::gauge!("pulse_gate_sale_script_seconds").set(mean.as_secs_f64());
+            metrics::counter!("pulse_gate_sale_script_over_budget_total").increment((mean > SCRIPT_BUDGET).into());
+        }
+        Ok(())
     }
 
     /// Runs a script over the keys of a sale. Redis is told the text only when it does not know the script.
@@ -385,6 +413,10 @@ impl SaleGate for RedisSaleGate {
         true
     }
 
+    fn measure(&self) -> Answer<'_, ()> {
+        Answer::later(self.measure_scripts())
+    }
+
     fn admit(&self, ask: Ask) -> Answer<'_, Verdict> {
         Answer::later(Self::admit(self, ask))
     }
@@ -440,5 +472,18 @@ impl SaleGate for RedisSaleGate {
 impl fmt::Debug for RedisSaleGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisSaleGate").field("consumer", &self.consumer).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_script_takes_is_told_of_those_that_were_run_in_between() {
+        let time = |calls, micros| ScriptTime { calls, total: Duration::from_micros(micros) };
+        assert_eq!(time(14, 90).mean_since(time(4, 50)), Some(Duration::from_micros(4)));
+        assert_eq!(time(4, 50).mean_since(time(4, 50)), None, "none was run");
+        assert_eq!(time(2, 10).mean_since(time(4, 50)), None, "the server was started anew");
     }
 }

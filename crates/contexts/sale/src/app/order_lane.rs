@@ -1,0 +1,65 @@
+//! What operators see and do where admissions become orders (TR-38).
+
+use pulse_contract::page::{self, Page};
+use pulse_contract::sale::v1::{
+    DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, HoldOrderLaneRequest, ListDeadLettersRequest,
+    ListDeadLettersResponse, OrderLane,
+};
+use pulse_kernel::{Cx, Error};
+use pulse_store::Commit;
+
+use super::App;
+use crate::store::dead_letters::{self, DeadLetterRow};
+use crate::store::{admissions, switches};
+
+/// How many are counted at most.
+pub(crate) const COUNTED_MAX: i64 = 100_000;
+
+pub(crate) async fn get_order_lane(app: &App) -> Result<OrderLane, Error> {
+    let store = &app.deps.store;
+    Ok(OrderLane {
+        is_held: switches::is_lane_held(store).await?,
+        waiting_count: admissions::waiting_count(store, COUNTED_MAX).await?,
+        dead_letter_count: dead_letters::count(store, COUNTED_MAX).await?,
+    })
+}
+
+pub(crate) async fn hold_order_lane(app: &App, cx: &Cx, request: HoldOrderLaneRequest) -> Result<OrderLane, Error> {
+    app.deps.store.commit(cx, switches::hold_lane(Commit::new(), request.is_held)).await?;
+    tracing::warn!(is_held = request.is_held, "somebody has switched the making of orders");
+    // Whoever works here need not wait for its next look.
+    app.admitted.notify_one();
+    get_order_lane(app).await
+}
+
+pub(crate) async fn list_dead_letters(
+    app: &App,
+    request: ListDeadLettersRequest,
+) -> Result<ListDeadLettersResponse, Error> {
+    let page = Page::new(request.page_size, &request.page_token)?;
+    let after = page.after::<1>()?.map_or(0, |[order]| order);
+    let rows = dead_letters::page(&app.deps.store, after, page.limit_plus_one()).await?;
+    let (rows, next_page_token) = page.cut(rows, |row| page::token(&[row.order]));
+    Ok(ListDeadLettersResponse { dead_letters: rows.into_iter().map(shown).collect(), next_page_token })
+}
+
+pub(crate) async fn dismiss_dead_letter(
+    app: &App,
+    cx: &Cx,
+    request: DismissDeadLetterRequest,
+) -> Result<DismissDeadLetterResponse, Error> {
+    app.deps.store.commit(cx, dead_letters::delete(Commit::new(), request.order_id)).await?;
+    Ok(DismissDeadLetterResponse {})
+}
+
+fn shown(row: DeadLetterRow) -> DeadLetter {
+    DeadLetter {
+        order_id: row.order,
+        sale_id: row.sale,
+        account_id: row.account,
+        consumer: row.consumer,
+        error: row.error,
+        attempts: i32::try_from(row.attempts).unwrap_or(i32::MAX),
+        failed_at: Some(row.failed_at.into()),
+    }
+}
