@@ -96,8 +96,17 @@ impl Connection {
     /// As [`Connection::exchange`].
     pub async fn fetch(&mut self, request: &[u8]) -> Result<(Reply, Vec<u8>), ExchangeError> {
         let mut body = Vec::new();
-        let reply = self.run(request, Some(&mut body)).await?;
+        let reply = self.fetch_into(request, &mut body).await?;
         Ok((reply, body))
+    }
+
+    /// Like [`Connection::fetch`], into a body that is used again and again.
+    ///
+    /// # Errors
+    /// As [`Connection::exchange`].
+    pub async fn fetch_into(&mut self, request: &[u8], body: &mut Vec<u8>) -> Result<Reply, ExchangeError> {
+        body.clear();
+        self.run(request, Some(body)).await
     }
 
     async fn run(&mut self, request: &[u8], mut keep: Option<&mut Vec<u8>>) -> Result<Reply, ExchangeError> {

@@ -1,8 +1,9 @@
 //! Load and benchmarks: open loop, percentiles, always beside a reference of the same run.
 //!
-//! Three things are measured here, and all of them end in a [`Measurement`]:
+//! Four things are measured here, and all but [`Crowd`] end in a [`Measurement`]:
 //!
 //! - a server over HTTP ([`Load`]), at full speed or at a given arrival rate;
+//! - a server that visitors come to ([`Crowd`]), each with a few requests that follow from one another;
 //! - a function within the process ([`run_concurrent`]), called by many tasks at a time;
 //! - a job that runs once ([`Outcome::of_job`]).
 //!
@@ -49,6 +50,7 @@
 //! # }
 //! ```
 
+mod columns;
 mod concurrent;
 mod connection;
 mod load;
@@ -61,6 +63,7 @@ mod progress;
 mod rates;
 mod reply;
 mod request;
+mod visits;
 
 pub use concurrent::run_concurrent;
 pub use connection::{Connection, ExchangeError, Reply};
@@ -72,3 +75,4 @@ pub use paired::{LOAD_PERCENT, Paired, Rounds, Side, alternate};
 pub use progress::Progress;
 pub use reply::Malformed;
 pub use request::{Request, Requests};
+pub use visits::{Answer, Arrivals, Crowd, Glimpse, Next, Operation, Percentiles, Scenario, Spacing, Visited};

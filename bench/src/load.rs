@@ -225,7 +225,10 @@ impl Part {
     /// Runs every connection to its end, or until the server is given up.
     async fn drive(self, origin: Instant, connections: Vec<(usize, Connection)>) -> Result<Outcome, LoadError> {
         let run = Rc::new(Run::new(self, origin));
-        let pacer = run.is_open().then(|| Pacer::start(run.plan(connections.len()), Arc::clone(&run.permits)));
+        let pacer = run.is_open().then(|| {
+            let (plan, permits) = (run.plan(connections.len()), Arc::clone(&run.permits));
+            Pacer::start(move |stop| plan.keep(&permits, stop))
+        });
         let pacer = pacer.transpose().map_err(LoadError::Generator)?;
         let mut tasks = JoinSet::new();
         for (worker, connection) in connections {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::columns::columns;
+
 /// One measurement. The names of the fields are the names in the JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
@@ -55,19 +57,8 @@ pub fn table(measurements: &[Measurement]) -> String {
     let header = ["name", "rate/s", "reference", "rate/s", "ratio", "p50 ms", "p99 ms", "p99.9 ms", "errors"];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(measurements.iter().map(row));
-    let widths: Vec<usize> = (0..header.len())
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            // Names are words, the rest are numbers.
-            0 | 2 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
+    // Names are words, the rest are numbers.
+    let mut text = columns(&rows, &[0, 2]);
     for measurement in measurements {
         for note in &measurement.notes {
             text.push_str(&format!("{}: {note}\n", measurement.name));

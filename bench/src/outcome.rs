@@ -128,7 +128,8 @@ impl Outcome {
     }
 }
 
-fn histogram() -> Histogram<u64> {
+/// An empty histogram of nanoseconds.
+pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS).expect("the bounds are constant and valid")
 }
 

@@ -12,7 +12,7 @@ use crate::rates::nanos;
 
 const NANOS_PER_S: u64 = 1_000_000_000;
 /// The shortest sleep; at higher rates several requests leave together.
-const SLEEP_MIN: Duration = Duration::from_micros(100);
+pub(crate) const SLEEP_MIN: Duration = Duration::from_micros(100);
 
 /// When each request of an open loop is due, in nanoseconds on the run's clock.
 #[derive(Clone, Copy, Debug)]
@@ -62,13 +62,12 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
-    /// Gives `permits` one permit for each request of the plan when it is due, and the plan's surplus at the end, so
-    /// that everybody who waits then learns that it is over.
-    pub(crate) fn start(plan: Plan, permits: Arc<Semaphore>) -> io::Result<Self> {
+    /// Runs `keep` until it returns; it looks at its flag at least once a second and returns when that is set.
+    pub(crate) fn start(keep: impl FnOnce(&AtomicBool) + Send + 'static) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("pulse-pace".to_owned());
-        let thread = thread.spawn(move || plan.keep(&permits, &stopped))?;
+        let thread = thread.spawn(move || keep(&stopped))?;
         Ok(Self { stop, thread: Some(thread) })
     }
 }
@@ -99,7 +98,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    fn keep(self, permits: &Semaphore, stop: &AtomicBool) {
+    /// Gives one permit for each request when it is due, and the surplus at the end, so that everybody who waits then
+    /// learns that it is over.
+    pub(crate) fn keep(self, permits: &Semaphore, stop: &AtomicBool) {
         let mut released = 0;
         while !stop.load(Ordering::Relaxed) {
             let now = nanos(self.origin.elapsed());
