@@ -11,6 +11,7 @@ pub mod node;
 mod outbound;
 pub mod pages;
 mod race;
+mod stage;
 mod transfer;
 pub mod verify;
 

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use super::arguments::RaceArguments;
 use super::show::print;
-use crate::race::{Outcome, Stage, run};
+use crate::race::{Outcome, run};
+use crate::stage::Stage;
 
 /// The exit code when something happened that should not.
 const EXIT_BROKEN: u8 = 4;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::Report;
 use super::process::Process;
-use crate::race::{PRICE_MINOR, RaceShop, Stage, number};
+use crate::stage::{PRICE_MINOR, Stage, StageShop, number};
 
 /// Every such order is cancelled again, and every such order is paid in cash.
 const CANCEL_EVERY: usize = 4;
@@ -58,7 +58,7 @@ impl Customers {
     pub(super) async fn call_until(
         &self,
         stage: &Stage,
-        shop: &RaceShop,
+        shop: &StageShop,
         answers: usize,
         node: &mut Process,
     ) -> anyhow::Result<()> {

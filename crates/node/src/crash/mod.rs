@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::race::{RaceShop, Stage};
+use crate::stage::{Stage, StageShop};
 use customers::Customers;
 use process::Process;
 pub(crate) use rush::run_rush;
@@ -93,7 +93,7 @@ pub(crate) async fn run(plan: &Plan) -> anyhow::Result<Report> {
 }
 
 /// A shop that takes cash, so that some orders leave the stock at once.
-async fn open_shop(stage: &Stage) -> anyhow::Result<RaceShop> {
+async fn open_shop(stage: &Stage) -> anyhow::Result<StageShop> {
     let shop = stage.shop(0).await?;
     let terms = json!({ "is_cash_accepted": true });
     stage.operate("PUT", &format!("/v1/shops/{}/terms", shop.shop_id), &terms).await?;
@@ -118,7 +118,7 @@ async fn look(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
 
 async fn sum_up(
     customers: &Customers,
-    shop: &RaceShop,
+    shop: &StageShop,
     stage: &Stage,
     rounds: u32,
     report: &mut Report,

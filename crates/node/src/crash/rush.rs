@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::process::Process;
 use super::{Plan, Report, UNITS_PER_ROUND, look};
-use crate::race::{RaceSale, Stage, number};
+use crate::stage::{Stage, StageSale, number};
 
 /// How many answers come at most before a kill: twice as many as a round has units.
 const RUSH_ANSWERS_MAX: usize = 2 * UNITS_PER_ROUND;
@@ -87,13 +87,13 @@ impl Told {
 
 /// The sale.
 #[derive(Clone, Copy)]
-struct Sale(RaceSale);
+struct Sale(StageSale);
 
 impl Sale {
     /// A sale that is open, of a shop that has so many units; the sale has those of one round.
     async fn open(stage: &Stage, units: usize) -> anyhow::Result<Self> {
         let shop = stage.shop(units).await?;
-        RaceSale::open(stage, &shop, UNITS_PER_ROUND).await.map(Self)
+        shop.open_sale(stage, UNITS_PER_ROUND).await.map(Self)
     }
 
     async fn add(self, stage: &Stage, units: usize) -> anyhow::Result<()> {

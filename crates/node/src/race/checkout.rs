@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::burst::{Shot, fire};
-use super::stage::{Stage, number};
 use super::{Answer, Outcome};
+use crate::stage::{Stage, number};
 
 /// A fourth of the customers can have one.
 const CUSTOMERS_PER_UNIT: usize = 4;

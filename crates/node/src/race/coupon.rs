@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::burst::{Shot, fire};
-use super::stage::{PRICE_MINOR, RaceShop, Stage, number};
+use crate::stage::{PRICE_MINOR, Stage, StageShop, number};
 
 /// A fourth of the customers can have one.
 const CUSTOMERS_PER_COUPON: usize = 4;
@@ -49,7 +49,7 @@ pub(super) async fn one_coupon_many_orders(stage: &Stage, parallel: usize, is_pa
     Ok(outcome)
 }
 
-async fn template(stage: &Stage, shop: &RaceShop, quota: usize) -> anyhow::Result<i64> {
+async fn template(stage: &Stage, shop: &StageShop, quota: usize) -> anyhow::Result<i64> {
     let now = pulse_kernel::Clock::system().now();
     let instant = |at: pulse_kernel::Timestamp| serde_json::to_value(pulse_contract::Timestamp::from(at));
     let draft = json!({

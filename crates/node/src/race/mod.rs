@@ -7,15 +7,13 @@ mod checkout;
 mod coupon;
 mod pay;
 mod sale;
-mod stage;
 mod till;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub(crate) use sale::RaceSale;
-pub(crate) use stage::{PRICE_MINOR, RaceShop, Stage, number};
+use crate::stage::Stage;
 
 /// What a race came to.
 #[derive(Debug, Serialize)]

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::Outcome;
 use super::burst::{Shot, fire};
-use super::stage::{PRICE_MINOR, Stage, number};
 use super::till::{Bill, End, Page, Till};
+use crate::stage::{PRICE_MINOR, Stage, number};
 
 /// One in so many customers has paid before everybody presses the button.
 const PAID_BEFORE_EVERY: usize = 2;

@@ -1,79 +1,15 @@
 //! Flash sales: the last units, and one buyer who asks many times at once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use pulse_kernel::{Clock, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::burst::{Shot, fire};
-use super::stage::{RaceShop, Stage, number};
 use super::{Answer, Outcome};
+use crate::stage::{Stage, number};
 
 /// A fourth of the buyers can have one.
 const BUYERS_PER_UNIT: usize = 4;
-/// How long a sale lasts, and how long its orders wait for their money.
-const LONG: Duration = Duration::from_secs(86_400);
-/// How long one request for a result waits, in milliseconds.
-const RESULT_WAIT_MS: u32 = 20_000;
-
-/// A sale that is open.
-#[derive(Clone, Copy)]
-pub(crate) struct RaceSale {
-    pub(crate) shop_id: i64,
-    pub(crate) sale_id: i64,
-}
-
-impl RaceSale {
-    /// A sale of so many of the units of a shop.
-    pub(crate) async fn open(stage: &Stage, shop: &RaceShop, units: usize) -> anyhow::Result<Self> {
-        let RaceShop { shop_id, product_id, variant_id } = shop;
-        let at = |at: Timestamp| json!(pulse_contract::Timestamp::from(at));
-        let now = Clock::system().now();
-        let draft = json!({
-            "name": "Rush",
-            "item": { "product_id": product_id.to_string(), "variant_id": variant_id.to_string() },
-            "price": { "minor": "100", "currency": "CNY" },
-            "units": units.to_string(),
-            "per_buyer_limit": 1,
-            "starts_at": at(now),
-            "ends_at": at(now.plus(LONG)),
-            "pay_within_s": LONG.as_secs(),
-        });
-        let sale = stage.operate("POST", &format!("/v1/shops/{shop_id}/sales"), &draft).await?;
-        let sale_id = number(&sale["sale_id"])?;
-        stage.operate("POST", &format!("/v1/shops/{shop_id}/sales/{sale_id}:schedule"), &json!({})).await?;
-        Ok(Self { shop_id: *shop_id, sale_id })
-    }
-
-    /// Free units and admissions so far.
-    pub(crate) async fn standing(self, stage: &Stage) -> anyhow::Result<(i64, i64)> {
-        let sale = stage.operate("GET", &format!("/v1/sales/{}", self.sale_id), &Value::Null).await?;
-        Ok((number(&sale["free_units"])?, number(&sale["admission_count"])?))
-    }
-
-    /// Where tickets are taken.
-    pub(crate) fn tickets(self) -> String {
-        format!("/v1/sales/{}/tickets", self.sale_id)
-    }
-
-    /// Where buyers ask to be admitted.
-    pub(crate) fn admissions(self) -> String {
-        format!("/v1/sales/{}/admissions", self.sale_id)
-    }
-
-    /// What somebody sends to be admitted: a ticket of their own.
-    async fn ticket(self, stage: &Stage, token: &str) -> anyhow::Result<Value> {
-        let ticket = stage.call("POST", &self.tickets(), token, &json!({})).await?;
-        Ok(json!({ "ticket": ticket["ticket"] }))
-    }
-
-    /// What became of somebody's admission, once it has an end.
-    async fn result(self, stage: &Stage, token: &str) -> anyhow::Result<Value> {
-        let path = format!("/v1/sales/{}/result?wait_ms={RESULT_WAIT_MS}", self.sale_id);
-        stage.call("GET", &path, token, &Value::Null).await
-    }
-}
 
 /// Both races.
 pub(super) async fn all(stage: &Stage, parallel: usize, is_packet: bool) -> anyhow::Result<Vec<Outcome>> {
@@ -83,7 +19,7 @@ pub(super) async fn all(stage: &Stage, parallel: usize, is_packet: bool) -> anyh
 async fn last_units(stage: &Stage, parallel: usize, is_packet: bool) -> anyhow::Result<Outcome> {
     let units = parallel.div_ceil(BUYERS_PER_UNIT);
     let shop = stage.shop(units).await?;
-    let sale = RaceSale::open(stage, &shop, units).await?;
+    let sale = shop.open_sale(stage, units).await?;
     let (mut tokens, mut shots) = (Vec::with_capacity(parallel), Vec::with_capacity(parallel));
     for _ in 0..parallel {
         let token = stage.customer();
@@ -118,7 +54,7 @@ async fn last_units(stage: &Stage, parallel: usize, is_packet: bool) -> anyhow::
 
 async fn one_buyer(stage: &Stage, parallel: usize, is_packet: bool) -> anyhow::Result<Outcome> {
     let shop = stage.shop(parallel).await?;
-    let sale = RaceSale::open(stage, &shop, parallel).await?;
+    let sale = shop.open_sale(stage, parallel).await?;
     let token = stage.customer();
     let ticket = sale.ticket(stage, &token).await?;
     let shots = (0..parallel).map(|_| Shot::call(&sale.admissions(), &token, &ticket)).collect();

@@ -8,7 +8,7 @@ use pulse_payment::domain::signature;
 use serde_json::{Value, json};
 
 use super::burst::Shot;
-use super::stage::{PRICE_MINOR, RaceShop, Stage, number};
+use crate::stage::{PRICE_MINOR, Stage, StageShop, number, pay_path};
 
 /// How long everything may take that follows from a race.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A shop whose orders are paid with the sandbox.
 pub(super) struct Till<'a> {
     pub(super) stage: &'a Stage,
-    pub(super) shop: RaceShop,
+    pub(super) shop: StageShop,
     secret: [u8; 32],
 }
 
@@ -72,10 +72,8 @@ impl Page {
     pub(super) fn of(payment: &Value) -> anyhow::Result<Self> {
         let attempts = payment["attempts"].as_array().context("a payment has attempts")?;
         let attempt = attempts.last().context("a payment that was begun has an attempt")?;
-        let url = attempt["pay_url"].as_str().unwrap_or_default();
-        let token = url.rsplit_once("/pay/").map(|(_, token)| token).context("the sandbox has a page")?;
         Ok(Self {
-            path: format!("/pay/{token}"),
+            path: pay_path(payment).context("the sandbox has a page")?,
             attempt_id: number(&attempt["attempt_id"])?,
             reference: attempt["provider_reference"].as_str().unwrap_or_default().to_owned(),
         })
