@@ -7,6 +7,7 @@ mod crash;
 pub mod data_folder;
 mod demo;
 mod engines;
+mod load;
 pub mod node;
 mod outbound;
 pub mod pages;

@@ -1,7 +1,8 @@
-//! What is proven from outside, with the binary itself: kills, races, books.
+//! What is proven from outside, with the binary itself: kills, races, loads, books.
 
 #![expect(clippy::unwrap_used, reason = "a command that cannot be run fails its test")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -37,6 +38,12 @@ impl Served {
         let ready: Value = serde_json::from_str(&line).unwrap();
         let address = ready["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
         Self { child, address }
+    }
+
+    fn load(&self, data: &Path, arguments: &[&str]) -> Command {
+        let mut command = pulse(&["load", "--json", "--even", "--duration", "1s", "--patience", "60s"]);
+        command.arg(format!("http://{}", self.address)).args(arguments).arg("--data").arg(data);
+        command
     }
 
     fn race(&self, data: &Path, arguments: &[&str]) -> Vec<Value> {
@@ -141,4 +148,104 @@ fn an_order_is_paid_once_however_often_it_is_paid() {
     let [report] = told(&verify.arg(&data).output().unwrap()).try_into().unwrap();
     assert_eq!(report["findings"], serde_json::json!([]));
     assert!(report["checked"]["payment.entries_sum_to_zero"].as_u64().unwrap() > 50, "{report}");
+}
+
+/// How many answers of each kind an operation had.
+fn answers(report: &Value, operation: &str) -> BTreeMap<String, u64> {
+    let operations = report["operations"].as_array().unwrap();
+    let operation = operations.iter().find(|found| found["name"] == operation).unwrap();
+    let answers = operation["answers"].as_array().unwrap().iter().map(|answer| {
+        let code = answer["code"].as_str().unwrap_or_default();
+        (format!("{} {code}", answer["status"]).trim_end().to_owned(), answer["latency_ms"]["count"].as_u64().unwrap())
+    });
+    answers.collect()
+}
+
+/// How visits ended: served, refused, wrong, failed, dropped, unfinished.
+fn ends(report: &Value) -> [u64; 6] {
+    ["served", "refused", "wrong", "failed", "dropped", "unfinished"].map(|end| report[end].as_u64().unwrap())
+}
+
+fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    counts.map(|(label, count)| (label.to_owned(), count)).into()
+}
+
+/// PL-21: people who look around come as often as the schedule says, and every one is accounted for.
+#[test]
+fn everybody_who_looks_around_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let node = Served::start(&data);
+    let mut load = node.load(&data, &["--scenario", "browse", "--rate", "100/s", "--users", "10", "--seed", "1"]);
+    let [report] = told(&load.output().unwrap()).try_into().unwrap();
+    assert_eq!((&report["arrived"], ends(&report)), (&100.into(), [100, 0, 0, 0, 0, 0]), "{report}");
+    let asked =
+        report["operations"].as_array().unwrap().iter().map(|operation| operation["latency_ms"]["count"].as_u64());
+    assert_eq!(asked.sum::<Option<u64>>(), Some(100));
+    assert_eq!((&report["settings"]["seed"], &report["visit_ms"]["count"]), (&1.into(), &100.into()));
+    // Nobody is that fast.
+    let slow = load.args(["--fail-above", "p50=0s"]).output().unwrap();
+    assert_eq!(slow.status.code(), Some(4), "{slow:?}");
+    assert!(String::from_utf8_lossy(&slow.stderr).contains("p50 of visits is"), "{slow:?}");
+}
+
+/// PL-21: people who order are served step by step, and afterwards the books hold.
+#[test]
+fn everybody_who_orders_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let node = Served::start(&data);
+    let mut load = node.load(&data, &["--scenario", "order", "--rate", "40/s", "--users", "10", "--fail-errors"]);
+    let [report] = told(&load.output().unwrap()).try_into().unwrap();
+    assert_eq!((&report["arrived"], ends(&report)), (&40.into(), [40, 0, 0, 0, 0, 0]), "{report}");
+    assert_eq!(answers(&report, "place"), counts([("200", 40)]));
+    let begun = answers(&report, "start-payment")["200"];
+    assert_eq!(answers(&report, "pay"), counts([("303", begun)]));
+    assert!(begun > 0 && begun + answers(&report, "cancel").get("200").copied().unwrap_or_default() <= 40);
+    drop(node);
+    let mut verify = pulse(&["verify", "--json", "--data"]);
+    let [report] = told(&verify.arg(&data).output().unwrap()).try_into().unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+}
+
+/// PL-21: everybody comes to a flash sale once; as many are admitted as there are units, and the others hear why not.
+#[test]
+fn everybody_who_comes_to_a_sale_is_admitted_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let node = Served::start(&data);
+    let mut load = node.load(&data, &["--scenario", "flash-sale", "--rate", "80/s", "--units", "25"]);
+    let [report] = told(&load.output().unwrap()).try_into().unwrap();
+    assert_eq!((&report["arrived"], ends(&report)), (&80.into(), [25, 55, 0, 0, 0, 0]), "{report}");
+    assert_eq!(answers(&report, "ticket"), counts([("200", 80)]));
+    assert_eq!(answers(&report, "admission"), counts([("200", 25), ("409 SALE_SOLD_OUT", 55)]));
+    // Fewer people than the schedule has room for: each comes once all the same.
+    let mut load = node.load(&data, &["--scenario", "flash-sale", "--rate", "80/s", "--users", "7"]);
+    let [report] = told(&load.output().unwrap()).try_into().unwrap();
+    assert_eq!((&report["arrived"], ends(&report)), (&7.into(), [7, 0, 0, 0, 0, 0]), "{report}");
+}
+
+/// A load that cannot begin says why.
+#[test]
+fn a_load_that_cannot_begin_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let node = Served::start(&data);
+    let url = format!("http://{}", node.address);
+    let tokens = folder.path().join("tokens");
+    std::fs::write(&tokens, "forged").unwrap();
+    let tokens = tokens.to_str().unwrap();
+    for (arguments, reason) in [
+        ([url.as_str(), "order"].as_slice(), "--token-file"),
+        (&[&url, "order", "--token-file", tokens], "refuses the token"),
+        (&[&url, "flash-sale", "--data", folder.path().to_str().unwrap()], "has no keys"),
+        (&[&url, "browse"], "--near"),
+        (&["https://127.0.0.1", "browse"], "plain HTTP/1.1"),
+        // Nobody listens on port 1.
+        (&["http://127.0.0.1:1", "browse"], "is the node running?"),
+    ] {
+        let output = pulse(&["load", "--scenario", arguments[1], arguments[0]]).args(&arguments[2..]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && text.contains(reason), "{arguments:?}: {text}");
+    }
 }

@@ -1,5 +1,7 @@
 //! What can be said on the command line.
 
+mod load;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use pulse_exchange::{ColumnMapping, Format};
 
 use crate::config::{Config, Secret};
 use crate::race::Race;
+pub(super) use load::LoadArguments;
 
 /// Pulse, the local-commerce engine: everything behind a city-life app in one binary.
 #[derive(Debug, Parser)]
@@ -47,6 +50,8 @@ pub(super) enum Command {
     Verify(Verify),
     /// Fires known races at a running node and tells what came of them.
     Race(RaceArguments),
+    /// Lets people come to a running node as a schedule says, and measures what they have of it.
+    Load(Box<LoadArguments>),
     /// Kills a node of its own again and again under load, and proves that nothing is lost.
     Crash(CrashArguments),
     /// Does what no call can do: the first operator, new signing keys.

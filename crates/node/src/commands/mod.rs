@@ -6,6 +6,7 @@ mod bench;
 mod crash;
 mod export;
 mod import;
+mod load;
 mod process;
 mod race;
 mod serve;
@@ -41,6 +42,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         // Commands whose result is more than done or failed.
         Command::Import(Import::Shops(shops)) => return run_async(import::shops(shops)),
         Command::Verify(verify) => return run_async(verify::verify(verify)),
+        Command::Load(load) => return run_async(load::load(*load)),
         Command::Race(race) => return run_async(race::race(race)),
         Command::Crash(crash) => return run_async(crash::crash(crash)),
         Command::Export(Export::Shops(shops)) => run_async(export::shops(shops)),
