@@ -26,14 +26,15 @@ pub struct Visited {
     pub dropped: u64,
     /// Those who still waited at the end.
     pub unfinished: u64,
-    /// Those who began more than 1 ms after they were due, because no connection was free.
+    /// Those who began more than 1 ms after they were due, because no connection was free or the
+    /// generator itself was late.
     pub late: u64,
     /// Whether somebody ended it before its time.
     pub is_cut_short: bool,
     /// From the instant at which visitors were due to their last answer. Those who still waited at the end are in it,
     /// with the time that they had waited.
     pub visit_ms: Percentiles,
-    /// From the instant at which visitors were due until a connection was free for them.
+    /// From the instant at which visitors were due until they began.
     pub wait_ms: Percentiles,
     /// What they asked for.
     pub operations: Vec<Operation>,
@@ -139,8 +140,12 @@ impl Visited {
         };
         let mut rows = vec![["", "count", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"].map(str::to_owned)];
         rows.push(row("visit", &self.visit_ms));
-        rows.push(row("  waited for a connection", &self.wait_ms));
+        rows.push(row("  waited to begin", &self.wait_ms));
         for operation in self.operations.iter().filter(|operation| operation.latency_ms.count > 0) {
+            if let [only] = operation.answers.as_slice() {
+                rows.push(row(&format!("{}: {}", operation.name, only.label()), &only.latency_ms));
+                continue;
+            }
             rows.push(row(&operation.name, &operation.latency_ms));
             rows.extend(
                 operation.answers.iter().map(|answer| row(&format!("  {}", answer.label()), &answer.latency_ms)),
