@@ -34,15 +34,28 @@ impl Scenario for Theatre {
     }
 }
 
-/// Answers one connection by path, until it is to be silent.
-async fn answer(mut stream: TcpStream, is_silent: bool) {
+/// How a server is.
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    Prompt,
+    /// Lets the first request of a connection wait so long.
+    Stalls(Duration),
+    Silent,
+}
+
+/// Answers one connection by path.
+async fn answer(mut stream: TcpStream, manner: Manner) {
     let mut seen = Vec::new();
+    let mut stall = if let Manner::Stalls(stall) = manner { Some(stall) } else { None };
     while let Ok(count) = stream.read_buf(&mut seen).await {
         if count == 0 {
             return;
         }
-        if is_silent || !seen.ends_with(b"\r\n\r\n") {
+        if manner == Manner::Silent || !seen.ends_with(b"\r\n\r\n") {
             continue;
+        }
+        if let Some(stall) = stall.take() {
+            tokio::time::sleep(stall).await;
         }
         let (status, body) = match seen.split(|byte| *byte == b' ').nth(1) {
             Some(b"/number") => ("200 OK", "7"),
@@ -55,12 +68,12 @@ async fn answer(mut stream: TcpStream, is_silent: bool) {
     }
 }
 
-async fn server(is_silent: bool) -> SocketAddr {
+async fn server(manner: Manner) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound listener");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(stream, is_silent));
+            tokio::spawn(answer(stream, manner));
         }
     });
     address
@@ -79,7 +92,7 @@ async fn run(crowd: &Crowd) -> Visited {
 
 #[tokio::test]
 async fn visitors_take_step_after_step_and_everybody_is_counted() {
-    let told = run(&crowd(server(false).await, 3, 400.0)).await;
+    let told = run(&crowd(server(Manner::Prompt).await, 3, 400.0)).await;
     assert_eq!((told.arrived, told.served, told.refused), (80, 60, 20));
     assert_eq!((told.errors(), told.unfinished, told.is_cut_short), (0, 0, false));
     let asked = told.operations.iter().map(|operation| {
@@ -92,9 +105,22 @@ async fn visitors_take_step_after_step_and_everybody_is_counted() {
     assert!(table.contains("80 came") && table.contains("  409 FULL"), "{table}");
 }
 
+/// The one connection waits for its first answer until after the last visitor was due. Measured from when requests could be
+/// sent, all but one visit would look fast.
+#[tokio::test]
+async fn a_stall_is_felt_by_everybody_who_was_due_meanwhile() {
+    let told = run(&crowd(server(Manner::Stalls(SHORT * 4)).await, 1, 400.0)).await;
+    assert_eq!((told.arrived, told.errors()), (80, 0));
+    assert!(told.late >= 79, "all but the first: {}", told.late);
+    // Visitors were due from 0 to 200 ms; nobody was answered before 400 ms.
+    assert!(told.visit_ms.p50_ms >= 299.0 && told.wait_ms.p50_ms >= 299.0, "{told:?}");
+    let number = &told.operations[0].latency_ms;
+    assert!(number.count == 80 && number.p50_ms >= 299.0, "{number:?}");
+}
+
 #[tokio::test]
 async fn a_silent_server_is_counted_and_the_rest_has_no_room() {
-    let silent = Crowd { waiting_max: 10, patience: SHORT * 10, ..crowd(server(true).await, 2, 400.0) };
+    let silent = Crowd { waiting_max: 10, patience: SHORT * 10, ..crowd(server(Manner::Silent).await, 2, 400.0) };
     let told = run(&silent).await;
     // A time-out frees a connection for the next of those who wait, so some have failed and some have not.
     assert_eq!((told.arrived, told.served, told.failed + told.unfinished + told.dropped), (80, 0, 80));
@@ -105,7 +131,7 @@ async fn a_silent_server_is_counted_and_the_rest_has_no_room() {
 
 #[tokio::test]
 async fn a_run_that_is_stopped_tells_what_it_has() {
-    let mut long = crowd(server(false).await, 2, 500.0);
+    let mut long = crowd(server(Manner::Prompt).await, 2, 500.0);
     long.arrivals.duration = Duration::from_secs(3_600);
     let (end, stop) = oneshot::channel();
     let mut end = Some(end);

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use super::backlog::{Arrival, Backlog};
 use super::report::{Answer, Operation, Percentiles, Visited};
 use crate::outcome::histogram;
-use crate::rates::millis;
+use crate::rates::{millis, rounded};
 
 /// Different answers of one operation at most; more are counted as `other`.
 const ANSWERS_MAX: usize = 32;
@@ -158,7 +158,7 @@ impl Tally {
     /// All of it.
     pub(super) fn report(&self, backlog: &Backlog, elapsed: u64) -> Visited {
         Visited {
-            elapsed_ms: millis(elapsed),
+            elapsed_ms: rounded(millis(elapsed), 3),
             arrived: backlog.arrived(),
             served: self.served,
             refused: self.refused,
