@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use pulse_bench::{Arrivals, Crowd, Glimpse, Scenario, Spacing, Visited};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -100,29 +100,15 @@ struct Prepared {
 /// Prepares everything and lets people come; `stop` ends it early, `look` hears every second how it goes.
 pub(crate) async fn run(
     plan: Plan,
-    stop: oneshot::Receiver<()>,
+    mut stop: oneshot::Receiver<()>,
     look: impl FnMut(Glimpse) + Send + 'static,
 ) -> anyhow::Result<Report> {
-    let target = Target::find(&plan.url).await?;
-    let stage = plan.data.as_deref().map(|data| Stage::new(target.address, data)).transpose()?;
-    let mut arrivals = plan.arrivals();
-    let users = Users::gather(&plan, &target, stage.as_ref(), &arrivals).await?;
-    if plan.scenario == ScenarioName::FlashSale {
-        arrivals.visitors_max = Some(u64::try_from(users.count())?);
-    }
-    let prepared = match plan.scenario {
-        ScenarioName::Browse => browse::prepare(&plan, &target, stage.as_ref(), users).await?,
-        ScenarioName::Order => order::prepare(&plan, &target, stage.as_ref(), (users, arrivals.count())).await?,
-        ScenarioName::FlashSale => flash_sale::prepare(&plan, stage.as_ref(), (users, arrivals.count())).await?,
+    let ready = tokio::select! {
+        biased;
+        _stopped = &mut stop => bail!("ended before anybody came"),
+        ready = prepare(&plan) => ready?,
     };
-    let Prepared { scenario, mut notes } = prepared;
-    let crowd = Crowd {
-        address: target.address,
-        connections: plan.connections,
-        waiting_max: plan.waiting_max,
-        arrivals,
-        patience: plan.patience,
-    };
+    let (crowd, Prepared { scenario, mut notes }) = ready;
     let visited = crowd.run(scenario, stop, look).await.with_context(|| format!("cannot load {}", plan.url))?;
     notes.extend(remarks(&visited));
     Ok(Report {
@@ -134,6 +120,29 @@ pub(crate) async fn run(
         visited,
         notes,
     })
+}
+
+async fn prepare(plan: &Plan) -> anyhow::Result<(Crowd, Prepared)> {
+    let target = Target::find(&plan.url).await?;
+    let stage = plan.data.as_deref().map(|data| Stage::new(target.address, data)).transpose()?;
+    let mut arrivals = plan.arrivals();
+    let users = Users::gather(plan, &target, stage.as_ref(), &arrivals).await?;
+    if plan.scenario == ScenarioName::FlashSale {
+        arrivals.visitors_max = Some(u64::try_from(users.count())?);
+    }
+    let crowd = Crowd {
+        address: target.address,
+        connections: plan.connections,
+        waiting_max: plan.waiting_max,
+        arrivals,
+        patience: plan.patience,
+    };
+    let prepared = match plan.scenario {
+        ScenarioName::Browse => browse::prepare(plan, &target, stage.as_ref(), users).await?,
+        ScenarioName::Order => order::prepare(plan, &target, stage.as_ref(), (users, crowd.arrivals.count())).await?,
+        ScenarioName::FlashSale => flash_sale::prepare(plan, stage.as_ref(), (users, crowd.arrivals.count())).await?,
+    };
+    Ok((crowd, prepared))
 }
 
 impl Plan {

@@ -33,7 +33,7 @@ impl Users {
         let is_once = plan.scenario == ScenarioName::FlashSale;
         let tokens = match (&plan.token_file, stage) {
             (Some(file), _) => read(file, plan.users)?,
-            (None, Some(stage)) => sign(stage, plan.users, is_once.then(|| arrivals.count()))?,
+            (None, Some(stage)) => sign(stage, plan.users, is_once.then(|| arrivals.count())).await?,
             (None, None) if plan.scenario == ScenarioName::Browse => Vec::new(),
             (None, None) => bail!(
                 "who orders must be signed in: name the data folder of the node with --data, whose keys sign tokens, or a \
@@ -116,7 +116,7 @@ fn read(file: &Path, users: Option<u32>) -> anyhow::Result<Vec<String>> {
 }
 
 /// Where everybody comes once, there are as many as come.
-fn sign(stage: &Stage, users: Option<u32>, once: Option<u64>) -> anyhow::Result<Vec<String>> {
+async fn sign(stage: &Stage, users: Option<u32>, once: Option<u64>) -> anyhow::Result<Vec<String>> {
     let count = match (users, once) {
         (Some(users), _) => u64::from(users),
         (None, Some(visitors)) => visitors,
@@ -127,11 +127,13 @@ fn sign(stage: &Stage, users: Option<u32>, once: Option<u64>) -> anyhow::Result<
         "{count} people would come once each, and there can be {USERS_MAX}; lower --rate or --duration, or name --users"
     );
     let progress = Progress::on_stderr("users", count);
-    let tokens = (0..count).map(|_| {
+    let mut tokens = Vec::with_capacity(usize::try_from(count)?);
+    for _ in 0..count {
+        tokens.push(stage.customer());
         progress.step();
-        stage.customer()
-    });
-    let tokens = tokens.collect();
+        // So that it can be ended.
+        tokio::task::consume_budget().await;
+    }
     progress.finish();
     Ok(tokens)
 }
