@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::arrivals::Arrivals;
 use super::backlog::{Arrival, Backlog};
-use super::line::Line;
+use super::line::{Line, TIMEOUT};
 use super::report::Visited;
 use super::tally::{End, Heard, Tally, Took};
 use super::{Next, Scenario};
@@ -58,7 +58,7 @@ pub struct Glimpse {
     pub waiting: usize,
     /// Visitors who went away so far because too many waited.
     pub dropped: u64,
-    /// Half of the visits that ended in this second took less.
+    /// Half of the visits of this second took less, failures that were known at once left out.
     pub p50_ms: f64,
     /// 99 % of them took less.
     pub p99_ms: f64,
@@ -247,6 +247,7 @@ impl Run {
     /// How a visit ends after this; `None` when it goes on.
     fn end_of(&self, heard: Heard<'_>) -> Option<End> {
         match heard.status {
+            0 if heard.code == TIMEOUT => Some(End::TimedOut),
             0 => Some(End::Failed),
             status if status < 400 => None,
             _ if self.scenario.right_refusals().contains(&heard.code) => Some(End::Refused),

@@ -13,6 +13,9 @@ use crate::connection::{Connection, ExchangeError};
 /// count as a failure of the server.
 const IDLE_MAX: Duration = Duration::from_secs(15);
 
+/// What went wrong when there was no answer in time.
+pub(super) const TIMEOUT: &str = "timeout";
+
 /// A connection and the body of the last answer.
 pub(super) struct Line {
     address: SocketAddr,
@@ -49,7 +52,7 @@ impl Line {
             }
             Err(_elapsed) => {
                 self.body.clear();
-                Err("timeout")
+                Err(TIMEOUT)
             }
         }
     }

@@ -31,8 +31,8 @@ pub struct Visited {
     pub late: u64,
     /// Whether somebody ended it before its time.
     pub is_cut_short: bool,
-    /// From the instant at which visitors were due to their last answer. Those who still waited at the end are in it,
-    /// with the time that they had waited.
+    /// From the instant at which visitors were due to their last answer, of those who were served or rightly refused. Those
+    /// who waited in vain are in it with the time that they waited: until their time was out, or the run.
     pub visit_ms: Percentiles,
     /// From the instant at which visitors were due until they began.
     pub wait_ms: Percentiles,

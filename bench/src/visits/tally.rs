@@ -21,8 +21,10 @@ pub(super) enum End {
     Refused,
     /// The visitor heard something that is not right.
     Wrong,
-    /// There was no answer.
+    /// There was no answer, and that was known at once.
     Failed,
+    /// There was no answer in time.
+    TimedOut,
 }
 
 /// What one request came to.
@@ -130,13 +132,16 @@ impl Tally {
             End::Served => &mut self.served,
             End::Refused => &mut self.refused,
             End::Wrong => &mut self.wrong,
-            End::Failed => &mut self.failed,
+            End::Failed | End::TimedOut => &mut self.failed,
         };
         *count += 1;
-        self.visits.saturating_record(took.nanos());
         self.second.ended += 1;
-        self.second.errors += u64::from(matches!(end, End::Wrong | End::Failed));
-        self.second.visits.saturating_record(took.nanos());
+        self.second.errors += u64::from(matches!(end, End::Wrong | End::Failed | End::TimedOut));
+        // Who is turned away at once does not make the others faster.
+        if matches!(end, End::Served | End::Refused | End::TimedOut) {
+            self.visits.saturating_record(took.nanos());
+            self.second.visits.saturating_record(took.nanos());
+        }
     }
 
     /// A visit does not end: it took at least until now, and that is in the percentiles. Without it a server that falls
@@ -302,6 +307,24 @@ mod tests {
         let told = tally.report(&backlog, 5_000 * MS);
         assert_eq!((told.arrived, told.served, told.unfinished, told.errors()), (10, 8, 2, 2));
         assert!(told.visit_ms.p99_ms > 4_900.0);
+    }
+
+    /// Quick failures do not flatter.
+    #[test]
+    fn who_is_turned_away_at_once_makes_nobody_faster() {
+        let (mut backlog, mut tally) = (Backlog::new(10), Tally::new(&["ask"]));
+        for (end, took_ms) in
+            [(End::Served, 50), (End::Failed, 1), (End::Wrong, 1), (End::TimedOut, 900), (End::Refused, 50)]
+        {
+            backlog.offer(0);
+            backlog.take().unwrap();
+            tally.end(Took { due: 0, done: took_ms * MS }, end);
+        }
+        let second = tally.second();
+        assert_eq!((second.ended, second.errors, second.visits.len()), (5, 3, 3));
+        let told = tally.report(&backlog, MS);
+        assert_eq!((told.served, told.refused, told.wrong, told.failed, told.unfinished), (1, 1, 1, 2, 0));
+        assert!((49.0..51.0).contains(&told.visit_ms.p50_ms) && told.visit_ms.max_ms > 899.0, "{:?}", told.visit_ms);
     }
 
     #[test]
