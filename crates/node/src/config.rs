@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contexts::TABLES;
 
-pub use order::{LatePayment, OrderSection};
+pub use order::{HotSection, LatePayment, OrderSection};
 pub use payment::{Masked, PaymentSection};
 pub use retention::RetentionSection;
 pub use sale::SaleSection;
@@ -429,10 +429,23 @@ mod tests {
             ("PULSE_VERIFY__EVERY", "1s", "verify.every"),
             ("PULSE_VERIFY__SHARE_PERCENT", "0", "verify.share_percent"),
             ("PULSE_STORE__URLS__ORDERS", "postgres://host/db", "store.urls"),
+            ("PULSE_ORDER__HOT__ENTER", "500", "order.hot.leave is less than order.hot.enter"),
+            ("PULSE_ORDER__HOT__PLACE_WITHIN", "1h", "order.hot.place_within"),
         ] {
             let error = format!("{:#}", Config::load(None, environment(&[(name, value)])).unwrap_err());
             assert!(error.contains(expected), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_the_hot_lane_is_said_at_once() {
+        let wrong = [("PULSE_ORDER__HOT__ENTER", "1"), ("PULSE_ORDER__HOT__PLACE_WITHIN", "0s")];
+        let error = format!("{:#}", Config::load(None, environment(&wrong)).unwrap_err());
+        for fault in ["order.hot.enter is from", "order.hot.leave is less", "order.hot.place_within is from"] {
+            assert!(error.contains(fault), "{error}");
+        }
+        let close = [("PULSE_ORDER__HOT__ENTER", "2"), ("PULSE_ORDER__HOT__LEAVE", "1")];
+        assert_eq!(Config::load(None, environment(&close)).unwrap().order.hot.enter, 2);
     }
 
     #[test]

@@ -126,11 +126,19 @@ impl TestNode {
                 continue;
             }
             assert_eq!(left, Vec::<String>::new(), "every event is delivered");
-            if self.node().fire_timers().await.expect("timers fire") == 0 {
+            if self.fire_timers().await == 0 {
                 return;
             }
         }
         panic!("timers and events still cause each other after {ROUNDS_MAX} rounds");
+    }
+
+    /// Fires every timer that is due, and says how many were.
+    ///
+    /// # Panics
+    /// When one does not fire.
+    pub async fn fire_timers(&self) -> usize {
+        self.node().fire_timers().await.expect("timers fire")
     }
 
     /// Proves from the journals that nothing was created and nothing lost, in all contexts and between them.

@@ -1,6 +1,7 @@
 //! The calls of the contract, each a use case.
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use pulse_contract::order::v1::*;
 use pulse_kernel::{Cx, Error};
 
@@ -49,6 +50,14 @@ impl OrderApi for Api {
 
     async fn get_order(&self, cx: &Cx, request: GetOrderRequest) -> Result<Order, Error> {
         app::get_order(&self.0, cx, request).await
+    }
+
+    async fn watch_order(
+        &self,
+        cx: &Cx,
+        request: WatchOrderRequest,
+    ) -> Result<BoxStream<'static, Result<Order, Error>>, Error> {
+        app::watch_order(&self.0, cx, request).await
     }
 
     async fn list_my_orders(&self, cx: &Cx, request: ListMyOrdersRequest) -> Result<ListOrdersResponse, Error> {

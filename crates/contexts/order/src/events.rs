@@ -8,9 +8,10 @@ use pulse_kernel::Cx;
 
 use crate::app::{self, App};
 use crate::domain::machine::Move;
+use crate::hot_lane;
 
 pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
-    vec![app.list.consumer(), payments(app), kitchens(app), own(app)]
+    vec![app.list.consumer(), hot_lane::consumer(app), payments(app), kitchens(app), own(app)]
 }
 
 /// Money comes and goes.

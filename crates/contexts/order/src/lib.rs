@@ -9,6 +9,8 @@ mod api;
 mod app;
 pub mod domain;
 mod events;
+mod heat;
+mod hot_lane;
 mod list_keeper;
 mod store;
 mod timers;
@@ -25,6 +27,7 @@ use pulse_contract::stock::v1::StockClient;
 use pulse_kernel::Error;
 use pulse_store::{Store, TimerPump};
 
+pub use domain::hot::Rules as HotRules;
 pub use domain::payment::LatePayment;
 pub use store::MIGRATIONS;
 pub use verify::verify;
@@ -44,6 +47,23 @@ pub struct OrderConfig {
     pub pace_window: Duration,
     /// What becomes of money that comes when the time to pay is over.
     pub late_payment: LatePayment,
+    /// Orders of what many order at once.
+    pub hot: HotConfig,
+}
+
+/// How orders of what many order at once are placed.
+#[derive(Clone, Copy, Debug)]
+pub struct HotConfig {
+    /// What is hot; `None` to place every order by itself.
+    pub rules: Option<HotRules>,
+    /// How long such an order waits for its units before it is refused.
+    pub place_within: Duration,
+}
+
+impl Default for HotConfig {
+    fn default() -> Self {
+        Self { rules: Some(HotRules { enter: 1_000, leave: 500 }), place_within: Duration::from_secs(30) }
+    }
 }
 
 impl Default for OrderConfig {
@@ -55,6 +75,7 @@ impl Default for OrderConfig {
             archive_after: Duration::from_secs(90 * 24 * 60 * 60),
             pace_window: Duration::ZERO,
             late_payment: LatePayment::Refund,
+            hot: HotConfig::default(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Checks what must always hold, by reading the tables page by page.
 
+use std::time::Duration;
+
 use pulse_contract::order::v1::{Order, OrderState, PaymentState, PriceKind};
 use pulse_kernel::finding::FINDINGS_MAX;
 use pulse_kernel::{Cx, Error, Finding, Timestamp, Verified};
-use pulse_store::{Commit, Statement, Store, Timer, values};
+use pulse_store::{Commit, Statement, Store, StoreError, Timer, values};
 
 use crate::app::{self, EXPIRE, view};
 use crate::domain::machine;
@@ -12,11 +14,14 @@ use crate::store::orders::{self, OrderRow};
 
 /// How many orders are checked at once.
 const PAGE: i64 = 500;
+/// How long after its time an order may still have to be refused: a timer may be a little late.
+const PLACING_GRACE: Duration = Duration::from_secs(60);
 
 const PRICES: &str = "order.prices_sum";
 const HISTORIES: &str = "order.states_follow_histories";
 const PAYMENTS: &str = "order.payments_are_recorded";
 const DEADLINES: &str = "order.unpaid_orders_have_a_deadline";
+const PLACING: &str = "order.placing_ends_in_time";
 const LISTS: &str = "order.lists_show_the_orders";
 
 /// Checks the invariants of the context; with `repair`, sets deadlines that are missing and builds the lists anew. Prices,
@@ -26,7 +31,15 @@ const LISTS: &str = "order.lists_show_the_orders";
 /// `STORE_UNAVAILABLE`.
 pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let cx = Cx::system("order.verify", store.clock().now());
-    let mut check = Check { store, cx: &cx, repair, verified: Verified::default(), order_count: 0, unpaid_count: 0 };
+    let mut check = Check {
+        store,
+        cx: &cx,
+        repair,
+        verified: Verified::default(),
+        order_count: 0,
+        waiting_count: 0,
+        placing_count: 0,
+    };
     let mut after = 0;
     loop {
         let rows = orders::page(store, after, i64::MAX, PAGE).await?;
@@ -45,12 +58,13 @@ pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     for (subject, difference) in compared.differences {
         check.found(LISTS, subject, difference, repair);
     }
-    let Check { order_count, unpaid_count, mut verified, .. } = check;
+    let Check { order_count, waiting_count, placing_count, mut verified, .. } = check;
     verified.checked = vec![
         (PRICES, order_count),
         (HISTORIES, order_count),
         (PAYMENTS, order_count),
-        (DEADLINES, unpaid_count),
+        (DEADLINES, waiting_count),
+        (PLACING, placing_count),
         (LISTS, compared.order_count),
     ];
     Ok(verified)
@@ -62,7 +76,8 @@ struct Check<'a> {
     repair: bool,
     verified: Verified,
     order_count: u64,
-    unpaid_count: u64,
+    waiting_count: u64,
+    placing_count: u64,
 }
 
 impl Check<'_> {
@@ -78,7 +93,8 @@ impl Check<'_> {
                 }
             }
         }
-        self.deadlines(rows).await
+        self.deadlines(rows).await?;
+        self.placing(rows).await
     }
 
     fn found(&mut self, invariant: &'static str, subject: String, detail: String, is_repaired: bool) {
@@ -88,39 +104,70 @@ impl Check<'_> {
         }
     }
 
-    /// Every order that waits for its money has a timer that ends the wait.
+    /// No order is being placed for longer than it has time (TR-32). One that a stopped node left has its end when a node
+    /// starts, or here.
+    async fn placing(&mut self, rows: &[OrderRow]) -> Result<(), Error> {
+        for row in rows.iter().filter(|row| row.state == OrderState::Placing) {
+            self.placing_count += 1;
+            let until = app::place_until(row);
+            if self.cx.now <= until.plus(PLACING_GRACE) {
+                continue;
+            }
+            if self.repair {
+                match self.store.commit(self.cx, app::placed_too_late(self.cx, row.clone())?).await {
+                    // It has had its end since it was read.
+                    Ok(()) | Err(StoreError::Conflict) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let detail = format!("it should have been placed or refused {} s ago", self.cx.now.since(until).as_secs());
+            self.found(PLACING, row.id.to_string(), detail, self.repair);
+        }
+        Ok(())
+    }
+
+    /// Every order that waits, for its units or its money, has a timer that ends the wait.
     async fn deadlines(&mut self, rows: &[OrderRow]) -> Result<(), Error> {
-        let unpaid: Vec<&OrderRow> = rows.iter().filter(|row| row.state == OrderState::AwaitingPayment).collect();
-        self.unpaid_count += u64::try_from(unpaid.len()).unwrap_or(0);
-        if unpaid.is_empty() {
+        let waiting: Vec<&OrderRow> = rows.iter().filter(|row| waits(row)).collect();
+        self.waiting_count += u64::try_from(waiting.len()).unwrap_or(0);
+        if waiting.is_empty() {
             return Ok(());
         }
         let query = Statement::listing(
             "SELECT timer_key FROM order_timers WHERE kind = ? AND timer_key IN (??)",
-            unpaid.iter().map(|row| row.id.get()),
+            waiting.iter().map(|row| row.id.get()),
             values![EXPIRE],
         );
         let timers: Vec<(i64,)> = self.store.all(query).await?;
-        for row in unpaid.into_iter().filter(|row| !timers.contains(&(row.id.get(),))) {
+        for row in waiting.into_iter().filter(|row| !timers.contains(&(row.id.get(),))) {
             // It may have been paid between the two looks.
             let now = orders::by_id(self.store, row.id).await?;
-            if now.is_none_or(|row| row.state != OrderState::AwaitingPayment) {
+            if now.is_none_or(|row| !waits(&row)) {
                 continue;
             }
             if self.repair {
                 self.set_timer(row).await?;
             }
-            let detail = "it waits for its payment for ever".to_owned();
+            let detail = "it waits for its units or its payment for ever".to_owned();
             self.found(DEADLINES, row.id.to_string(), detail, self.repair);
         }
         Ok(())
     }
 
     async fn set_timer(&self, row: &OrderRow) -> Result<(), Error> {
-        let due_at = row.order().expires_at.map_or(self.cx.now, Timestamp::from);
+        let expires_at = row.stored.order.as_ref().and_then(|order| order.expires_at);
+        let due_at = match row.state == OrderState::Placing {
+            true => app::place_until(row),
+            false => expires_at.map_or(self.cx.now, Timestamp::from),
+        };
         let timer = Timer { kind: EXPIRE, key: row.id.get(), due_at, payload: Default::default() };
         Ok(self.store.commit(self.cx, Commit::new().timer(timer)).await?)
     }
+}
+
+/// Whether an order waits for something that has a deadline.
+fn waits(row: &OrderRow) -> bool {
+    matches!(row.state, OrderState::Placing | OrderState::AwaitingPayment)
 }
 
 type Wrong = Result<(), String>;
@@ -155,7 +202,9 @@ fn price(order: &Order) -> Wrong {
 fn history(row: &OrderRow, order: &Order) -> Wrong {
     let states: Option<Vec<_>> = order.history.iter().map(|step| view::state(step.state())).collect();
     let states = states.ok_or_else(|| "the history has a step without a state".to_owned())?;
-    must(states.first() == Some(&machine::State::AwaitingPayment), || "the history has no beginning".to_owned())?;
+    let is_beginning =
+        |state: &machine::State| matches!(state, machine::State::Placing | machine::State::AwaitingPayment);
+    must(states.first().is_some_and(is_beginning), || "the history has no beginning".to_owned())?;
     for pair in states.windows(2) {
         if let [from, to] = pair {
             must(machine::is_edge(*from, *to, view::way(order)), || format!("it went from {from:?} to {to:?}"))?;
@@ -184,6 +233,6 @@ fn payment(row: &OrderRow, order: &Order) -> Wrong {
     must(refunded <= view::paid_minor(row), || {
         format!("{refunded} go back of {} that were paid", view::paid_minor(row))
     })?;
-    let is_made = !matches!(row.state, OrderState::AwaitingPayment | OrderState::Cancelled);
+    let is_made = !matches!(row.state, OrderState::Placing | OrderState::AwaitingPayment | OrderState::Cancelled);
     must(!is_made || is_paid || view::is_cash(order), || "it is made without being paid".to_owned())
 }

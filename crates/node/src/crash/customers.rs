@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -10,14 +11,19 @@ use pulse_bench::{Connection, Request};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::Report;
 use super::process::Process;
 use crate::stage::{PRICE_MINOR, Stage, StageShop, number};
 
+/// How often it is looked what has become of an order that is being placed.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Every such order is cancelled again, and every such order is paid in cash.
 const CANCEL_EVERY: usize = 4;
 const CASH_EVERY: usize = 3;
+/// Why most orders are refused.
+const SHORT: &str = "ORDER_STOCK_SHORT";
 
 /// Something that a customer asked for, and asks again until there is an answer.
 #[derive(Clone, Debug)]
@@ -35,7 +41,11 @@ struct Wish {
 struct Told {
     /// Whose order it is, by its number.
     placed: BTreeMap<i64, String>,
+    /// Those that were still being placed when their customer heard of them.
+    placing: BTreeSet<i64>,
     cancelled: BTreeSet<i64>,
+    /// Those that could not be cancelled, because they had been refused by then.
+    lost: BTreeSet<i64>,
     refused: usize,
     unanswered: Vec<Wish>,
     odd: Vec<String>,
@@ -96,7 +106,8 @@ impl Customers {
         Ok(wishes.len())
     }
 
-    /// Makes sure that every order that somebody was told of is there, in the state that they were told.
+    /// Makes sure that every order that somebody was told of is there, in the state that they were told. One that was still
+    /// being placed may have been refused since, for want of units; then it was never cancelled.
     pub(super) async fn check_orders(&self, stage: &Stage, report: &mut Report) -> anyhow::Result<()> {
         let (placed, cancelled) = {
             let told = self.told.lock();
@@ -106,13 +117,25 @@ impl Customers {
         let mut connection = Connection::open(stage.address()).await?;
         for (order, token) in placed {
             let request = Request::get(&host, &format!("/v1/orders/{order}")).bearer(&token).render();
-            let (reply, body) = connection.fetch(&request).await?;
-            let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let (reply, answer) = loop {
+                let (reply, body) = connection.fetch(&request).await?;
+                let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+                if answer["state"] != json!("ORDER_STATE_PLACING") {
+                    break (reply, answer);
+                }
+                sleep(LOOK_EVERY).await;
+            };
+            if answer["refusal_code"] == json!(SHORT) && !cancelled.contains(&order) {
+                self.told.lock().refuse(order);
+                continue;
+            }
             let is_cancelled = answer["state"] == json!("ORDER_STATE_CANCELLED");
             if reply.status != 200 || is_cancelled != cancelled.contains(&order) {
                 report.broken.push(format!("order {order} is {} {}", reply.status, answer["state"]));
             }
         }
+        let told = self.told.lock();
+        report.broken.extend(told.lost.iter().map(|order| format!("order {order} could not be cancelled")));
         Ok(())
     }
 
@@ -205,6 +228,16 @@ impl Wish {
 }
 
 impl Told {
+    /// An order that was still being placed got no units.
+    fn refuse(&mut self, order: i64) {
+        self.placed.remove(&order);
+        self.refused += 1;
+        self.lost.remove(&order);
+        if !self.placing.contains(&order) {
+            self.odd.push(format!("order {order} was placed, and then it was not"));
+        }
+    }
+
     /// Notes an answer; gives back the order that was placed, when one was.
     fn hear(&mut self, wish: &Wish, status: u16, body: &[u8]) -> Option<i64> {
         let answer: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -216,10 +249,18 @@ impl Told {
             (200, None) => {
                 let order = number(&answer["order_id"]).ok()?;
                 self.placed.insert(order, wish.token.clone());
+                if answer["state"] == json!("ORDER_STATE_PLACING") {
+                    self.placing.insert(order);
+                }
                 Some(order)
             }
-            (409, None) if answer["code"] == json!("ORDER_STOCK_SHORT") => {
+            (409, None) if answer["code"] == json!(SHORT) => {
                 self.refused += 1;
+                None
+            }
+            // It was refused while it was being placed; whether that is so is looked at in the end.
+            (409, Some(order)) if self.placing.contains(&order) && answer["code"] == json!("ORDER_MOVE_INVALID") => {
+                self.lost.insert(order);
                 None
             }
             (status, _) => {

@@ -177,6 +177,10 @@ impl Look<'_> {
 fn fits(order: OrderState, units: ReservationState) -> bool {
     match order {
         OrderState::Unspecified => false,
+        // They are asked for a moment before it is placed.
+        OrderState::Placing => {
+            matches!(units, ReservationState::Unspecified | ReservationState::Held | ReservationState::Expired)
+        }
         // Its time may be over while the order waits: then it is taken anew when it is paid.
         OrderState::AwaitingPayment => matches!(units, ReservationState::Held | ReservationState::Expired),
         OrderState::Cancelled => {

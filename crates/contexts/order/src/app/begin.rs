@@ -1,6 +1,6 @@
 //! How the life of an order begins: with the wait for its money, or without one.
 
-use pulse_contract::order::v1::{OrderKind, PaymentState, StoredPayment};
+use pulse_contract::order::v1::{Order, OrderKind, PaymentState, StoredPayment};
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::Timer;
 
@@ -12,8 +12,7 @@ use crate::domain::machine::{Move, Role};
 pub(super) fn begin(change: &mut Change, cx: &Cx, expires_at: Timestamp) -> Result<(), Error> {
     let order = change.row.stored.order.as_mut();
     let is_cash = order.as_deref().is_some_and(view::is_cash);
-    let price = order.as_ref().and_then(|order| order.price.as_ref());
-    if !is_cash && price.is_some_and(|price| price.total_minor > 0) {
+    if order.as_deref().is_some_and(is_paid_first) {
         if let Some(order) = order {
             order.expires_at = Some(expires_at.into());
         }
@@ -24,6 +23,7 @@ pub(super) fn begin(change: &mut Change, cx: &Cx, expires_at: Timestamp) -> Resu
         return Ok(());
     }
     if !is_cash {
+        let price = change.row.stored.order.as_ref().and_then(|order| order.price.as_ref());
         let currency = price.map(|price| price.currency.clone()).unwrap_or_default();
         change.row.stored.payment = Some(StoredPayment { currency, ..StoredPayment::default() });
         change.row.payment_state = PaymentState::Paid;
@@ -33,6 +33,11 @@ pub(super) fn begin(change: &mut Change, cx: &Cx, expires_at: Timestamp) -> Resu
     change.tell_placed();
     change.tell_paid();
     complete_voucher(cx, change)
+}
+
+/// Whether money has to come before the order is made.
+pub(super) fn is_paid_first(order: &Order) -> bool {
+    !view::is_cash(order) && order.price.as_ref().is_some_and(|price| price.total_minor > 0)
 }
 
 /// A voucher that is paid is complete: its coupons are the buyer's.

@@ -1,8 +1,8 @@
 //! One change of an order: the move, the history, the row, the event, in a commit.
 
 use pulse_contract::order::v1::{
-    CancelReason, OrderCancelled, OrderCompleted, OrderMoved, OrderPaid, OrderPlaced, OrderRefundRequested, OrderState,
-    StoredRefund, StoredRefundState, errors,
+    CancelReason, OrderCancelled, OrderCompleted, OrderMoved, OrderPaid, OrderPlaced, OrderQueued,
+    OrderRefundRequested, OrderState, StoredRefund, StoredRefundState, errors,
 };
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
@@ -42,7 +42,8 @@ impl Change {
         if let Some(order) = &mut self.row.stored.order {
             order.history.push(view::step(to, cx.now, role, reason));
         }
-        if from == State::AwaitingPayment {
+        // The timer of the time to be placed becomes that of the time to pay.
+        if matches!(from, State::Placing | State::AwaitingPayment) && to != State::AwaitingPayment {
             self.with(|commit, row| commit.cancel_timer(EXPIRE, row.id.get()));
         }
         Ok((to, role))
@@ -59,6 +60,20 @@ impl Change {
         let event = OrderPlaced { order: self.row.stored.order.take() };
         self.with(|commit, row| commit.event(row.id.get(), &event));
         self.row.stored.order = event.order;
+    }
+
+    /// Tells that the order waits for its units.
+    pub(super) fn tell_queued(&mut self) {
+        let event = OrderQueued { order_id: self.row.id.get() };
+        self.with(|commit, row| commit.event(row.id.get(), &event));
+    }
+
+    /// Tells that the order was never placed, and notes the code that says why.
+    pub(super) fn tell_not_placed(&mut self, code: &'static str) {
+        if let Some(order) = &mut self.row.stored.order {
+            order.refusal_code = code.to_owned();
+        }
+        self.tell_cancelled(CancelReason::NotPlaced);
     }
 
     /// Tells that the order is paid, or will be in cash.

@@ -16,11 +16,13 @@ use pulse_contract::stock::v1::{
 use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error, Kind, Timestamp};
 
-use super::App;
+use super::{App, view};
 use crate::store::orders::OrderRow;
 
 /// How long a reservation outlives the time to pay: so long may a payment be under way.
 pub(super) const GRACE: Duration = Duration::from_secs(10 * 60);
+/// How long a reservation waits to be taken for good when nobody has to pay first.
+const SECURE_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the event of a payment may take until it has taken the places of vouchers for good.
 const TAKEN_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Who asks.
@@ -28,7 +30,8 @@ pub(super) const WHO: &str = "order.hold";
 
 /// What is asked of others before an order is placed.
 pub(super) struct Wanted {
-    pub(super) stock: ReserveRequest,
+    /// None when its units are asked for later.
+    pub(super) stock: Option<ReserveRequest>,
     pub(super) coupons: CouponsWanted,
 }
 
@@ -60,7 +63,7 @@ fn takes_places(order: &Order) -> bool {
 
 /// What others said; a refusal is an answer.
 pub(super) struct Held {
-    pub(super) stock: Reservation,
+    pub(super) stock: Option<Reservation>,
     pub(super) coupons: Result<CouponDiscounts, Error>,
 }
 
@@ -68,7 +71,7 @@ impl Held {
     /// Whether everything is held.
     pub(super) fn is_whole(&self) -> bool {
         let is_worth = |worth: &CouponDiscounts| worth.discounts.iter().all(|discount| discount.code.is_empty());
-        self.stock.state() == ReservationState::Held && self.coupons.as_ref().is_ok_and(is_worth)
+        self.stock.as_ref().is_none_or(is_held) && self.coupons.as_ref().is_ok_and(is_worth)
     }
 }
 
@@ -91,6 +94,26 @@ pub(super) fn key(id: i64) -> ReservationKey {
     ReservationKey { owner: ReservationOwner::Order.into(), id }
 }
 
+fn is_held(reservation: &Reservation) -> bool {
+    reservation.state() == ReservationState::Held
+}
+
+/// Until when what is held waits for an order that has to be paid until then; one that has not waits to be taken for good.
+pub(super) fn held_until(pay_until: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    pay_until.map_or_else(|| now.plus(SECURE_WITHIN), |at| at.plus(GRACE))
+}
+
+/// What to ask of stock for an order.
+pub(super) fn reservation(order: &Order, held_until: Timestamp) -> ReserveRequest {
+    ReserveRequest {
+        key: Some(key(order.order_id)),
+        lines: units(order),
+        expires_at: Some(held_until.into()),
+        // Cash comes when everything is made: what is taken at payment is taken now.
+        is_payment: view::is_cash(order),
+    }
+}
+
 /// Asks for everything at once. What cannot be had whole is given back before this says so.
 ///
 /// # Errors
@@ -107,9 +130,15 @@ pub(super) async fn hold(app: &App, cx: &Cx, order_id: i64, wanted: Wanted) -> R
             CouponsWanted::Nothing => Ok(CouponDiscounts::default()),
         }
     };
-    let (stock, coupons) = join(app.deps.stock.reserve(&asking, wanted.stock), coupons).await;
+    let stock = async {
+        match wanted.stock {
+            Some(request) => app.deps.stock.reserve(&asking, request).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (stock, coupons) = join(stock, coupons).await;
     // Without an answer nobody knows what is held.
-    let is_stock_held = stock.as_ref().map_or_else(is_unknown, |held| held.state() == ReservationState::Held);
+    let is_stock_held = stock.as_ref().map_or_else(is_unknown, |held| held.as_ref().is_some_and(is_held));
     let is_coupon_held = has_coupons && coupons.as_ref().map_or_else(is_unknown, |_| true);
     let refused = coupons.as_ref().err().is_some_and(|error| !is_unknown(error));
     let held = match (stock, coupons) {
@@ -118,19 +147,7 @@ pub(super) async fn hold(app: &App, cx: &Cx, order_id: i64, wanted: Wanted) -> R
         (Ok(_), Err(error)) | (Err(error), _) => Err(error),
     };
     if !held.as_ref().is_ok_and(Held::is_whole) {
-        join(
-            async {
-                if is_stock_held {
-                    give_back_units(app, cx, order_id).await
-                }
-            },
-            async {
-                if is_coupon_held {
-                    give_back_coupons(app, cx, order_id).await
-                }
-            },
-        )
-        .await;
+        give_back(app, cx, order_id, Parts { units: is_stock_held, coupons: is_coupon_held }).await;
     }
     held
 }
@@ -142,13 +159,27 @@ fn is_unknown(error: &Error) -> bool {
         && matches!(error.kind(), Kind::Unavailable | Kind::DeadlineExceeded | Kind::Internal | Kind::Aborted)
 }
 
-/// Gives back everything that the order holds, as far as possible; what is not given back expires.
-pub(super) async fn give_back(app: &App, cx: &Cx, order_id: i64, has_coupons: bool) {
-    join(give_back_units(app, cx, order_id), async {
-        if has_coupons {
-            give_back_coupons(app, cx, order_id).await
-        }
-    })
+/// Which parts of an order were held.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    pub(super) units: bool,
+    pub(super) coupons: bool,
+}
+
+/// Gives back what was held for the order, as far as possible; what is not given back expires.
+pub(super) async fn give_back(app: &App, cx: &Cx, order_id: i64, held: Parts) {
+    join(
+        async {
+            if held.units {
+                give_back_units(app, cx, order_id).await
+            }
+        },
+        async {
+            if held.coupons {
+                give_back_coupons(app, cx, order_id).await
+            }
+        },
+    )
     .await;
 }
 

@@ -13,6 +13,7 @@ mod kitchen_news;
 mod lists;
 mod move_order;
 mod place_order;
+mod place_queued_orders;
 mod place_sale_orders;
 mod quote;
 mod rebuild;
@@ -21,6 +22,7 @@ mod refunded;
 mod secure_order;
 mod take_payment;
 pub(crate) mod view;
+mod watch_order;
 
 use std::sync::Arc;
 
@@ -30,18 +32,20 @@ use pulse_kernel::id::{AccountId, OrderId};
 use pulse_kernel::{Cx, Error};
 
 use crate::OrderDeps;
+use crate::heat::Heat;
 use crate::list_keeper::ListKeeper;
 use crate::store::orders::{self, OrderRow};
 
 pub(crate) use archive::{start as start_sweeping, sweep};
 pub(crate) use carts::{get_cart, list_carts, put_cart};
 pub(crate) use drafts::{get_draft, open_draft};
-pub(crate) use expire::expire;
+pub(crate) use expire::{expire, placed_too_late};
 pub(crate) use get_order::get_order;
 pub(crate) use kitchen_news::kitchen_moves;
 pub(crate) use lists::{count_my_orders, count_shop_orders, list_my_orders, list_orders, list_shop_orders};
 pub(crate) use move_order::{accept_order, cancel_order, complete_order, hand_over_order};
 pub(crate) use place_order::place_order;
+pub(crate) use place_queued_orders::{place_queued_orders, place_until};
 pub(crate) use place_sale_orders::place_sale_orders;
 pub(crate) use quote::quote_order;
 pub(crate) use rebuild::{rebuild, rebuild_order_lists};
@@ -49,8 +53,9 @@ pub(crate) use refund_order::refund_order;
 pub(crate) use refunded::{refund_done, refund_failed};
 pub(crate) use secure_order::{release_second, secure_order};
 pub(crate) use take_payment::take_payment;
+pub(crate) use watch_order::watch_order;
 
-/// The timer that ends the time to pay.
+/// The timer that ends the time to pay, or to be placed.
 pub(crate) const EXPIRE: &str = "order.expire";
 /// The timer that archives and forgets.
 pub(crate) const SWEEP: &str = "order.sweep";
@@ -60,11 +65,13 @@ pub(crate) const SWEEP: &str = "order.sweep";
 pub(crate) struct App {
     pub(crate) deps: Arc<OrderDeps>,
     pub(crate) list: ListKeeper,
+    pub(crate) heat: Arc<Heat>,
 }
 
 impl App {
     pub(crate) fn new(deps: OrderDeps) -> Self {
-        Self { list: ListKeeper::start(deps.store.clone()), deps: Arc::new(deps) }
+        let heat = Arc::new(Heat::new(deps.config.hot.rules));
+        Self { list: ListKeeper::start(deps.store.clone()), heat, deps: Arc::new(deps) }
     }
 }
 

@@ -1,33 +1,31 @@
 //! Places an order: asks what it costs, holds what it needs, and writes it in one commit.
 //!
-//! What is held before the commit is given back when there is none; when the process dies in between, it expires.
-
-use std::time::Duration;
+//! What is held before the commit is given back when there is none; when the process dies in between, it expires. Units of
+//! what many order at once are not asked for here: such an order is written as it is, and gets them together with others
+//! (`place_queued_orders`).
 
 use pulse_contract::Json;
 use pulse_contract::marketing::v1::{HoldCouponsRequest, ValidateCouponsRequest};
 use pulse_contract::order::v1::{
-    Order, OrderDraft, OrderKind, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, Quote, StoredOrder,
-    errors,
+    Order, OrderDraft, OrderKind, OrderLane, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, Quote,
+    StoredOrder, errors,
 };
-use pulse_contract::stock::v1::{LineStatus, Reservation, ReservationState, ReserveRequest};
+use pulse_contract::stock::v1::{LineStatus, Reservation, ReservationState};
 use pulse_kernel::id::{AccountId, OrderId};
 use pulse_kernel::{Cx, Error, Timestamp, Violation};
-use pulse_store::StoreError;
+use pulse_store::{StoreError, Timer};
 
-use super::begin::begin;
+use super::begin::{begin, is_paid_first};
 use super::change::Change;
-use super::hold::{self, CouponsWanted, Held, Wanted};
+use super::hold::{self, CouponsWanted, Held, Parts, Wanted};
 use super::quote::{self, Basket, spec};
-use super::{App, caller, on_behalf, view};
+use super::{App, EXPIRE, caller, on_behalf, view};
 use crate::domain::machine::{Role, State};
 use crate::domain::quote::{Discount, Price, Problem, ProblemKind};
 use crate::store::drafts::{self, DraftRow};
 use crate::store::orders::{self, OrderRow, SCHEMA};
 use crate::store::{carts, paces};
 
-/// How long a reservation waits to be taken for good when nobody has to pay first.
-const SECURE_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// A quote that is larger as JSON goes into an error without its lines, since errors travel in headers too.
 const QUOTE_JSON_MAX: usize = 16 * 1024;
 
@@ -144,9 +142,11 @@ impl Placing<'_> {
         }
         let id = self.app.deps.store.next_id(self.cx.now);
         let mut order = self.order(id, &basket);
+        let is_hot = self.app.heat.is_hot(&hold::units(&order), self.cx.now);
+        order.lane = if is_hot { OrderLane::Hot } else { OrderLane::Sync }.into();
         let coupons = self.coupons(&order, asks_coupons);
-        let has_coupons = coupons.is_any();
-        let stock = self.reservation(&order);
+        let parts = Parts { units: !is_hot, coupons: coupons.is_any() };
+        let stock = parts.units.then(|| hold::reservation(&order, self.held_until()));
         let held = hold::hold(self.app, self.cx, id, Wanted { stock, coupons }).await?;
         let is_held = held.is_whole();
         let outcome = self.decide(&mut basket, held);
@@ -154,7 +154,7 @@ impl Placing<'_> {
             Ok(decided) => decided,
             Err(error) => {
                 if is_held {
-                    hold::give_back(self.app, self.cx, id, has_coupons).await;
+                    hold::give_back(self.app, self.cx, id, parts).await;
                 }
                 return Err(error);
             }
@@ -163,7 +163,8 @@ impl Placing<'_> {
         order.price = Some(view::price(price, &basket.lines.currency));
         let coupon_ids = discounts.iter().map(|discount| discount.coupon_id).collect();
         let row = self.row(id, order, coupon_ids);
-        self.write(&basket, row, has_coupons).await
+        let change = if is_hot { self.queue(&basket, row) } else { self.begin(&basket, row)? };
+        self.write(change, parts).await
     }
 
     /// What to hold of coupons: those that the order uses, or places for those that it buys.
@@ -185,26 +186,19 @@ impl Placing<'_> {
 
     /// Until when what is held waits for the order to be paid.
     fn held_until(&self) -> Timestamp {
-        let within = match self.method {
-            PaymentMethod::CashOnDelivery => SECURE_WITHIN,
-            PaymentMethod::Unspecified | PaymentMethod::Online => self.app.deps.config.unpaid_ttl + hold::GRACE,
-        };
-        self.cx.now.plus(within)
+        let pay_until = (self.method != PaymentMethod::CashOnDelivery).then(|| self.pay_until());
+        hold::held_until(pay_until, self.cx.now)
     }
 
-    fn reservation(&self, order: &Order) -> ReserveRequest {
-        ReserveRequest {
-            key: Some(hold::key(order.order_id)),
-            lines: hold::units(order),
-            expires_at: Some(self.held_until().into()),
-            // Cash comes when everything is made: what is taken at payment is taken now.
-            is_payment: self.method == PaymentMethod::CashOnDelivery,
-        }
+    fn pay_until(&self) -> Timestamp {
+        self.cx.now.plus(self.app.deps.config.unpaid_ttl)
     }
 
     /// Decides by what others said: the price, or why not.
     fn decide(&self, basket: &mut Basket, held: Held) -> Result<(Price, Vec<Discount>), Error> {
-        basket.problems.extend(short_lines(basket, &held.stock));
+        if let Some(stock) = &held.stock {
+            basket.problems.extend(short_lines(basket, stock));
+        }
         let discounts = basket.take_worth(held.coupons)?;
         let price = if basket.problems.is_empty() { self.price(basket, &discounts) } else { None };
         match price {
@@ -284,20 +278,43 @@ impl Placing<'_> {
         }
     }
 
-    /// The one commit: the order and its events, its timer, the end of its draft and cart, and the answer.
-    async fn write(&self, basket: &Basket, row: OrderRow, has_coupons: bool) -> Result<Order, Error> {
-        let (app, cx, id) = (self.app, self.cx, row.id);
-        let mut change = Change::of(row, cx);
-        begin(&mut change, cx, cx.now.plus(app.deps.config.unpaid_ttl))?;
+    /// The order has everything: its life begins, and its cart is empty.
+    fn begin(&self, basket: &Basket, row: OrderRow) -> Result<Change, Error> {
+        let mut change = Change::of(row, self.cx);
+        begin(&mut change, self.cx, self.pay_until())?;
+        if let Some(cart) = &basket.cart {
+            change.with(|commit, _| commit.write(carts::take_away(cart)));
+        }
+        Ok(change)
+    }
+
+    /// The order waits for its units, but not for ever. What it is to be paid until is said now.
+    fn queue(&self, basket: &Basket, mut row: OrderRow) -> Change {
+        let place_until = self.cx.now.plus(self.app.deps.config.hot.place_within).min(self.pay_until());
+        row.state = OrderState::Placing;
+        row.stored.place_until = Some(place_until.into());
+        row.stored.cart_version = basket.cart.as_ref().map_or(0, |cart| cart.version);
+        if let Some(order) = &mut row.stored.order {
+            order.history = vec![view::step(State::Placing, self.cx.now, Role::Customer, "")];
+            order.expires_at = is_paid_first(order).then(|| self.pay_until().into());
+        }
+        let mut change = Change::of(row, self.cx);
+        change.tell_queued();
+        change.with(|commit, row| {
+            commit.timer(Timer { kind: EXPIRE, key: row.id.get(), due_at: place_until, payload: Default::default() })
+        });
+        change
+    }
+
+    /// The one commit: the order and its events, its timer, the end of its draft, and the answer.
+    async fn write(&self, mut change: Change, held: Parts) -> Result<Order, Error> {
+        let (app, cx, id) = (self.app, self.cx, change.row.id);
         if !app.deps.config.pace_window.is_zero() {
             let since = cx.now.minus(app.deps.config.pace_window);
             change.with(|commit, row| paces::pass(commit, row.customer, since, cx.now));
         }
         if let Some(draft) = &self.opened {
             change.with(|commit, _| commit.write(drafts::delete(draft.pre_order_id)));
-        }
-        if let Some(cart) = &basket.cart {
-            change.with(|commit, _| commit.write(carts::take_away(cart)));
         }
         let (row, commit) = change.end_new();
         let order = view::order(&row, &[Role::Customer]);
@@ -306,7 +323,7 @@ impl Placing<'_> {
             // It may be written: what it holds must stay, and expires when it is not.
             Err(error @ StoreError::Unavailable { is_outcome_unknown: true, .. }) => Err(error.into()),
             Err(error) => {
-                hold::give_back(app, cx, id.get(), has_coupons).await;
+                hold::give_back(app, cx, id.get(), held).await;
                 Err(error.into())
             }
         }

@@ -2,8 +2,9 @@
 
 use pulse_contract::order::v1::{
     CartLine, Choice, Fulfilment, Order, OrderKind, OrderLine, OrderState, OrderStep, PaymentMethod, PaymentState,
-    Price, PriceKind, PricePart, StoredRefund, StoredRefundState,
+    PendingOrder, Price, PriceKind, PricePart, StoredRefund, StoredRefundState,
 };
+use pulse_contract::{Money, PollHints};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Actor, Cx, Role as Calling, Timestamp};
 
@@ -16,10 +17,13 @@ use crate::store::orders::OrderRow;
 
 /// How long the first line in words may be in a list.
 const HEADLINE_MAX: usize = 160;
+/// Clients ask again after a random time up to so many milliseconds (TR-34).
+const POLL_MS_MAX: i32 = 2_000;
 
 pub(crate) fn state(state: OrderState) -> Option<State> {
     Some(match state {
         OrderState::Unspecified => return None,
+        OrderState::Placing => State::Placing,
         OrderState::AwaitingPayment => State::AwaitingPayment,
         OrderState::Confirmed => State::Confirmed,
         OrderState::Preparing => State::Preparing,
@@ -32,6 +36,7 @@ pub(crate) fn state(state: OrderState) -> Option<State> {
 
 pub(crate) fn wire_state(state: State) -> OrderState {
     match state {
+        State::Placing => OrderState::Placing,
         State::AwaitingPayment => OrderState::AwaitingPayment,
         State::Confirmed => OrderState::Confirmed,
         State::Preparing => OrderState::Preparing,
@@ -80,7 +85,24 @@ pub(crate) fn order(row: &OrderRow, roles: &[Role]) -> Order {
     if is_staff && refund::refundable(paid_minor(row), &refunds(row), 0).is_ok() {
         allowed_moves.push("refund".to_owned());
     }
-    Order { allowed_moves, is_archived: row.is_archived, ..order }
+    Order { allowed_moves, is_archived: row.is_archived, pending: pending(row), ..order }
+}
+
+/// What the customer of an order that is being placed has to know.
+fn pending(row: &OrderRow) -> Option<PendingOrder> {
+    let order = row.stored.order.as_ref().filter(|_| row.state == OrderState::Placing)?;
+    let price = order.price.as_ref();
+    let give_up = Timestamp::from(row.stored.place_until?).since(row.placed_at);
+    Some(PendingOrder {
+        end_pay_time: order.expires_at,
+        pay_amount: price.map(|price| Money { minor: price.total_minor, currency: price.currency.clone() }),
+        is_async: true,
+        pay_order_id: order.order_id,
+        poll: Some(PollHints {
+            interval_ms_max: POLL_MS_MAX,
+            give_up_ms: i32::try_from(give_up.as_millis()).unwrap_or(i32::MAX),
+        }),
+    })
 }
 
 /// What was paid for the order and accepted.

@@ -3,6 +3,8 @@
 /// In which state an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
+    /// Accepted; its units are asked for together with those of others.
+    Placing,
     /// Placed; everything is held until it is paid or its time is over.
     AwaitingPayment,
     /// Paid, or to be paid in cash.
@@ -21,7 +23,8 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Placing,
         Self::AwaitingPayment,
         Self::Confirmed,
         Self::Preparing,
@@ -41,11 +44,13 @@ impl State {
 /// A step that an order may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Move {
+    /// Everything is held.
+    Place,
     /// The money is there, or need not be yet.
     Pay,
     /// The money came after the time was over, and everything could be had once more.
     Revive,
-    /// The time to pay is over.
+    /// The time to be placed, or to pay, is over.
     Expire,
     /// Somebody does not want it any more, or cannot make it.
     Cancel,
@@ -63,7 +68,8 @@ pub enum Move {
 
 impl Move {
     /// Every move.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Place,
         Self::Pay,
         Self::Revive,
         Self::Expire,
@@ -79,6 +85,7 @@ impl Move {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Place => "place",
             Self::Pay => "pay",
             Self::Revive => "revive",
             Self::Expire => "expire",
@@ -180,6 +187,9 @@ const BROUGHT: &[Role] = &[Role::Customer, Role::Courier, Role::Operator];
 /// A shop without a kitchen screen has no `Ready`: it accepts, and then hands over or completes. A voucher that is paid is
 /// complete at once, because its coupons could be used from then on: it cannot be cancelled for its money back.
 pub const TABLE: &[Rule] = &[
+    rule(State::Placing, Move::Place, State::AwaitingPayment, SYSTEM, ANY),
+    rule(State::Placing, Move::Expire, State::Cancelled, SYSTEM, ANY),
+    rule(State::Placing, Move::Cancel, State::Cancelled, UNTIL_MADE, ANY),
     rule(State::AwaitingPayment, Move::Pay, State::Confirmed, SYSTEM, ANY),
     rule(State::AwaitingPayment, Move::Expire, State::Cancelled, SYSTEM, ANY),
     rule(State::AwaitingPayment, Move::Cancel, State::Cancelled, UNTIL_MADE, ANY),

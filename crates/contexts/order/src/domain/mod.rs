@@ -1,6 +1,7 @@
 //! The rules of orders: what they cost, which moves they make, what becomes of money.
 
 pub mod area;
+pub mod hot;
 pub mod machine;
 pub mod payment;
 pub mod quote;

@@ -68,6 +68,8 @@ pub enum Why {
     Mismatch,
     /// The order is cancelled.
     Late,
+    /// The order is not placed yet.
+    Early,
 }
 
 impl Why {
@@ -78,6 +80,7 @@ impl Why {
             Self::Surplus => "the order had been paid before",
             Self::Mismatch => "the amount is not what the order costs",
             Self::Late => "the order was cancelled before",
+            Self::Early => "the order was not placed yet",
         }
     }
 }
@@ -95,6 +98,7 @@ pub fn plan(owed: &Owed, money: &Money, late: LatePayment) -> Plan {
         return Plan::Return(Why::Mismatch);
     }
     match owed.state {
+        State::Placing => Plan::Return(Why::Early),
         State::AwaitingPayment => Plan::Secure,
         State::Cancelled if late == LatePayment::ReserveAgain && owed.can_revive => Plan::Revive,
         State::Cancelled => Plan::Return(Why::Late),
@@ -135,6 +139,7 @@ mod tests {
         let cash = Owed { is_cash: true, ..owed(State::Ready) };
         let refund = LatePayment::Refund;
         for (owed, money, late, expected) in [
+            (owed(State::Placing), money(), refund, Plan::Return(Why::Early)),
             (waiting.clone(), money(), refund, Plan::Secure),
             (waiting.clone(), Money { attempt_id: 7, ..money() }, refund, Plan::Ignore),
             (waiting.clone(), Money { is_surplus: true, ..money() }, refund, Plan::Return(Why::Surplus)),

@@ -62,9 +62,14 @@ pub(crate) fn put(commit: Commit, row: &CartRow) -> Commit {
 
 /// Takes a cart away, unless it has changed since it was read: what was added meanwhile stays.
 pub(crate) fn take_away(row: &CartRow) -> Statement {
+    take_away_at((row.customer, row.shop), row.version)
+}
+
+/// The same for the cart of a customer at a shop that had this version when it was read.
+pub(crate) fn take_away_at((customer, shop): (AccountId, ShopId), version: i64) -> Statement {
     Statement::new(
         "DELETE FROM order_carts WHERE customer_id = ? AND shop_id = ? AND version = ?",
-        values![row.customer, row.shop, row.version],
+        values![customer, shop, version],
     )
 }
 

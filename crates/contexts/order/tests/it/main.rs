@@ -4,6 +4,7 @@
 
 mod archive;
 mod carts;
+mod hot;
 mod inputs;
 mod lists;
 mod moves;

@@ -79,6 +79,9 @@ async fn payable(app: &App, cx: &Cx, order_id: i64) -> Result<Intent, Error> {
             created_at: cx.now,
             version: 1,
         }),
+        Some(_) if order.state() == OrderState::Placing && is_online => {
+            Err(errors::PAYMENT_ORDER_NOT_PLACED.error("the order has no units yet; ask for it again"))
+        }
         Some(_) | None => Err(not_possible()),
     }
 }

@@ -197,6 +197,7 @@ pub(crate) async fn advance(node: &TestNode, street: &Street, order: &Order) {
             node.orders().complete_order(&staff, CompleteOrderRequest { order_id }).await.unwrap();
         }
         OrderState::Unspecified
+        | OrderState::Placing
         | OrderState::AwaitingPayment
         | OrderState::Delivering
         | OrderState::Completed

@@ -1,7 +1,7 @@
 //! What people see of sales and admissions.
 
-use pulse_contract::Money;
-use pulse_contract::sale::v1::{Admission, PollHints, Sale, SaleDraft, SaleState};
+use pulse_contract::sale::v1::{Admission, Sale, SaleDraft, SaleState};
+use pulse_contract::{Money, PollHints};
 use pulse_kernel::snowflake;
 use pulse_kernel::{Cx, Timestamp};
 
