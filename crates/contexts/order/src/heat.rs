@@ -28,25 +28,24 @@ pub(crate) struct Heat {
 struct State {
     items: HotItems<Unit>,
     rests_until: Timestamp,
-    hot_count: usize,
+    /// How many are hot, as the gauge says.
+    told: usize,
 }
 
 impl State {
-    fn cool(&mut self, now: Timestamp) -> usize {
-        let count = self.items.cool(now);
-        if count != self.hot_count {
-            self.hot_count = count;
+    fn tell(&mut self) {
+        let count = self.items.hot_count();
+        if count != self.told {
+            self.told = count;
             metrics::gauge!("pulse_order_hot_skus").set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         }
-        count
     }
 }
 
 impl Heat {
     /// With these rules; without any, nothing is ever hot.
     pub(crate) fn new(rules: Option<Rules>) -> Self {
-        let state =
-            |rules| State { items: HotItems::new(rules, COUNTERS), rests_until: Timestamp::EPOCH, hot_count: 0 };
+        let state = |rules| State { items: HotItems::new(rules, COUNTERS), rests_until: Timestamp::EPOCH, told: 0 };
         Self { state: rules.map(state).map(Mutex::new) }
     }
 
@@ -58,15 +57,17 @@ impl Heat {
         // Each is counted, also after the first that is hot.
         let hot_count = units.into_iter().filter(|unit| state.items.observe(*unit, now)).count();
         let is_hot = hot_count > 0;
-        if is_hot || state.hot_count > 0 {
-            state.cool(now);
-        }
+        state.tell();
         is_hot && now >= state.rests_until
     }
 
-    /// Looks what has cooled down; says how many are hot.
-    pub(crate) fn cool(&self, now: Timestamp) -> usize {
-        self.state.as_ref().map_or(0, |state| state.lock().cool(now))
+    /// Looks what has cooled down while nobody ordered.
+    pub(crate) fn cool(&self, now: Timestamp) {
+        if let Some(state) = &self.state {
+            let mut state = state.lock();
+            state.items.cool(now);
+            state.tell();
+        }
     }
 
     /// Has orders placed one by one for a while (TR-38).

@@ -18,7 +18,7 @@ use crate::app::{self, App};
 const CONSUMER: &str = "order.hot_lane";
 /// How many orders are placed together.
 const BATCH: usize = 500;
-/// How often it is looked what has cooled down while something is hot and nobody orders.
+/// How often it is looked what has cooled down while nothing comes: also on a node that another one places for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// An order that waits, and whom to tell that it has its end.
@@ -55,15 +55,13 @@ async fn take_in(orders: &mpsc::Sender<Waiting>, order_id: i64) -> Result<(), Er
 async fn place_batches(app: App, mut waiting: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
-        let is_cool = app.heat.cool(app.deps.store.clock().now()) == 0;
-        let next = waiting.recv_many(&mut batch, BATCH);
-        let received = if is_cool { Ok(next.await) } else { timeout(LOOK_EVERY, next).await };
-        match received {
+        match timeout(LOOK_EVERY, waiting.recv_many(&mut batch, BATCH)).await {
             Ok(0) => return,
             Ok(_) => place(&app, std::mem::take(&mut batch)).await,
             // Nothing came in the meantime.
             Err(_elapsed) => {}
         }
+        app.heat.cool(app.deps.store.clock().now());
     }
 }
 

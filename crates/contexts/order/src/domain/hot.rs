@@ -108,14 +108,19 @@ impl<K: Copy + Eq + Hash + Ord> HotItems<K> {
         self.hot.contains(&item)
     }
 
-    /// Lets go of what has cooled down, and says how many are still hot.
-    pub fn cool(&mut self, now: Timestamp) -> usize {
+    /// Lets go of what has cooled down.
+    pub fn cool(&mut self, now: Timestamp) {
         self.turn(now);
         if !self.hot.is_empty() {
             let mut hot = std::mem::take(&mut self.hot);
             hot.retain(|item| self.load(item, now) >= load_of(self.rules.leave));
             self.hot = hot;
         }
+    }
+
+    /// How many are hot, as of the last look.
+    #[must_use]
+    pub fn hot_count(&self) -> usize {
         self.hot.len()
     }
 
@@ -210,7 +215,11 @@ mod tests {
         let said: Vec<bool> = (0..12).map(|_| items.observe(7, at(0))).collect();
         assert_eq!(said.iter().filter(|hot| **hot).count(), 3);
         assert!(!items.observe(8, at(0)), "others are not in it");
-        assert_eq!((items.cool(at(900)), items.cool(at(1_500)), items.cool(at(1_700))), (1, 1, 0));
+        let mut hot_at = |ms| {
+            items.cool(at(ms));
+            items.hot_count()
+        };
+        assert_eq!((hot_at(900), hot_at(1_500), hot_at(1_700)), (1, 1, 0));
         assert!(!items.observe(7, at(1_700)));
     }
 
