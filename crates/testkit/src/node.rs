@@ -79,12 +79,12 @@ impl TestNode {
         Self::begin(engine, change, None).await
     }
 
-    /// As [`TestNode::start`], with events that suffer faults on purpose. Settling lets time pass there.
+    /// As [`TestNode::start_with`], with events that suffer faults on purpose. Settling lets time pass there.
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn start_faulty(engine: Engine, faults: Faults) -> Self {
-        Self::begin(engine, |_config| {}, Some(faults)).await
+    pub async fn start_faulty(engine: Engine, faults: Faults, change: impl FnOnce(&mut Config)) -> Self {
+        Self::begin(engine, change, Some(faults)).await
     }
 
     async fn begin(engine: Engine, change: impl FnOnce(&mut Config), faults: Option<Faults>) -> Self {

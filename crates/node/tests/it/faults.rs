@@ -13,6 +13,7 @@ use pulse_contract::shop::v1::{CreateProductRequest, Product, SetTermsRequest, S
 use pulse_contract::stock::v1::*;
 use pulse_kernel::{Error, Kind};
 use pulse_payment::Choice;
+use pulse_testkit::config::Config;
 use pulse_testkit::{Engine, OpenShop, Person, TestNode, cny, product};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -198,6 +199,16 @@ impl Town {
         self.judge_coupons(node, &live, &placed).await;
     }
 
+    /// How the orders were placed.
+    async fn lanes(&self, node: &TestNode) -> Vec<OrderLane> {
+        let placed: Vec<i64> = self.placed.lock().keys().copied().collect();
+        let mut lanes = Vec::new();
+        for order_id in placed {
+            lanes.push(node.orders().get_order(&node.cx(), GetOrderRequest { order_id }).await.unwrap().lane());
+        }
+        lanes
+    }
+
     /// How many tickets each order has that are not cancelled.
     async fn tickets(&self, node: &TestNode) -> BTreeMap<i64, usize> {
         let states = (1..=5).collect();
@@ -298,9 +309,14 @@ async fn pay(node: &TestNode, cx: &pulse_kernel::Cx, order_id: i64, choice: Choi
 }
 
 /// Everybody does as the seed says, with faults in between; then it must add up.
-async fn trade(engine: Engine, seed: u64) {
+async fn trade(engine: Engine, seed: u64, hot: Option<u32>) {
     eprintln!("seed {seed}");
-    let node = TestNode::start_faulty(engine, Faults::many(seed)).await;
+    let change = |config: &mut Config| {
+        if let Some(enter) = hot {
+            (config.order.hot.enter, config.order.hot.leave) = (enter, 1);
+        }
+    };
+    let node = TestNode::start_faulty(engine, Faults::many(seed), change).await;
     let town = Town::of(&node).await;
     let mut random = StdRng::seed_from_u64(seed);
     for round in 0..ROUNDS {
@@ -328,16 +344,18 @@ async fn trade(engine: Engine, seed: u64) {
     node.advance(MINUTE * 16);
     node.assert_books().await;
     town.judge(&node).await;
+    let lanes = town.lanes(&node).await;
+    assert_eq!(lanes.contains(&OrderLane::Hot), hot.is_some(), "{lanes:?}");
     let suffered: Vec<_> = node.bus().status().iter().map(|one| (one.failed_count, one.duplicate_count)).collect();
     let (failed, duplicates) = suffered.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     assert!(failed > 30 && duplicates > 10, "events suffered: {suffered:?}");
     node.finish().await;
 }
 
-fn run(engine: Engine, seeds: std::ops::Range<u64>) {
+fn run(engine: Engine, seeds: std::ops::Range<u64>, hot: Option<u32>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for seed in seeds {
-        runtime.block_on(trade(engine, seed));
+        runtime.block_on(trade(engine, seed, hot));
     }
 }
 
@@ -345,15 +363,23 @@ fn run(engine: Engine, seeds: std::ops::Range<u64>) {
 /// coupon and no ticket twice, and lose none.
 #[test]
 fn trade_bears_faults_of_the_bus() {
-    run(Engine::Sqlite, 1..5);
+    run(Engine::Sqlite, 1..5, None);
 }
 
 #[test]
 fn trade_bears_faults_of_the_bus_on_postgres() {
-    run(Engine::Postgres, 5..6);
+    run(Engine::Postgres, 5..6, None);
 }
 
 #[test]
 fn trade_bears_faults_of_the_bus_on_mariadb() {
-    run(Engine::MariaDb, 6..7);
+    run(Engine::MariaDb, 6..7, None);
+}
+
+/// The same while what is ordered twice in a second goes through the hot lane.
+#[test]
+fn the_hot_lane_bears_faults_of_the_bus() {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::MariaDb] {
+        run(engine, 20..23, Some(2));
+    }
 }
