@@ -287,6 +287,8 @@ pub(super) enum BenchName {
     FlashSaleRefused,
     /// Admitting buyers of a flash sale in Redis, against bare pipelines of the same script; needs --redis.
     FlashSaleRedis,
+    /// Ten million buyers of one sale in memory: bytes and time of each, against one hash map.
+    FlashSaleMemory,
 }
 
 /// Measures this machine, each time against a reference in the same run.
@@ -311,8 +313,8 @@ pub(super) struct Bench {
     /// import: so many rows.
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub(super) rows: u32,
-    /// flash-sale, flash-sale-refused: so many people come, each with a token and a ticket of their own [default: 1500000, and
-    /// 200000 who are refused].
+    /// flash-sale, flash-sale-refused, flash-sale-memory: so many people come, each with a token and a ticket of their own
+    /// [default: 1500000, 200000 who are refused, 10000000 in memory].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(super) buyers: Option<u32>,
     /// checkout: so many orders were placed before.

@@ -4,6 +4,7 @@ mod checkout;
 mod edge;
 mod flash_sale;
 mod flash_sale_drain;
+mod flash_sale_memory;
 mod flash_sale_redis;
 mod group_commit;
 mod hot_sku;
@@ -114,6 +115,9 @@ pub(super) async fn bench(plan: Bench) -> anyhow::Result<()> {
     }
     if is_asked(BenchName::Nearby) {
         nearby::run(&plan, &mut output).await?;
+    }
+    if is_asked(BenchName::FlashSaleMemory) {
+        output.add(flash_sale_memory::run(&plan).await?)?;
     }
     telemetry.shutdown().await;
     output.finish()
