@@ -14,7 +14,6 @@ use pulse_gate::sale::{Ask, SaleGate};
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::yield_now;
 
 use crate::SaleConfig;
 use crate::store::admissions::{self, AdmissionRow};
@@ -22,8 +21,6 @@ use crate::store::counts;
 
 /// When somebody who found the queue full should come back.
 const RETRY_IN: Duration = Duration::from_secs(1);
-/// How often a group waits for others that are being worked at.
-const GATHERINGS_MAX: usize = 8;
 
 /// Where admissions are handed in. Cheap to clone; the task ends when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -102,26 +99,10 @@ impl Clerk {
     async fn serve(self, mut queue: mpsc::Receiver<Work>) {
         let mut group = Vec::with_capacity(self.batch_max);
         while queue.recv_many(&mut group, self.batch_max).await > 0 {
-            self.gather(&mut queue, &mut group).await;
             metrics::histogram!("pulse_sale_group_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
             // Each round writes what is left of the group, or takes out of it who cannot be written.
             while !group.is_empty() {
                 group = self.write(group).await;
-            }
-        }
-    }
-
-    /// Lets whoever is ready to be admitted at this moment come along: a flush costs the same for one and for many, and
-    /// looking on while others work is no waiting.
-    async fn gather(&self, queue: &mut mpsc::Receiver<Work>, group: &mut Vec<Work>) {
-        for _ in 0..GATHERINGS_MAX {
-            let before = group.len();
-            yield_now().await;
-            while let Some(work) = (group.len() < self.batch_max).then(|| queue.try_recv().ok()).flatten() {
-                group.push(work);
-            }
-            if group.len() == before {
-                return;
             }
         }
     }

@@ -9,6 +9,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+/// How many times as much as in the contract one address may ask for.
+const RATE_FACTOR: &str = "1000";
+
 /// A running node. Dropping it kills it.
 pub(super) struct Process {
     child: Child,
@@ -20,6 +23,8 @@ impl Process {
     pub(super) async fn start(data: &Path, store: Option<&str>) -> anyhow::Result<Self> {
         let mut command = command("serve", data, store)?;
         command.args(["--listen", "127.0.0.1:0", "--json", "--log", "error"]);
+        // All customers come from one address, which could soon ask for nothing more.
+        command.env("PULSE_EDGE__CAPACITY__RATE_FACTOR", RATE_FACTOR);
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let output = child.stdout.take().context("the node has an output")?;
         let mut lines = BufReader::new(output).lines();

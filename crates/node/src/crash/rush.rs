@@ -215,6 +215,8 @@ async fn sell_again(
         }
     }
     let (free, _) = sale.0.standing(stage).await?;
-    ensure!(free == 0, "{free} units are free after all were sold");
+    if free != 0 {
+        report.broken.push(format!("{free} units are free after all were sold"));
+    }
     Ok(())
 }
