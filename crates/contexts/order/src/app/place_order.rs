@@ -148,6 +148,9 @@ impl Placing<'_> {
         let parts = Parts { units: !is_hot, coupons: coupons.is_any() };
         let stock = parts.units.then(|| hold::reservation(&order, self.held_until()));
         let held = hold::hold(self.app, self.cx, id, Wanted { stock, coupons }).await?;
+        if held.stock.as_ref().is_some_and(|stock| stock.state() == ReservationState::Refused) {
+            self.app.heat.found_short(&hold::units(&order), self.cx.now);
+        }
         let is_held = held.is_whole();
         let outcome = self.decide(&mut basket, held);
         let (price, discounts) = match outcome {

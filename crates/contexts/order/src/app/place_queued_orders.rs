@@ -43,6 +43,9 @@ pub(crate) async fn place_queued_orders(app: &App, ids: &[i64]) -> Result<(), Er
                 commit = refuse(commit, &cx, row, errors::ORDER_PLACING_TIMED_OUT.code)?;
             }
             for (row, reservation) in due.into_iter().zip(&reserved) {
+                if let (ReservationState::Refused, Some(order)) = (reservation.state(), &row.stored.order) {
+                    app.heat.found_short(&hold::units(order), cx.now);
+                }
                 commit = match judge(reservation) {
                     Ok(()) => place(commit, &cx, row)?,
                     Err(code) => refuse(commit, &cx, row, code)?,

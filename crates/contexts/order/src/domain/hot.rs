@@ -118,6 +118,12 @@ impl<K: Copy + Eq + Hash + Ord> HotItems<K> {
         }
     }
 
+    /// Whether the item is hot, as of the last look.
+    #[must_use]
+    pub fn is_hot(&self, item: &K) -> bool {
+        self.hot.contains(item)
+    }
+
     /// How many are hot, as of the last look.
     #[must_use]
     pub fn hot_count(&self) -> usize {

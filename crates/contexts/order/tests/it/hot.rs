@@ -208,11 +208,17 @@ fn a_rush_in_full_flow_sells_every_unit_once() {
         let contexts: Vec<_> = (0..200).map(keyed).collect();
         let outcomes = join_all(contexts.iter().map(|cx| node.orders().place_order(cx, request.clone()))).await;
         node.settle().await;
+        let refusals = ["ok", "ORDER_STOCK_SHORT", "IDEMPOTENCY_IN_FLIGHT"];
+        assert!(outcomes.iter().all(|outcome| refusals.contains(&code(outcome))));
         let mut orders: Vec<Order> = outcomes.into_iter().filter_map(Result::ok).collect();
         orders.sort_unstable_by_key(|order| order.order_id);
         orders.dedup_by_key(|order| order.order_id);
-        assert_eq!(orders.len(), 100, "a key is one order");
-        assert_eq!(ends(&seen(node, &street, &orders).await), [("placed", 60), ("short", 40)]);
+        assert!((60..=100).contains(&orders.len()), "a key is one order: {}", orders.len());
+        // Who comes when it is known that nothing is left hears so at once; the others hear it soon after.
+        let seen = seen(node, &street, &orders).await;
+        let ends = ends(&seen);
+        assert_eq!(ends.iter().find(|(end, _)| *end == "placed"), Some(&("placed", 60)), "{ends:?}");
+        assert!(ends.iter().all(|(end, _)| ["placed", "short"].contains(end)), "{ends:?}");
         assert_eq!(street.tea_stock(node).await, (62, 62));
         node.assert_books().await;
     });
@@ -342,9 +348,15 @@ fn the_lane_takes_every_kind_of_order() {
         assert_eq!(ends(&seen(node, &street, &[of_cart, cheaper.clone(), short]).await), [("placed", 2), ("short", 1)]);
         assert_eq!(street.seen(node, cash.order_id).await.state(), OrderState::Confirmed);
         assert_eq!((cart_of(node, &street).await, street.tea_stock(node).await), (vec![], (4, 4)));
-        // Nothing is left: the coupon of an order that is refused can be used again.
+        // Nothing is left, which is told at once in the next second; later the coupon of an order that the lane refuses can be
+        // used again.
         street.cancel(node, cheaper.order_id).await.unwrap();
         node.settle().await;
+        assert_eq!(code(&street.place(node, street.teas(2)).await), "ORDER_STOCK_SHORT");
+        node.advance(SECOND * 3);
+        for _ in 0..2 {
+            assert_eq!(code(&street.place(node, street.teas(2)).await), "ORDER_STOCK_SHORT");
+        }
         let gone = street.place(node, OrderDraft { coupon_ids: vec![coupon], ..street.teas(2) }).await.unwrap();
         node.settle().await;
         assert_eq!(ends(&seen(node, &street, &[gone]).await), [("short", 1)]);
