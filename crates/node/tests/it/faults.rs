@@ -192,8 +192,14 @@ impl Town {
         let tickets = self.tickets(node).await;
         for order in &orders {
             let is_cooked = order.kind() == OrderKind::Goods && order.state() != OrderState::Cancelled;
-            let count = tickets.get(&order.order_id).copied().unwrap_or_default();
-            assert!(count == usize::from(is_cooked), "order {} has {count} tickets: {order:?}", order.order_id);
+            let states = tickets.get(&order.order_id).map(Vec::as_slice).unwrap_or_default();
+            // What had left the screen before the kitchen heard that nobody wants it stays as it is.
+            let fits = match states {
+                [] => !is_cooked,
+                [state] => is_cooked || *state == TicketState::Bumped,
+                _ => false,
+            };
+            assert!(fits, "order {} has the tickets {states:?}: {order:?}", order.order_id);
             self.judge_books(node, order).await;
         }
         self.judge_coupons(node, &live, &placed).await;
@@ -209,15 +215,15 @@ impl Town {
         lanes
     }
 
-    /// How many tickets each order has that are not cancelled.
-    async fn tickets(&self, node: &TestNode) -> BTreeMap<i64, usize> {
+    /// The tickets of each order that are not cancelled.
+    async fn tickets(&self, node: &TestNode) -> BTreeMap<i64, Vec<TicketState>> {
         let states = (1..=5).collect();
         let request = ListTicketsRequest { shop_id: self.shop.id(), states, page_size: 100, ..Default::default() };
         let page = node.kitchens().list_tickets(&node.cx(), request).await.unwrap();
         assert!(!page.tickets.is_empty() && page.next_page_token.is_empty(), "one page holds the tickets");
-        let mut count = BTreeMap::new();
-        page.tickets.iter().for_each(|ticket| *count.entry(ticket.order_id).or_default() += 1);
-        count
+        let mut tickets = BTreeMap::<_, Vec<_>>::new();
+        page.tickets.iter().for_each(|ticket| tickets.entry(ticket.order_id).or_default().push(ticket.state()));
+        tickets
     }
 
     /// The money of an order came once; when the order is over, it went back once.

@@ -153,6 +153,7 @@ pub(crate) async fn operators_only_means_operators_only(node: &mut TestNode) {
         .chain(pulse_contract::marketing::v1::coupon_routes(node.coupons()))
         .chain(pulse_contract::order::v1::order_routes(node.orders()))
         .chain(pulse_contract::payment::v1::payment_routes(node.payments()))
+        .chain(pulse_contract::sale::v1::sale_routes(node.sales()))
         .filter(|route| route.spec.policy.callers == [Caller::Operator])
         .collect();
     let rpcs = METHODS.iter().filter(|spec| spec.policy.callers == [Caller::Operator]).count();
