@@ -90,7 +90,9 @@ impl Heat {
         let (hot, cool): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|unit| state.items.observe(*unit, now));
         state.tell();
         // What is known of a rush ends with it.
-        state.probes.retain(|unit, _| !cool.contains(unit));
+        for unit in &cool {
+            state.probes.remove(unit);
+        }
         let probe_count = hot.iter().filter(|unit| state.is_probe(**unit, now)).count();
         !hot.is_empty() && probe_count == 0 && now >= state.rests_until
     }

@@ -136,7 +136,8 @@ impl Scenario for Order {
     }
 
     fn right_refusals(&self) -> &'static [&'static str] {
-        &["ORDER_STOCK_SHORT"]
+        // What many order at once is placed after the answer, and cannot be paid before.
+        &["ORDER_STOCK_SHORT", "PAYMENT_ORDER_NOT_PLACED"]
     }
 
     fn next(&self, visitor: u64, step: usize, last: &[u8]) -> Next {
