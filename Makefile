@@ -15,7 +15,7 @@ dist: ## build the binary to deploy: target/dist/pulse
 
 test: servers lint ## install what the tests need, then run the whole suite
 	$(CARGO) build --locked --workspace --all-targets
-	PULSE=target/debug/pulse scripts/fuzz-api.sh
+	PULSE=target/debug/pulse FUZZ_EXAMPLES=20 scripts/fuzz-api.sh
 	scripts/run-tests.sh
 
 bench: dist ## measure: every benchmark beside its reference

@@ -31,14 +31,16 @@ enum Server {
 }
 
 impl Engine {
+    /// A database for one test. `fill` makes the tables in the one that others may be copies of.
+    ///
     /// # Panics
     /// When the server is not installed or does not start.
-    pub(crate) fn fresh(self) -> Fresh {
+    pub(crate) async fn fresh(self, fill: impl AsyncFnOnce(String)) -> Fresh {
         let (url, server) = match self {
             Self::Sqlite => (Ok(String::new()), Server::None),
             Self::Postgres => {
                 let server = servers::postgres().expect("PostgreSQL starts");
-                (server.fresh_database(), Server::Postgres { _alive: server })
+                (server.copied_database(fill).await, Server::Postgres { _alive: server })
             }
             Self::MariaDb => {
                 let server = servers::mariadb().expect("MariaDB starts");

@@ -88,7 +88,7 @@ impl TestNode {
     }
 
     async fn begin(engine: Engine, change: impl FnOnce(&mut Config), faults: Option<Faults>) -> Self {
-        let database = engine.fresh();
+        let database = engine.fresh(make_tables).await;
         let folder = tempfile::Builder::new().prefix("pulse-node-").tempdir().expect("a folder can be made");
         let mut config = Config::default();
         config.node.data = folder.path().join("data");
@@ -367,6 +367,15 @@ impl TestNode {
         let fresh = Idempotency { scope: String::new(), key: key.to_owned(), fingerprint: [0; 32] };
         Call { spec }.seal(Cx { idempotency: Some(Arc::new(fresh)), ..cx }, request)
     }
+}
+
+/// Starts a node on the database and stops it.
+async fn make_tables(url: String) {
+    let folder = tempfile::Builder::new().prefix("pulse-tables-").tempdir().expect("a folder can be made");
+    let mut config = Config::default();
+    config.node.data = folder.path().to_owned();
+    config.store.url = Secret::new(url);
+    start(&config, None, &VirtualClock::starting_at(START), &DevInbox::default()).await.stop().await;
 }
 
 async fn start(config: &Config, faults: Option<Faults>, clock: &VirtualClock, inbox: &DevInbox) -> Node {

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use super::child::{Error, Server, command, free_port, is_root, log_to, run};
 
@@ -22,6 +23,8 @@ pub struct Postgres {
     port: u16,
     binaries: PathBuf,
     database_count: AtomicU32,
+    /// The name of the database that the others are copies of, once one of them is needed.
+    template: OnceCell<String>,
 }
 
 impl Postgres {
@@ -55,7 +58,9 @@ impl Postgres {
         let log = folder.path().join("log");
         log_to(&mut serve, &log)?;
         let server = Server::start(serve, "INT", port, &log)?;
-        let postgres = Self { _server: server, _folder: folder, port, binaries, database_count: AtomicU32::new(0) };
+        let database_count = AtomicU32::new(0);
+        let template = OnceCell::new();
+        let postgres = Self { _server: server, _folder: folder, port, binaries, database_count, template };
         postgres.wait_until_ready()?;
         Ok(postgres)
     }
@@ -65,9 +70,34 @@ impl Postgres {
     /// # Errors
     /// When the server refuses.
     pub fn fresh_database(&self) -> Result<String, Error> {
+        Ok(self.url(&self.create("")?))
+    }
+
+    /// Makes a copy of the database that `fill` fills, once for all copies, and gives its URL.
+    ///
+    /// A copy takes a fifth of the time that the tables of all contexts take.
+    ///
+    /// # Errors
+    /// When the server refuses, as it does while `fill` has left a connection open.
+    pub async fn copied_database(&self, fill: impl AsyncFnOnce(String)) -> Result<String, Error> {
+        let make = async || {
+            let name = self.create("")?;
+            fill(self.url(&name)).await;
+            Ok::<_, Error>(name)
+        };
+        let template = self.template.get_or_try_init(make).await?;
+        Ok(self.url(&self.create(&format!("TEMPLATE {template}"))?))
+    }
+
+    /// Makes a database and gives its name.
+    fn create(&self, clause: &str) -> Result<String, Error> {
         let name = format!("t{}", self.database_count.fetch_add(1, Ordering::Relaxed));
-        self.sql(&format!("CREATE DATABASE {name}"))?;
-        Ok(format!("postgres://postgres@127.0.0.1:{}/{name}", self.port))
+        self.sql(&format!("CREATE DATABASE {name} {clause}"))?;
+        Ok(name)
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
     /// PostgreSQL accepts connections before it is done with starting up.
