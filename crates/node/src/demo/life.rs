@@ -7,6 +7,7 @@ use pulse_contract::shop::v1::ListNearbyRequest;
 use pulse_kernel::Error;
 
 use super::DemoCity;
+use super::rush::rushes;
 
 /// The pause between two things that happen.
 const PAUSE: Duration = Duration::from_millis(700);
@@ -16,6 +17,11 @@ const STEPS_OF_KITCHENS: usize = 6;
 
 /// Lives until it is dropped.
 pub(crate) async fn live(city: DemoCity) {
+    tokio::join!(days(&city), rushes(&city));
+}
+
+/// One thing after the other happens.
+async fn days(city: &DemoCity) {
     loop {
         let next = city.clock.now().plus(PAUSE);
         if let Err(error) = city.something_happens().await {

@@ -23,6 +23,7 @@ use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Clock, Cx, Error, Principal};
 use pulse_shop::Places;
 
+use super::rush::Rush;
 use super::trade::Trade;
 use crate::node::Node;
 use crate::pages::DevInbox;
@@ -40,6 +41,7 @@ pub(crate) struct DemoCity {
     pub(crate) catalog: CatalogClient,
     pub(crate) places: Arc<Places>,
     pub(crate) trade: Trade,
+    pub(crate) rush: Rush,
     pub(crate) clock: Clock,
     /// The account of each person.
     pub(crate) people: Vec<AccountId>,
@@ -62,6 +64,7 @@ pub(crate) async fn settle(node: &Node, inbox: &DevInbox, city: City) -> anyhow:
             menus: Vec::new(),
             busy: Mutex::default(),
         },
+        rush: Rush { sales: node.sales().clone(), stock: node.stock().clone() },
         clock: node.clock.clone(),
         people: Vec::new(),
     };

@@ -111,7 +111,7 @@ impl DemoCity {
         Ok((!draft.lines.is_empty()).then_some(draft))
     }
 
-    async fn pay(&self, person: AccountId, order_id: i64) -> Result<(), Error> {
+    pub(super) async fn pay(&self, person: AccountId, order_id: i64) -> Result<(), Error> {
         let Some(sandbox) = &self.trade.sandbox else { return Ok(()) };
         let request = StartPaymentRequest { order_id, ..StartPaymentRequest::default() };
         let payment = self.trade.payments.start_payment(&self.cx_of(person), request).await?;
@@ -202,6 +202,6 @@ fn line(product: &Product) -> Option<CartLine> {
     })
 }
 
-fn pick<T>(all: &[T]) -> Option<&T> {
+pub(super) fn pick<T>(all: &[T]) -> Option<&T> {
     if all.is_empty() { None } else { all.get(rand::random_range(0..all.len())) }
 }

@@ -6,7 +6,8 @@ mod pay;
 mod webhooks;
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
@@ -18,10 +19,15 @@ pub(crate) use webhooks::router as webhooks;
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Where a node listens that was told nothing else; HTTP/2 has no `Host`.
+const HOST_DEFAULT: &str = "127.0.0.1:8080";
+
 /// The page at `/`, and the styles of all pages.
 pub fn router(has_inbox: bool) -> Router {
-    let home =
-        move || async move { page(HOME, minijinja::context! { has_inbox, version => env!("CARGO_PKG_VERSION") }) };
+    let home = move |headers: HeaderMap| async move {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(HOST_DEFAULT);
+        page(HOME, minijinja::context! { has_inbox, host, version => env!("CARGO_PKG_VERSION") })
+    };
     let styles = || async { ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLES) };
     Router::new().route("/", get(home)).route("/pages/pulse.css", get(styles))
 }

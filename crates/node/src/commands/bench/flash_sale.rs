@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use bytes::Bytes;
-use pulse_bench::{Paired, Progress, Request, Requests, Side};
+use pulse_bench::{Load, Paired, Progress, Request, Requests, Side};
 use pulse_contract::Money;
 use pulse_contract::sale::v1::{
-    CreateSaleRequest, SaleDraft, SaleItem, SalePace, ScheduleSaleRequest, TakeTicketRequest,
+    CreateSaleRequest, HoldOrderLaneRequest, SaleDraft, SaleItem, SalePace, ScheduleSaleRequest, TakeTicketRequest,
 };
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Error, Principal};
@@ -26,6 +26,8 @@ const LATE_BUYERS: u32 = 200_000;
 const CONSTANT_REQUESTS: usize = 100_000;
 /// The connections of a rush, besides those that are asked for.
 const MANY_CONNECTIONS: u32 = 512;
+/// How long people come before anything is measured.
+const WARM_UP: Duration = Duration::from_secs(4);
 /// The first account of the crowd.
 const FIRST_ACCOUNT: i64 = 1 << 40;
 /// How long the sale lasts, and every token.
@@ -39,6 +41,9 @@ pub(super) async fn admitted(plan: &Bench, output: &mut Output) -> anyhow::Resul
         let town = open(plan).await?;
         let buyers = plan.buyers.unwrap_or(BUYERS);
         let sale = Rush::begin(&town, i64::from(buyers)).await.map_err(|error| anyhow!(error.story()))?;
+        // Orders would be made of the admissions of one round during the next one of the constant route.
+        let hold = HoldOrderLaneRequest { is_held: true };
+        town.node().sales().hold_order_lane(&town.cx(), hold).await.map_err(|error| anyhow!(error.story()))?;
         let requests = sale.requests(&town, buyers, &name).await?;
         output.add(measure(plan, (&name, connections), &town, ("an admission", requests, None)).await?)?;
         town.raze().await?;
@@ -81,6 +86,8 @@ async fn measure(
         requests: Requests::cycle(constant),
         refusal: None,
     };
+    // The log of a new database grows, which takes a flush twice as long; then it is written over.
+    Load::closed(town.address, paired.connections, WARM_UP).run(&subject.requests).await?;
     let progress = Progress::on_stderr(name, paired.steps());
     let measured = paired.run(&subject, &reference, &progress).await;
     progress.finish();
