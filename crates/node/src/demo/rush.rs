@@ -11,9 +11,9 @@ use pulse_contract::shop::v1::{CreateProductRequest, GetMenuRequest, Product, Pr
 use pulse_contract::stock::v1::{
     PutStockRequest, ReplenishStockRequest, ResourceKind, ResourceRef, StockClient, StockRules,
 };
-use pulse_contract::{Money, Timestamp};
+use pulse_contract::{Money, Timestamp as WireTimestamp};
 use pulse_kernel::id::AccountId;
-use pulse_kernel::{Error, Timestamp as Instants};
+use pulse_kernel::{Error, Timestamp};
 
 use super::DemoCity;
 use super::trade::pick;
@@ -68,6 +68,7 @@ impl DemoCity {
         self.clock.sleep_until(begins).await;
         let began = Instant::now();
         let fared = self.everybody_presses(sale_id).await;
+        self.wake_kitchen(shop_id);
         let count = |how| fared.iter().filter(|fared| **fared == how).count();
         let (orders, late) = (count(Fared::Ordered), count(Fared::CameTooLate));
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -108,15 +109,15 @@ impl DemoCity {
         self.catalog.create_product(&self.cx(), CreateProductRequest { shop_id, product: Some(product) }).await
     }
 
-    async fn announce(&self, shop_id: i64, bag: SaleItem, begins: Instants) -> Result<i64, Error> {
+    async fn announce(&self, shop_id: i64, bag: SaleItem, begins: Timestamp) -> Result<i64, Error> {
         let draft = SaleDraft {
             name: "福袋 · Lucky bags".to_owned(),
             item: Some(bag),
             price: Some(yuan(SALE_PRICE_MINOR)),
             units: UNITS,
             per_buyer_limit: 1,
-            starts_at: Some(Timestamp::from(begins)),
-            ends_at: Some(Timestamp::from(begins.plus(LASTS))),
+            starts_at: Some(WireTimestamp::from(begins)),
+            ends_at: Some(WireTimestamp::from(begins.plus(LASTS))),
             pay_within_s: PAY_WITHIN_S,
             ..SaleDraft::default()
         };

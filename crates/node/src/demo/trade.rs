@@ -127,7 +127,7 @@ impl DemoCity {
         sandbox.choose(token, choice).await
     }
 
-    fn wake_kitchen(&self, shop_id: i64) {
+    pub(super) fn wake_kitchen(&self, shop_id: i64) {
         let mut busy = self.trade.busy.lock();
         if !busy.contains(&shop_id) {
             busy.push_back(shop_id);

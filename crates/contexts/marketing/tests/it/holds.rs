@@ -170,7 +170,7 @@ pub(crate) async fn paying_and_the_end_at_once_is_one_of_both(node: &mut TestNod
         let wanted = [&coupon];
         hold(node, order, &wanted).await.unwrap();
         later(node, 15 * MINUTE).await;
-        let (paid, ()) = futures::join!(redeem(node, order, &wanted), node.settle());
+        let (paid, _fired) = futures::join!(redeem(node, order, &wanted), node.fire_timers());
         assert_eq!(paid.unwrap(), [0_i64; 0], "nobody else wants it");
         node.settle().await;
         assert_eq!(standing(node, &coupon).await, (CouponState::Used, order));
