@@ -18,7 +18,8 @@ use super::checkout::Shelf;
 use super::town::{CONSTANT, Town};
 use super::{Figure, Output};
 
-/// How many people are there. The generator never asks for more of them in one measurement.
+/// How many people are there: enough for 100,000 a second in a measurement of the usual length. When there are no more, the first
+/// ones come again and are refused, which the measurement counts as errors.
 const BUYERS: u32 = 1_500_000;
 /// How many people come after everything is gone, in turn.
 const LATE_BUYERS: u32 = 200_000;
