@@ -317,6 +317,10 @@ pub(super) struct Bench {
     /// [default: 1500000, 200000 who are refused, 10000000 in memory].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(super) buyers: Option<u32>,
+    /// flash-sale: people come in no order, so that their rows go all over the table; otherwise in the order in which
+    /// they signed up.
+    #[arg(long)]
+    pub(super) shuffled: bool,
     /// checkout: so many orders were placed before.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub(super) orders: u32,

@@ -12,6 +12,9 @@ use pulse_contract::sale::v1::{
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Error, Principal};
 use pulse_token::Claims;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 
 use super::super::arguments::Bench;
 use super::checkout::Shelf;
@@ -29,6 +32,8 @@ const CONSTANT_REQUESTS: usize = 100_000;
 const MANY_CONNECTIONS: u32 = 512;
 /// How long people come before anything is measured.
 const WARM_UP: Duration = Duration::from_secs(4);
+/// Shuffles the crowd, in each run the same way.
+const SEED: u64 = 1;
 /// The first account of the crowd.
 const FIRST_ACCOUNT: i64 = 1 << 40;
 /// How long the sale lasts, and every token.
@@ -37,15 +42,18 @@ const LONG: Duration = Duration::from_secs(86_400);
 /// Admissions while stock lasts.
 pub(super) async fn admitted(plan: &Bench, output: &mut Output) -> anyhow::Result<()> {
     for connections in [plan.connections, MANY_CONNECTIONS] {
-        let name =
-            if connections == plan.connections { "flash-sale".to_owned() } else { format!("flash-sale-{connections}") };
+        let size = if connections == plan.connections { String::new() } else { format!("-{connections}") };
+        let name = format!("flash-sale{size}{}", if plan.shuffled { "-shuffled" } else { "" });
         let town = open(plan).await?;
         let buyers = plan.buyers.unwrap_or(BUYERS);
         let sale = Rush::begin(&town, i64::from(buyers)).await.map_err(|error| anyhow!(error.story()))?;
         // Orders would be made of the admissions of one round during the next one of the constant route.
         let hold = HoldOrderLaneRequest { is_held: true };
         town.node().sales().hold_order_lane(&town.cx(), hold).await.map_err(|error| anyhow!(error.story()))?;
-        let requests = sale.requests(&town, buyers, &name).await?;
+        let mut requests = sale.requests(&town, buyers, &name).await?;
+        if plan.shuffled {
+            requests.shuffle(&mut StdRng::seed_from_u64(SEED));
+        }
         output.add(measure(plan, (&name, connections), &town, ("an admission", requests, None)).await?)?;
         town.raze().await?;
     }

@@ -2,7 +2,12 @@
 //!
 //! **Invariant:** nobody is answered before the flush. A commit that is refused takes back its own statements and
 //! nobody else's. Refusals wait for the flush too, because they may rest on what the same group wrote.
+//!
+//! Most commits are not refused after they have written, and a savepoint copies every page that is changed under it. So
+//! a group begins without savepoints; when one of its commits has to be taken back, the whole group is, and is written
+//! once more with a savepoint for each commit.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -22,6 +27,9 @@ use crate::transaction::{Step, Transaction};
 const GROUP_MAX: usize = 512;
 /// How long a group takes in more commits at most, for the same reason.
 const GROUP_TIME_MAX: Duration = Duration::from_millis(20);
+/// How many groups are written with savepoints after one had to be written twice: those who race for the same rows are
+/// refused again and again, and this bounds what writing twice costs to a thirtieth.
+const CAREFUL_GROUPS: u32 = 32;
 
 /// What the writer has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +117,7 @@ impl Writer {
             answered: Arc::clone(answered),
             flush_delay: options.flush_delay,
             on_step: options.on_writer_step.unwrap_or(|_| ()),
+            careful_groups: Cell::new(0),
         };
         thread::Builder::new()
             .name("store-write".to_owned())
@@ -155,6 +164,17 @@ struct Prepared<'c> {
     statement: CachedStatement<'c>,
 }
 
+/// Why a commit is not part of its group as it stands.
+enum Trouble {
+    /// It was refused after it had written, and only the whole group can be taken back.
+    Torn(StoreError),
+    /// Nobody can say what is left of the group.
+    Lost(StoreError),
+}
+
+/// Commits of one transaction of SQLite, with what became of each.
+type Group = Vec<(Commit, Outcome)>;
+
 struct Worker {
     connection: Connection,
     jobs: Receiver<Job>,
@@ -162,6 +182,8 @@ struct Worker {
     answered: Arc<AtomicU64>,
     flush_delay: Option<Duration>,
     on_step: fn(WriterStep),
+    /// How many of the next groups have savepoints from the start.
+    careful_groups: Cell<u32>,
 }
 
 impl Worker {
@@ -183,23 +205,34 @@ impl Worker {
     /// Commits `first` and everything that waits behind it; gives back a query that it came upon.
     fn group(&self, first: Commit) -> Option<Job> {
         let started = Instant::now();
-        if let Err(error) = self.run("BEGIN IMMEDIATE") {
+        if let Err(error) = self.begin() {
             answer(first, Err(failure("BEGIN IMMEDIATE", error)));
             return None;
         }
         let begun = Instant::now();
-        (self.on_step)(WriterStep::Begun);
-        let mut group = Vec::new();
+        let mut is_careful = self.careful_groups.get() > 0;
+        self.careful_groups.set(self.careful_groups.get().saturating_sub(1));
+        let mut group = Group::new();
         let mut next = Some(first);
         let mut query = None;
         while let Some(commit) = next.take() {
-            let applied = self.apply(&commit.transaction);
+            let applied = match is_careful {
+                true => self.apply_apart(&commit).map_err(Trouble::Lost),
+                false => self.apply(&commit),
+            };
             (self.on_step)(WriterStep::Applied);
-            // A full disk or an I/O error makes SQLite roll back the whole transaction.
-            let is_whole = applied.is_ok() && !self.connection.is_autocommit();
-            group.push((commit, applied.unwrap_or_else(Err)));
-            if !is_whole {
-                return self.give_up(group);
+            let (outcome, trouble) = match applied {
+                Ok(outcome) => (outcome, None),
+                // The others are the same when they are written again, so it would be refused again.
+                Err(Trouble::Torn(refusal)) => {
+                    is_careful = !group.is_empty();
+                    (Err(refusal), self.write_anew(&mut group).err())
+                }
+                Err(Trouble::Lost(error)) => (Ok(()), Some(error)),
+            };
+            group.push((commit, outcome));
+            if let Some(error) = trouble {
+                return self.give_up(group, &error);
             }
             if group.len() < GROUP_MAX && begun.elapsed() < GROUP_TIME_MAX {
                 match self.jobs.try_recv() {
@@ -226,6 +259,27 @@ impl Worker {
         query
     }
 
+    fn begin(&self) -> rusqlite::Result<()> {
+        self.run("BEGIN IMMEDIATE")?;
+        (self.on_step)(WriterStep::Begun);
+        Ok(())
+    }
+
+    /// Takes the group back and writes it once more, with a savepoint for each commit.
+    fn write_anew(&self, group: &mut Group) -> Result<(), StoreError> {
+        self.take_back();
+        self.begin().map_err(|error| failure("BEGIN IMMEDIATE", error))?;
+        if group.is_empty() {
+            return Ok(());
+        }
+        self.careful_groups.set(CAREFUL_GROUPS);
+        metrics::counter!("pulse_store_groups_torn_total").increment(1);
+        for (commit, outcome) in group {
+            *outcome = self.apply_apart(commit)?;
+        }
+        Ok(())
+    }
+
     fn flush(&self) -> Result<(), String> {
         let outcome = self.run("COMMIT").map_err(|error| error.to_string());
         if let Err(message) = &outcome {
@@ -247,12 +301,9 @@ impl Worker {
     }
 
     /// Nothing of the group is written. Refusals are taken back too: they may rest on rows that are gone now.
-    fn give_up(&self, group: Vec<(Commit, Outcome)>) -> Option<Job> {
+    fn give_up(&self, group: Group, cause: &StoreError) -> Option<Job> {
         self.take_back();
-        let cause = match group.last() {
-            Some((_, Err(error))) => with_sources(error),
-            Some((_, Ok(()))) | None => "SQLite took the transaction back".to_owned(),
-        };
+        let cause = with_sources(cause);
         tracing::error!(error = %cause, "a group of commits was taken back");
         for (commit, _) in group {
             answer(commit, Err(StoreError::unavailable(cause.as_str())));
@@ -260,20 +311,23 @@ impl Worker {
         None
     }
 
-    /// Executes one commit inside of the group; a refused one leaves nothing behind. When that cannot be said, it is
-    /// the outer error, and the group must not be committed.
-    fn apply(&self, transaction: &Transaction) -> Result<Outcome, StoreError> {
-        // A lone statement that cannot be refused after the fact takes itself back.
-        if let [step] = transaction.steps.as_slice()
-            && step.expected.is_none()
-        {
-            return Ok(self.step(step, &mut None));
+    /// Executes one commit inside of the group. A refused one leaves nothing behind, or the group is torn.
+    fn apply(&self, commit: &Commit) -> Result<Outcome, Trouble> {
+        let (mut prepared, mut has_written) = (None, false);
+        let mut steps = commit.transaction.steps.iter();
+        let outcome = steps.try_for_each(|step| self.step(step, &mut prepared, &mut has_written));
+        match self.whole(outcome).map_err(Trouble::Lost)? {
+            Err(refusal) if has_written => Err(Trouble::Torn(refusal)),
+            outcome => Ok(outcome),
         }
-        if let Err(error) = self.run("SAVEPOINT use_case") {
-            return Ok(Err(failure("SAVEPOINT", error)));
-        }
+    }
+
+    /// The same with a savepoint of its own: a refused one leaves nothing behind.
+    fn apply_apart(&self, commit: &Commit) -> Result<Outcome, StoreError> {
+        self.run("SAVEPOINT use_case").map_err(|error| failure("SAVEPOINT", error))?;
         let mut prepared = None;
-        let outcome = transaction.steps.iter().try_for_each(|step| self.step(step, &mut prepared));
+        let mut steps = commit.transaction.steps.iter();
+        let outcome = steps.try_for_each(|step| self.step(step, &mut prepared, &mut false));
         drop(prepared);
         if outcome.is_err() && !self.connection.is_autocommit() {
             self.run("ROLLBACK TO use_case").map_err(|error| failure("ROLLBACK TO", error))?;
@@ -281,14 +335,32 @@ impl Worker {
         if !self.connection.is_autocommit() {
             self.run("RELEASE use_case").map_err(|error| failure("RELEASE", error))?;
         }
-        Ok(outcome)
+        self.whole(outcome)
     }
 
-    fn step<'c>(&'c self, step: &Step, prepared: &mut Option<Prepared<'c>>) -> Result<(), StoreError> {
+    /// The outcome, unless the transaction is gone: a full disk or an I/O error makes SQLite roll all of it back.
+    fn whole(&self, outcome: Outcome) -> Result<Outcome, StoreError> {
+        match outcome {
+            outcome if !self.connection.is_autocommit() => Ok(outcome),
+            Err(error) => Err(error),
+            Ok(()) => Err(StoreError::unavailable("SQLite took the transaction back")),
+        }
+    }
+
+    fn step<'c>(
+        &'c self,
+        step: &Step,
+        prepared: &mut Option<Prepared<'c>>,
+        has_written: &mut bool,
+    ) -> Result<(), StoreError> {
         let outcome = self.execute(step, prepared);
         (self.on_step)(WriterStep::Executed);
         match outcome {
-            Ok(rows) => step.check(rows),
+            Ok(rows) => {
+                // A statement that fails takes itself back, and one that touches no row has nothing to take back.
+                *has_written |= rows > 0 && !step.is_query;
+                step.check(rows)
+            }
             Err(error) if is_duplicate(&error) => Err(step.duplicated(error)),
             Err(error) => Err(failure(step.sql.as_str(), error)),
         }
@@ -353,85 +425,5 @@ fn with_sources(error: &StoreError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::transaction::Refusal;
-    use crate::values;
-
-    type Answered = oneshot::Receiver<Answer>;
-
-    /// Executes the transactions in one group; gives back what each caller hears, and the rows.
-    fn outcomes(transactions: Vec<Transaction>) -> (Vec<Outcome>, Vec<i64>) {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY)").unwrap();
-        let (queue, jobs) = bounded(transactions.len());
-        let mut answers: Vec<Answered> = Vec::new();
-        for transaction in transactions {
-            let (answer, answered) = oneshot::channel();
-            queue.send(Job::Commit(Commit { transaction, answer })).unwrap();
-            answers.push(answered);
-        }
-        let Ok(Job::Commit(first)) = jobs.recv() else { panic!("there is a first one") };
-        let worker = Worker {
-            connection,
-            jobs,
-            counters: Arc::default(),
-            answered: Arc::default(),
-            flush_delay: None,
-            on_step: |_| (),
-        };
-        assert!(worker.group(first).is_none());
-        let heard = answers.into_iter().map(|mut answered| answered.try_recv().unwrap().0).collect();
-        let statement = Statement::new("SELECT id FROM rows ORDER BY id", values![]);
-        let rows = query(&worker.connection, &statement).unwrap();
-        (heard, rows.iter().map(|row| row.get("id").unwrap()).collect())
-    }
-
-    fn insert(id: i64) -> Step {
-        Step::new("INSERT INTO rows (id) VALUES (?)", values![id]).on_duplicate(Refusal::AlreadyDone)
-    }
-
-    /// As a full disk does: the statement ends the whole transaction.
-    fn fatal(id: i64) -> Step {
-        Step::new("INSERT OR ROLLBACK INTO rows (id) VALUES (?)", values![id])
-    }
-
-    fn transaction(steps: impl Into<Vec<Step>>) -> Transaction {
-        Transaction { steps: steps.into() }
-    }
-
-    fn is_unavailable(outcome: &Outcome) -> bool {
-        matches!(outcome, Err(StoreError::Unavailable { is_outcome_unknown: false, .. }))
-    }
-
-    #[test]
-    fn a_refusal_leaves_the_others_of_its_group() {
-        let group =
-            [transaction([insert(1), insert(2)]), transaction([insert(3), insert(1)]), transaction([insert(4)])];
-        let (heard, rows) = outcomes(group.into());
-        assert!(matches!(heard.as_slice(), [Ok(()), Err(StoreError::AlreadyDone), Ok(())]), "{heard:?}");
-        assert_eq!(rows, [1, 2, 4]);
-    }
-
-    /// The second was refused because of the row of the first, which is gone with the third.
-    #[test]
-    fn nobody_of_a_group_that_was_given_up_keeps_a_refusal() {
-        for last in [transaction([fatal(1)]), transaction([insert(2), fatal(1)])] {
-            let group = [transaction([insert(1)]), transaction([insert(1)]), last];
-            let (heard, rows) = outcomes(group.into());
-            assert!(heard.iter().all(is_unavailable), "{heard:?}");
-            assert_eq!(rows, [0_i64; 0]);
-        }
-    }
-
-    /// Once the savepoint is gone, what the refused commit wrote cannot be told apart from the rest.
-    #[test]
-    fn a_group_whose_savepoint_is_lost_is_given_up() {
-        let release = || Step::new("RELEASE use_case", values![]);
-        for lost in [transaction([insert(2), release(), insert(1)]), transaction([insert(2), release()])] {
-            let (heard, rows) = outcomes(vec![transaction([insert(1)]), lost]);
-            assert!(heard.iter().all(is_unavailable), "{heard:?}");
-            assert_eq!(rows, [0_i64; 0]);
-        }
-    }
-}
+#[path = "writer_tests.rs"]
+mod tests;
