@@ -9,7 +9,7 @@ use pulse_contract::sale::v1::{
 };
 use pulse_contract::shop::v1::{CreateProductRequest, GetMenuRequest, Product, ProductDraft, VariantDraft};
 use pulse_contract::stock::v1::{
-    PutStockRequest, ReplenishStockRequest, ResourceKind, ResourceRef, StockClient, StockRules,
+    GetStockRequest, PutStockRequest, ReplenishStockRequest, ResourceKind, ResourceRef, StockClient, StockRules,
 };
 use pulse_contract::{Money, Timestamp as WireTimestamp};
 use pulse_kernel::id::AccountId;
@@ -91,8 +91,14 @@ impl DemoCity {
         let counted = PutStockRequest { shop_id, product_id, variant_id, rules };
         self.rush.stock.put_stock(&self.cx(), counted).await?;
         let resource = Some(ResourceRef { kind: ResourceKind::Sku.into(), id: variant_id });
-        let arrived = ReplenishStockRequest { shop_id, resource, quantity: UNITS, note: "for the sale".to_owned() };
-        self.rush.stock.replenish_stock(&self.cx(), arrived).await?;
+        let stock = GetStockRequest { shop_id, resource };
+        let stock = self.rush.stock.get_stock(&self.cx(), stock).await?;
+        // The last sale may have left some.
+        let quantity = UNITS - (stock.on_hand - stock.reserved);
+        if quantity > 0 {
+            let arrived = ReplenishStockRequest { shop_id, resource, quantity, note: "for the sale".to_owned() };
+            self.rush.stock.replenish_stock(&self.cx(), arrived).await?;
+        }
         Ok(Some(SaleItem { product_id, variant_id, template_id: 0 }))
     }
 

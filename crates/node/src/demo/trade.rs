@@ -174,11 +174,15 @@ impl DemoCity {
         let Some(order) = found.orders.first() else { return Ok(false) };
         let order_id = order.order_id;
         let order = self.trade.orders.get_order(&self.cx(), GetOrderRequest { order_id }).await?;
-        let is_to_go = order.state() == OrderState::Ready && order.fulfilment() == Fulfilment::Delivery;
-        let moved = if is_to_go {
-            self.trade.orders.hand_over_order(&self.cx(), HandOverOrderRequest { shop_id, order_id }).await?
-        } else {
-            self.trade.orders.complete_order(&self.cx(), CompleteOrderRequest { order_id }).await?
+        let moved = match (order.state(), order.fulfilment()) {
+            (OrderState::Ready, Fulfilment::Delivery) => {
+                self.trade.orders.hand_over_order(&self.cx(), HandOverOrderRequest { shop_id, order_id }).await?
+            }
+            (OrderState::Ready | OrderState::Delivering, _) => {
+                self.trade.orders.complete_order(&self.cx(), CompleteOrderRequest { order_id }).await?
+            }
+            // The list follows the orders, and has not heard of the last move yet.
+            _ => return Ok(true),
         };
         tracing::info!(order.id = order_id, shop.id = shop_id, state = moved.state().as_str_name(), "counter");
         Ok(true)
