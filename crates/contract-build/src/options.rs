@@ -54,7 +54,7 @@ pub(crate) struct PolicyOption {
     pub(crate) rates: Vec<RateOption>,
     pub(crate) idempotent: bool,
     pub(crate) deadline_ms: u32,
-    pub(crate) droppable: bool,
+    pub(crate) cancel_on_disconnect: bool,
 }
 
 /// One rate of a policy.

@@ -39,8 +39,8 @@ pub(crate) fn check(model: &Model, desc: &MethodDescriptor, policy: &PolicyOptio
             problems.add(name, "a rate needs per, count and window_ms");
         }
     }
-    if policy.idempotent && policy.droppable {
-        problems.add(name, "what saves its answer goes on to its end: it is idempotent or droppable");
+    if policy.idempotent && policy.cancel_on_disconnect {
+        problems.add(name, "what saves its answer goes on to its end: it is idempotent or cancel_on_disconnect");
     }
     if policy.idempotent && desc.is_server_streaming() {
         problems.add(name, "a stream cannot be idempotent: its answer cannot be saved");
@@ -125,8 +125,8 @@ fn literal(policy: &PolicyOption) -> String {
         .collect();
     let deadline_ms = if policy.deadline_ms == 0 { DEADLINE_MS_DEFAULT } else { policy.deadline_ms };
     format!(
-        "Policy {{ callers: &[{callers}], rates: &[{rates}], idempotent: {}, is_droppable: {}, deadline_ms: {deadline_ms} }}",
-        policy.idempotent, policy.droppable
+        "Policy {{ callers: &[{callers}], rates: &[{rates}], idempotent: {}, cancels_on_disconnect: {}, deadline_ms: {deadline_ms} }}",
+        policy.idempotent, policy.cancel_on_disconnect
     )
 }
 

@@ -28,7 +28,7 @@ pub struct Policy {
     /// Takes an `Idempotency-Key` and saves its answer.
     pub idempotent: bool,
     /// Whether stopping it half way leaves nothing half done.
-    pub is_droppable: bool,
+    pub cancels_on_disconnect: bool,
     /// How long a call may take, in milliseconds.
     pub deadline_ms: u32,
 }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn policy(callers: &'static [Caller]) -> Policy {
-        Policy { callers, rates: &[], idempotent: false, is_droppable: false, deadline_ms: 1 }
+        Policy { callers, rates: &[], idempotent: false, cancels_on_disconnect: false, deadline_ms: 1 }
     }
 
     fn somebody(roles: &[Role]) -> Actor {

@@ -130,7 +130,7 @@ pub(crate) async fn answer(
     let incoming = Limited::new(incoming, core.config.limits.body_bytes_max.as_usize());
     let request = Request::from_parts(parts, tonic::body::Body::new(incoming));
     let work = core.services.clone().oneshot(request);
-    let response = match rpc.is_none_or(Rpc::is_droppable) {
+    let response = match rpc.is_none_or(Rpc::cancels_on_disconnect) {
         true => tokio::time::timeout(timeout, work).await.map_err(|_elapsed| too_late())?,
         false => to_the_end(work, places, timeout).await?,
     };

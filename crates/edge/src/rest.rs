@@ -87,7 +87,7 @@ impl Call<'_, '_, '_> {
             (self.endpoint.route.handler)(cx, RestRequest { path: &path, query, body })
         };
         let left = || timeout.saturating_sub(self.origin.started.elapsed());
-        if self.endpoint.rpc.is_droppable() {
+        if self.endpoint.rpc.cancels_on_disconnect() {
             return in_time(left, work).await.ok_or_else(too_late)?;
         }
         to_the_end(work, Some(places), left()).await?

@@ -1,8 +1,8 @@
 //! Shops of a test: applied for, reviewed and staffed the way every shop is.
 
 use pulse_contract::shop::v1::{
-    ApplyShopRequest, CreateMerchantRequest, Merchant, ProductDraft, ReviewShopRequest, Shop, ShopDecision, ShopDraft,
-    VariantDraft,
+    CreateMerchantRequest, Merchant, ProductDraft, ReviewShopRequest, Shop, ShopDecision, ShopDraft,
+    SubmitShopApplicationRequest, VariantDraft,
 };
 use pulse_contract::{GeoPoint, Money};
 
@@ -72,8 +72,8 @@ impl TestNode {
     /// # Panics
     /// When it cannot be applied for.
     pub async fn applied_shop(&self, owner: &Person, merchant: &Merchant, draft: ShopDraft) -> Shop {
-        let request = ApplyShopRequest { merchant_id: merchant.merchant_id, shop: Some(draft) };
-        self.shops().apply_shop(&owner.cx(), request).await.expect("the owner may apply")
+        let request = SubmitShopApplicationRequest { merchant_id: merchant.merchant_id, shop: Some(draft) };
+        self.shops().submit_shop_application(&owner.cx(), request).await.expect("the owner may apply")
     }
 
     /// Lets a shop in.

@@ -34,17 +34,17 @@ CREATE INDEX marketing_coupons_account ON marketing_coupons (account_id, id);
 
 -- What customers have bought, or are about to: a place in the limit per customer for each coupon of an order that is paid,
 -- or may still be. Of two orders at once only one gets a place.
-CREATE TABLE marketing_places (
+CREATE TABLE marketing_purchase_slots (
     template_id BIGINT NOT NULL,
     account_id BIGINT NOT NULL,
     slot BIGINT NOT NULL,
     order_id BIGINT NOT NULL,
     PRIMARY KEY (template_id, account_id, slot)
 ) {clustered};
-CREATE INDEX marketing_places_order ON marketing_places (order_id);
+CREATE INDEX marketing_purchase_slots_order ON marketing_purchase_slots (order_id);
 
 -- What an order holds or has used up. An order that gave its coupons back keeps its row: it can hold nothing later.
-CREATE TABLE marketing_holds (
+CREATE TABLE marketing_reservations (
     order_id {id} NOT NULL PRIMARY KEY,
     account_id BIGINT NOT NULL,
     state BIGINT NOT NULL,
@@ -52,10 +52,10 @@ CREATE TABLE marketing_holds (
     details {bytes} NOT NULL,
     version BIGINT NOT NULL
 );
-CREATE INDEX marketing_holds_over ON marketing_holds (state, expires_at);
+CREATE INDEX marketing_reservations_over ON marketing_reservations (state, expires_at);
 
 -- Coupons after an order.
-CREATE TABLE marketing_activities (
+CREATE TABLE marketing_post_order_rewards (
     id {id} NOT NULL PRIMARY KEY,
     template_id BIGINT NOT NULL,
     shop_id BIGINT NOT NULL,
@@ -63,4 +63,4 @@ CREATE TABLE marketing_activities (
     ends_at BIGINT NOT NULL,
     details {bytes} NOT NULL
 );
-CREATE INDEX marketing_activities_end ON marketing_activities (ends_at, id);
+CREATE INDEX marketing_post_order_rewards_end ON marketing_post_order_rewards (ends_at, id);

@@ -55,12 +55,16 @@ impl CouponApi for Api {
         app::validate_coupons(&self.0, cx, request).await
     }
 
-    async fn hold_coupons(&self, cx: &Cx, request: HoldCouponsRequest) -> Result<CouponDiscounts, Error> {
-        app::hold_coupons(&self.0, cx, request).await
+    async fn reserve_coupons(&self, cx: &Cx, request: ReserveCouponsRequest) -> Result<CouponDiscounts, Error> {
+        app::reserve_coupons(&self.0, cx, request).await
     }
 
-    async fn hold_vouchers(&self, cx: &Cx, request: HoldVouchersRequest) -> Result<HoldVouchersResponse, Error> {
-        app::hold_vouchers(&self.0, cx, request).await
+    async fn reserve_voucher_slots(
+        &self,
+        cx: &Cx,
+        request: ReserveVoucherSlotsRequest,
+    ) -> Result<ReserveVoucherSlotsResponse, Error> {
+        app::reserve_voucher_slots(&self.0, cx, request).await
     }
 
     async fn redeem_coupons(&self, cx: &Cx, request: RedeemCouponsRequest) -> Result<RedeemCouponsResponse, Error> {
@@ -71,11 +75,19 @@ impl CouponApi for Api {
         app::return_coupons(&self.0, cx, request).await
     }
 
-    async fn create_activity(&self, cx: &Cx, request: CreateActivityRequest) -> Result<Activity, Error> {
-        app::create_activity(&self.0, cx, request).await
+    async fn create_post_order_reward(
+        &self,
+        cx: &Cx,
+        request: CreatePostOrderRewardRequest,
+    ) -> Result<PostOrderReward, Error> {
+        app::create_post_order_reward(&self.0, cx, request).await
     }
 
-    async fn list_activities(&self, cx: &Cx, request: ListActivitiesRequest) -> Result<ListActivitiesResponse, Error> {
-        app::list_activities(&self.0, cx, request).await
+    async fn list_post_order_rewards(
+        &self,
+        cx: &Cx,
+        request: ListPostOrderRewardsRequest,
+    ) -> Result<ListPostOrderRewardsResponse, Error> {
+        app::list_post_order_rewards(&self.0, cx, request).await
     }
 }

@@ -7,10 +7,10 @@ use pulse_kernel::id::{CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
 
 use crate::app::{self, App, Paid};
-use crate::store::holds;
+use crate::store::reservations;
 
 pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
-    vec![orders(app), activities(app), quotas(app)]
+    vec![orders(app), rewards(app), quotas(app)]
 }
 
 /// Coupons follow their orders: used up and minted when one is paid, given back when one is cancelled.
@@ -28,7 +28,7 @@ fn orders(app: &App) -> Consumer {
 }
 
 /// Who completes an order of enough gets a coupon.
-fn activities(app: &App) -> Consumer {
+fn rewards(app: &App) -> Consumer {
     let app = app.clone();
     Consumer::named("marketing.coupons_after_orders").on(move |cx: Cx, delivery: Delivery, event: OrderCompleted| {
         let app = app.clone();
@@ -54,14 +54,14 @@ async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> 
     }
     let store = &app.deps.store;
     let id = OrderId::new(order.order_id);
-    let hold = holds::by_order(store, id).await?;
-    if hold.as_ref().is_some_and(|row| row.hold.order_version > order.version) {
+    let reservation = reservations::by_order(store, id).await?;
+    if reservation.as_ref().is_some_and(|row| row.reservation.order_version > order.version) {
         tracing::info!(order = id.get(), "the order was paid before it was cancelled; this tells of its past");
         return Ok(());
     }
     // A voucher order is noted although it uses nothing, so that late news of its past are known to be late.
     let paid = Paid { order: id, coupons: &coupons, order_version: order.version };
-    let (mut commit, lost) = app::plan_redemption(app, cx, paid, hold).await?;
+    let (mut commit, lost) = app::plan_redemption(app, cx, paid, reservation).await?;
     if !lost.is_empty() {
         tracing::error!(order = id.get(), ?lost, "an order was paid with coupons that others have by now");
     }
@@ -75,12 +75,12 @@ async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> 
 async fn settle_cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderCancelled) -> Result<(), Error> {
     let store = &app.deps.store;
     let id = OrderId::new(event.order_id);
-    let hold = holds::by_order(store, id).await?;
-    if hold.as_ref().is_some_and(|row| row.hold.order_version > event.version) {
+    let reservation = reservations::by_order(store, id).await?;
+    if reservation.as_ref().is_some_and(|row| row.reservation.order_version > event.version) {
         tracing::info!(order = id.get(), "the order was cancelled before it was paid; this tells of its past");
         return Ok(());
     }
-    let (commit, _given) = app::plan_return(app, cx, id, hold, event.version).await?;
+    let (commit, _given) = app::plan_return(app, cx, id, reservation, event.version).await?;
     let commit = app::end_bought(app, cx, id, commit).await?;
     Ok(delivery.commit(store, cx, commit).await?)
 }

@@ -31,7 +31,7 @@ pub use verify_quotas::verify_quotas;
 pub struct CouponConfig {
     /// How long a unit of a quota is reserved for a coupon that is being given. It outlasts the delivery of the event that
     /// confirms it, and after a crash in between the unit is free again by then.
-    pub quota_hold: Duration,
+    pub quota_reservation_ttl: Duration,
     /// How many coupons of one grant are given at the same time.
     pub grant_concurrency: usize,
     /// How long it is remembered that an order gave its coupons back. It outlasts everything that may still be told of the
@@ -42,7 +42,7 @@ pub struct CouponConfig {
 impl Default for CouponConfig {
     fn default() -> Self {
         Self {
-            quota_hold: Duration::from_secs(600),
+            quota_reservation_ttl: Duration::from_secs(600),
             grant_concurrency: 16,
             returned_kept_for: Duration::from_secs(90 * 86_400),
         }
@@ -77,7 +77,7 @@ pub struct Coupons {
 pub async fn start(deps: CouponDeps) -> Result<Coupons, Error> {
     let answers = Arc::new(deps.store.clone());
     let cx = Cx::system("marketing.start", deps.store.clock().now());
-    deps.store.commit(&cx, Commit::new().timer(app::first_forgetting(cx.now))).await?;
+    deps.store.commit(&cx, Commit::new().timer(app::schedule_first_purge(cx.now))).await?;
     let app = app::App { deps: Arc::new(deps) };
     let (consumers, timers) = (events::consumers(&app), timers::pump(&app));
     let client = CouponClient::local(Arc::new(CouponService::new(Arc::new(api::Api(app)), answers)));

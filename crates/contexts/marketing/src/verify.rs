@@ -1,6 +1,6 @@
 //! Checks what the context promises by reading its tables, page by page.
 //!
-//! Others change the rows meanwhile. What looks wrong is therefore read again, and told only when a coupon (or a hold)
+//! Others change the rows meanwhile. What looks wrong is therefore read again, and told only when a coupon (or a reservation)
 //! that did not change stands beside a hold (or coupons) that it does not agree with.
 
 use pulse_kernel::finding::FINDINGS_MAX;
@@ -9,11 +9,11 @@ use pulse_kernel::{Cx, Error, Finding, Verified};
 use pulse_store::{Commit, Store, StoreError};
 
 use crate::domain::coupon::State;
-use crate::domain::hold::HoldState;
+use crate::domain::reservation::ReservationState;
 use crate::domain::template::TemplateId;
 use crate::store::coupons::{self, CouponRow};
-use crate::store::holds::{self, HoldRow};
-use crate::store::{places, templates};
+use crate::store::reservations::{self, ReservationRow};
+use crate::store::{purchase_slots, templates};
 
 /// How many rows are read at once.
 pub(crate) const PAGE: i64 = 500;
@@ -21,11 +21,11 @@ pub(crate) const PAGE: i64 = 500;
 const READS_MAX: u32 = 5;
 
 /// A coupon that an order holds or has used is named by the hold of that order.
-const COUPON_HAS_HOLD: &str = "marketing.coupon_has_hold";
+const COUPON_HAS_RESERVATION: &str = "marketing.coupon_has_reservation";
 /// The coupons of a hold say that its order has them; so no coupon is in two live holds.
-const HOLD_HAS_COUPONS: &str = "marketing.hold_has_coupons";
+const RESERVATION_HAS_COUPONS: &str = "marketing.reservation_has_coupons";
 /// An order that buys vouchers has a place for each of them in the limit of its customer, and no other order has one.
-const HOLD_HAS_PLACES: &str = "marketing.hold_has_places";
+const RESERVATION_HAS_SLOTS: &str = "marketing.reservation_has_slots";
 /// No customer has got more coupons of a template than its limit. What its quota has given is stock's to say, see
 /// [`crate::verify_quotas`]: a quota may be replenished.
 const CUSTOMER_LIMITS: &str = "marketing.customer_limits";
@@ -37,7 +37,7 @@ const CUSTOMER_LIMITS: &str = "marketing.customer_limits";
 pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let mut verified = Verified::default();
     verify_coupons(store, repair, &mut verified).await?;
-    verify_holds(store, &mut verified).await?;
+    verify_reservations(store, &mut verified).await?;
     verify_templates(store, &mut verified).await?;
     Ok(verified)
 }
@@ -52,32 +52,34 @@ async fn verify_coupons(store: &Store, repair: bool, verified: &mut Verified) ->
         let mut orders: Vec<OrderId> = rows.iter().filter(|row| row.order.get() != 0).map(|row| row.order).collect();
         orders.sort_unstable();
         orders.dedup();
-        let known = holds::by_orders(store, &orders).await?;
+        let known = reservations::by_orders(store, &orders).await?;
         for row in rows {
-            let hold = known.iter().find(|hold| hold.order == row.order);
-            if agrees(&row, hold) {
+            let reservation = known.iter().find(|reservation| reservation.order == row.order);
+            if agrees(&row, reservation) {
                 continue;
             }
             if let Some(wrong) = still_wrong(store, row.id).await? {
                 let is_repaired = repair && set_free(store, &wrong).await?;
                 let detail =
                     format!("it is {:?} by order {}, whose hold does not say so", wrong.state, wrong.order.get());
-                tell(verified, COUPON_HAS_HOLD, format!("coupon {}", wrong.id.get()), detail, is_repaired);
+                tell(verified, COUPON_HAS_RESERVATION, format!("coupon {}", wrong.id.get()), detail, is_repaired);
             }
         }
     }
-    verified.checked.push((COUPON_HAS_HOLD, count));
+    verified.checked.push((COUPON_HAS_RESERVATION, count));
     Ok(())
 }
 
 /// Whether a coupon and the hold of its order tell the same story.
-fn agrees(row: &CouponRow, hold: Option<&HoldRow>) -> bool {
-    let is_named =
-        |state| hold.is_some_and(|row_of| row_of.hold.state == state && row_of.hold.coupons.contains(&row.id));
+fn agrees(row: &CouponRow, reservation: Option<&ReservationRow>) -> bool {
+    let is_named = |state| {
+        reservation
+            .is_some_and(|row_of| row_of.reservation.state == state && row_of.reservation.coupons.contains(&row.id))
+    };
     match row.state {
         State::Active => row.order.get() == 0,
-        State::Held => is_named(HoldState::Held),
-        State::Used => is_named(HoldState::Redeemed),
+        State::Reserved => is_named(ReservationState::Reserved),
+        State::Used => is_named(ReservationState::Redeemed),
     }
 }
 
@@ -85,8 +87,8 @@ fn agrees(row: &CouponRow, hold: Option<&HoldRow>) -> bool {
 async fn still_wrong(store: &Store, id: CouponId) -> Result<Option<CouponRow>, StoreError> {
     for _ in 0..READS_MAX {
         let Some(before) = coupons::by_id(store, id).await? else { return Ok(None) };
-        let hold = holds::by_order(store, before.order).await?;
-        if agrees(&before, hold.as_ref()) {
+        let reservation = reservations::by_order(store, before.order).await?;
+        if agrees(&before, reservation.as_ref()) {
             return Ok(None);
         }
         if coupons::by_id(store, id).await?.is_some_and(|row| row == before) {
@@ -110,10 +112,10 @@ async fn set_free(store: &Store, row: &CouponRow) -> Result<bool, Error> {
     }
 }
 
-async fn verify_holds(store: &Store, verified: &mut Verified) -> Result<(), Error> {
+async fn verify_reservations(store: &Store, verified: &mut Verified) -> Result<(), Error> {
     let (mut after, mut count, mut buying) = (OrderId::new(0), 0, 0);
     loop {
-        let rows = holds::page(store, after, PAGE).await?;
+        let rows = reservations::page(store, after, PAGE).await?;
         let Some(last) = rows.last() else { break };
         after = last.order;
         count += u64::try_from(rows.len()).unwrap_or(0);
@@ -125,30 +127,31 @@ async fn verify_holds(store: &Store, verified: &mut Verified) -> Result<(), Erro
             if lacking(store, &row).await?.is_empty() {
                 continue;
             }
-            if let Some((hold, lacking)) = still_lacking(store, row.order).await? {
+            if let Some((reservation, lacking)) = still_lacking(store, row.order).await? {
                 let ids: Vec<i64> = lacking.iter().map(|coupon| coupon.get()).collect();
-                let detail = format!("it is {:?} and names coupons that are not its: {ids:?}", hold.hold.state);
-                tell(verified, HOLD_HAS_COUPONS, format!("order {}", hold.order.get()), detail, false);
+                let detail =
+                    format!("it is {:?} and names coupons that are not its: {ids:?}", reservation.reservation.state);
+                tell(verified, RESERVATION_HAS_COUPONS, format!("order {}", reservation.order.get()), detail, false);
             }
         }
     }
-    verified.checked.extend([(HOLD_HAS_COUPONS, count), (HOLD_HAS_PLACES, buying)]);
+    verified.checked.extend([(RESERVATION_HAS_COUPONS, count), (RESERVATION_HAS_SLOTS, buying)]);
     Ok(())
 }
 
 /// Tells of a hold whose places are not as many as it says, and that did not change while they were counted.
 async fn verify_places(store: &Store, order: OrderId, verified: &mut Verified) -> Result<(), Error> {
     for _ in 0..READS_MAX {
-        let Some(before) = holds::by_order(store, order).await? else { return Ok(()) };
-        let is_live = before.hold.state != HoldState::Returned;
+        let Some(before) = reservations::by_order(store, order).await? else { return Ok(()) };
+        let is_live = before.reservation.state != ReservationState::Returned;
         let expected = before.vouchers.filter(|_| is_live).map_or(0, |vouchers| i64::from(vouchers.quantity));
-        let found = places::count_of(store, order).await?;
+        let found = purchase_slots::count_of(store, order).await?;
         if found == expected {
             return Ok(());
         }
-        if holds::by_order(store, order).await?.is_some_and(|row| row == before) {
+        if reservations::by_order(store, order).await?.is_some_and(|row| row == before) {
             let detail = format!("it has {found} places in the limit of its customer instead of {expected}");
-            tell(verified, HOLD_HAS_PLACES, format!("order {}", order.get()), detail, false);
+            tell(verified, RESERVATION_HAS_SLOTS, format!("order {}", order.get()), detail, false);
             return Ok(());
         }
     }
@@ -156,28 +159,28 @@ async fn verify_places(store: &Store, order: OrderId, verified: &mut Verified) -
 }
 
 /// The coupons that a live hold names and that do not say that its order has them.
-async fn lacking(store: &Store, row: &HoldRow) -> Result<Vec<CouponId>, StoreError> {
-    let state = match row.hold.state {
-        HoldState::Held => State::Held,
-        HoldState::Redeemed => State::Used,
-        HoldState::Returned => return Ok(Vec::new()),
+async fn lacking(store: &Store, row: &ReservationRow) -> Result<Vec<CouponId>, StoreError> {
+    let state = match row.reservation.state {
+        ReservationState::Reserved => State::Reserved,
+        ReservationState::Redeemed => State::Used,
+        ReservationState::Returned => return Ok(Vec::new()),
     };
-    let rows = coupons::by_ids(store, &row.hold.coupons).await?;
+    let rows = coupons::by_ids(store, &row.reservation.coupons).await?;
     let has = |id: &CouponId| {
         rows.iter().any(|coupon| coupon.id == *id && coupon.state == state && coupon.order == row.order)
     };
-    Ok(row.hold.coupons.iter().copied().filter(|id| !has(id)).collect())
+    Ok(row.reservation.coupons.iter().copied().filter(|id| !has(id)).collect())
 }
 
 /// The hold and what it lacks, when it did not change while its coupons were read.
-async fn still_lacking(store: &Store, order: OrderId) -> Result<Option<(HoldRow, Vec<CouponId>)>, StoreError> {
+async fn still_lacking(store: &Store, order: OrderId) -> Result<Option<(ReservationRow, Vec<CouponId>)>, StoreError> {
     for _ in 0..READS_MAX {
-        let Some(before) = holds::by_order(store, order).await? else { return Ok(None) };
+        let Some(before) = reservations::by_order(store, order).await? else { return Ok(None) };
         let lacking = lacking(store, &before).await?;
         if lacking.is_empty() {
             return Ok(None);
         }
-        if holds::by_order(store, order).await?.is_some_and(|row| row == before) {
+        if reservations::by_order(store, order).await?.is_some_and(|row| row == before) {
             return Ok(Some((before, lacking)));
         }
     }
@@ -194,7 +197,7 @@ async fn verify_templates(store: &Store, verified: &mut Verified) -> Result<(), 
         for row in rows {
             let limit = i64::from(row.draft.per_customer_limit);
             let given = coupons::count_beyond(store, row.id, limit).await?;
-            let bought = places::count_beyond(store, row.id, limit).await?;
+            let bought = purchase_slots::count_beyond(store, row.id, limit).await?;
             if given + bought > 0 {
                 let detail =
                     format!("{given} coupons were given and {bought} sold beyond the limit of {limit} per customer");

@@ -40,7 +40,7 @@ pub async fn verify_quotas(store: &Store, stock: &StockClient) -> Result<Verifie
             .buffered(ASKED_MAX);
         while let Some((coupon, state)) = asked.next().await {
             let state = state?;
-            if !matches!(state, Some(ReservationState::Confirmed | ReservationState::Held)) {
+            if !matches!(state, Some(ReservationState::Confirmed | ReservationState::Active)) {
                 let detail = format!("its unit is {}", state.map_or("unknown", |state| state.as_str_name()));
                 tell(&mut verified, COUPON_HAS_UNIT, format!("coupon {}", coupon.get()), detail, false);
             }

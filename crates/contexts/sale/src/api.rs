@@ -52,20 +52,20 @@ impl SaleApi for Api {
         app::list_sales(&self.0, cx, request).await
     }
 
-    async fn ask_question(&self, cx: &Cx, request: AskQuestionRequest) -> Result<Question, Error> {
-        app::ask_question(&self.0, cx, request).await
+    async fn get_challenge(&self, cx: &Cx, request: GetChallengeRequest) -> Result<Challenge, Error> {
+        app::get_challenge(&self.0, cx, request).await
     }
 
     async fn take_ticket(&self, cx: &Cx, request: TakeTicketRequest) -> Result<TakeTicketResponse, Error> {
         app::take_ticket(&self.0, cx, request).await
     }
 
-    async fn watch_place(
+    async fn watch_queue_position(
         &self,
         cx: &Cx,
-        request: WatchPlaceRequest,
-    ) -> Result<BoxStream<'static, Result<Place, Error>>, Error> {
-        app::watch_place(&self.0, cx, request).await
+        request: WatchQueuePositionRequest,
+    ) -> Result<BoxStream<'static, Result<QueuePosition, Error>>, Error> {
+        app::watch_queue_position(&self.0, cx, request).await
     }
 
     async fn admit(&self, cx: &Cx, request: AdmitRequest) -> Result<Admission, Error> {
@@ -84,12 +84,20 @@ impl SaleApi for Api {
         app::watch_result(&self.0, cx, request).await
     }
 
-    async fn get_order_lane(&self, _cx: &Cx, _request: GetOrderLaneRequest) -> Result<OrderLane, Error> {
-        app::get_order_lane(&self.0).await
+    async fn get_order_creation_status(
+        &self,
+        _cx: &Cx,
+        _request: GetOrderCreationStatusRequest,
+    ) -> Result<OrderCreationStatus, Error> {
+        app::get_order_creation_status(&self.0).await
     }
 
-    async fn hold_order_lane(&self, cx: &Cx, request: HoldOrderLaneRequest) -> Result<OrderLane, Error> {
-        app::hold_order_lane(&self.0, cx, request).await
+    async fn set_order_creation_paused(
+        &self,
+        cx: &Cx,
+        request: SetOrderCreationPausedRequest,
+    ) -> Result<OrderCreationStatus, Error> {
+        app::set_order_creation_paused(&self.0, cx, request).await
     }
 
     async fn list_dead_letters(
@@ -108,7 +116,7 @@ impl SaleApi for Api {
         app::dismiss_dead_letter(&self.0, cx, request).await
     }
 
-    async fn get_fairness(&self, cx: &Cx, request: GetFairnessRequest) -> Result<Fairness, Error> {
-        app::get_fairness(&self.0, cx, request).await
+    async fn get_fairness_report(&self, cx: &Cx, request: GetFairnessReportRequest) -> Result<FairnessReport, Error> {
+        app::get_fairness_report(&self.0, cx, request).await
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use pulse_contract::Money;
-use pulse_contract::sale::v1::QuizQuestion;
+use pulse_contract::sale::v1::ChallengeQuestion;
 use pulse_gate::Quota;
 
 use crate::domain::challenge::Question;
 use crate::domain::entry::{Audience, Terms};
-use crate::domain::seal::SealKey;
+use crate::domain::signed_token::TokenKey;
 use crate::domain::stage::Stage;
 use crate::store::sales::SaleRow;
 
@@ -24,7 +24,7 @@ pub(crate) struct Running {
     pub(crate) id: i64,
     pub(crate) version: i64,
     /// Whether its gate is loaded.
-    pub(crate) is_warm: bool,
+    pub(crate) is_ready: bool,
     pub(crate) terms: Terms,
     /// What a unit costs.
     pub(crate) price: Money,
@@ -51,7 +51,7 @@ impl Running {
         let draft = row.draft();
         let seconds = |seconds: i32| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let audience = draft.audience.unwrap_or_default();
-        let pace = draft.pace.unwrap_or_default();
+        let pace = draft.rate_limit.unwrap_or_default();
         let challenge = draft.challenge.unwrap_or_default();
         let quota = |count: i32| {
             let (count, window_ms) = (u32::try_from(count).ok()?, u32::try_from(pace.window_ms).ok()?);
@@ -60,7 +60,7 @@ impl Running {
         Self {
             id: row.id,
             version: row.version,
-            is_warm: row.stage == Stage::Warm,
+            is_ready: row.stage == Stage::Warm,
             terms: Terms {
                 window: row.window(),
                 is_closed: !row.stage.is_running(),
@@ -71,23 +71,23 @@ impl Running {
                 },
                 per_buyer_limit: u32::try_from(draft.per_buyer_limit).unwrap_or(0),
                 ticket_ttl: if draft.ticket_ttl_s == 0 { TICKET_TTL } else { seconds(draft.ticket_ttl_s) },
-                key: SealKey::new(row.id, &row.stored.secret),
+                key: TokenKey::new(row.id, &row.stored.secret),
             },
             price: draft.price.unwrap_or_default(),
-            pay_within: seconds(draft.pay_within_s),
+            pay_within: seconds(draft.payment_timeout_s),
             pace: Pace {
                 per_account: quota(pace.per_account),
                 per_device: quota(pace.per_device),
                 per_network: quota(pace.per_network),
             },
-            wrong_wait: Duration::from_millis(u64::try_from(challenge.wrong_wait_ms).unwrap_or(0)),
+            wrong_wait: Duration::from_millis(u64::try_from(challenge.wrong_answer_delay_ms).unwrap_or(0)),
             tickets_per_second: u32::try_from(challenge.tickets_per_second).unwrap_or(0),
             quiz: challenge.questions.into_iter().map(question).collect(),
         }
     }
 }
 
-fn question(question: QuizQuestion) -> Question {
+fn question(question: ChallengeQuestion) -> Question {
     Question { text: question.text, choices: question.choices, right_choice: question.right_choice }
 }
 

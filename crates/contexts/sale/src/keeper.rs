@@ -88,7 +88,7 @@ impl Keeper {
     }
 
     async fn keep(&mut self, sale: &Running) -> Result<usize, Error> {
-        if !sale.is_warm {
+        if !sale.is_ready {
             return Ok(0);
         }
         if self.app.deps.sales.standing(sale.id).await?.is_none() {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use pulse_kernel::Timestamp;
 
-use crate::domain::place::Place;
 use crate::domain::queue::Queue;
+use crate::domain::queue_position::QueuePosition;
 
 #[derive(Debug)]
 struct Room {
@@ -22,8 +22,8 @@ pub(crate) struct Rooms(Mutex<HashMap<i64, Room>>);
 
 impl Rooms {
     /// A place in the room of a sale.
-    pub(crate) fn join(&self, sale: i64, device: i64, now: Timestamp, per_second: u32) -> Place {
-        self.with(sale, now, per_second, |room| Place {
+    pub(crate) fn join(&self, sale: i64, device: i64, now: Timestamp, per_second: u32) -> QueuePosition {
+        self.with(sale, now, per_second, |room| QueuePosition {
             room: room.opened_at,
             number: room.queue.join(now, per_second),
             device,
@@ -31,7 +31,7 @@ impl Rooms {
     }
 
     /// How many are before a place; `None` when it is of a room that is no more.
-    pub(crate) fn ahead_of(&self, sale: i64, place: Place, now: Timestamp, per_second: u32) -> Option<u64> {
+    pub(crate) fn ahead_of(&self, sale: i64, place: QueuePosition, now: Timestamp, per_second: u32) -> Option<u64> {
         self.with(sale, now, per_second, |room| {
             (room.opened_at == place.room).then(|| room.queue.ahead_of(place.number, now, per_second))
         })

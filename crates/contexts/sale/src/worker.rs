@@ -77,12 +77,12 @@ impl Worker {
         if !self.may_work().await? {
             return Ok(None);
         }
-        let is_held = switches::is_lane_held(&self.app.deps.store).await?;
-        let round = match is_held {
+        let is_paused = switches::is_lane_held(&self.app.deps.store).await?;
+        let round = match is_paused {
             true => None,
             false => Some(app::make_orders(&self.app, &mut self.failures).await?),
         };
-        self.measure(is_held).await?;
+        self.measure(is_paused).await?;
         Ok(round)
     }
 
@@ -119,14 +119,14 @@ impl Worker {
     }
 
     /// How many wait, how many were given up, and whether it is held (TR-38).
-    async fn measure(&mut self, is_held: bool) -> Result<(), Error> {
+    async fn measure(&mut self, is_paused: bool) -> Result<(), Error> {
         if self.measured_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return Ok(());
         }
         self.measured_at = Some(Instant::now());
         let store = &self.app.deps.store;
         let count = |count: i64| f64::from(i32::try_from(count).unwrap_or(i32::MAX));
-        metrics::gauge!("pulse_sale_orders_held").set(f64::from(u8::from(is_held)));
+        metrics::gauge!("pulse_sale_orders_held").set(f64::from(u8::from(is_paused)));
         metrics::gauge!("pulse_sale_waiting").set(count(admissions::waiting_count(store, COUNTED_MAX).await?));
         metrics::gauge!("pulse_sale_dead_letters").set(count(dead_letters::count(store, COUNTED_MAX).await?));
         Ok(())

@@ -20,8 +20,8 @@ impl ShopApi for Api {
         app::get_merchant(&self.0, cx, request).await
     }
 
-    async fn apply_shop(&self, cx: &Cx, request: ApplyShopRequest) -> Result<Shop, Error> {
-        app::apply_shop(&self.0, cx, request).await
+    async fn submit_shop_application(&self, cx: &Cx, request: SubmitShopApplicationRequest) -> Result<Shop, Error> {
+        app::submit_shop_application(&self.0, cx, request).await
     }
 
     async fn list_merchant_shops(

@@ -43,8 +43,8 @@ impl StockApi for Api {
         app::get_stock_at(&self.0, cx, request).await
     }
 
-    async fn why_stock(&self, cx: &Cx, request: WhyStockRequest) -> Result<WhyStockResponse, Error> {
-        app::why_stock(&self.0, cx, request).await
+    async fn explain_stock(&self, cx: &Cx, request: ExplainStockRequest) -> Result<ExplainStockResponse, Error> {
+        app::explain_stock(&self.0, cx, request).await
     }
 
     async fn reserve(&self, cx: &Cx, request: ReserveRequest) -> Result<Reservation, Error> {
@@ -67,8 +67,12 @@ impl StockApi for Api {
         app::get_reservation(&self.0, cx, request).await
     }
 
-    async fn list_held(&self, cx: &Cx, request: ListHeldRequest) -> Result<ListHeldResponse, Error> {
-        app::list_held(&self.0, cx, request).await
+    async fn list_active_reservations(
+        &self,
+        cx: &Cx,
+        request: ListActiveReservationsRequest,
+    ) -> Result<ListActiveReservationsResponse, Error> {
+        app::list_active_reservations(&self.0, cx, request).await
     }
 
     async fn put_resource(&self, cx: &Cx, request: PutResourceRequest) -> Result<Stock, Error> {

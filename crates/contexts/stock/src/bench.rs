@@ -130,7 +130,7 @@ async fn over_the_desk(hot: Hot) -> Result<(), Error> {
         moment: Moment::Order,
     };
     let reply = hot.desk.ask(&cx, verb).await?;
-    if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Held)) {
+    if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Active)) {
         return Ok(());
     }
     Err(errors::INTERNAL.error("there was enough for everybody").caused_by(format!("{reply:?}")))
@@ -180,7 +180,7 @@ fn reservation(resource: ResourceRef, key: Key, now: Timestamp, expires_at: Time
     use crate::domain::resource::LineStatus;
     let line = Line { resource, quantity: 1 };
     let lines = vec![JudgedLine { line, status: LineStatus::Ok, available: 0 }];
-    let is = Reservation { state: State::Held, lines, expires_at: Some(expires_at), created_at: now };
+    let is = Reservation { state: State::Active, lines, expires_at: Some(expires_at), created_at: now };
     crate::store::reservations::rows(&[Changed { key, was: None, is }], now)
 }
 

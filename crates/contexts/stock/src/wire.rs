@@ -27,7 +27,7 @@ macro_rules! same_words {
 same_words! {
     kind, kind_of: Kind = ResourceKind { Sku, Coupon, Sale, CourierSlot, Seat }
     owner, owner_of: Owner = ReservationOwner { Order, Coupon, Sale, External }
-    status, status_of: LineStatus = LineStatus { Ok, Uncounted, AtPayment, Halted, Short }
+    status, status_of: LineStatus = LineStatus { Ok, Untracked, DeferredToPayment, Unavailable, Insufficient }
     movement_kind, movement_kind_of: MovementKind = MovementKind {
         Reserve, Confirm, Release, Expire, Return, Replenish, Adjust, TransferOut, TransferIn, Open,
     }
@@ -37,7 +37,7 @@ same_words! {
 pub(crate) fn state(value: Option<State>) -> wire::ReservationState {
     match value {
         None => wire::ReservationState::Refused,
-        Some(State::Held) => wire::ReservationState::Held,
+        Some(State::Active) => wire::ReservationState::Active,
         Some(State::Confirmed) => wire::ReservationState::Confirmed,
         Some(State::Released) => wire::ReservationState::Released,
         Some(State::Expired) => wire::ReservationState::Expired,
@@ -47,7 +47,7 @@ pub(crate) fn state(value: Option<State>) -> wire::ReservationState {
 pub(crate) fn state_of(value: wire::ReservationState) -> Option<State> {
     match value {
         wire::ReservationState::Unspecified | wire::ReservationState::Refused => None,
-        wire::ReservationState::Held => Some(State::Held),
+        wire::ReservationState::Active => Some(State::Active),
         wire::ReservationState::Confirmed => Some(State::Confirmed),
         wire::ReservationState::Released => Some(State::Released),
         wire::ReservationState::Expired => Some(State::Expired),

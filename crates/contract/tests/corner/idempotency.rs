@@ -139,7 +139,7 @@ async fn a_key_for_one_rpc_does_not_reach_the_rpcs_below_it() {
             callers: &[],
             rates: &[],
             idempotent: true,
-            is_droppable: false,
+            cancels_on_disconnect: false,
             deadline_ms: 1,
         },
     };

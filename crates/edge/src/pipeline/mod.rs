@@ -42,7 +42,7 @@ pub(crate) struct Rpc {
     is_public: bool,
     is_stream: AtomicBool,
     /// Whether it may be dropped when nobody waits for it: its policy says so, or it is reached by GET.
-    is_droppable: AtomicBool,
+    cancels_on_disconnect: AtomicBool,
     room: Room,
     grpc_meter: OnceLock<Meter>,
 }
@@ -56,7 +56,7 @@ impl Rpc {
             timeout: Duration::from_millis(u64::from(spec.policy.deadline_ms)),
             is_public: spec.policy.is_public(),
             is_stream: AtomicBool::new(false),
-            is_droppable: AtomicBool::new(spec.policy.is_droppable),
+            cancels_on_disconnect: AtomicBool::new(spec.policy.cancels_on_disconnect),
             room: Room::with_places(capacity.calls_per_rpc_max),
             grpc_meter: OnceLock::new(),
         }
@@ -69,12 +69,12 @@ impl Rpc {
 
     /// Notes that the rpc changes nothing.
     pub(crate) fn mark_as_read(&self) {
-        self.is_droppable.store(true, Ordering::Relaxed);
+        self.cancels_on_disconnect.store(true, Ordering::Relaxed);
     }
 
     /// Whether the rpc may be dropped when nobody waits for it.
-    pub(crate) fn is_droppable(&self) -> bool {
-        self.is_droppable.load(Ordering::Relaxed)
+    pub(crate) fn cancels_on_disconnect(&self) -> bool {
+        self.cancels_on_disconnect.load(Ordering::Relaxed)
     }
 
     /// Whether the rpc answers with a stream.
@@ -214,7 +214,7 @@ static OPERATORS: pulse_contract::Policy = pulse_contract::Policy {
     callers: &[pulse_contract::Caller::Operator],
     rates: &[],
     idempotent: false,
-    is_droppable: true,
+    cancels_on_disconnect: true,
     deadline_ms: 0,
 };
 

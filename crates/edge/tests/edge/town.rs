@@ -173,7 +173,7 @@ accounts! {
 }
 
 const fn spec(path: &'static str, callers: &'static [Caller], rates: &'static [Rate]) -> MethodSpec {
-    let policy = Policy { callers, rates, idempotent: true, is_droppable: false, deadline_ms: 60_000 };
+    let policy = Policy { callers, rates, idempotent: true, cancels_on_disconnect: false, deadline_ms: 60_000 };
     MethodSpec { service: "test.TownService", name: path, path, policy }
 }
 

@@ -1,4 +1,4 @@
-//! Gives the coupons that an order which was completed has earned: one per activity and order (DL-30).
+//! Gives the coupons that an order which was completed has earned: one per reward and order (DL-30).
 
 use pulse_bus::Delivery;
 use pulse_contract::marketing::v1::errors;
@@ -7,19 +7,19 @@ use pulse_kernel::id::{AccountId, CouponId, ShopId};
 use pulse_kernel::{Cx, Error, Kind};
 use pulse_store::Commit;
 
-use super::give::{Giving, obtain};
+use super::issue_coupon::{Issuance, obtain};
 use super::{App, quota, templates};
 use crate::domain::coupon::Origin;
 use crate::domain::template::Way;
-use crate::store::activities::{self, ActivityRow};
 use crate::store::coupons::{self, CouponRow, Source};
+use crate::store::rewards::{self, RewardRow};
 
 pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> Result<(), Error> {
     let store = &app.deps.store;
-    let running = activities::running(store, ShopId::new(order.shop_id), delivery.event.occurred_at).await?;
+    let running = rewards::running(store, ShopId::new(order.shop_id), delivery.event.occurred_at).await?;
     let mut earned: Vec<CouponRow> = Vec::new();
-    for activity in running {
-        match earn(app, cx, order, &activity, &earned).await {
+    for reward in running {
+        match earn(app, cx, order, &reward, &earned).await {
             Ok(row) => earned.extend(row),
             // Who has as many as they may, or comes after the last one, gets none.
             Err(error) if is_none_left(&error) => {}
@@ -40,30 +40,30 @@ pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, order:
     committed
 }
 
-/// The coupon that an activity gives for the order, with its unit reserved; `None` when it gives none, or gave it before.
+/// The coupon that a reward gives for the order, with its unit reserved; `None` when it gives none, or gave it before.
 async fn earn(
     app: &App,
     cx: &Cx,
     order: &Order,
-    activity: &ActivityRow,
+    reward: &RewardRow,
     earned: &[CouponRow],
 ) -> Result<Option<CouponRow>, Error> {
-    let template = templates::load(app, activity.template).await?;
+    let template = templates::load(app, reward.template).await?;
     let (currency, total) = order.price.as_ref().map_or(("", 0), |price| (price.currency.as_str(), price.total_minor));
-    let threshold = activity.draft.threshold_minor;
+    let threshold = reward.draft.threshold_minor;
     if threshold > 0 && (total < threshold || currency != template.draft.currency) {
         return Ok(None);
     }
-    let source = Source { origin: Origin::Activity, id: order.order_id, part: activity.id };
+    let source = Source { origin: Origin::PostOrderReward, id: order.order_id, part: reward.id };
     if coupons::from_source(&app.deps.store, source).await?.is_some() {
         return Ok(None);
     }
-    let giving = Giving::of(template, Way::Grant, cx.now)?;
+    let giving = Issuance::of(template, Way::Grant, cx.now)?;
     let account = AccountId::new(order.customer_account_id);
     let id = CouponId::new(app.deps.store.next_id(cx.now));
-    let own: Vec<i64> = earned.iter().filter(|row| row.template == activity.template).map(|row| row.slot).collect();
+    let own: Vec<i64> = earned.iter().filter(|row| row.template == reward.template).map(|row| row.slot).collect();
     let slot = giving.slot(app, account, id, &own).await?;
-    quota::reserve(app, cx, activity.template, id).await?;
+    quota::reserve(app, cx, reward.template, id).await?;
     Ok(Some(giving.coupon(id, (account, slot), source, cx.now)))
 }
 

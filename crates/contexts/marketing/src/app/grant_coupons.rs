@@ -7,7 +7,7 @@ use pulse_kernel::id::AccountId;
 use pulse_kernel::{Cx, Error, Kind};
 use pulse_store::Commit;
 
-use super::give::{Giving, Recipient, give};
+use super::issue_coupon::{Issuance, Recipient, give};
 use super::{App, templates};
 use crate::domain::coupon::Origin;
 use crate::domain::template::{TemplateId, Way};
@@ -22,7 +22,7 @@ pub(crate) async fn grant_coupons(
     request: GrantCouponsRequest,
 ) -> Result<GrantCouponsResponse, Error> {
     let row = templates::managed(app, cx, TemplateId::new(request.template_id)).await?;
-    let giving = Giving::of(row, Way::Grant, cx.now)?;
+    let giving = Issuance::of(row, Way::Grant, cx.now)?;
     let batch = batch(app, cx);
     let accounts = request.account_ids.into_iter().take(ACCOUNTS_MAX).map(AccountId::new);
     let mut outcomes: Vec<(AccountId, Result<i64, Error>)> = stream::iter(accounts)
@@ -56,7 +56,7 @@ pub(crate) async fn grant_coupons(
     Ok(response)
 }
 
-async fn grant(app: &App, cx: &Cx, giving: &Giving, batch: i64, account: AccountId) -> Result<i64, Error> {
+async fn grant(app: &App, cx: &Cx, giving: &Issuance, batch: i64, account: AccountId) -> Result<i64, Error> {
     let source = Source { origin: Origin::Grant, id: batch, part: account.get() };
     if let Some(before) = coupons::from_source(&app.deps.store, source).await? {
         return Ok(before.id.get());

@@ -5,7 +5,7 @@ use pulse_kernel::id::{AccountId, CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::give::{Giving, obtain};
+use super::issue_coupon::{Issuance, obtain};
 use super::{App, templates as load, view};
 use crate::domain::coupon::Origin;
 use crate::domain::template::TemplateId;
@@ -28,7 +28,7 @@ pub(crate) async fn mint_coupons(app: &App, cx: &Cx, order: &Order, commit: Comm
         let template = TemplateId::new(line.product_id);
         let row = sold.iter().find(|row| row.id == template).ok_or_else(|| load::not_found(template))?;
         // Whatever has happened to the template since: it was paid for.
-        let giving = Giving { rules: view::rules(row), row: row.clone() };
+        let giving = Issuance { rules: view::rules(row), row: row.clone() };
         for _ in 0..line.quantity {
             part += 1;
             if before.iter().any(|row| row.source.part == part) {

@@ -1,19 +1,19 @@
 //! The use cases, one file each.
 
-mod activities;
-mod appraise;
 mod claim_coupon;
 mod earn_coupons;
-mod forget_holds;
-mod give;
+mod evaluate;
 mod grant_coupons;
-mod hold_coupons;
-mod hold_vouchers;
+mod issue_coupon;
 mod mint_coupons;
+mod purge_reservations;
 mod quota;
 mod reasons;
 mod redeem_coupons;
+mod reserve_coupons;
+mod reserve_voucher_slots;
 mod return_coupons;
+mod rewards;
 mod templates;
 mod validate_coupons;
 mod view;
@@ -27,17 +27,17 @@ use pulse_kernel::{Cx, Error};
 
 use crate::CouponDeps;
 
-pub(crate) use activities::{create_activity, list_activities};
 pub(crate) use claim_coupon::claim_coupon;
 pub(crate) use earn_coupons::earn_coupons;
-pub(crate) use forget_holds::{FORGET, first_forgetting, forget_holds};
 pub(crate) use grant_coupons::grant_coupons;
-pub(crate) use hold_coupons::{HOLD_EXPIRED, hold_coupons};
-pub(crate) use hold_vouchers::hold_vouchers;
 pub(crate) use mint_coupons::mint_coupons;
+pub(crate) use purge_reservations::{PURGE, purge_reservations, schedule_first_purge};
 pub(crate) use quota::confirm_quota;
 pub(crate) use redeem_coupons::{Paid, plan_redemption, redeem_coupons};
+pub(crate) use reserve_coupons::{RESERVATION_EXPIRED, reserve_coupons};
+pub(crate) use reserve_voucher_slots::reserve_voucher_slots;
 pub(crate) use return_coupons::{end_bought, plan_return, return_coupons};
+pub(crate) use rewards::{create_post_order_reward, list_post_order_rewards};
 pub(crate) use templates::{close_template, create_platform_template, create_template, get_template, list_templates};
 pub(crate) use validate_coupons::validate_coupons;
 pub(crate) use wallet::{get_coupon, list_my_coupons};

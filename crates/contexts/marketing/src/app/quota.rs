@@ -44,15 +44,15 @@ pub(super) async fn reserve(app: &App, cx: &Cx, template: TemplateId, coupon: Co
     let request = ReserveRequest {
         key: Some(key(coupon)),
         lines: vec![line(template)],
-        expires_at: Some(cx.now.plus(app.deps.config.quota_hold).into()),
+        expires_at: Some(cx.now.plus(app.deps.config.quota_reservation_ttl).into()),
         is_payment: false,
     };
     let reservation = app.deps.stock.reserve(&cx.as_system(ACTOR), request).await?;
-    if reservation.state() != ReservationState::Held {
+    if reservation.state() != ReservationState::Active {
         let refusal = errors::MARKETING_QUOTA_EXHAUSTED.error("all coupons of this template are gone");
         return Err(refusal.with("template_id", template.get()));
     }
-    if reservation.lines.iter().any(|line| line.status() == LineStatus::Uncounted) {
+    if reservation.lines.iter().any(|line| line.status() == LineStatus::Untracked) {
         release(app, cx, coupon).await;
         return Err(common::INTERNAL.error(format!("nobody counts the coupons of {template}")));
     }
@@ -95,7 +95,7 @@ pub(crate) async fn confirm_quota(
     let commit = match row.state {
         // Over since it was given, which is how it is told from one whose unit was confirmed.
         State::Active => coupons::end(Commit::new(), &row, row.obtained_at),
-        State::Held | State::Used => Commit::new(),
+        State::Reserved | State::Used => Commit::new(),
     };
     Ok(delivery.commit(store, cx, commit).await?)
 }

@@ -6,12 +6,12 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, StoreError};
 
 use super::App;
-use super::appraise::named;
-use super::hold_coupons::{HOLD_EXPIRED, other_coupons};
+use super::evaluate::named;
+use super::reserve_coupons::{RESERVATION_EXPIRED, other_coupons};
 use crate::domain::coupon::State;
-use crate::domain::hold::{Hold, HoldState, Redemption, Undecided, redeem};
+use crate::domain::reservation::{Redemption, Reservation, ReservationState, Undecided, redeem};
 use crate::store::coupons::{self, CouponRow};
-use crate::store::holds::{self, HoldRow};
+use crate::store::reservations::{self, ReservationRow};
 
 pub(crate) async fn redeem_coupons(
     app: &App,
@@ -22,9 +22,9 @@ pub(crate) async fn redeem_coupons(
     let (order, asked) = (OrderId::new(request.order_id), named(&request.coupon_ids)?);
     store
         .attempt(cx, || async {
-            let hold = holds::by_order(store, order).await?;
+            let reservation = reservations::by_order(store, order).await?;
             let paid = Paid { order, coupons: &asked, order_version: 0 };
-            let (commit, lost) = plan_redemption(app, cx, paid, hold).await?;
+            let (commit, lost) = plan_redemption(app, cx, paid, reservation).await?;
             let response = RedeemCouponsResponse { lost_coupon_ids: lost.iter().map(|coupon| coupon.get()).collect() };
             store.commit(cx, commit.answer(cx, &response)).await?;
             Ok(response)
@@ -47,44 +47,44 @@ pub(crate) async fn plan_redemption(
     app: &App,
     cx: &Cx,
     Paid { order, coupons: asked, order_version }: Paid<'_>,
-    hold: Option<HoldRow>,
+    reservation: Option<ReservationRow>,
 ) -> Result<(Commit, Vec<CouponId>), Error> {
     let rows = coupons::by_ids(&app.deps.store, asked).await?;
     let standing: Vec<_> = rows.iter().map(CouponRow::standing).collect();
-    let decided = redeem(order, hold.as_ref().map(|row| &row.hold), asked, &standing);
+    let decided = redeem(order, reservation.as_ref().map(|row| &row.reservation), asked, &standing);
     let redemption = decided.map_err(|undecided| match undecided {
         Undecided::OtherCoupons => other_coupons(order),
         Undecided::Changed => StoreError::Conflict.into(),
     })?;
-    let newest = |row: &HoldRow| row.hold.order_version.max(order_version);
-    match (redemption, hold) {
+    let newest = |row: &ReservationRow| row.reservation.order_version.max(order_version);
+    match (redemption, reservation) {
         (Redemption::Lost(lost), _) => Ok((Commit::new(), lost)),
-        (Redemption::Done, Some(row)) if newest(&row) > row.hold.order_version => {
-            let hold = Hold { order_version: newest(&row), ..row.hold.clone() };
-            Ok((holds::put(Commit::new(), &HoldRow { hold, ..row }), Vec::new()))
+        (Redemption::Done, Some(row)) if newest(&row) > row.reservation.order_version => {
+            let reservation = Reservation { order_version: newest(&row), ..row.reservation.clone() };
+            Ok((reservations::put(Commit::new(), &ReservationRow { reservation, ..row }), Vec::new()))
         }
         (Redemption::Done, _) => Ok((Commit::new(), Vec::new())),
-        (Redemption::Use, hold) => {
-            let holder = hold.as_ref().map(|row| row.hold.account).filter(|account| account.get() != 0);
+        (Redemption::Use, reservation) => {
+            let holder = reservation.as_ref().map(|row| row.reservation.account).filter(|account| account.get() != 0);
             let account = holder.or_else(|| rows.first().map(|row| row.account)).unwrap_or(AccountId::new(0));
-            let used = Hold {
+            let used = Reservation {
                 account,
-                state: HoldState::Redeemed,
+                state: ReservationState::Redeemed,
                 coupons: asked.to_vec(),
-                order_version: hold.as_ref().map_or(order_version, newest),
+                order_version: reservation.as_ref().map_or(order_version, newest),
             };
-            let row = hold.map_or_else(
-                || HoldRow {
+            let row = reservation.map_or_else(
+                || ReservationRow {
                     order,
-                    hold: used.clone(),
+                    reservation: used.clone(),
                     expires_at: cx.now,
                     vouchers: None,
                     discounts: CouponDiscounts::default(),
                     version: 0,
                 },
-                |row| HoldRow { hold: used.clone(), ..row },
+                |row| ReservationRow { reservation: used.clone(), ..row },
             );
-            let commit = holds::put(Commit::new(), &row).cancel_timer(HOLD_EXPIRED, order.get());
+            let commit = reservations::put(Commit::new(), &row).cancel_timer(RESERVATION_EXPIRED, order.get());
             Ok((rows.iter().fold(commit, |commit, row| use_up(commit, row, order)), Vec::new()))
         }
     }

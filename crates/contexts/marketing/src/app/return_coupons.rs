@@ -6,12 +6,12 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, StoreError};
 
 use super::App;
-use super::hold_coupons::HOLD_EXPIRED;
+use super::reserve_coupons::RESERVATION_EXPIRED;
 use crate::domain::coupon::{Origin, State};
-use crate::domain::hold::{Hold, HoldState, given_back};
+use crate::domain::reservation::{Reservation, ReservationState, given_back};
 use crate::store::coupons::{self, CouponRow};
-use crate::store::holds::{self, HoldRow};
-use crate::store::places;
+use crate::store::purchase_slots;
+use crate::store::reservations::{self, ReservationRow};
 
 pub(crate) async fn return_coupons(
     app: &App,
@@ -22,8 +22,8 @@ pub(crate) async fn return_coupons(
     let order = OrderId::new(request.order_id);
     store
         .attempt(cx, || async {
-            let hold = holds::by_order(store, order).await?;
-            let (commit, given) = plan_return(app, cx, order, hold, 0).await?;
+            let reservation = reservations::by_order(store, order).await?;
+            let (commit, given) = plan_return(app, cx, order, reservation, 0).await?;
             let response = ReturnCouponsResponse { coupon_ids: given.iter().map(|coupon| coupon.get()).collect() };
             store.commit(cx, commit.answer(cx, &response)).await?;
             Ok(response)
@@ -39,19 +39,19 @@ pub(crate) async fn plan_return(
     app: &App,
     cx: &Cx,
     order: OrderId,
-    hold: Option<HoldRow>,
+    reservation: Option<ReservationRow>,
     order_version: i64,
 ) -> Result<(Commit, Vec<CouponId>), Error> {
-    let row = hold.unwrap_or_else(|| nothing(order, cx));
-    let order_version = row.hold.order_version.max(order_version);
-    let given = row.hold.coupons.clone();
-    let is_over = row.version != 0 && row.hold.state == HoldState::Returned;
-    if is_over && order_version == row.hold.order_version {
+    let row = reservation.unwrap_or_else(|| nothing(order, cx));
+    let order_version = row.reservation.order_version.max(order_version);
+    let given = row.reservation.coupons.clone();
+    let is_over = row.version != 0 && row.reservation.state == ReservationState::Returned;
+    if is_over && order_version == row.reservation.order_version {
         return Ok((Commit::new(), given));
     }
     let has_vouchers = row.vouchers.is_some();
-    let returned = Hold { state: HoldState::Returned, order_version, ..row.hold.clone() };
-    let commit = holds::put(Commit::new(), &HoldRow { hold: returned, ..row });
+    let returned = Reservation { state: ReservationState::Returned, order_version, ..row.reservation.clone() };
+    let commit = reservations::put(Commit::new(), &ReservationRow { reservation: returned, ..row });
     if is_over {
         return Ok((commit, given));
     }
@@ -62,17 +62,17 @@ pub(crate) async fn plan_return(
         // The hold and its coupons were read while somebody changed them.
         return Err(StoreError::Conflict.into());
     }
-    let commit = commit.cancel_timer(HOLD_EXPIRED, order.get());
-    let commit = if has_vouchers { commit.write(places::give_back(order)) } else { commit };
+    let commit = commit.cancel_timer(RESERVATION_EXPIRED, order.get());
+    let commit = if has_vouchers { commit.write(purchase_slots::give_back(order)) } else { commit };
     Ok((rows.iter().fold(commit, |commit, row| give_back(commit, row, order)), given))
 }
 
 /// The hold of an order that never held anything.
-fn nothing(order: OrderId, cx: &Cx) -> HoldRow {
+fn nothing(order: OrderId, cx: &Cx) -> ReservationRow {
     let (account, coupons) = (AccountId::new(0), Vec::new());
-    HoldRow {
+    ReservationRow {
         order,
-        hold: Hold { account, state: HoldState::Returned, coupons, order_version: 0 },
+        reservation: Reservation { account, state: ReservationState::Returned, coupons, order_version: 0 },
         expires_at: cx.now,
         vouchers: None,
         discounts: CouponDiscounts::default(),

@@ -34,7 +34,7 @@ async fn create(app: &App, cx: &Cx, shop: ShopId, mut draft: TemplateDraft) -> R
     let store = &app.deps.store;
     draft.set_distribution(match draft.distribution() {
         Distribution::Unspecified | Distribution::Claim => Distribution::Claim,
-        kind @ (Distribution::Grant | Distribution::Sale) => kind,
+        kind @ (Distribution::Grant | Distribution::Purchase) => kind,
     });
     let id = TemplateId::new(store.next_id(cx.now));
     let row = TemplateRow { id, shop, draft, is_closed: false, created_at: cx.now, version: 1 };

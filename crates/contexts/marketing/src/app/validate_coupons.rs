@@ -3,7 +3,7 @@
 use pulse_contract::marketing::v1::{CouponDiscounts, ValidateCouponsRequest};
 use pulse_kernel::{Cx, Error};
 
-use super::appraise::{appraise, named, purchase};
+use super::evaluate::{evaluate, named, purchase};
 use super::{App, caller};
 
 pub(crate) async fn validate_coupons(
@@ -13,5 +13,5 @@ pub(crate) async fn validate_coupons(
 ) -> Result<CouponDiscounts, Error> {
     let account = caller(cx)?;
     let purchase = purchase(request.shop_id, &request.currency, &request.lines, cx.now)?;
-    appraise(app, account, &purchase, &named(&request.coupon_ids)?).await?.discounts(cx.locale)
+    evaluate(app, account, &purchase, &named(&request.coupon_ids)?).await?.discounts(cx.locale)
 }

@@ -7,7 +7,7 @@ use pulse_kernel::{Error, Timestamp};
 
 use crate::domain::category::Subtree;
 use crate::domain::coupon::State;
-use crate::domain::template::{Distribution, Scope, Template, TemplateId, Worth};
+use crate::domain::template::{DiscountValue, Distribution, Scope, Template, TemplateId};
 use crate::store::coupons::CouponRow;
 use crate::store::templates::TemplateRow;
 
@@ -15,15 +15,17 @@ use crate::store::templates::TemplateRow;
 pub(super) fn rules(row: &TemplateRow) -> Template {
     let draft = &row.draft;
     let worth = match draft.discount() {
-        wire::DiscountKind::Amount | wire::DiscountKind::Unspecified => Worth::Amount { minor: draft.amount_minor },
+        wire::DiscountKind::Amount | wire::DiscountKind::Unspecified => {
+            DiscountValue::Amount { minor: draft.amount_minor }
+        }
         wire::DiscountKind::Percent => {
-            Worth::Percent { basis_points: draft.percent_basis_points.into(), cap_minor: draft.cap_minor }
+            DiscountValue::Percent { basis_points: draft.percent_basis_points.into(), cap_minor: draft.cap_minor }
         }
     };
     let distribution = match draft.distribution() {
         wire::Distribution::Unspecified | wire::Distribution::Claim => Distribution::Claim,
         wire::Distribution::Grant => Distribution::Grant,
-        wire::Distribution::Sale => Distribution::Sale,
+        wire::Distribution::Purchase => Distribution::Purchase,
     };
     let price = draft.price.as_ref();
     let price = price.and_then(|price| Some(Money::new(price.minor, Currency::from_code(&price.currency)?)));
@@ -78,7 +80,7 @@ pub(super) fn coupon(row: &CouponRow, template: &TemplateRow, now: Timestamp) ->
     let state = match row.state {
         State::Active if now >= row.expires_at => wire::CouponState::Expired,
         State::Active => wire::CouponState::Active,
-        State::Held => wire::CouponState::Held,
+        State::Reserved => wire::CouponState::Reserved,
         State::Used => wire::CouponState::Used,
     };
     let shop = match scope(template).shops.as_slice() {

@@ -23,7 +23,7 @@ pub(crate) async fn list_my_coupons(
     let shown = match request.state() {
         CouponState::Unspecified => Shown::All,
         CouponState::Active => Shown::In(State::Active),
-        CouponState::Held => Shown::In(State::Held),
+        CouponState::Reserved => Shown::In(State::Reserved),
         CouponState::Used => Shown::In(State::Used),
         CouponState::Expired => Shown::Expired,
     };

@@ -17,7 +17,7 @@ pub enum State {
     /// Can be used.
     Active,
     /// An order that is not paid yet holds it.
-    Held,
+    Reserved,
     /// Was used.
     Used,
 }
@@ -32,7 +32,7 @@ pub enum Origin {
     /// It was bought with an order.
     Sale,
     /// It was earned with an order.
-    Activity,
+    PostOrderReward,
 }
 
 impl Origin {
@@ -40,7 +40,7 @@ impl Origin {
     #[must_use]
     pub const fn takes_quota(self) -> bool {
         match self {
-            Self::Claim | Self::Grant | Self::Activity => true,
+            Self::Claim | Self::Grant | Self::PostOrderReward => true,
             Self::Sale => false,
         }
     }
@@ -55,7 +55,7 @@ pub fn expires_at(template: &Template, origin: Origin, now: Timestamp) -> Timest
     };
     match origin {
         Origin::Sale => said.max(now.plus(BOUGHT_VALID_MIN)),
-        Origin::Claim | Origin::Grant | Origin::Activity => said,
+        Origin::Claim | Origin::Grant | Origin::PostOrderReward => said,
     }
 }
 

@@ -11,7 +11,7 @@ use pulse_kernel::money::Currency;
 
 use super::coupon::State;
 use super::spread::spread;
-use super::template::{BASIS_POINTS_MAX, Scope, Template, Worth};
+use super::template::{BASIS_POINTS_MAX, DiscountValue, Scope, Template};
 
 /// A line of what is bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Candidate {
 
 /// Why a coupon is worth nothing, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Unusable {
+pub enum Ineligible {
     /// It was used, or an order holds it.
     Taken,
     /// Its time is over.
@@ -82,12 +82,12 @@ pub struct Verdict {
     /// Which one.
     pub coupon: CouponId,
     /// What it takes off, or why nothing.
-    pub outcome: Result<Discount, Unusable>,
+    pub outcome: Result<Discount, Ineligible>,
 }
 
 /// Says what each coupon takes off, in the order in which they apply; those that cannot be used come last.
 #[must_use]
-pub fn appraise(purchase: &Purchase, candidates: &[Candidate]) -> Vec<Verdict> {
+pub fn evaluate(purchase: &Purchase, candidates: &[Candidate]) -> Vec<Verdict> {
     let mut ordered: Vec<&Candidate> = candidates.iter().collect();
     ordered.sort_by_key(|candidate| place(purchase, candidate));
     let (mut usable, mut refused) = (Vec::new(), Vec::new());
@@ -104,7 +104,8 @@ pub fn appraise(purchase: &Purchase, candidates: &[Candidate]) -> Vec<Verdict> {
         match discount {
             Some(discount) => verdicts.push(Verdict { coupon: candidate.coupon, outcome: Ok(discount) }),
             None => {
-                let why = if goes_along && verdicts.is_empty() { Unusable::Threshold } else { Unusable::NotStackable };
+                let why =
+                    if goes_along && verdicts.is_empty() { Ineligible::Threshold } else { Ineligible::NotStackable };
                 refused.push(Verdict { coupon: candidate.coupon, outcome: Err(why) });
             }
         }
@@ -116,8 +117,8 @@ pub fn appraise(purchase: &Purchase, candidates: &[Candidate]) -> Vec<Verdict> {
 /// Where a coupon stands in the order of application.
 fn place(purchase: &Purchase, candidate: &Candidate) -> (u8, usize, CouponId) {
     let kind = match candidate.template.worth {
-        Worth::Amount { .. } => 0,
-        Worth::Percent { .. } => 1,
+        DiscountValue::Amount { .. } => 0,
+        DiscountValue::Percent { .. } => 1,
     };
     let line_count = purchase.lines.iter().filter(|line| candidate.template.scope.covers(line)).count();
     (kind, line_count, candidate.coupon)
@@ -134,22 +135,22 @@ fn stack<'a>(usable: &[&'a Candidate]) -> Vec<(&'a Candidate, bool)> {
 }
 
 /// Whether the coupon could be used if it were the only one.
-fn check(purchase: &Purchase, candidate: &Candidate) -> Result<(), Unusable> {
+fn check(purchase: &Purchase, candidate: &Candidate) -> Result<(), Ineligible> {
     let template = &candidate.template;
     if candidate.state != State::Active {
-        return Err(Unusable::Taken);
+        return Err(Ineligible::Taken);
     }
     if purchase.now >= candidate.expires_at {
-        return Err(Unusable::Expired);
+        return Err(Ineligible::Expired);
     }
     let covered: Vec<&Line> = purchase.lines.iter().filter(|line| template.scope.covers(line)).collect();
     let is_here = template.scope.shops.is_empty() || template.scope.shops.contains(&purchase.shop);
     if !is_here || covered.is_empty() || template.currency.is_none() || template.currency != purchase.currency {
-        return Err(Unusable::Scope);
+        return Err(Ineligible::Scope);
     }
     let subtotal: i128 = covered.iter().map(|line| i128::from(line.subtotal_minor)).sum();
     if subtotal < i128::from(template.threshold_minor) {
-        return Err(Unusable::Threshold);
+        return Err(Ineligible::Threshold);
     }
     Ok(())
 }
@@ -174,10 +175,10 @@ fn take_off(purchase: &Purchase, candidate: &Candidate, left: &mut [i64]) -> Opt
 }
 
 /// What comes off a base that is not negative; never more than the base.
-fn worth(worth: Worth, base: i64) -> i64 {
+fn worth(worth: DiscountValue, base: i64) -> i64 {
     match worth {
-        Worth::Amount { minor } => minor.clamp(0, base),
-        Worth::Percent { basis_points, cap_minor } => {
+        DiscountValue::Amount { minor } => minor.clamp(0, base),
+        DiscountValue::Percent { basis_points, cap_minor } => {
             let whole = i128::from(BASIS_POINTS_MAX);
             // Adding one less than half of the divisor lets an exact half fall down.
             let exact =

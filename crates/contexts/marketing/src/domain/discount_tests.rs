@@ -26,11 +26,11 @@ fn coupon(id: i64, template: Template) -> Candidate {
 }
 
 fn amount(minor: i64) -> Template {
-    Template { worth: Worth::Amount { minor }, is_stackable: true, ..ten_off() }
+    Template { worth: DiscountValue::Amount { minor }, is_stackable: true, ..ten_off() }
 }
 
 fn percent(basis_points: i64, cap_minor: i64) -> Template {
-    Template { worth: Worth::Percent { basis_points, cap_minor }, is_stackable: true, ..ten_off() }
+    Template { worth: DiscountValue::Percent { basis_points, cap_minor }, is_stackable: true, ..ten_off() }
 }
 
 fn of(categories: &[i64], template: Template) -> Template {
@@ -40,7 +40,7 @@ fn of(categories: &[i64], template: Template) -> Template {
 
 /// `coupon: discount = line shares`, or why not, one per line.
 fn told(purchase: &Purchase, candidates: &[Candidate]) -> String {
-    let verdicts = appraise(purchase, candidates).into_iter().map(|verdict| match verdict.outcome {
+    let verdicts = evaluate(purchase, candidates).into_iter().map(|verdict| match verdict.outcome {
         Ok(Discount { minor, shares }) => format!("{}: {minor} = {shares:?}", verdict.coupon.get()),
         Err(why) => format!("{}: {why:?}", verdict.coupon.get()),
     });
@@ -137,7 +137,7 @@ fn what_cannot_be_stacked_stands_alone() {
 fn the_first_reason_is_said() {
     let lines = purchase(&[line(1, TEA, 1_000)]);
     let wrong = Candidate {
-        state: State::Held,
+        state: State::Reserved,
         expires_at: NOW,
         ..coupon(1, of(&[NOODLES], Template { threshold_minor: 9_000, ..amount(1) }))
     };
@@ -153,9 +153,9 @@ fn the_first_reason_is_said() {
 
 fn any_template() -> impl Strategy<Value = Template> {
     let worth = prop_oneof![
-        (0_i64..20_000).prop_map(|minor| Worth::Amount { minor }),
+        (0_i64..20_000).prop_map(|minor| DiscountValue::Amount { minor }),
         (0_i64..=10_000, prop_oneof![Just(0_i64), 1_i64..5_000])
-            .prop_map(|(basis_points, cap_minor)| Worth::Percent { basis_points, cap_minor }),
+            .prop_map(|(basis_points, cap_minor)| DiscountValue::Percent { basis_points, cap_minor }),
     ];
     let categories = subsequence(vec![NOODLES, SPICY_NOODLES, TEA], 0..=2);
     let variants = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(vec![100_i64, 200, 300], 1..=2)];
@@ -186,7 +186,7 @@ proptest! {
     /// PL-14: shares sum exactly, nothing is negative, no line costs less than nothing.
     #[test]
     fn shares_sum_exactly_and_no_line_costs_less_than_nothing(purchase in any_purchase(), coupons in any_coupons()) {
-        let verdicts = appraise(&purchase, &coupons);
+        let verdicts = evaluate(&purchase, &coupons);
         prop_assert_eq!(verdicts.len(), coupons.len());
         let mut off = std::collections::BTreeMap::new();
         for discount in verdicts.iter().filter_map(|verdict| verdict.outcome.as_ref().ok()) {
@@ -208,12 +208,12 @@ proptest! {
         purchase in any_purchase(),
         (coupons, shuffled) in any_coupons().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
     ) {
-        prop_assert_eq!(appraise(&purchase, &coupons), appraise(&purchase, &shuffled));
+        prop_assert_eq!(evaluate(&purchase, &coupons), evaluate(&purchase, &shuffled));
     }
 
     #[test]
     fn what_cannot_be_stacked_is_never_beside_another(purchase in any_purchase(), coupons in any_coupons()) {
-        let verdicts = appraise(&purchase, &coupons);
+        let verdicts = evaluate(&purchase, &coupons);
         let used: Vec<CouponId> =
             verdicts.iter().filter(|verdict| verdict.outcome.is_ok()).map(|verdict| verdict.coupon).collect();
         let is_alone = |id: &CouponId| coupons.iter().any(|c| c.coupon == *id && !c.template.is_stackable);

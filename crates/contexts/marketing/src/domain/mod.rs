@@ -3,6 +3,6 @@
 pub mod category;
 pub mod coupon;
 pub mod discount;
-pub mod hold;
+pub mod reservation;
 pub mod spread;
 pub mod template;

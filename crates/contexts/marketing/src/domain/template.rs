@@ -16,7 +16,7 @@ pub const BASIS_POINTS_MAX: i64 = 10_000;
 
 /// What a coupon takes off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worth {
+pub enum DiscountValue {
     /// An amount, in minor units.
     Amount {
         /// How much.
@@ -39,7 +39,7 @@ pub enum Distribution {
     /// It is given.
     Grant,
     /// It is bought.
-    Sale,
+    Purchase,
 }
 
 /// Which lines of which shops a coupon is for. Each list restricts; an empty one does not.
@@ -57,7 +57,7 @@ pub struct Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     /// What it takes off.
-    pub worth: Worth,
+    pub worth: DiscountValue,
     /// In which currency; `None` when what it says is none.
     pub currency: Option<Currency>,
     /// The lines that it is for must sum to so much.
@@ -98,7 +98,7 @@ pub enum Refusal {
 pub enum Way {
     /// They take it.
     Claim,
-    /// It is given to them: by people, or by an activity.
+    /// It is given to them: by people, or by a reward.
     Grant,
 }
 
@@ -111,7 +111,7 @@ impl Template {
         let is_way = match (self.distribution, way) {
             // What everybody may take may be given as well.
             (Distribution::Claim, Way::Claim | Way::Grant) | (Distribution::Grant, Way::Grant) => true,
-            (Distribution::Grant, Way::Claim) | (Distribution::Sale, Way::Claim | Way::Grant) => false,
+            (Distribution::Grant, Way::Claim) | (Distribution::Purchase, Way::Claim | Way::Grant) => false,
         };
         match () {
             () if !is_way => Err(Refusal::NotClaimable),
@@ -125,10 +125,10 @@ impl Template {
     #[must_use]
     pub fn flaws(&self, now: Timestamp) -> Vec<(&'static str, &'static str)> {
         let (amount, percent) = match self.worth {
-            Worth::Amount { minor } => (minor < 1, false),
-            Worth::Percent { basis_points, .. } => (false, !(1..=BASIS_POINTS_MAX).contains(&basis_points)),
+            DiscountValue::Amount { minor } => (minor < 1, false),
+            DiscountValue::Percent { basis_points, .. } => (false, !(1..=BASIS_POINTS_MAX).contains(&basis_points)),
         };
-        let is_sold = self.distribution == Distribution::Sale;
+        let is_sold = self.distribution == Distribution::Purchase;
         let has_price = self.price.is_some_and(|price| price.minor > 0 && Some(price.currency) == self.currency);
         let checks = [
             (amount, "amount_minor", "an amount off is at least 1"),
@@ -154,7 +154,7 @@ pub(crate) mod tests {
     /// Ten yuan off whatever one buys, from 100 to 1 000 000.
     pub(crate) fn ten_off() -> Template {
         Template {
-            worth: Worth::Amount { minor: 1_000 },
+            worth: DiscountValue::Amount { minor: 1_000 },
             currency: Some(Currency::CNY),
             threshold_minor: 0,
             scope: Scope::default(),
@@ -174,7 +174,7 @@ pub(crate) mod tests {
     fn the_window_and_the_way_decide() {
         let claim = ten_off();
         let grant = Template { distribution: Distribution::Grant, ..ten_off() };
-        let sale = Template { distribution: Distribution::Sale, ..ten_off() };
+        let sale = Template { distribution: Distribution::Purchase, ..ten_off() };
         let closed = Template { is_closed: true, ..ten_off() };
         for (template, way, now, expected) in [
             (&claim, Way::Claim, 99, Err(Refusal::NotStarted)),
@@ -198,19 +198,19 @@ pub(crate) mod tests {
         let fields = |template: Template| template.flaws(at(500)).into_iter().map(|flaw| flaw.0).collect::<Vec<_>>();
         let none: [&str; 0] = [];
         assert_eq!(fields(ten_off()), none);
-        let percent = |basis_points| Worth::Percent { basis_points, cap_minor: 0 };
+        let percent = |basis_points| DiscountValue::Percent { basis_points, cap_minor: 0 };
         assert_eq!(fields(Template { worth: percent(0), ..ten_off() }), ["percent_basis_points"]);
         assert_eq!(fields(Template { worth: percent(10_000), ..ten_off() }), none);
         let price = Some(Money::new(500, Currency::CNY));
         assert_eq!(fields(Template { price, ..ten_off() }), ["price"]);
-        assert_eq!(fields(Template { price, distribution: Distribution::Sale, ..ten_off() }), none);
+        assert_eq!(fields(Template { price, distribution: Distribution::Purchase, ..ten_off() }), none);
         let price = Some(Money::new(500, Currency::EUR));
-        assert_eq!(fields(Template { price, distribution: Distribution::Sale, ..ten_off() }), ["price"]);
+        assert_eq!(fields(Template { price, distribution: Distribution::Purchase, ..ten_off() }), ["price"]);
         let wrong = Template {
-            worth: Worth::Amount { minor: 0 },
+            worth: DiscountValue::Amount { minor: 0 },
             currency: None,
             ends_at: at(50),
-            distribution: Distribution::Sale,
+            distribution: Distribution::Purchase,
             ..ten_off()
         };
         assert_eq!(fields(wrong), ["amount_minor", "currency", "ends_at", "ends_at", "price"]);

@@ -6,7 +6,7 @@ use pulse_kernel::id::{AccountId, CouponId, OrderId};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use crate::domain::coupon::{Origin, State};
-use crate::domain::hold::Standing;
+use crate::domain::reservation::Standing;
 use crate::domain::template::TemplateId;
 
 /// How many coupons one origin may have given: a hundred lines of an order, 20 of each, and some.
@@ -35,7 +35,7 @@ pub(crate) struct Source {
     pub(crate) origin: Origin,
     /// The coupon itself, the batch of a grant, or the order.
     pub(crate) id: i64,
-    /// The account of a grant, the number of a bought coupon in its order, or the activity; 0 otherwise.
+    /// The account of a grant, the number of a bought coupon in its order, or the reward; 0 otherwise.
     pub(crate) part: i64,
 }
 
@@ -48,7 +48,7 @@ impl CouponRow {
     /// The order that it was bought or earned with; 0 otherwise.
     pub(crate) fn source_order(&self) -> i64 {
         match self.source.origin {
-            Origin::Sale | Origin::Activity => self.source.id,
+            Origin::Sale | Origin::PostOrderReward => self.source.id,
             Origin::Claim | Origin::Grant => 0,
         }
     }
@@ -78,7 +78,7 @@ impl FromRow for CouponRow {
 const fn number(state: State) -> i64 {
     match state {
         State::Active => 1,
-        State::Held => 2,
+        State::Reserved => 2,
         State::Used => 3,
     }
 }
@@ -86,7 +86,7 @@ const fn number(state: State) -> i64 {
 const fn state_of(number: i64) -> Option<State> {
     match number {
         1 => Some(State::Active),
-        2 => Some(State::Held),
+        2 => Some(State::Reserved),
         3 => Some(State::Used),
         _ => None,
     }
@@ -97,7 +97,7 @@ const fn origin_number(origin: Origin) -> i64 {
         Origin::Claim => 1,
         Origin::Grant => 2,
         Origin::Sale => 3,
-        Origin::Activity => 4,
+        Origin::PostOrderReward => 4,
     }
 }
 
@@ -106,7 +106,7 @@ const fn origin_of(number: i64) -> Option<Origin> {
         1 => Some(Origin::Claim),
         2 => Some(Origin::Grant),
         3 => Some(Origin::Sale),
-        4 => Some(Origin::Activity),
+        4 => Some(Origin::PostOrderReward),
         _ => None,
     }
 }
@@ -152,7 +152,7 @@ pub(crate) async fn of_account(
              ORDER BY id DESC LIMIT ?",
             values![account, before.get(), number(State::Active), now, limit],
         ),
-        Shown::In(state @ (State::Held | State::Used)) => Statement::new(
+        Shown::In(state @ (State::Reserved | State::Used)) => Statement::new(
             "SELECT * FROM marketing_coupons WHERE account_id = ? AND id < ? AND state = ? ORDER BY id DESC LIMIT ?",
             values![account, before.get(), number(state), limit],
         ),

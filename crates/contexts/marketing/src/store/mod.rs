@@ -1,9 +1,9 @@
 //! The rows of the marketing context: what is read, and the statements that a commit is made of.
 
-pub(crate) mod activities;
 pub(crate) mod coupons;
-pub(crate) mod holds;
-pub(crate) mod places;
+pub(crate) mod purchase_slots;
+pub(crate) mod reservations;
+pub(crate) mod rewards;
 pub(crate) mod templates;
 
 use pulse_store::{Migration, StoreError};

@@ -13,8 +13,8 @@ fn given(node: &TestNode) -> TemplateDraft {
     TemplateDraft { distribution: Distribution::Grant.into(), per_customer_limit: 5, ..ten_off(node) }
 }
 
-fn draft(node: &TestNode, template_id: i64) -> ActivityDraft {
-    ActivityDraft {
+fn draft(node: &TestNode, template_id: i64) -> PostOrderRewardDraft {
+    PostOrderRewardDraft {
         name: "Come again".to_owned(),
         template_id,
         shop_id: 0,
@@ -24,8 +24,8 @@ fn draft(node: &TestNode, template_id: i64) -> ActivityDraft {
     }
 }
 
-async fn create(node: &TestNode, draft: ActivityDraft) -> Result<Activity, Error> {
-    node.coupons().create_activity(&node.cx(), CreateActivityRequest { activity: Some(draft) }).await
+async fn create(node: &TestNode, draft: PostOrderRewardDraft) -> Result<PostOrderReward, Error> {
+    node.coupons().create_post_order_reward(&node.cx(), CreatePostOrderRewardRequest { reward: Some(draft) }).await
 }
 
 async fn completed(node: &TestNode, order: Order) {
@@ -37,13 +37,13 @@ async fn coupon_count(node: &TestNode) -> i64 {
     rows::<(i64,)>(node, "SELECT COUNT(*) FROM marketing_coupons").await[0].0
 }
 
-/// DL-30: each activity gives one coupon per order, however often the order is told to be completed.
+/// DL-30: each reward gives one coupon per order, however often the order is told to be completed.
 pub(crate) async fn an_order_earns_one_coupon_of_each_activity(node: &mut TestNode) {
     let template_id = template(node, given(node)).await.template_id;
     let first = create(node, draft(node, template_id)).await.unwrap();
     let second = create(node, draft(node, template_id)).await.unwrap();
-    let listed = node.coupons().list_activities(&node.cx(), ListActivitiesRequest {}).await.unwrap();
-    assert_eq!(listed.activities, [first, second], "oldest first");
+    let listed = node.coupons().list_post_order_rewards(&node.cx(), ListPostOrderRewardsRequest {}).await.unwrap();
+    assert_eq!(listed.rewards, [first, second], "oldest first");
     for _ in 0..3 {
         completed(node, goods(7, 5, &[])).await;
     }
@@ -59,9 +59,9 @@ pub(crate) async fn an_order_earns_one_coupon_of_each_activity(node: &mut TestNo
 /// The shop, the total and the time when it was completed decide, not the time when that is heard.
 pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
     let template_id = template(node, given(node)).await.template_id;
-    let elsewhere = ActivityDraft { shop_id: SHOP + 1, ..draft(node, template_id) };
-    let larger = ActivityDraft { threshold_minor: 10_001, ..draft(node, template_id) };
-    let to_come = ActivityDraft { starts_at: wire(node.now().plus(MINUTE)), ..draft(node, template_id) };
+    let elsewhere = PostOrderRewardDraft { shop_id: SHOP + 1, ..draft(node, template_id) };
+    let larger = PostOrderRewardDraft { threshold_minor: 10_001, ..draft(node, template_id) };
+    let to_come = PostOrderRewardDraft { starts_at: wire(node.now().plus(MINUTE)), ..draft(node, template_id) };
     for draft in [elsewhere, larger, to_come] {
         create(node, draft).await.unwrap();
     }
@@ -70,7 +70,7 @@ pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
     later(node, MINUTE).await;
     completed(node, goods(8, 5, &[])).await;
     assert_eq!(coupon_count(node).await, 1, "by now the third one runs");
-    create(node, ActivityDraft { shop_id: SHOP, threshold_minor: 10_000, ..draft(node, template_id) }).await.unwrap();
+    create(node, PostOrderRewardDraft { shop_id: SHOP, threshold_minor: 10_000, ..draft(node, template_id) }).await.unwrap();
     completed(node, goods(9, 5, &[])).await;
     assert_eq!(coupon_count(node).await, 3);
     // Completed in time, heard of after the end.
@@ -104,9 +104,9 @@ pub(crate) async fn nobody_earns_more_than_there_is(node: &mut TestNode) {
 /// What can never give anything is refused.
 pub(crate) async fn impossible_activities_are_refused(node: &mut TestNode) {
     let template_id = template(node, given(node)).await.template_id;
-    let sale = TemplateDraft { distribution: Distribution::Sale.into(), price: Some(cny(100)), ..ten_off(node) };
+    let sale = TemplateDraft { distribution: Distribution::Purchase.into(), price: Some(cny(100)), ..ten_off(node) };
     let sold = template(node, sale).await.template_id;
-    let over = ActivityDraft { ends_at: wire(node.now()), ..draft(node, template_id) };
+    let over = PostOrderRewardDraft { ends_at: wire(node.now()), ..draft(node, template_id) };
     assert_eq!(code(&create(node, over).await), "MARKETING_TEMPLATE_INVALID");
     assert_eq!(code(&create(node, draft(node, sold)).await), "MARKETING_NOT_CLAIMABLE");
     assert_eq!(code(&create(node, draft(node, 42)).await), "MARKETING_TEMPLATE_NOT_FOUND");

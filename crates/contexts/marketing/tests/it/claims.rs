@@ -69,7 +69,7 @@ pub(crate) async fn a_quota_is_given_to_the_last_unit_and_no_further(node: &mut 
 /// What is given or bought cannot be claimed, and nobody claims who is not signed in.
 pub(crate) async fn what_is_not_claimed_is_not_claimable(node: &mut TestNode) {
     let grant = TemplateDraft { distribution: Distribution::Grant.into(), ..ten_off(node) };
-    let sale = TemplateDraft { distribution: Distribution::Sale.into(), price: Some(cny(100)), ..ten_off(node) };
+    let sale = TemplateDraft { distribution: Distribution::Purchase.into(), price: Some(cny(100)), ..ten_off(node) };
     for draft in [grant, sale] {
         let template_id = template(node, draft).await.template_id;
         assert_eq!(code(&claim(node, 1, template_id).await), "MARKETING_NOT_CLAIMABLE");

@@ -27,7 +27,7 @@ pub(crate) async fn everybody_named_gets_one_or_a_reason(node: &mut TestNode) {
     assert!(grants.iter().all(|grant| grant.code.is_empty() == (grant.coupon_id != 0)));
     node.settle().await;
     assert_eq!(left(node, template_id).await, (0, 0));
-    let sale = TemplateDraft { distribution: Distribution::Sale.into(), price: Some(cny(100)), ..ten_off(node) };
+    let sale = TemplateDraft { distribution: Distribution::Purchase.into(), price: Some(cny(100)), ..ten_off(node) };
     let sold = template(node, sale).await.template_id;
     assert_eq!(code(&grant(node, &node.cx(), sold, &[1]).await), "MARKETING_NOT_CLAIMABLE");
     assert_sound(node).await;

@@ -25,7 +25,7 @@ pub(crate) async fn an_order_holds_all_or_none(node: &mut TestNode) {
     assert_eq!(held.discount_minor, 2_000);
     assert_eq!(held.discounts.iter().map(|held| held.coupon_id).collect::<Vec<_>>(), ids(&[&first, &second]));
     for coupon in [&first, &second] {
-        assert_eq!(standing(node, coupon).await, (CouponState::Held, 7));
+        assert_eq!(standing(node, coupon).await, (CouponState::Reserved, 7));
     }
     assert_eq!(code(&hold(node, 8, &[&first]).await), "MARKETING_COUPON_TAKEN");
     assert_sound(node).await;
@@ -38,8 +38,8 @@ pub(crate) async fn a_coupon_is_held_by_one_of_thirty_orders(node: &mut TestNode
     let outcomes = join_all((1..=30).map(|order| hold(node, order, &wanted))).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("MARKETING_COUPON_TAKEN", 29), ("ok", 1)]);
     let winner = (1..).zip(&outcomes).find_map(|(order, outcome)| outcome.is_ok().then_some(order)).unwrap();
-    assert_eq!(standing(node, &coupon).await, (CouponState::Held, winner));
-    let holds: Vec<(i64,)> = rows(node, "SELECT order_id FROM marketing_holds").await;
+    assert_eq!(standing(node, &coupon).await, (CouponState::Reserved, winner));
+    let holds: Vec<(i64,)> = rows(node, "SELECT order_id FROM marketing_reservations").await;
     assert_eq!(holds, [(winner,)], "nobody else left a trace");
     assert_sound(node).await;
 }
@@ -112,7 +112,7 @@ pub(crate) async fn one_coupon_never_discounts_two_paid_orders(node: &mut TestNo
     assert_sound(node).await;
 }
 
-/// Giving back comes before the hold, as after a failure half-way: the late hold is refused, whoever asks again.
+/// Issuance back comes before the hold, as after a failure half-way: the late hold is refused, whoever asks again.
 pub(crate) async fn an_order_that_gave_back_can_hold_nothing(node: &mut TestNode) {
     let coupon = a_coupon(node, 1).await;
     assert_eq!(give_back(node, 7).await, [0_i64; 0]);
@@ -137,7 +137,7 @@ pub(crate) async fn a_hold_ends_by_itself(node: &mut TestNode) {
     node.restart().await;
     later(node, 15 * MINUTE - crate::SECOND).await;
     node.settle().await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Held, 7));
+    assert_eq!(standing(node, &coupon).await, (CouponState::Reserved, 7));
     later(node, crate::SECOND).await;
     node.settle().await;
     assert_eq!(standing(node, &coupon).await, ACTIVE);
@@ -184,7 +184,7 @@ pub(crate) async fn a_returned_coupon_that_is_over_stays_over(node: &mut TestNod
     let coupon = claim(node, 1, template(node, draft).await.template_id).await.unwrap();
     hold(node, 7, &[&coupon]).await.unwrap();
     later(node, 12 * MINUTE).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Held, 7), "it was held in time");
+    assert_eq!(standing(node, &coupon).await, (CouponState::Reserved, 7), "it was held in time");
     give_back(node, 7).await;
     assert_eq!(standing(node, &coupon).await, (CouponState::Expired, 0));
     assert_eq!(code(&hold(node, 8, &[&coupon]).await), "MARKETING_COUPON_EXPIRED");
@@ -198,7 +198,7 @@ pub(crate) async fn what_was_given_back_long_ago_is_forgotten(node: &mut TestNod
     hold(node, 8, &[&returned]).await.unwrap();
     give_back(node, 8).await;
     give_back(node, 9).await;
-    let known = async || rows::<(i64,)>(node, "SELECT order_id FROM marketing_holds ORDER BY order_id").await;
+    let known = async || rows::<(i64,)>(node, "SELECT order_id FROM marketing_reservations ORDER BY order_id").await;
     later(node, 90 * DAY).await;
     node.settle().await;
     assert_eq!(known().await, [(7,), (8,), (9,)]);

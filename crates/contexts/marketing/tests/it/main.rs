@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
 
-mod activities;
+mod rewards;
 mod claims;
 mod discounts;
 mod grants;
-mod holds;
+mod reservations;
 mod orders;
 mod races;
 mod templates;
@@ -109,7 +109,7 @@ fn hundred() -> Vec<DiscountLine> {
 
 /// Holds coupons of an account for an order, a quarter of an hour long.
 async fn hold(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<CouponDiscounts, Error> {
-    let request = HoldCouponsRequest {
+    let request = ReserveCouponsRequest {
         order_id,
         account_id: coupons.first().map_or(1, |coupon| coupon.account_id),
         shop_id: SHOP,
@@ -118,7 +118,7 @@ async fn hold(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<Cou
         coupon_ids: ids(coupons),
         expires_at: wire(node.now().plus(15 * MINUTE)),
     };
-    node.coupons().hold_coupons(&node.cx(), request).await
+    node.coupons().reserve_coupons(&node.cx(), request).await
 }
 
 /// The coupons that were lost when an order was paid.
@@ -169,7 +169,7 @@ async fn rows<T: FromRow>(node: &TestNode, sql: &'static str) -> Vec<T> {
 }
 
 pulse_testkit::on_every_engine! {
-    activities: [
+    rewards: [
         an_order_earns_one_coupon_of_each_activity,
         an_activity_says_for_which_orders,
         nobody_earns_more_than_there_is,

@@ -62,7 +62,7 @@ pub(crate) async fn cancelled(node: &TestNode, order_id: i64, version: i64) {
 }
 
 async fn sold(node: &TestNode) -> i64 {
-    let sale = Distribution::Sale.into();
+    let sale = Distribution::Purchase.into();
     let draft = TemplateDraft { distribution: sale, price: Some(cny(5_000)), quota: 1_000, ..ten_off(node) };
     template(node, draft).await.template_id
 }
@@ -102,7 +102,7 @@ pub(crate) async fn a_cancelled_order_gives_them_back(node: &mut TestNode) {
     hold(node, 9, &[&coupon]).await.unwrap();
     cancelled(node, 8, 3).await;
     assert_eq!(give_back(node, 8).await, [coupon.coupon_id]);
-    assert_eq!(standing(node, &coupon).await, (CouponState::Held, 9));
+    assert_eq!(standing(node, &coupon).await, (CouponState::Reserved, 9));
     cancelled(node, 10, 2).await;
     assert_eq!(code(&hold(node, 10, &[&coupon]).await), "MARKETING_COUPON_TAKEN", "what is cancelled holds nothing");
     assert_sound(node).await;

@@ -43,7 +43,7 @@ pub(crate) async fn contradictions_are_told_at_once(node: &mut TestNode) {
 /// What can be claimed or bought now is listed page by page; what is given, over, to come or closed is not.
 pub(crate) async fn what_is_on_offer_is_listed(node: &mut TestNode) {
     let now = node.now();
-    let sale = Distribution::Sale.into();
+    let sale = Distribution::Purchase.into();
     let mut expected = Vec::new();
     for number in 0..5 {
         let name = format!("Number {number}");

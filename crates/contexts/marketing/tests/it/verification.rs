@@ -29,9 +29,9 @@ pub(crate) async fn what_is_sound_is_found_sound(node: &mut TestNode) {
     let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();
     let checked: Vec<(&str, u64)> = verified.checked;
     let expected = [
-        ("marketing.coupon_has_hold", 30),
-        ("marketing.hold_has_coupons", 30),
-        ("marketing.hold_has_places", 0),
+        ("marketing.coupon_has_reservation", 30),
+        ("marketing.reservation_has_coupons", 30),
+        ("marketing.reservation_has_slots", 0),
         ("marketing.customer_limits", 30),
     ];
     assert_eq!(checked, expected);
@@ -52,9 +52,9 @@ pub(crate) async fn what_is_wrong_is_found_and_repaired_where_it_can_be(node: &m
     let (lost, used, live) = (a_coupon(node, 1).await, a_coupon(node, 1).await, a_coupon(node, 1).await);
     tamper(node, "UPDATE marketing_coupons SET state = 2, order_id = 99 WHERE id = ?", &lost).await;
     let found = pulse_marketing::verify(&store, false).await.unwrap();
-    assert_eq!(told(&found.findings), [("marketing.coupon_has_hold", false)]);
+    assert_eq!(told(&found.findings), [("marketing.coupon_has_reservation", false)]);
     let found = pulse_marketing::verify(&store, true).await.unwrap();
-    assert_eq!(told(&found.findings), [("marketing.coupon_has_hold", true)]);
+    assert_eq!(told(&found.findings), [("marketing.coupon_has_reservation", true)]);
     assert_eq!(standing(node, &lost).await, (CouponState::Active, 0));
     assert_sound(node).await;
     hold(node, 7, &[&live]).await.unwrap();
@@ -63,8 +63,8 @@ pub(crate) async fn what_is_wrong_is_found_and_repaired_where_it_can_be(node: &m
     tamper(node, "UPDATE marketing_coupons SET slot = 2 WHERE id = ?", &used).await;
     let found = pulse_marketing::verify(&store, true).await.unwrap();
     let expected = [
-        ("marketing.coupon_has_hold", false),
-        ("marketing.hold_has_coupons", false),
+        ("marketing.coupon_has_reservation", false),
+        ("marketing.reservation_has_coupons", false),
         ("marketing.customer_limits", false),
     ];
     assert_eq!(told(&found.findings), expected);

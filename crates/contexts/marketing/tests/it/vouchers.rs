@@ -18,7 +18,7 @@ const BUYER: i64 = 1;
 async fn voucher(node: &TestNode) -> i64 {
     let price = Some(Money { minor: 500, currency: "CNY".to_owned() });
     let draft =
-        TemplateDraft { distribution: Distribution::Sale.into(), price, per_customer_limit: 3, ..ten_off(node) };
+        TemplateDraft { distribution: Distribution::Purchase.into(), price, per_customer_limit: 3, ..ten_off(node) };
     template(node, draft).await.template_id
 }
 
@@ -33,8 +33,8 @@ async fn hold_by(
     (template_id, order_id, quantity): (i64, i64, i32),
 ) -> Result<i32, Error> {
     let expires_at = wire(node.now().plus(15 * MINUTE));
-    let request = HoldVouchersRequest { order_id, account_id, template_id, quantity, expires_at };
-    Ok(node.coupons().hold_vouchers(&node.cx(), request).await?.left_quantity)
+    let request = ReserveVoucherSlotsRequest { order_id, account_id, template_id, quantity, expires_at };
+    Ok(node.coupons().reserve_voucher_slots(&node.cx(), request).await?.left_quantity)
 }
 
 /// So much later, with what its end has caused.
@@ -96,7 +96,7 @@ pub(crate) async fn orders_at_once_share_the_limit(node: &mut TestNode) {
         let wanted = (first..first + 20).map(|order| hold(node, id, order, 1));
         let outcomes = join_all(wanted).await;
         assert_eq!(tally(outcomes.iter().map(code)), [("MARKETING_CUSTOMER_LIMIT", 17), ("ok", 3)]);
-        let places: Vec<(i64,)> = rows(node, "SELECT slot FROM marketing_places ORDER BY slot").await;
+        let places: Vec<(i64,)> = rows(node, "SELECT slot FROM marketing_purchase_slots ORDER BY slot").await;
         assert_eq!(places, [(1,), (2,), (3,)]);
         assert_sound(node).await;
         for order in first..first + 20 {
@@ -132,8 +132,8 @@ pub(crate) async fn places_of_nobody_are_found(node: &mut TestNode) {
         let verified = pulse_marketing::verify(store, false).await.unwrap();
         verified.findings.iter().map(|finding| finding.invariant).collect::<Vec<_>>()
     };
-    store.commit(&node.cx(), write("DELETE FROM marketing_places WHERE slot = (SELECT slot FROM (SELECT MIN(slot) AS slot FROM marketing_places) least)")).await.unwrap();
-    assert_eq!(found().await, ["marketing.hold_has_places"]);
-    store.commit(&node.cx(), write("UPDATE marketing_places SET slot = 4")).await.unwrap();
-    assert_eq!(found().await, ["marketing.hold_has_places", "marketing.customer_limits"]);
+    store.commit(&node.cx(), write("DELETE FROM marketing_purchase_slots WHERE slot = (SELECT slot FROM (SELECT MIN(slot) AS slot FROM marketing_purchase_slots) least)")).await.unwrap();
+    assert_eq!(found().await, ["marketing.reservation_has_slots"]);
+    store.commit(&node.cx(), write("UPDATE marketing_purchase_slots SET slot = 4")).await.unwrap();
+    assert_eq!(found().await, ["marketing.reservation_has_slots", "marketing.customer_limits"]);
 }

@@ -34,7 +34,7 @@ pub(crate) async fn a_wallet_shows_each_coupon_in_its_state(node: &mut TestNode)
     let ids: Vec<i64> = coupons.iter().rev().map(|coupon| coupon.coupon_id).collect();
     assert_eq!(listed(node, CouponState::Unspecified).await, ids);
     assert_eq!(listed(node, CouponState::Expired).await, ids[4..]);
-    assert_eq!(listed(node, CouponState::Held).await, ids[3..4]);
+    assert_eq!(listed(node, CouponState::Reserved).await, ids[3..4]);
     assert_eq!(listed(node, CouponState::Used).await, ids[2..3]);
     assert_eq!(listed(node, CouponState::Active).await, ids[..2]);
 }

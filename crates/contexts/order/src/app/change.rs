@@ -73,7 +73,7 @@ impl Change {
         if let Some(order) = &mut self.row.stored.order {
             order.refusal_code = code.to_owned();
         }
-        self.tell_cancelled(CancelReason::NotPlaced);
+        self.tell_cancelled(CancelReason::PlacementFailed);
     }
 
     /// Tells that the order is paid, or will be in cash.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join;
 use pulse_contract::marketing::v1::errors::MARKETING_CUSTOMER_LIMIT;
 use pulse_contract::marketing::v1::{
-    CouponDiscounts, HoldCouponsRequest, HoldVouchersRequest, RedeemCouponsRequest, ReturnCouponsRequest,
+    CouponDiscounts, RedeemCouponsRequest, ReserveCouponsRequest, ReserveVoucherSlotsRequest, ReturnCouponsRequest,
 };
 use pulse_contract::order::v1::{Order, OrderKind, OrderLine};
 use pulse_contract::stock::v1::errors::STOCK_BUSY;
@@ -39,9 +39,9 @@ pub(super) struct Wanted {
 pub(super) enum CouponsWanted {
     Nothing,
     /// To use some.
-    Used(HoldCouponsRequest),
+    Used(ReserveCouponsRequest),
     /// To buy some.
-    Bought(HoldVouchersRequest),
+    Bought(ReserveVoucherSlotsRequest),
 }
 
 impl CouponsWanted {
@@ -95,7 +95,7 @@ pub(super) fn key(id: i64) -> ReservationKey {
 }
 
 fn is_held(reservation: &Reservation) -> bool {
-    reservation.state() == ReservationState::Held
+    reservation.state() == ReservationState::Active
 }
 
 /// Until when what is held waits for an order that has to be paid until then; one that has not waits to be taken for good.
@@ -123,9 +123,9 @@ pub(super) async fn hold(app: &App, cx: &Cx, order_id: i64, wanted: Wanted) -> R
     let (asking, has_coupons) = (cx.as_system(WHO), wanted.coupons.is_any());
     let coupons = async {
         match wanted.coupons {
-            CouponsWanted::Used(request) => app.deps.coupons.hold_coupons(&asking, request).await,
+            CouponsWanted::Used(request) => app.deps.coupons.reserve_coupons(&asking, request).await,
             CouponsWanted::Bought(request) => {
-                app.deps.coupons.hold_vouchers(&asking, request).await.map(|_| CouponDiscounts::default())
+                app.deps.coupons.reserve_voucher_slots(&asking, request).await.map(|_| CouponDiscounts::default())
             }
             CouponsWanted::Nothing => Ok(CouponDiscounts::default()),
         }
@@ -231,7 +231,7 @@ async fn take_coupons(app: &App, asking: &Cx, row: &OrderRow) -> Result<bool, Er
     let until = asking.now.plus(TAKEN_WITHIN);
     if let Some(request) = row.stored.order.as_ref().and_then(|order| vouchers(order, until)) {
         // The event of the payment takes the places for good.
-        return match app.deps.coupons.hold_vouchers(asking, request).await {
+        return match app.deps.coupons.reserve_voucher_slots(asking, request).await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == MARKETING_CUSTOMER_LIMIT.code => Ok(false),
             Err(error) => Err(error),
@@ -246,9 +246,9 @@ async fn take_coupons(app: &App, asking: &Cx, row: &OrderRow) -> Result<bool, Er
 }
 
 /// What to ask for the vouchers that an order buys, when it does.
-pub(super) fn vouchers(order: &Order, until: Timestamp) -> Option<HoldVouchersRequest> {
+pub(super) fn vouchers(order: &Order, until: Timestamp) -> Option<ReserveVoucherSlotsRequest> {
     let line = order.lines.first().filter(|_| takes_places(order))?;
-    Some(HoldVouchersRequest {
+    Some(ReserveVoucherSlotsRequest {
         order_id: order.order_id,
         account_id: order.customer_account_id,
         template_id: line.product_id,

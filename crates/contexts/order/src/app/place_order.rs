@@ -5,9 +5,9 @@
 //! (`place_queued_orders`).
 
 use pulse_contract::Json;
-use pulse_contract::marketing::v1::{HoldCouponsRequest, ValidateCouponsRequest};
+use pulse_contract::marketing::v1::{ReserveCouponsRequest, ValidateCouponsRequest};
 use pulse_contract::order::v1::{
-    Order, OrderDraft, OrderKind, OrderLane, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, Quote,
+    Order, OrderDraft, OrderKind, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, PlacementMode, Quote,
     StoredOrder, errors,
 };
 use pulse_contract::stock::v1::{LineStatus, Reservation, ReservationState};
@@ -143,7 +143,7 @@ impl Placing<'_> {
         let id = self.app.deps.store.next_id(self.cx.now);
         let mut order = self.order(id, &basket);
         let is_hot = self.app.heat.is_hot(&hold::units(&order), self.cx.now);
-        order.lane = if is_hot { OrderLane::Hot } else { OrderLane::Sync }.into();
+        order.placement_mode = if is_hot { PlacementMode::Queued } else { PlacementMode::Synchronous }.into();
         let coupons = self.coupons(&order, asks_coupons);
         let parts = Parts { units: !is_hot, coupons: coupons.is_any() };
         let stock = parts.units.then(|| hold::reservation(&order, self.held_until()));
@@ -176,7 +176,7 @@ impl Placing<'_> {
             return CouponsWanted::Bought(request);
         }
         let Some(ask) = asks else { return CouponsWanted::Nothing };
-        CouponsWanted::Used(HoldCouponsRequest {
+        CouponsWanted::Used(ReserveCouponsRequest {
             order_id: order.order_id,
             account_id: self.customer.get(),
             shop_id: ask.shop_id,
@@ -335,7 +335,7 @@ impl Placing<'_> {
 
 /// The lines that stock refused.
 fn short_lines(basket: &Basket, stock: &Reservation) -> Vec<Problem> {
-    if stock.state() == ReservationState::Held {
+    if stock.state() == ReservationState::Active {
         return Vec::new();
     }
     let problem = |index: usize, line: &pulse_contract::stock::v1::ReservedLine| {
@@ -344,16 +344,16 @@ fn short_lines(basket: &Basket, stock: &Reservation) -> Vec<Problem> {
             OrderKind::Unspecified | OrderKind::Goods => (format!("lines[{index}]"), line.available),
         };
         let detail = match line.status() {
-            LineStatus::Halted => "it is out for now".to_owned(),
+            LineStatus::Unavailable => "it is out for now".to_owned(),
             LineStatus::Unspecified
             | LineStatus::Ok
-            | LineStatus::Uncounted
-            | LineStatus::AtPayment
-            | LineStatus::Short => format!("{detail} are available, and {} were asked for", line.quantity),
+            | LineStatus::Untracked
+            | LineStatus::DeferredToPayment
+            | LineStatus::Insufficient => format!("{detail} are available, and {} were asked for", line.quantity),
         };
         Problem::new(ProblemKind::StockShort, field, detail)
     };
-    let is_refused = |status| matches!(status, LineStatus::Halted | LineStatus::Short);
+    let is_refused = |status| matches!(status, LineStatus::Unavailable | LineStatus::Insufficient);
     let lines = stock.lines.iter().enumerate().filter(|(_, line)| is_refused(line.status()));
     let problems: Vec<Problem> = lines.map(|(index, line)| problem(index, line)).collect();
     if problems.is_empty() {

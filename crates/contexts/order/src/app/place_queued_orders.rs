@@ -74,7 +74,7 @@ async fn reserve(app: &App, cx: &Cx, due: &[OrderRow]) -> Result<Vec<Reservation
 /// Whether the order has its units; if not, why.
 fn judge(reservation: &Reservation) -> Result<(), &'static str> {
     match reservation.state() {
-        ReservationState::Held | ReservationState::Confirmed => Ok(()),
+        ReservationState::Active | ReservationState::Confirmed => Ok(()),
         ReservationState::Expired => Err(errors::ORDER_PLACING_TIMED_OUT.code),
         ReservationState::Unspecified | ReservationState::Refused | ReservationState::Released => {
             Err(errors::ORDER_STOCK_SHORT.code)

@@ -194,10 +194,10 @@ fn pay_until(order: &SaleOrder) -> Timestamp {
 
 /// What a reservation means for its order. Units that nobody counts are not there: a sale sells what it was given.
 fn judge(reservation: &Reservation) -> SaleOrderState {
-    let is_there = |status| matches!(status, LineStatus::Ok | LineStatus::AtPayment);
+    let is_there = |status| matches!(status, LineStatus::Ok | LineStatus::DeferredToPayment);
     match reservation.state() {
         // Confirmed when the order was placed and paid while this was under way; the commit finds out.
-        ReservationState::Held | ReservationState::Confirmed
+        ReservationState::Active | ReservationState::Confirmed
             if reservation.lines.iter().all(|line| is_there(line.status())) =>
         {
             SaleOrderState::Placed
@@ -205,7 +205,7 @@ fn judge(reservation: &Reservation) -> SaleOrderState {
         ReservationState::Expired => SaleOrderState::Expired,
         ReservationState::Unspecified
         | ReservationState::Refused
-        | ReservationState::Held
+        | ReservationState::Active
         | ReservationState::Confirmed
         | ReservationState::Released => SaleOrderState::StockShort,
     }

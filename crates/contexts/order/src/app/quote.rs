@@ -186,7 +186,7 @@ fn check_voucher(draft: &OrderDraft, template: Option<&CouponTemplate>, cx: &Cx)
         return problems;
     };
     let now = pulse_contract::Timestamp::from(cx.now);
-    let is_on_sale = says.distribution() == Distribution::Sale
+    let is_on_sale = says.distribution() == Distribution::Purchase
         && !template.is_closed
         && template.shop_id == draft.shop_id
         && says.starts_at.is_some_and(|starts_at| starts_at <= now)

@@ -44,7 +44,7 @@ async fn cannot_supply(app: &App, cx: &Cx, delivery: &Delivery, row: OrderRow) -
         tracing::error!(order = change.row.id.get(), "an order is made although its units could not be taken");
         return Ok(());
     }
-    cancel(&mut change, CancelReason::CannotSupply, refund_id, reason);
+    cancel(&mut change, CancelReason::OutOfStock, refund_id, reason);
     let (_, commit) = change.end();
     Ok(delivery.commit(&app.deps.store, cx, commit).await?)
 }

@@ -132,7 +132,7 @@ fn cannot_supply(cx: &Cx, row: OrderRow, event: &PaymentSucceeded) -> Result<Com
     let mut change = Change::of(row, cx);
     take_in(&mut change, event);
     change.make(cx, Move::Cancel, &[Role::System], reason)?;
-    cancel(&mut change, CancelReason::CannotSupply, event.attempt_id, reason);
+    cancel(&mut change, CancelReason::OutOfStock, event.attempt_id, reason);
     Ok(change.end().1)
 }
 

@@ -35,7 +35,7 @@ async fn hot_street(node: &TestNode, units: i64) -> Street {
     let street = Street::with_tea(node, units + 2).await;
     for _ in 0..2 {
         let order = street.place(node, street.teas(1)).await.unwrap();
-        assert_eq!((order.lane(), order.state()), (OrderLane::Sync, OrderState::AwaitingPayment));
+        assert_eq!((order.placement_mode(), order.state()), (PlacementMode::Synchronous, OrderState::AwaitingPayment));
         assert_eq!((order.pending, order.refusal_code.as_str()), (None, ""));
     }
     street
@@ -56,7 +56,7 @@ async fn resume(node: &TestNode) {
 /// So many teas, which are hot.
 async fn place_hot(node: &TestNode, street: &Street, quantity: i32) -> Order {
     let order = street.place(node, street.teas(quantity)).await.unwrap();
-    assert_eq!((order.lane(), order.state()), (OrderLane::Hot, OrderState::Placing));
+    assert_eq!((order.placement_mode(), order.state()), (PlacementMode::Queued, OrderState::Placing));
     order
 }
 
@@ -81,8 +81,10 @@ async fn reserve(node: &TestNode, street: &Street, order: &Order, quantity: i64)
 fn ends(orders: &[Order]) -> Vec<(&str, usize)> {
     let end = |order: &Order| match (order.state(), order.cancel_reason()) {
         (OrderState::AwaitingPayment, CancelReason::Unspecified) => "placed",
-        (OrderState::Cancelled, CancelReason::NotPlaced) if order.refusal_code == "ORDER_STOCK_SHORT" => "short",
-        (OrderState::Cancelled, CancelReason::NotPlaced) if order.refusal_code == "ORDER_PLACING_TIMED_OUT" => "late",
+        (OrderState::Cancelled, CancelReason::PlacementFailed) if order.refusal_code == "ORDER_STOCK_SHORT" => "short",
+        (OrderState::Cancelled, CancelReason::PlacementFailed) if order.refusal_code == "ORDER_PLACING_TIMED_OUT" => {
+            "late"
+        }
         _ => "something else",
     };
     tally(orders.iter().map(end))
@@ -104,9 +106,13 @@ fn a_rush_goes_through_the_lane_and_ends() {
         assert_eq!((order.history.len(), order.allowed_moves.as_slice()), (1, ["cancel".to_owned()].as_slice()));
         assert_eq!((street.tea_stock(node).await, movement_count(node, &street).await), ((12, 2), 4));
         let cake = OrderDraft { lines: vec![line(&street.cake, 1)], ..street.teas(1) };
-        assert_eq!(street.place(node, cake.clone()).await.unwrap().lane(), OrderLane::Sync, "cake is not hot");
+        assert_eq!(
+            street.place(node, cake.clone()).await.unwrap().placement_mode(),
+            PlacementMode::Synchronous,
+            "cake is not hot"
+        );
         let both = OrderDraft { lines: vec![line(&street.cake, 1), line(&street.tea, 1)], ..cake };
-        assert_eq!(street.place(node, both).await.unwrap().lane(), OrderLane::Hot, "tea is");
+        assert_eq!(street.place(node, both).await.unwrap().placement_mode(), PlacementMode::Queued, "tea is");
         // What is refused is refused at once, and is not seen as a rush.
         let unknown =
             OrderDraft { lines: vec![CartLine { variant_id: 4_711, ..line(&street.cake, 1) }], ..street.teas(1) };
@@ -116,7 +122,10 @@ fn a_rush_goes_through_the_lane_and_ends() {
         }
         resume(node).await;
         let placed = street.seen(node, order.order_id).await;
-        assert_eq!((placed.lane(), placed.state(), placed.version), (OrderLane::Hot, OrderState::AwaitingPayment, 2));
+        assert_eq!(
+            (placed.placement_mode(), placed.state(), placed.version),
+            (PlacementMode::Queued, OrderState::AwaitingPayment, 2)
+        );
         assert_eq!((placed.pending, &placed.lines, &placed.price), (None, &order.lines, &order.price));
         assert_eq!((placed.placed_at, placed.expires_at), (order.placed_at, order.pending.unwrap().end_pay_time));
         let states: Vec<OrderState> = placed.history.iter().map(OrderStep::state).collect();
@@ -124,12 +133,12 @@ fn a_rush_goes_through_the_lane_and_ends() {
         assert_eq!(street.tea_stock(node).await, (12, 5));
         node.advance(SECOND * 2);
         let cool = street.place(node, street.teas(1)).await.unwrap();
-        assert_eq!((cool.lane(), cool.state()), (OrderLane::Sync, OrderState::AwaitingPayment));
+        assert_eq!((cool.placement_mode(), cool.state()), (PlacementMode::Synchronous, OrderState::AwaitingPayment));
         pay(node, &street, order.order_id).await;
         let paid = street.seen(node, order.order_id).await;
         assert_eq!(
-            (paid.state(), paid.lane(), street.tea_stock(node).await),
-            (OrderState::Confirmed, OrderLane::Hot, (10, 4))
+            (paid.state(), paid.placement_mode(), street.tea_stock(node).await),
+            (OrderState::Confirmed, PlacementMode::Queued, (10, 4))
         );
         node.assert_books().await;
     });
@@ -342,7 +351,7 @@ fn the_lane_takes_every_kind_of_order() {
         let dearer = street.place(node, OrderDraft { coupon_ids: vec![coupon], ..street.teas(1) }).await;
         assert_eq!(code(&dearer), "ORDER_COUPON_REFUSED");
         let short = place_hot(node, &street, 9).await;
-        assert_eq!(street.coupon_state(node, coupon).await, CouponState::Held);
+        assert_eq!(street.coupon_state(node, coupon).await, CouponState::Reserved);
         assert_eq!(cart_of(node, &street).await, lines, "its lines are not ordered yet");
         resume(node).await;
         assert_eq!(ends(&seen(node, &street, &[of_cart, cheaper.clone(), short]).await), [("placed", 2), ("short", 1)]);
@@ -361,14 +370,14 @@ fn the_lane_takes_every_kind_of_order() {
         node.settle().await;
         assert_eq!(ends(&seen(node, &street, &[gone]).await), [("short", 1)]);
         assert_eq!(street.coupon_state(node, coupon).await, CouponState::Active);
-        let template = voucher(node, &street, Distribution::Sale, 5).await;
+        let template = voucher(node, &street, Distribution::Purchase, 5).await;
         let mut bought = Vec::new();
         for _ in 0..4 {
             bought.push(street.place(node, buying(&street, &template, 1)).await.unwrap());
         }
         assert_eq!(
-            tally(bought.iter().map(|order| order.lane().as_str_name())),
-            [("ORDER_LANE_HOT", 2), ("ORDER_LANE_SYNC", 2)]
+            tally(bought.iter().map(|order| order.placement_mode().as_str_name())),
+            [("PLACEMENT_MODE_QUEUED", 2), ("PLACEMENT_MODE_SYNCHRONOUS", 2)]
         );
         node.settle().await;
         assert_eq!(ends(&seen(node, &street, &bought).await), [("placed", 4)]);
@@ -393,12 +402,12 @@ fn without_the_lane_orders_are_placed_one_by_one() {
         node.settle().await;
         assert_eq!(ends(&seen(node, &street, &[told]).await), [("placed", 1)]);
         for _ in 0..5 {
-            assert_eq!(street.place(node, street.teas(1)).await.unwrap().lane(), OrderLane::Sync);
+            assert_eq!(street.place(node, street.teas(1)).await.unwrap().placement_mode(), PlacementMode::Synchronous);
         }
         switch(node, Mode::Running).await;
         node.advance(MINUTE);
-        for lane in [OrderLane::Sync, OrderLane::Sync, OrderLane::Hot] {
-            assert_eq!(street.place(node, street.teas(1)).await.unwrap().lane(), lane);
+        for lane in [PlacementMode::Synchronous, PlacementMode::Synchronous, PlacementMode::Queued] {
+            assert_eq!(street.place(node, street.teas(1)).await.unwrap().placement_mode(), lane);
         }
         node.assert_books().await;
     });
@@ -409,7 +418,7 @@ fn without_the_lane_orders_are_placed_one_by_one() {
     with(off, async |node| {
         let street = Street::with_tea(node, 20).await;
         for _ in 0..10 {
-            assert_eq!(street.place(node, street.teas(1)).await.unwrap().lane(), OrderLane::Sync);
+            assert_eq!(street.place(node, street.teas(1)).await.unwrap().placement_mode(), PlacementMode::Synchronous);
         }
         assert_eq!(street.tea_stock(node).await, (20, 10));
         node.assert_books().await;

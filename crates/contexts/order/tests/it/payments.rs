@@ -179,7 +179,7 @@ pub(crate) async fn what_cannot_be_supplied_is_paid_back(node: &mut TestNode) {
     node.stock().adjust_stock(&street.shop.owner.cx(), broken).await.unwrap();
     let (_, attempt) = pay(node, &order).await;
     let seen = street.seen(node, order.order_id).await;
-    assert_eq!((seen.state(), seen.cancel_reason()), (OrderState::Cancelled, CancelReason::CannotSupply));
+    assert_eq!((seen.state(), seen.cancel_reason()), (OrderState::Cancelled, CancelReason::OutOfStock));
     let total = order.price.as_ref().unwrap().total_minor;
     assert_eq!(refunds(node, &order).await, [(attempt, total, 0)]);
     assert_eq!(told::<OrderPaid>(node).await, []);

@@ -101,7 +101,7 @@ pub(crate) async fn a_coupon_makes_it_cheaper_and_is_used_once(node: &mut TestNo
     let cx = street.customer.cx();
     let outcomes = join_all((0..20).map(|_| node.orders().place_order(&cx, placing(draft.clone(), total)))).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("ORDER_COUPON_REFUSED", 19), ("ok", 1)]);
-    assert_eq!(street.coupon_state(node, coupon).await, CouponState::Held);
+    assert_eq!(street.coupon_state(node, coupon).await, CouponState::Reserved);
     assert_eq!(street.tea_stock(node).await, (100, 2));
     let order = outcomes.into_iter().find_map(Result::ok).unwrap();
     assert_eq!(order.price.as_ref().unwrap().total_minor, total);
@@ -146,7 +146,7 @@ pub(crate) async fn what_is_deducted_at_payment_is_not_reserved(node: &mut TestN
     pay(node, &first).await;
     let (first, second) = (street.seen(node, first.order_id).await, street.seen(node, second.order_id).await);
     assert_eq!((second.state(), street.tea_stock(node).await), (OrderState::Confirmed, (0, 0)));
-    assert_eq!((first.state(), first.cancel_reason()), (OrderState::Cancelled, CancelReason::CannotSupply));
+    assert_eq!((first.state(), first.cancel_reason()), (OrderState::Cancelled, CancelReason::OutOfStock));
     let refunds: Vec<i64> = told::<OrderRefundRequested>(node).await.iter().map(|refund| refund.order_id).collect();
     assert_eq!(refunds, [first.order_id]);
     assert_clean(node).await;

@@ -240,7 +240,7 @@ pub(crate) async fn a_batch_goes_on_after_a_crash(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 8).await;
     let batch = sale.admitted(node, 0..10);
     let reserved = node.stock().reserve_many(&node.cx(), Sale::reservations(&batch[2..])).await.unwrap();
-    assert!(reserved.reservations.iter().all(|one| one.state() == ReservationState::Held));
+    assert!(reserved.reservations.iter().all(|one| one.state() == ReservationState::Active));
     node.restart().await;
     // The units are those of the second to the ninth, whoever comes first now.
     let outcomes = sale.place(node, batch[..9].to_vec()).await.unwrap();
@@ -317,7 +317,7 @@ pub(crate) async fn an_order_of_a_sale_goes_the_way_of_any_order(node: &mut Test
 /// are there when it is paid, as many as were bought.
 pub(crate) async fn a_voucher_of_a_sale_takes_no_place_in_the_customers_limit(node: &mut TestNode) {
     let street = Street::with_tea(node, 10).await;
-    let template = crate::vouchers::voucher(node, &street, Distribution::Sale, 12).await;
+    let template = crate::vouchers::voucher(node, &street, Distribution::Purchase, 12).await;
     let offer = SaleOffer {
         sale_id: SALE,
         shop_id: street.shop.id(),

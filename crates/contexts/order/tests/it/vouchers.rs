@@ -25,7 +25,7 @@ pub(crate) async fn voucher(
         per_customer_limit: 6,
         quota,
         distribution: distribution.into(),
-        price: (distribution == Distribution::Sale).then(|| cny(1_500)),
+        price: (distribution == Distribution::Purchase).then(|| cny(1_500)),
         ..TemplateDraft::default()
     };
     let request = CreateTemplateRequest { shop_id: street.shop.id(), template: Some(template) };
@@ -51,7 +51,7 @@ pub(crate) async fn coupons(node: &TestNode, street: &Street) -> Vec<Coupon> {
 /// PL-09, PL-15: a voucher that is paid becomes usable coupons exactly once; they are spent on goods.
 pub(crate) async fn a_paid_voucher_is_a_coupon_once(node: &mut TestNode) {
     let street = Street::with_tea(node, 10).await;
-    let template = voucher(node, &street, Distribution::Sale, 5).await;
+    let template = voucher(node, &street, Distribution::Purchase, 5).await;
     let order = street.place(node, buying(&street, &template, 2)).await.unwrap();
     assert_eq!((order.kind(), order.state()), (OrderKind::VirtualVoucher, OrderState::AwaitingPayment));
     assert_eq!((order.price.as_ref().unwrap().total_minor, order.shop_name.as_str()), (3_000, "Tea house"));
@@ -81,7 +81,7 @@ pub(crate) async fn a_paid_voucher_is_a_coupon_once(node: &mut TestNode) {
 /// What is not for sale, over, too many, or to be paid in cash is refused.
 pub(crate) async fn vouchers_are_refused_when_they_cannot_be_bought(node: &mut TestNode) {
     let street = Street::with_tea(node, 10).await;
-    let sale = voucher(node, &street, Distribution::Sale, 5).await;
+    let sale = voucher(node, &street, Distribution::Purchase, 5).await;
     let claim = voucher(node, &street, Distribution::Claim, 5).await;
     let coupon = street.coupon(node, 100, 0).await;
     let cx = street.customer.cx();
@@ -115,7 +115,7 @@ pub(crate) async fn vouchers_are_refused_when_they_cannot_be_bought(node: &mut T
 /// that are placed at the same moment.
 pub(crate) async fn a_customer_buys_no_more_than_the_limit(node: &mut TestNode) {
     let street = Street::with_tea(node, 10).await;
-    let template = voucher(node, &street, Distribution::Sale, 100).await;
+    let template = voucher(node, &street, Distribution::Purchase, 100).await;
     let first = street.place(node, buying(&street, &template, 2)).await.unwrap();
     pay(node, &first).await;
     let at_once = join_all((0..8).map(|_| street.place(node, buying(&street, &template, 1)))).await;
@@ -145,14 +145,14 @@ pub(crate) async fn a_customer_buys_no_more_than_the_limit(node: &mut TestNode) 
 /// The money comes when its places are gone: it goes back, and the limit holds.
 pub(crate) async fn a_voucher_that_is_paid_without_its_places_is_paid_back(node: &mut TestNode) {
     let street = Street::with_tea(node, 10).await;
-    let template = voucher(node, &street, Distribution::Sale, 100).await;
+    let template = voucher(node, &street, Distribution::Purchase, 100).await;
     let late = street.place(node, buying(&street, &template, 6)).await.unwrap();
     let request = ReturnCouponsRequest { order_id: late.order_id };
     node.coupons().return_coupons(&node.cx(), request).await.unwrap();
     street.place(node, buying(&street, &template, 1)).await.unwrap();
     pay(node, &late).await;
     let seen = street.seen(node, late.order_id).await;
-    assert_eq!((seen.state(), seen.cancel_reason()), (OrderState::Cancelled, CancelReason::CannotSupply));
+    assert_eq!((seen.state(), seen.cancel_reason()), (OrderState::Cancelled, CancelReason::OutOfStock));
     assert_eq!((coupons(node, &street).await, told::<OrderPaid>(node).await), (vec![], vec![]));
     assert_eq!(told::<OrderRefundRequested>(node).await[0].amount_minor, 6 * 1_500);
     assert_clean(node).await;

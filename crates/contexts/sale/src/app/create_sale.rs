@@ -1,6 +1,6 @@
 //! Makes a sale, as a draft.
 
-use pulse_contract::sale::v1::{CreateSaleRequest, QuizQuestion, Sale, SaleDraft, StoredSale, errors};
+use pulse_contract::sale::v1::{ChallengeQuestion, CreateSaleRequest, Sale, SaleDraft, StoredSale, errors};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Violation};
 use pulse_store::Commit;
@@ -43,7 +43,7 @@ pub(crate) async fn create_sale(app: &App, cx: &Cx, request: CreateSaleRequest) 
 /// Says everything that is wrong with what a sale says.
 pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
     let item = draft.item.unwrap_or_default();
-    let pace = draft.pace.unwrap_or_default();
+    let pace = draft.rate_limit.unwrap_or_default();
     let plan = Plan {
         has_variant: item.product_id != 0 && item.variant_id != 0,
         has_template: item.template_id != 0,
@@ -65,6 +65,6 @@ pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
     Err(errors::SALE_INVALID.error(detail).with_violations(flaws.into_iter().map(violation)))
 }
 
-fn has_answer(question: &QuizQuestion) -> bool {
+fn has_answer(question: &ChallengeQuestion) -> bool {
     usize::try_from(question.right_choice).is_ok_and(|choice| choice < question.choices.len())
 }

@@ -30,7 +30,7 @@ pub(crate) async fn get_result(app: &App, cx: &Cx, request: GetResultRequest) ->
         AdmissionState::Late => (ResultState::Failed, errors::SALE_ENDED.code),
         AdmissionState::Short => (ResultState::Failed, errors::SALE_SOLD_OUT.code),
         AdmissionState::Dead => (ResultState::Failed, pulse_contract::errors::INTERNAL.code),
-        AdmissionState::Returned => (ResultState::Returned, ""),
+        AdmissionState::Returned => (ResultState::Released, ""),
     };
     Ok(SaleResult {
         state: state.into(),

@@ -4,16 +4,16 @@ mod add_units;
 mod admit;
 mod advance;
 mod allot;
-mod ask_question;
 mod close_sale;
 mod create_sale;
 mod delete_sale;
-mod get_fairness;
+mod get_challenge;
+mod get_fairness_report;
 mod get_result;
 mod get_sale;
 mod make_orders;
 mod offer;
-mod order_lane;
+mod order_creation;
 mod pause_sale;
 mod return_units;
 mod schedule_sale;
@@ -21,7 +21,7 @@ mod take_ticket;
 mod update_sale;
 mod view;
 mod warm;
-mod watch_place;
+mod watch_queue_position;
 mod watch_result;
 
 use std::sync::Arc;
@@ -45,22 +45,24 @@ use crate::store::sales::{self, SaleRow};
 pub(crate) use add_units::add_sale_units;
 pub(crate) use admit::admit;
 pub(crate) use advance::{advance, resume};
-pub(crate) use ask_question::ask_question;
 pub(crate) use close_sale::close_sale;
 pub(crate) use create_sale::create_sale;
 pub(crate) use delete_sale::delete_sale;
-pub(crate) use get_fairness::get_fairness;
+pub(crate) use get_challenge::get_challenge;
+pub(crate) use get_fairness_report::get_fairness_report;
 pub(crate) use get_result::get_result;
 pub(crate) use get_sale::{get_sale, list_sales};
 pub(crate) use make_orders::{BATCH, Failures, Round, make_orders};
-pub(crate) use order_lane::{COUNTED_MAX, dismiss_dead_letter, get_order_lane, hold_order_lane, list_dead_letters};
+pub(crate) use order_creation::{
+    COUNTED_MAX, dismiss_dead_letter, get_order_creation_status, list_dead_letters, set_order_creation_paused,
+};
 pub(crate) use pause_sale::{pause_sale, resume_sale};
 pub(crate) use return_units::return_units;
 pub(crate) use schedule_sale::schedule_sale;
 pub(crate) use take_ticket::take_ticket;
 pub(crate) use update_sale::update_sale;
 pub(crate) use warm::warm;
-pub(crate) use watch_place::watch_place;
+pub(crate) use watch_queue_position::watch_queue_position;
 pub(crate) use watch_result::watch_result;
 
 /// The timer of the next thing that a sale does by itself.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulse_contract::sale::v1::{Place as WirePlace, TakeTicketRequest, TakeTicketResponse, errors};
+use pulse_contract::sale::v1::{QueuePosition as WireQueuePosition, TakeTicketRequest, TakeTicketResponse, errors};
 use pulse_gate::{Key, Quota};
 use pulse_kernel::{Cx, Error};
 use sha2::{Digest, Sha256};
@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use super::{App, admit, caller, on_floor};
 use crate::domain::challenge::{ANSWER_WITHIN, Asked};
 use crate::domain::entry::Refusal;
-use crate::domain::place::Place;
 use crate::domain::queue::wait_for;
+use crate::domain::queue_position::QueuePosition;
 use crate::domain::ticket::Ticket;
 use crate::floor::Running;
 
@@ -30,7 +30,7 @@ pub(crate) async fn take_ticket(app: &App, cx: &Cx, request: TakeTicketRequest) 
             Ok(match app.rooms.ahead_of(running.id, place, cx.now, rate) {
                 Some(0) | None => ticket(&running, cx, (account, device)),
                 Some(ahead) => TakeTicketResponse {
-                    place: Some(waiting(&running, account, place, ahead)),
+                    position: Some(waiting(&running, account, place, ahead)),
                     ..TakeTicketResponse::default()
                 },
             })
@@ -56,18 +56,18 @@ pub(super) fn ticket(running: &Running, cx: &Cx, (account, device): (i64, i64)) 
     TakeTicketResponse {
         ticket: ticket.sign(&running.terms.key, account),
         expires_at: Some(cx.now.plus(running.terms.ticket_ttl).into()),
-        place: None,
+        position: None,
     }
 }
 
 /// A place with so many before it.
-pub(super) fn waiting(running: &Running, account: i64, place: Place, ahead: u64) -> WirePlace {
+pub(super) fn waiting(running: &Running, account: i64, place: QueuePosition, ahead: u64) -> WireQueuePosition {
     let wait = wait_for(ahead, running.tickets_per_second);
-    WirePlace {
-        place: place.sign(&running.terms.key, account),
+    WireQueuePosition {
+        queue_token: place.sign(&running.terms.key, account),
         position: i64::try_from(ahead).unwrap_or(i64::MAX),
         wait_ms: i64::try_from(wait.as_millis()).unwrap_or(i64::MAX),
-        ..WirePlace::default()
+        ..WireQueuePosition::default()
     }
 }
 
@@ -78,7 +78,7 @@ async fn check_answer(
     running: &Running,
     (account, request): (i64, &TakeTicketRequest),
 ) -> Result<(), Error> {
-    let asked = Asked::read(&running.terms.key, account, &request.question, cx.now);
+    let asked = Asked::read(&running.terms.key, account, &request.challenge_token, cx.now);
     let asked = asked.ok_or_else(|| errors::SALE_QUESTION_INVALID.error("ask for a question and answer it"))?;
     if let Some(quota) = once_in(running.wrong_wait) {
         admit::check_one(app, cx, ("sale.answer", running.id, account), quota).await?;

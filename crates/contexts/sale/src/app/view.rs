@@ -23,7 +23,7 @@ pub(super) fn sale(row: &SaleRow, count: &Count, cx: &Cx) -> Sale {
         shop_id: row.shop.get(),
         sale: row.stored.sale.clone().map(|draft| if is_staff { draft } else { public(draft) }),
         state: wire_state(state).into(),
-        is_warm: row.stage == crate::domain::stage::Stage::Warm,
+        is_ready: row.stage == crate::domain::stage::Stage::Warm,
         free_units: free.max(0),
         admission_count: count.admissions,
         now: Some(cx.now.into()),

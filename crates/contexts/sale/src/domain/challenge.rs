@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pulse_kernel::Timestamp;
 
-use super::seal::{SealKey, Sealed};
+use super::signed_token::{TokenKey, TokenKind};
 use super::ticket::{millis_of_bytes, millis_to_bytes};
 
 /// How long an answer is waited for.
@@ -75,20 +75,20 @@ pub struct Asked {
 impl Asked {
     /// As text, for one account.
     #[must_use]
-    pub fn sign(self, key: &SealKey, account: i64) -> String {
+    pub fn sign(self, key: &TokenKey, account: i64) -> String {
         let mut record = [0; 16];
         let (time, rest) = record.split_at_mut(6);
         let (number, nonce) = rest.split_at_mut(2);
         time.copy_from_slice(&millis_to_bytes(self.asked_at));
         number.copy_from_slice(&self.number.to_be_bytes());
         nonce.copy_from_slice(&self.nonce.to_be_bytes());
-        key.seal(Sealed::Question, account, &record)
+        key.seal(TokenKind::Question, account, &record)
     }
 
     /// The question that this account was asked, while an answer is waited for.
     #[must_use]
-    pub fn read(key: &SealKey, account: i64, text: &str, now: Timestamp) -> Option<Self> {
-        let record = key.open::<16>(Sealed::Question, account, text)?;
+    pub fn read(key: &TokenKey, account: i64, text: &str, now: Timestamp) -> Option<Self> {
+        let record = key.open::<16>(TokenKind::Question, account, text)?;
         let (time, rest) = record.split_at_checked(6)?;
         let (number, nonce) = rest.split_at_checked(2)?;
         let asked = Self {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_question_is_answered_by_whom_it_was_asked_and_in_time() {
-        let key = SealKey::new(1, &[7; 32]);
+        let key = TokenKey::new(1, &[7; 32]);
         let asked = Asked { asked_at: Timestamp::from_millis(1_000), number: 515, nonce: 9 };
         let text = asked.sign(&key, 10);
         assert_eq!(Asked::read(&key, 10, &text, asked.asked_at), Some(asked));

@@ -44,7 +44,7 @@ impl Plan {
             (window.ends_at <= now, "ends_at", "it is over already"),
             (window.ends_at > window.starts_at.plus(WINDOW_MAX), "ends_at", "a sale lasts at most 31 days"),
             (i64::from(self.per_buyer_limit) > self.units, "per_buyer_limit", "there are not so many units"),
-            (self.has_pace && self.pace_window_ms == 0, "pace.window_ms", "say in which window"),
+            (self.has_pace && self.pace_window_ms == 0, "rate_limit.window_ms", "say in which window"),
             (!self.has_answers, "challenge.questions", "the right choice of each question is one of its choices"),
         ];
         checks.into_iter().filter(|(is_wrong, ..)| *is_wrong).map(|(_, field, why)| (field, why)).collect()
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(plan().flaws(NOW.plus(Duration::from_secs(60))).len(), 1);
         assert_eq!(
             fields(Plan { per_buyer_limit: 11, has_pace: true, ..plan() }),
-            ["per_buyer_limit", "pace.window_ms"]
+            ["per_buyer_limit", "rate_limit.window_ms"]
         );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pulse_kernel::{Timestamp, snowflake};
 
-use super::seal::SealKey;
+use super::signed_token::TokenKey;
 use super::stage::Window;
 use super::ticket::Ticket;
 
@@ -25,7 +25,7 @@ pub struct Terms {
     /// How long a ticket is good.
     pub ticket_ttl: Duration,
     /// Signs tickets, questions and places.
-    pub key: SealKey,
+    pub key: TokenKey,
 }
 
 /// Whom a sale is for.
@@ -129,7 +129,7 @@ mod tests {
             audience: Audience { accounts: HashSet::from([BUYER, 8]), ..Audience::default() },
             per_buyer_limit: 2,
             ticket_ttl: Duration::from_secs(60),
-            key: SealKey::new(1, &[3; 32]),
+            key: TokenKey::new(1, &[3; 32]),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use pulse_kernel::Timestamp;
 
-use super::seal::{SealKey, Sealed};
+use super::signed_token::{TokenKey, TokenKind};
 
 /// Milliseconds and device.
 const BYTES: usize = TIME_BYTES + 8;
@@ -23,18 +23,18 @@ pub struct Ticket {
 impl Ticket {
     /// The ticket of an account, as text of 40 characters.
     #[must_use]
-    pub fn sign(self, key: &SealKey, account: i64) -> String {
+    pub fn sign(self, key: &TokenKey, account: i64) -> String {
         let mut record = [0; BYTES];
         let (time, device) = record.split_at_mut(TIME_BYTES);
         time.copy_from_slice(&millis_to_bytes(self.issued_at));
         device.copy_from_slice(&self.device.to_be_bytes());
-        key.seal(Sealed::Ticket, account, &record)
+        key.seal(TokenKind::Ticket, account, &record)
     }
 
     /// What a ticket says, when this key made it for the account.
     #[must_use]
-    pub fn read(key: &SealKey, account: i64, text: &str) -> Option<Self> {
-        let record = key.open::<BYTES>(Sealed::Ticket, account, text)?;
+    pub fn read(key: &TokenKey, account: i64, text: &str) -> Option<Self> {
+        let record = key.open::<BYTES>(TokenKind::Ticket, account, text)?;
         let (time, device) = record.split_at_checked(TIME_BYTES)?;
         Some(Self { issued_at: millis_of_bytes(time), device: i64::from_be_bytes(device.try_into().ok()?) })
     }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_ticket_says_what_it_said() {
         let ticket = Ticket { issued_at: Timestamp::from_millis(1_800_000_000_123), device: -7 };
-        let key = SealKey::new(1, &[7; 32]);
+        let key = TokenKey::new(1, &[7; 32]);
         let text = ticket.sign(&key, 10);
         assert_eq!(text.len(), 40);
         assert_eq!(Ticket::read(&key, 10, &text), Some(ticket));

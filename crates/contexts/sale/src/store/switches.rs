@@ -13,9 +13,9 @@ pub(crate) async fn is_lane_held(store: &Store) -> Result<bool, StoreError> {
 }
 
 /// Adds the write that holds the making of orders, or lets it go on.
-pub(crate) fn hold_lane(commit: Commit, is_held: bool) -> Commit {
+pub(crate) fn hold_lane(commit: Commit, is_paused: bool) -> Commit {
     let insert = Insert::into("sale_switches", &["name", "is_on"]).on_conflict_update(&["name"], &["is_on"]);
-    commit.insert(insert.row(values![HOLD_ORDERS, is_held]))
+    commit.insert(insert.row(values![HOLD_ORDERS, is_paused]))
 }
 
 struct Switch(bool);

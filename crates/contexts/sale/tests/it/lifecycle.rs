@@ -31,11 +31,11 @@ pub(crate) async fn a_sale_opens_by_the_clock_of_the_server(node: &mut TestNode)
     draft.starts_at = Some(node.now().plus(MINUTE * 5).into());
     let sale = stand.create(node, draft).await.unwrap().sale_id;
     let scheduled = stand.schedule(node, sale).await.unwrap();
-    assert_eq!((scheduled.state(), scheduled.is_warm), (SaleState::Scheduled, false));
+    assert_eq!((scheduled.state(), scheduled.is_ready), (SaleState::Scheduled, false));
     node.advance(MINUTE * 4);
     node.settle().await;
     let warm = stand.sale(node, sale).await;
-    assert_eq!((warm.state(), warm.is_warm), (SaleState::Warming, true));
+    assert_eq!((warm.state(), warm.is_ready), (SaleState::Warming, true));
     node.advance(MINUTE);
     assert_eq!(stand.sale(node, sale).await.state(), SaleState::Open, "without any timer");
     assert_eq!(code(&admit(node, sale, 1).await), "ok");

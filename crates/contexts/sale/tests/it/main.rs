@@ -106,7 +106,7 @@ impl Stand {
             per_buyer_limit: if units > 1 { 2 } else { 1 },
             starts_at: Some(node.now().plus(MINUTE).into()),
             ends_at: Some(node.now().plus(MINUTE * 11).into()),
-            pay_within_s: 120,
+            payment_timeout_s: 120,
             ..SaleDraft::default()
         }
     }

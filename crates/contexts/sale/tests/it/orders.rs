@@ -44,7 +44,7 @@ pub(crate) async fn unpaid_units_are_sold_again(node: &mut TestNode) {
     assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
     node.advance(MINUTE * 2);
     node.settle().await;
-    assert_eq!(result(node, sale, 1).await.state(), ResultState::Returned);
+    assert_eq!(result(node, sale, 1).await.state(), ResultState::Released);
     assert_eq!(stand.sale(node, sale).await.state(), SaleState::Open);
     let second = admit(node, sale, 2).await.unwrap();
     node.settle().await;
@@ -131,8 +131,8 @@ pub(crate) async fn one_that_cannot_become_an_order_holds_up_nobody(node: &mut T
     }
     take_number(node, &stand, (sale_id, orders[1])).await;
     let operator = node.cx();
-    let lane = node.sales().get_order_lane(&operator, GetOrderLaneRequest {}).await.unwrap();
-    assert_eq!((lane.is_held, lane.waiting_count, lane.dead_letter_count), (false, 3, 0));
+    let lane = node.sales().get_order_creation_status(&operator, GetOrderCreationStatusRequest {}).await.unwrap();
+    assert_eq!((lane.is_paused, lane.waiting_count, lane.dead_letter_count), (false, 3, 0));
     for _ in 0..5 {
         node.settle().await;
     }
@@ -151,7 +151,7 @@ pub(crate) async fn one_that_cannot_become_an_order_holds_up_nobody(node: &mut T
         let dismiss = DismissDeadLetterRequest { order_id: orders[1] };
         node.sales().dismiss_dead_letter(&operator, dismiss).await.unwrap();
     }
-    let lane = node.sales().get_order_lane(&operator, GetOrderLaneRequest {}).await.unwrap();
+    let lane = node.sales().get_order_creation_status(&operator, GetOrderCreationStatusRequest {}).await.unwrap();
     assert_eq!((lane.waiting_count, lane.dead_letter_count), (0, 0));
 }
 
@@ -183,14 +183,14 @@ async fn take_number(node: &TestNode, stand: &Stand, (sale_id, order_id): (i64, 
 pub(crate) async fn held_orders_are_made_afterwards(node: &mut TestNode) {
     let stand = Stand::open(node).await;
     let sale_id = stand.rush(node, stand.draft(node, 5)).await;
-    let hold = |is_held| HoldOrderLaneRequest { is_held };
-    assert!(node.sales().hold_order_lane(&node.cx(), hold(true)).await.unwrap().is_held);
+    let hold = |is_paused| SetOrderCreationPausedRequest { is_paused };
+    assert!(node.sales().set_order_creation_paused(&node.cx(), hold(true)).await.unwrap().is_paused);
     node.restart().await;
     assert_eq!(code(&admit(node, sale_id, 1).await), "ok");
     node.settle().await;
     assert_eq!(result(node, sale_id, 1).await.state(), ResultState::Processing);
-    let lane = node.sales().hold_order_lane(&node.cx(), hold(false)).await.unwrap();
-    assert_eq!((lane.is_held, lane.waiting_count), (false, 1));
+    let lane = node.sales().set_order_creation_paused(&node.cx(), hold(false)).await.unwrap();
+    assert_eq!((lane.is_paused, lane.waiting_count), (false, 1));
     node.settle().await;
     assert_eq!(result(node, sale_id, 1).await.state(), ResultState::Placed);
     node.assert_books().await;

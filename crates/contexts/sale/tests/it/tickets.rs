@@ -6,12 +6,12 @@ use pulse_testkit::TestNode;
 
 use crate::{MINUTE, SECOND, Stand, admit, admit_with, buyer, code, ticket};
 
-fn question(text: &str, right_choice: i32) -> QuizQuestion {
-    QuizQuestion { text: text.to_owned(), choices: vec!["one".to_owned(), "two".to_owned()], right_choice }
+fn question(text: &str, right_choice: i32) -> ChallengeQuestion {
+    ChallengeQuestion { text: text.to_owned(), choices: vec!["one".to_owned(), "two".to_owned()], right_choice }
 }
 
-async fn ask(node: &TestNode, sale_id: i64, number: i64) -> Question {
-    node.sales().ask_question(&buyer(node, number), AskQuestionRequest { sale_id }).await.unwrap()
+async fn ask(node: &TestNode, sale_id: i64, number: i64) -> Challenge {
+    node.sales().get_challenge(&buyer(node, number), GetChallengeRequest { sale_id }).await.unwrap()
 }
 
 async fn answer(
@@ -20,40 +20,52 @@ async fn answer(
     number: i64,
     (question, choice): (&str, i32),
 ) -> Result<TakeTicketResponse, pulse_kernel::Error> {
-    let request = TakeTicketRequest { sale_id, question: question.to_owned(), choice, ..TakeTicketRequest::default() };
+    let request =
+        TakeTicketRequest { sale_id, challenge_token: question.to_owned(), choice, ..TakeTicketRequest::default() };
     node.sales().take_ticket(&buyer(node, number), request).await
 }
 
 /// TR-07: a ticket for a right answer; a wrong one delays; a question is for one account and answered once.
 pub(crate) async fn a_question_comes_before_the_ticket(node: &mut TestNode) {
     let stand = Stand::open(node).await;
-    let challenge =
-        SaleChallenge { questions: vec![question("1 + 1?", 1)], wrong_wait_ms: 5_000, ..SaleChallenge::default() };
+    let challenge = ChallengeConfig {
+        questions: vec![question("1 + 1?", 1)],
+        wrong_answer_delay_ms: 5_000,
+        ..ChallengeConfig::default()
+    };
     let sale = stand.rush(node, SaleDraft { challenge: Some(challenge), ..stand.draft(node, 5) }).await;
     let seen = node.sales().get_sale(&buyer(node, 1), GetSaleRequest { sale_id: sale }).await.unwrap();
     assert_eq!(seen.sale.unwrap().challenge, None, "the answers are nobody's business");
     assert_eq!(code(&ticket(node, sale, 1).await), "SALE_QUESTION_INVALID");
     let asked = ask(node, sale, 1).await;
     assert_eq!((asked.text.as_str(), asked.choices.len()), ("1 + 1?", 2));
-    assert_eq!(code(&answer(node, sale, 2, (&asked.question, 1)).await), "SALE_QUESTION_INVALID", "it was asked 1");
-    assert_eq!(code(&answer(node, sale, 1, (&asked.question, 0)).await), "SALE_ANSWER_WRONG");
+    assert_eq!(
+        code(&answer(node, sale, 2, (&asked.challenge_token, 1)).await),
+        "SALE_QUESTION_INVALID",
+        "it was asked 1"
+    );
+    assert_eq!(code(&answer(node, sale, 1, (&asked.challenge_token, 0)).await), "SALE_ANSWER_WRONG");
     let second = ask(node, sale, 1).await;
-    let fast = answer(node, sale, 1, (&second.question, 1)).await.unwrap_err();
+    let fast = answer(node, sale, 1, (&second.challenge_token, 1)).await.unwrap_err();
     assert_eq!((fast.code(), fast.retry_after()), ("SALE_TOO_FAST", Some(SECOND * 5)));
     node.advance(SECOND * 5);
-    assert_eq!(code(&answer(node, sale, 1, (&asked.question, 1)).await), "SALE_QUESTION_INVALID", "answered before");
+    assert_eq!(
+        code(&answer(node, sale, 1, (&asked.challenge_token, 1)).await),
+        "SALE_QUESTION_INVALID",
+        "answered before"
+    );
     node.advance(SECOND * 5);
-    let taken = answer(node, sale, 1, (&second.question, 1)).await.unwrap();
+    let taken = answer(node, sale, 1, (&second.challenge_token, 1)).await.unwrap();
     assert_eq!(code(&admit_with(node, sale, 1, &taken.ticket).await), "ok");
     let late = ask(node, sale, 3).await;
     node.advance(MINUTE * 2);
-    assert_eq!(code(&answer(node, sale, 3, (&late.question, 1)).await), "SALE_QUESTION_INVALID");
+    assert_eq!(code(&answer(node, sale, 3, (&late.challenge_token, 1)).await), "SALE_QUESTION_INVALID");
 }
 
 /// Two tickets a second: the third waits, sees its position, and gets its ticket when it is called.
 pub(crate) async fn who_comes_late_waits_in_order(node: &mut TestNode) {
     let stand = Stand::open(node).await;
-    let challenge = SaleChallenge { tickets_per_second: 2, ..SaleChallenge::default() };
+    let challenge = ChallengeConfig { tickets_per_second: 2, ..ChallengeConfig::default() };
     let sale_id = stand.rush(node, SaleDraft { challenge: Some(challenge), ..stand.draft(node, 9) }).await;
     for number in 1..=2 {
         assert_eq!(code(&admit(node, sale_id, number).await), "ok");
@@ -63,10 +75,10 @@ pub(crate) async fn who_comes_late_waits_in_order(node: &mut TestNode) {
     let fourth = node.sales().take_ticket(&buyer(node, 4), request).await.unwrap();
     let (third, fourth) = (third.place.unwrap(), fourth.place.unwrap());
     assert_eq!((third.position, third.wait_ms, fourth.position, fourth.wait_ms), (1, 500, 2, 1_000));
-    let watch = |place: &Place| WatchPlaceRequest { sale_id, place: place.place.clone() };
-    let foreign = node.sales().watch_place(&buyer(node, 5), watch(&third)).await;
+    let watch = |place: &QueuePosition| WatchQueuePositionRequest { sale_id, place: place.place.clone() };
+    let foreign = node.sales().watch_queue_position(&buyer(node, 5), watch(&third)).await;
     assert_eq!(code(&foreign.map(drop)), "SALE_PLACE_INVALID");
-    let mut places = node.sales().watch_place(&buyer(node, 4), watch(&fourth)).await.unwrap();
+    let mut places = node.sales().watch_queue_position(&buyer(node, 4), watch(&fourth)).await.unwrap();
     let first = places.next().await.unwrap().unwrap();
     assert_eq!((first.position, first.ticket.as_str()), (2, ""));
     let rest = tokio::spawn(async move { places.map(Result::unwrap).collect::<Vec<_>>().await });
@@ -88,8 +100,8 @@ pub(crate) async fn a_report_tells_who_got_what_share(node: &mut TestNode) {
         let ticket = node.sales().take_ticket(&cx, request).await.unwrap().ticket;
         node.sales().admit(&cx, AdmitRequest { sale_id, ticket, quantity: 1 }).await.unwrap();
     }
-    let request = GetFairnessRequest { shop_id: stand.shop.id(), sale_id };
-    let report = node.sales().get_fairness(&stand.shop.owner.cx(), request).await.unwrap();
+    let request = GetFairnessReportRequest { shop_id: stand.shop.id(), sale_id };
+    let report = node.sales().get_fairness_report(&stand.shop.owner.cx(), request).await.unwrap();
     assert_eq!((report.admission_count, report.units, report.network_count, report.device_count), (4, 4, 3, 3));
     let top = report.networks.first().unwrap();
     assert_eq!((top.group.as_str(), top.admission_count, top.basis_points), ("192.0.2.0/24", 2, 5_000));

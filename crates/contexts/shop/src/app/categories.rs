@@ -11,7 +11,7 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::App;
-use super::apply_shop::{category, check_category};
+use super::submit_shop_application::{category, check_category};
 use crate::domain::category::{Code, Refusal};
 use crate::store::categories::{self, CategoryRow};
 

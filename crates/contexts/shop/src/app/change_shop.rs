@@ -7,8 +7,8 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::apply_shop::{category, check_category, place_of};
 use super::get_shop::not_found;
+use super::submit_shop_application::{category, check_category, place_of};
 use super::{App, view};
 use crate::domain::category::Code;
 use crate::store::categories;

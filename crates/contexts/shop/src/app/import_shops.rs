@@ -11,7 +11,7 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::App;
-use super::apply_shop::{category_not_found, draft_row};
+use super::submit_shop_application::{category_not_found, draft_row};
 use crate::domain::category::Code;
 use crate::store::categories;
 use crate::store::shops::{self, ShopRow};

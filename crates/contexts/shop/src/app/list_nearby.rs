@@ -4,7 +4,7 @@ use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{ListNearbyRequest, ListNearbyResponse, NearbyShop};
 use pulse_kernel::{Cx, Error};
 
-use super::apply_shop::{category, place_of};
+use super::submit_shop_application::{category, place_of};
 use super::{App, view};
 use crate::domain::hours::WallClocks;
 use crate::domain::nearby::{Hit, Query, ShopPoint};

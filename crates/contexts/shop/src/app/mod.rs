@@ -1,6 +1,5 @@
 //! The use cases, one file each.
 
-mod apply_shop;
 mod categories;
 mod change_shop;
 mod export_shops;
@@ -16,6 +15,7 @@ mod offers;
 mod product_draft;
 mod products;
 mod review_shop;
+mod submit_shop_application;
 mod supplier_items;
 mod view;
 
@@ -34,7 +34,6 @@ use crate::store::shops::ShopRow;
 use crate::{ShopDeps, domain};
 use hours::Zones;
 
-pub(crate) use apply_shop::apply_shop;
 pub(crate) use categories::{create_category, list_categories};
 pub(crate) use change_shop::{close_shop, reopen_shop, set_hours, update_shop};
 pub(crate) use export_shops::export_shops;
@@ -48,6 +47,7 @@ pub(crate) use move_category::move_category;
 pub(crate) use offers::{get_offers, set_terms};
 pub(crate) use products::{create_product, delete_product, get_product, update_product};
 pub(crate) use review_shop::review_shop;
+pub(crate) use submit_shop_application::submit_shop_application;
 pub(crate) use supplier_items::{get_supplier_item, list_supplier_items, put_supplier_items};
 
 /// A shop as it is served: its row, and its hours as rules.

@@ -7,8 +7,8 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::App;
-use super::apply_shop::{category, category_not_found, check_category};
 use super::categories::{TREE_KEY, refused, view};
+use super::submit_shop_application::{category, category_not_found, check_category};
 use crate::domain::category::{Code, Move};
 use crate::store::categories::{self, CategoryRow};
 use crate::store::{items, products, shops};

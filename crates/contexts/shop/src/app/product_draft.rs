@@ -7,7 +7,7 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Violation};
 
 use super::App;
-use super::apply_shop::category;
+use super::submit_shop_application::category;
 use crate::domain::menu::{self, Group, Modifier};
 use crate::store::products::{ProductId, ProductRow};
 

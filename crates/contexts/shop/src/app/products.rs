@@ -9,7 +9,7 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::apply_shop::check_category;
+use super::submit_shop_application::check_category;
 use super::{App, change_shop, get_shop, product_draft};
 use crate::store::categories;
 use crate::store::products::{self, ProductId, ProductRow};

@@ -14,8 +14,8 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::App;
-use super::apply_shop::{category, check_category};
 use super::merchants::owned;
+use super::submit_shop_application::{category, check_category};
 use crate::store::categories;
 use crate::store::items::{self, ItemRow};
 

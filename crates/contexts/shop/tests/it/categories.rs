@@ -157,8 +157,8 @@ pub(crate) async fn nothing_is_lost_below_a_moving_branch(node: &mut TestNode) {
         let target = if round % 2 == 0 { two.code } else { one.code };
         let apply = async || {
             let shop = ShopDraft { category_code: moving.code, ..draft("Busy") };
-            let request = ApplyShopRequest { merchant_id: merchant.merchant_id, shop: Some(shop) };
-            node.shops().apply_shop(&owner.cx(), request).await
+            let request = SubmitShopApplicationRequest { merchant_id: merchant.merchant_id, shop: Some(shop) };
+            node.shops().submit_shop_application(&owner.cx(), request).await
         };
         let name = format!("child {round:02}");
         let (moved, made, shop) =

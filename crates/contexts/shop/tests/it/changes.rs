@@ -105,12 +105,12 @@ pub(crate) async fn impossible_hours_are_refused(node: &mut TestNode) {
         assert_eq!(code(&outcome), expected, "{hours:?}");
     }
     assert_eq!(get(node, shop.shop_id).await, shop);
-    let request = ApplyShopRequest { merchant_id: shop.merchant_id, shop: Some(draft("No zone")) };
-    let request = ApplyShopRequest {
+    let request = SubmitShopApplicationRequest { merchant_id: shop.merchant_id, shop: Some(draft("No zone")) };
+    let request = SubmitShopApplicationRequest {
         shop: request.shop.map(|shop| ShopDraft { hours: Some(days("Nowhere", &[1], 1, 2)), ..shop }),
         ..request
     };
-    assert_eq!(code(&node.shops().apply_shop(&node.cx(), request).await), "SHOP_TIME_ZONE_UNKNOWN");
+    assert_eq!(code(&node.shops().submit_shop_application(&node.cx(), request).await), "SHOP_TIME_ZONE_UNKNOWN");
 }
 
 /// The text of another system is kept word for word, also when it is not understood: then nobody knows.

@@ -28,8 +28,8 @@ pub(crate) async fn a_merchant_is_seen_by_its_owner(node: &mut TestNode) {
     assert_eq!(node.shops().get_merchant(&owner.cx(), request).await.unwrap(), merchant);
     assert_eq!(node.shops().get_merchant(&node.cx(), request).await.unwrap(), merchant, "operators see all");
     assert_eq!(code(&node.shops().get_merchant(&other.cx(), request).await), "SHOP_MERCHANT_NOT_FOUND");
-    let request = ApplyShopRequest { merchant_id: merchant.merchant_id, shop: Some(draft("Not mine")) };
-    assert_eq!(code(&node.shops().apply_shop(&other.cx(), request).await), "SHOP_MERCHANT_NOT_FOUND");
+    let request = SubmitShopApplicationRequest { merchant_id: merchant.merchant_id, shop: Some(draft("Not mine")) };
+    assert_eq!(code(&node.shops().submit_shop_application(&other.cx(), request).await), "SHOP_MERCHANT_NOT_FOUND");
     let request = ListMerchantShopsRequest { merchant_id: merchant.merchant_id, ..Default::default() };
     assert_eq!(code(&node.shops().list_merchant_shops(&other.cx(), request).await), "SHOP_MERCHANT_NOT_FOUND");
 }
@@ -128,8 +128,8 @@ pub(crate) async fn a_merchant_has_a_limit_of_shops(node: &mut TestNode) {
     }
     let cx = owner.cx();
     let apply = || {
-        let request = ApplyShopRequest { merchant_id, shop: Some(draft("One too many")) };
-        node.shops().apply_shop(&cx, request)
+        let request = SubmitShopApplicationRequest { merchant_id, shop: Some(draft("One too many")) };
+        node.shops().submit_shop_application(&cx, request)
     };
     let outcomes = join_all((0..6).map(|_| apply())).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("SHOP_LIMIT", 4), ("ok", 2)]);

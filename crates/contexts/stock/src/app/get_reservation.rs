@@ -2,7 +2,7 @@
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::stock::v1::{
-    GetReservationRequest, ListHeldRequest, ListHeldResponse, Reservation, ReservationOwner,
+    GetReservationRequest, ListActiveReservationsRequest, ListActiveReservationsResponse, Reservation, ReservationOwner,
 };
 use pulse_kernel::{Cx, Error};
 
@@ -17,7 +17,11 @@ pub(crate) async fn get_reservation(app: &App, _cx: &Cx, request: GetReservation
     Ok(shown(found.ok_or_else(view::reservation_not_found)?))
 }
 
-pub(crate) async fn list_held(app: &App, _cx: &Cx, request: ListHeldRequest) -> Result<ListHeldResponse, Error> {
+pub(crate) async fn list_active_reservations(
+    app: &App,
+    _cx: &Cx,
+    request: ListActiveReservationsRequest,
+) -> Result<ListActiveReservationsResponse, Error> {
     let page = Page::new(request.page_size, &request.page_token)?;
     let [id, owner] = page.after::<2>()?.unwrap_or_default();
     let found = reservations::held_after(&app.deps.store, id, owner, page.limit_plus_one()).await?;
@@ -26,7 +30,7 @@ pub(crate) async fn list_held(app: &App, _cx: &Cx, request: ListHeldRequest) -> 
         page::token(&[row.key.id, i64::from(i32::from(owner))])
     };
     let (found, next_page_token) = page.cut(found, place);
-    Ok(ListHeldResponse { reservations: found.into_iter().map(shown).collect(), next_page_token })
+    Ok(ListActiveReservationsResponse { reservations: found.into_iter().map(shown).collect(), next_page_token })
 }
 
 fn shown(found: ReservationRow) -> Reservation {

@@ -2,6 +2,7 @@
 
 mod confirm_reservation;
 mod expire_reservation;
+mod explain_stock;
 mod get_reservation;
 mod get_stock;
 mod get_stock_at;
@@ -13,7 +14,6 @@ mod put_stock;
 mod release_reservation;
 mod reserve;
 mod reserve_many;
-mod why_stock;
 
 use std::sync::Arc;
 
@@ -31,7 +31,8 @@ use crate::{StockDeps, view, wire};
 
 pub(crate) use confirm_reservation::confirm_reservation;
 pub(crate) use expire_reservation::expire_reservation;
-pub(crate) use get_reservation::{get_reservation, list_held};
+pub(crate) use explain_stock::explain_stock;
+pub(crate) use get_reservation::{get_reservation, list_active_reservations};
 pub(crate) use get_stock::{get_stock, list_stock};
 pub(crate) use get_stock_at::get_stock_at;
 pub(crate) use halt_stock::halt_stock;
@@ -41,7 +42,6 @@ pub(crate) use put_stock::{put_resource, put_stock};
 pub(crate) use release_reservation::{release_cancelled, release_reservation};
 pub(crate) use reserve::reserve;
 pub(crate) use reserve_many::reserve_many;
-pub(crate) use why_stock::why_stock;
 
 /// What every use case works with.
 #[derive(Clone)]

@@ -20,7 +20,7 @@ impl Ledger {
         match &command.verb {
             Verb::Reserve { key, lines, expires_at, moment } => {
                 let fresh = Reservation {
-                    state: State::Held,
+                    state: State::Active,
                     lines: self.judge_lines(lines, *moment),
                     expires_at: *expires_at,
                     created_at: self.now,
@@ -67,8 +67,8 @@ impl Ledger {
         if let Some(known) = self.reservation(key) {
             return match known.state {
                 State::Released | State::Expired => Ok(told(key, known)),
-                State::Held | State::Confirmed if known.is_for(lines) => Ok(told(key, known)),
-                State::Held | State::Confirmed => Err(Refusal::KeyReused),
+                State::Active | State::Confirmed if known.is_for(lines) => Ok(told(key, known)),
+                State::Active | State::Confirmed => Err(Refusal::KeyReused),
             };
         }
         if fresh.lines.iter().any(|judged| judged.status.is_refusal()) {
@@ -89,7 +89,7 @@ impl Ledger {
             return if lines.is_empty() { Err(Refusal::ReservationNotFound) } else { Ok(self.take(key, lines, actor)) };
         };
         match known.state {
-            State::Held => Ok(self.confirm_held(key, known, actor)),
+            State::Active => Ok(self.confirm_held(key, known, actor)),
             State::Expired if !lines.is_empty() => Ok(self.take(key, lines, actor)),
             State::Expired | State::Confirmed | State::Released => Ok(told(key, &known)),
         }
@@ -99,7 +99,7 @@ impl Ledger {
     fn confirm_held(&mut self, key: Key, known: Reservation, actor: Option<AccountId>) -> Told {
         let (held, due) = (known.units(), known.at_payment());
         let mut confirmed = Reservation { state: State::Confirmed, ..known };
-        for judged in confirmed.lines.iter_mut().filter(|judged| judged.status == LineStatus::AtPayment) {
+        for judged in confirmed.lines.iter_mut().filter(|judged| judged.status == LineStatus::DeferredToPayment) {
             let resource = self.resource(judged.line.resource);
             let demand = due.get(&judged.line.resource).copied().unwrap_or(0);
             judged.status = judge(resource, demand, Moment::Payment);
@@ -137,7 +137,7 @@ impl Ledger {
             return told(key, &never);
         };
         match known.state {
-            State::Held => self.shift_all(&known.units(), |quantity| (0, -quantity), cause(MovementKind::Release)),
+            State::Active => self.shift_all(&known.units(), |quantity| (0, -quantity), cause(MovementKind::Release)),
             State::Confirmed => self.shift_all(&known.units(), |quantity| (quantity, 0), cause(MovementKind::Return)),
             State::Expired => {}
             State::Released => return told(key, &known),
@@ -147,7 +147,7 @@ impl Ledger {
 
     fn expire(&mut self, key: Key) {
         match self.reservation(key).cloned() {
-            Some(known) if known.state == State::Held => match known.expires_at {
+            Some(known) if known.state == State::Active => match known.expires_at {
                 // The clock was moved back: it is not yet time.
                 Some(at) if at > self.now => self.wake(key, at),
                 None => self.sleep(key),

@@ -52,7 +52,7 @@ pub struct JudgedLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// Held until confirmed, released or expired.
-    Held,
+    Active,
     /// The units have left the stock.
     Confirmed,
     /// Given back, and never to be reserved again.
@@ -84,7 +84,11 @@ impl Reservation {
     /// How many units of each resource are still to be taken when the order is paid.
     #[must_use]
     pub fn at_payment(&self) -> BTreeMap<ResourceRef, i64> {
-        sum(self.lines.iter().filter(|judged| judged.status == LineStatus::AtPayment).map(|judged| &judged.line))
+        sum(self
+            .lines
+            .iter()
+            .filter(|judged| judged.status == LineStatus::DeferredToPayment)
+            .map(|judged| &judged.line))
     }
 
     /// Whether these lines ask for the same.

@@ -128,13 +128,13 @@ pub enum LineStatus {
     /// There is enough.
     Ok,
     /// Nobody counts this resource.
-    Uncounted,
+    Untracked,
     /// It is taken when the order is paid.
-    AtPayment,
+    DeferredToPayment,
     /// It is out for now (86).
-    Halted,
-    /// There is less than is asked for.
-    Short,
+    Unavailable,
+    /// Fewer units are available than requested.
+    Insufficient,
 }
 
 impl LineStatus {
@@ -142,8 +142,8 @@ impl LineStatus {
     #[must_use]
     pub fn is_refusal(self) -> bool {
         match self {
-            Self::Halted | Self::Short => true,
-            Self::Ok | Self::Uncounted | Self::AtPayment => false,
+            Self::Unavailable | Self::Insufficient => true,
+            Self::Ok | Self::Untracked | Self::DeferredToPayment => false,
         }
     }
 }
@@ -160,16 +160,16 @@ pub enum Moment {
 /// Whether so many units can be had. What is out is out, whether counted or not; the rest in the order of the statuses.
 #[must_use]
 pub fn judge(resource: Option<&Resource>, demand: i64, moment: Moment) -> LineStatus {
-    let Some(resource) = resource else { return LineStatus::Uncounted };
+    let Some(resource) = resource else { return LineStatus::Untracked };
     if resource.is_halted {
-        LineStatus::Halted
+        LineStatus::Unavailable
     } else if !resource.is_counted {
-        LineStatus::Uncounted
+        LineStatus::Untracked
     } else if resource.rules.deduct_at == DeductAt::Payment && moment == Moment::Order {
-        LineStatus::AtPayment
+        LineStatus::DeferredToPayment
     } else if resource.has(demand) {
         LineStatus::Ok
     } else {
-        LineStatus::Short
+        LineStatus::Insufficient
     }
 }

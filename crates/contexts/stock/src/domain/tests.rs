@@ -111,7 +111,7 @@ impl Shelf {
         for (resource, row) in &self.resources {
             let replay = self.replays.get(resource).copied().unwrap_or_default();
             assert_eq!((replay.version, replay.on_hand, replay.reserved), (row.version, row.on_hand, row.reserved));
-            let held = self.reservations.values().filter(|row| row.state == State::Held);
+            let held = self.reservations.values().filter(|row| row.state == State::Active);
             let held: i64 = held.filter_map(|row| row.units().get(resource).copied()).sum();
             assert_eq!(held, row.reserved, "{resource:?}");
             assert!(row.reserved >= 0 && (row.was_oversell_allowed || row.available() >= 0), "{row:?}");
@@ -127,17 +127,17 @@ fn a_line_is_judged_by_the_first_reason_that_applies() {
     let oversell = Rules { is_oversell_allowed: true, ..rules };
     let halted = |row: Resource| Some(Resource { is_halted: true, ..row });
     for (resource, demand, moment, expected) in [
-        (None, 9, Moment::Order, LineStatus::Uncounted),
-        (Some(Resource::uncounted(SHOP)), 9, Moment::Order, LineStatus::Uncounted),
-        (halted(Resource::uncounted(SHOP)), 1, Moment::Order, LineStatus::Halted),
-        (halted(counted(9, at_payment)), 1, Moment::Order, LineStatus::Halted),
-        (Some(counted(0, at_payment)), 9, Moment::Order, LineStatus::AtPayment),
-        (Some(counted(0, at_payment)), 9, Moment::Payment, LineStatus::Short),
+        (None, 9, Moment::Order, LineStatus::Untracked),
+        (Some(Resource::uncounted(SHOP)), 9, Moment::Order, LineStatus::Untracked),
+        (halted(Resource::uncounted(SHOP)), 1, Moment::Order, LineStatus::Unavailable),
+        (halted(counted(9, at_payment)), 1, Moment::Order, LineStatus::Unavailable),
+        (Some(counted(0, at_payment)), 9, Moment::Order, LineStatus::DeferredToPayment),
+        (Some(counted(0, at_payment)), 9, Moment::Payment, LineStatus::Insufficient),
         (Some(counted(9, at_payment)), 9, Moment::Payment, LineStatus::Ok),
         (Some(counted(5, rules)), 5, Moment::Order, LineStatus::Ok),
-        (Some(counted(5, rules)), 6, Moment::Order, LineStatus::Short),
+        (Some(counted(5, rules)), 6, Moment::Order, LineStatus::Insufficient),
         (Some(counted(5, oversell)), 6, Moment::Order, LineStatus::Ok),
-        (Some(counted(0, oversell)), QUANTITY_MAX + 1, Moment::Order, LineStatus::Short),
+        (Some(counted(0, oversell)), QUANTITY_MAX + 1, Moment::Order, LineStatus::Insufficient),
     ] {
         assert_eq!(judge(resource.as_ref(), demand, moment), expected, "{resource:?} {demand} {moment:?}");
     }
@@ -220,7 +220,7 @@ fn alarms_follow_the_reservation() {
     assert_eq!(alarms(both), [], "nothing was ever set");
     shelf.batch(NOW, &[reserve(4, &[(1, 1)])]);
     assert_eq!(alarms(shelf.batch(at, &[Verb::Expire { key: order(4) }]).1), [(order(4), None)]);
-    assert_eq!(shelf.reservations[&order(4)].state, State::Held, "one without a deadline never expires");
+    assert_eq!(shelf.reservations[&order(4)].state, State::Active, "one without a deadline never expires");
     assert_eq!(alarms(shelf.batch(NOW, &[Verb::Expire { key: order(3) }]).1), [(order(3), None)]);
     shelf.check();
 }
@@ -371,8 +371,8 @@ proptest! {
 fn what_is_short_at_payment_stays_held() {
     let at_payment = Rules { deduct_at: DeductAt::Payment, ..Rules::default() };
     let mut shelf = Shelf::with(&[(1, 1, at_payment), (2, 5, Rules::default())]);
-    assert_eq!(shelf.state(reserve(1, &[(1, 1), (2, 2)])), Some(State::Held));
-    assert_eq!(shelf.state(reserve(2, &[(1, 1), (2, 2)])), Some(State::Held));
+    assert_eq!(shelf.state(reserve(1, &[(1, 1), (2, 2)])), Some(State::Active));
+    assert_eq!(shelf.state(reserve(2, &[(1, 1), (2, 2)])), Some(State::Active));
     assert_eq!(shelf.state(confirm(1, &[])), Some(State::Confirmed));
     assert_eq!(shelf.state(confirm(2, &[])), None);
     assert_eq!((shelf.quantities(1), shelf.quantities(2)), ((0, 0), (3, 2)));

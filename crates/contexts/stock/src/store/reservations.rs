@@ -91,7 +91,7 @@ pub(crate) async fn held_after(
     let query = Statement::new(
         "SELECT * FROM stock_reservations WHERE state = ? AND (owner_id > ? OR (owner_id = ? AND owner > ?)) \
          ORDER BY owner_id, owner LIMIT ?",
-        values![state(State::Held), id, id, owner, limit],
+        values![state(State::Active), id, id, owner, limit],
     );
     store.all(query).await
 }

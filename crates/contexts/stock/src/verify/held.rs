@@ -177,7 +177,7 @@ async fn check_timers(report: &mut Report, page: &[ReservationRow]) -> Result<()
     let without: BTreeSet<Key> = keys.difference(&timers).copied().collect();
     // Those that were settled between the two reads have none any more.
     for found in reservations::by_keys(&report.store, &without).await? {
-        let (Some(at), State::Held) = (found.row.expires_at, found.row.state) else { continue };
+        let (Some(at), State::Active) = (found.row.expires_at, found.row.state) else { continue };
         let subject = format!("{} {}", wire::owner(found.key.owner).as_str_name(), found.key.id);
         let is_repaired = report.is_repairing && {
             let (kind, key) = (expiry_kind(found.key.owner), found.key.id);

@@ -90,7 +90,7 @@ pub(crate) async fn two_desks_on_one_database_never_oversell(node: &mut TestNode
     let request = ReplenishStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 1, note: String::new() };
     desks[1].replenish_stock(&node.cx(), request).await.unwrap();
     let last = desks[0].reserve(&node.cx(), wants(1_000, &[(1, 1)])).await.unwrap();
-    assert_eq!(last.state(), ReservationState::Held);
+    assert_eq!(last.state(), ReservationState::Active);
     check(node).await;
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn what_everybody_wants_leaves_room_for_the_rest(node: &mut Tes
     assert_eq!(states(&hot), [("HELD", 8), ("STOCK_BUSY", 42)]);
     assert_eq!(states(&other), [("HELD", 8)]);
     let again = desk.reserve(&cx, wants(9, &[(1, 1)])).await.unwrap();
-    assert_eq!(again.state(), ReservationState::Held);
+    assert_eq!(again.state(), ReservationState::Active);
     check(node).await;
 }
 
@@ -180,7 +180,7 @@ pub(crate) async fn replenishing_while_selling_keeps_every_unit(node: &mut TestN
         }
     };
     let (outcomes, ()) = futures::future::join(selling, arriving).await;
-    let held = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().state() == ReservationState::Held).count();
+    let held = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap().state() == ReservationState::Active).count();
     let held = i64::try_from(held).unwrap();
     assert!((20..=50).contains(&held), "{held}");
     assert_eq!(quantities(node, 1).await, (50, held, 50 - held));
@@ -188,7 +188,7 @@ pub(crate) async fn replenishing_while_selling_keeps_every_unit(node: &mut TestN
     let rest = reserve(node, wants(1_000, &[(1, 50 - held + 1)])).await;
     assert_eq!(rest.state(), ReservationState::Refused);
     if held < 50 {
-        assert_eq!(reserve(node, wants(1_001, &[(1, 50 - held)])).await.state(), ReservationState::Held);
+        assert_eq!(reserve(node, wants(1_001, &[(1, 50 - held)])).await.state(), ReservationState::Active);
     }
     check(node).await;
 }

@@ -25,12 +25,15 @@ pub(crate) async fn an_item_that_is_out_is_not_sold_until_it_is_back(node: &mut 
     shelf(node, 1, 5).await;
     kitchen_says(node, 1, true, 1).await;
     kitchen_says(node, 2, true, 1).await;
-    assert_eq!((status_of(node, 1, 1).await, status_of(node, 2, 2).await), (LineStatus::Halted, LineStatus::Halted));
+    assert_eq!(
+        (status_of(node, 1, 1).await, status_of(node, 2, 2).await),
+        (LineStatus::Unavailable, LineStatus::Unavailable)
+    );
     let request = GetStockRequest { shop_id: SHOP, resource: Some(sku(1)) };
     assert!(node.stock().get_stock(&node.cx(), request).await.unwrap().is_halted);
     kitchen_says(node, 1, false, 2).await;
     kitchen_says(node, 2, false, 2).await;
-    assert_eq!((status_of(node, 1, 1).await, status_of(node, 2, 2).await), (LineStatus::Ok, LineStatus::Uncounted));
+    assert_eq!((status_of(node, 1, 1).await, status_of(node, 2, 2).await), (LineStatus::Ok, LineStatus::Untracked));
     assert_eq!(told(node, "StockIsBack").await, 2);
     shelf(node, 2, 3).await;
     assert_eq!((status_of(node, 3, 2).await, quantities(node, 2).await), (LineStatus::Ok, (3, 1, 2)));
@@ -45,7 +48,7 @@ pub(crate) async fn old_news_change_nothing(node: &mut TestNode) {
     assert_eq!(status_of(node, 1, 1).await, LineStatus::Ok);
     kitchen_says(node, 1, true, 4).await;
     kitchen_says(node, 1, false, 4).await;
-    assert_eq!(status_of(node, 2, 1).await, LineStatus::Halted);
+    assert_eq!(status_of(node, 2, 1).await, LineStatus::Unavailable);
     check(node).await;
 }
 

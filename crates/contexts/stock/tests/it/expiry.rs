@@ -79,7 +79,7 @@ pub(crate) async fn an_expired_reservation_is_taken_anew_when_there_is_enough(no
     assert_eq!(confirmed(node, 1, &[(1, 1)]).await.state(), ReservationState::Confirmed);
     reserve(node, wants(3, &[(1, 1)])).await;
     let late = confirmed(node, 2, &[(1, 1)]).await;
-    assert_eq!((late.state(), statuses(&late)), (ReservationState::Refused, vec![LineStatus::Short]));
+    assert_eq!((late.state(), statuses(&late)), (ReservationState::Refused, vec![LineStatus::Insufficient]));
     assert_eq!(confirmed(node, 1, &[(1, 1)]).await.state(), ReservationState::Confirmed, "once");
     assert_eq!(quantities(node, 1).await, (1, 1, 0));
     released(node, 1).await;
@@ -92,12 +92,12 @@ pub(crate) async fn after_all_have_expired_every_unit_can_be_sold(node: &mut Tes
     shelf(node, 1, 40).await;
     let at = node.now().plus(MINUTE);
     for id in 1..=40 {
-        assert_eq!(reserve(node, wants_until(id, &[(1, 1)], at)).await.state(), ReservationState::Held);
+        assert_eq!(reserve(node, wants_until(id, &[(1, 1)], at)).await.state(), ReservationState::Active);
     }
     assert_eq!(reserve(node, wants(100, &[(1, 1)])).await.state(), ReservationState::Refused);
     node.advance(MINUTE);
     node.settle().await;
-    assert_eq!(reserve(node, wants(101, &[(1, 40)])).await.state(), ReservationState::Held);
+    assert_eq!(reserve(node, wants(101, &[(1, 40)])).await.state(), ReservationState::Active);
     assert_eq!(told(node, "ReservationExpired").await, 40);
     check(node).await;
 }

@@ -13,10 +13,10 @@ async fn at(node: &TestNode, id: i64, instant: Timestamp) -> StockAt {
     node.stock().get_stock_at(&node.cx(), request).await.unwrap()
 }
 
-async fn why(node: &TestNode, id: i64, quantity: i64, then: Option<Timestamp>) -> WhyStockResponse {
+async fn why(node: &TestNode, id: i64, quantity: i64, then: Option<Timestamp>) -> ExplainStockResponse {
     let at = then.map(Into::into);
-    let request = WhyStockRequest { shop_id: SHOP, resource: Some(sku(id)), quantity, at };
-    node.stock().why_stock(&node.cx(), request).await.unwrap()
+    let request = ExplainStockRequest { shop_id: SHOP, resource: Some(sku(id)), quantity, at };
+    node.stock().explain_stock(&node.cx(), request).await.unwrap()
 }
 
 /// Breaks something behind the ledger's back.
@@ -88,7 +88,7 @@ pub(crate) async fn why_names_who_holds_the_units(node: &mut TestNode) {
     confirmed(node, 3, &[]).await;
 
     let then = why(node, 1, 1, Some(noon)).await;
-    assert_eq!(then.status(), LineStatus::Short);
+    assert_eq!(then.status(), LineStatus::Insufficient);
     assert_eq!(then.reason, "10 are there, 10 of them are reserved; 0 are left, 1 are wanted.");
     let held = then.held_by.iter().map(|held| (held.key.unwrap().id, held.quantity)).collect::<Vec<_>>();
     assert_eq!(held, [(2, 5), (3, 3), (1, 2)]);
@@ -97,10 +97,10 @@ pub(crate) async fn why_names_who_holds_the_units(node: &mut TestNode) {
     let now = why(node, 1, 5, None).await;
     assert_eq!((now.status(), now.held_by.len()), (LineStatus::Ok, 1));
     let cx = pulse_kernel::Cx { locale: Locale::Zh, ..node.cx() };
-    let request = WhyStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 6, at: None };
-    let zh = node.stock().why_stock(&cx, request).await.unwrap();
+    let request = ExplainStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 6, at: None };
+    let zh = node.stock().explain_stock(&cx, request).await.unwrap();
     assert_eq!(zh.reason, "在库 7 件，其中 2 件已预留；剩余 5 件，需要 6 件。");
-    assert_eq!(why(node, 99, 6, None).await.status(), LineStatus::Uncounted);
+    assert_eq!(why(node, 99, 6, None).await.status(), LineStatus::Untracked);
     check(node).await;
 }
 

@@ -27,7 +27,9 @@ pub(crate) async fn sixty_units_go_to_the_first_sixty_of_a_batch(node: &mut Test
     assert_eq!(states(&reserved[..60]), [("HELD", 60)]);
     assert_eq!(states(&reserved[60..]), [("REFUSED", 40)]);
     assert!(reserved.iter().zip(1..).all(|(one, id)| one.key == Some(order(id))), "in the order of the request");
-    assert!(reserved[60..].iter().all(|one| statuses(one) == [LineStatus::Short] && one.lines[0].available == 0));
+    assert!(
+        reserved[60..].iter().all(|one| statuses(one) == [LineStatus::Insufficient] && one.lines[0].available == 0)
+    );
     assert_eq!((quantities(node, 1).await, journal(node, 1).await.len()), ((60, 60, 0), 61));
     check(node).await;
 }
@@ -38,7 +40,7 @@ pub(crate) async fn each_of_a_batch_is_for_itself(node: &mut TestNode) {
     shelf(node, 2, 1).await;
     let wanted = [wants(1, &[(1, 6)]), wants(2, &[(1, 5)]), wants(3, &[(1, 2), (2, 2)]), wants(4, &[(1, 4), (2, 1)])];
     let reserved = reserve_many(node, batch(wanted)).await.unwrap();
-    let held: Vec<bool> = reserved.iter().map(|one| one.state() == ReservationState::Held).collect();
+    let held: Vec<bool> = reserved.iter().map(|one| one.state() == ReservationState::Active).collect();
     assert_eq!(held, [true, false, false, true]);
     assert_eq!((quantities(node, 1).await, quantities(node, 2).await), ((10, 10, 0), (1, 1, 0)));
     check(node).await;

@@ -123,7 +123,7 @@ pub(crate) async fn one_shop_does_not_see_anothers_stock(node: &mut TestNode) {
     let put = PutResourceRequest { shop_id, resource, rules: Some(StockRules::default()), on_hand: 0 };
     let then = GetStockAtRequest { shop_id, resource, at: Some(cx.now.into()) };
     let movements = ListMovementsRequest { shop_id, resource, ..ListMovementsRequest::default() };
-    let why = WhyStockRequest { shop_id, resource, quantity: 1, at: None };
+    let why = ExplainStockRequest { shop_id, resource, quantity: 1, at: None };
     let codes = [
         code(&stock.get_stock(&cx, GetStockRequest { shop_id, resource }).await),
         code(&stock.replenish_stock(&cx, replenish).await),
@@ -131,7 +131,7 @@ pub(crate) async fn one_shop_does_not_see_anothers_stock(node: &mut TestNode) {
         code(&stock.put_resource(&cx, put).await),
         code(&stock.get_stock_at(&cx, then).await),
         code(&stock.list_movements(&cx, movements).await),
-        code(&stock.why_stock(&cx, why).await),
+        code(&stock.explain_stock(&cx, why).await),
     ];
     assert_eq!(codes, ["STOCK_NOT_FOUND"; 7]);
     let list = ListStockRequest { shop_id, ..ListStockRequest::default() };
@@ -172,8 +172,8 @@ pub(crate) async fn staff_work_over_http(node: &mut TestNode) {
     assert_eq!(replenish(&other.owner, "box-1").await.code(), "PERMISSION_DENIED");
     let movements: ListMovementsResponse = http.get(&format!("{path}/movements")).by(&shop.owner).send().await.ok();
     assert_eq!(movements.movements[0].actor_account_id, shop.owner.id());
-    let why: WhyStockResponse = http.get(&format!("{path}:why?quantity=9")).by(&shop.owner).send().await.ok();
-    assert_eq!(why.status(), LineStatus::Short);
+    let why: ExplainStockResponse = http.get(&format!("{path}:explain?quantity=9")).by(&shop.owner).send().await.ok();
+    assert_eq!(why.status(), LineStatus::Insufficient);
     let body = json!({ "key": { "owner": "RESERVATION_OWNER_ORDER", "id": "1" }, "lines": [] });
     let reply = http.post("/v1/operator/stock/reservations", &body).by(&shop.owner).send().await;
     assert_eq!(reply.code(), "PERMISSION_DENIED");

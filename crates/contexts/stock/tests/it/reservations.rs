@@ -14,13 +14,13 @@ pub(crate) async fn a_short_line_reserves_nothing_and_is_named(node: &mut TestNo
     }
     let refused = reserve(node, wants(1, &[(1, 2), (2, 2), (3, 2)])).await;
     assert_eq!(refused.state(), ReservationState::Refused);
-    assert_eq!(statuses(&refused), [LineStatus::Ok, LineStatus::Short, LineStatus::Ok]);
+    assert_eq!(statuses(&refused), [LineStatus::Ok, LineStatus::Insufficient, LineStatus::Ok]);
     assert_eq!(refused.lines[1].available, 1);
     for id in 1..=3 {
         assert_eq!(journal(node, id).await.len(), 1, "only its opening");
     }
     let again = reserve(node, wants(1, &[(1, 2), (2, 1), (3, 2)])).await;
-    assert_eq!(again.state(), ReservationState::Held, "a refusal leaves no trace");
+    assert_eq!(again.state(), ReservationState::Active, "a refusal leaves no trace");
     check(node).await;
 }
 
@@ -28,9 +28,9 @@ pub(crate) async fn a_short_line_reserves_nothing_and_is_named(node: &mut TestNo
 pub(crate) async fn lines_of_one_resource_count_together(node: &mut TestNode) {
     shelf(node, 1, 5).await;
     let refused = reserve(node, wants(1, &[(1, 3), (1, 3)])).await;
-    assert_eq!(statuses(&refused), [LineStatus::Short, LineStatus::Short]);
+    assert_eq!(statuses(&refused), [LineStatus::Insufficient, LineStatus::Insufficient]);
     let held = reserve(node, wants(2, &[(1, 3), (1, 2)])).await;
-    assert_eq!((held.state(), quantities(node, 1).await), (ReservationState::Held, (5, 5, 0)));
+    assert_eq!((held.state(), quantities(node, 1).await), (ReservationState::Active, (5, 5, 0)));
     assert_eq!(journal(node, 1).await.len(), 2, "one movement for both lines");
     check(node).await;
 }
@@ -48,7 +48,7 @@ pub(crate) async fn a_key_answers_what_it_answered(node: &mut TestNode) {
     assert_eq!(quantities(node, 1).await, (5, 2, 3));
     let of_a_coupon = ReservationKey { owner: ReservationOwner::Coupon.into(), id: 1 };
     let coupon = ReserveRequest { key: Some(of_a_coupon), ..wants(1, &[(1, 3)]) };
-    assert_eq!(reserve(node, coupon).await.state(), ReservationState::Held, "another owner, another key");
+    assert_eq!(reserve(node, coupon).await.state(), ReservationState::Active, "another owner, another key");
     check(node).await;
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn the_last_unit_is_reserved_once(node: &mut TestNode) {
         let cx = node.cx();
         let both = join_all((0..2).map(|n| node.stock().reserve(&cx, wants(id * 10 + n, &[(id, 1)])))).await;
         let states = both.into_iter().map(|outcome| outcome.unwrap().state().as_str_name());
-        assert_eq!(tally(states), [("RESERVATION_STATE_HELD", 1), ("RESERVATION_STATE_REFUSED", 1)]);
+        assert_eq!(tally(states), [("RESERVATION_STATE_ACTIVE", 1), ("RESERVATION_STATE_REFUSED", 1)]);
         assert_eq!(quantities(node, id).await, (1, 1, 0));
     }
     check(node).await;
@@ -107,18 +107,18 @@ pub(crate) async fn what_is_deducted_at_payment_is_taken_by_who_pays(node: &mut 
     shelf(node, 2, 5).await;
     for id in 1..=2 {
         let held = reserve(node, wants(id, &[(1, 1), (2, 1)])).await;
-        assert_eq!(statuses(&held), [LineStatus::AtPayment, LineStatus::Ok]);
+        assert_eq!(statuses(&held), [LineStatus::DeferredToPayment, LineStatus::Ok]);
     }
     assert_eq!((quantities(node, 1).await, quantities(node, 2).await), ((1, 0, 1), (5, 2, 3)));
     let winner = confirmed(node, 2, &[(1, 1), (2, 1)]).await;
     assert_eq!((winner.state(), statuses(&winner)), (ReservationState::Confirmed, vec![LineStatus::Ok; 2]));
     let loser = confirmed(node, 1, &[(1, 1), (2, 1)]).await;
-    assert_eq!((loser.state(), statuses(&loser)[0]), (ReservationState::Refused, LineStatus::Short));
+    assert_eq!((loser.state(), statuses(&loser)[0]), (ReservationState::Refused, LineStatus::Insufficient));
     assert_eq!((quantities(node, 1).await, quantities(node, 2).await), ((0, 0, 0), (4, 1, 3)));
     assert_eq!(released(node, 1).await.state(), ReservationState::Released);
     assert_eq!(quantities(node, 2).await, (4, 0, 4));
     let at_once = ReserveRequest { is_payment: true, ..wants(3, &[(1, 1)]) };
-    assert_eq!(statuses(&reserve(node, at_once).await), [LineStatus::Short]);
+    assert_eq!(statuses(&reserve(node, at_once).await), [LineStatus::Insufficient]);
     assert_eq!(released(node, 2).await.state(), ReservationState::Released);
     assert_eq!(quantities(node, 1).await, (1, 0, 1), "what was taken at payment comes back too");
     check(node).await;
@@ -128,14 +128,14 @@ pub(crate) async fn what_is_deducted_at_payment_is_taken_by_who_pays(node: &mut 
 pub(crate) async fn overselling_is_a_choice(node: &mut TestNode) {
     let rules = StockRules { is_oversell_allowed: true, ..StockRules::default() };
     shelf_with(node, 1, 1, rules).await;
-    assert_eq!(reserve(node, wants(1, &[(1, 3)])).await.state(), ReservationState::Held);
+    assert_eq!(reserve(node, wants(1, &[(1, 3)])).await.state(), ReservationState::Active);
     assert_eq!(quantities(node, 1).await, (1, 3, -2));
     confirmed(node, 1, &[]).await;
     assert_eq!(quantities(node, 1).await, (-2, 0, -2), "two are owed");
     shelf(node, 1, 0).await;
     assert_eq!(reserve(node, wants(2, &[(1, 1)])).await.state(), ReservationState::Refused, "it is not allowed now");
     replenish(node, 1, 3).await.unwrap();
-    assert_eq!(reserve(node, wants(2, &[(1, 1)])).await.state(), ReservationState::Held);
+    assert_eq!(reserve(node, wants(2, &[(1, 1)])).await.state(), ReservationState::Active);
     assert_eq!(quantities(node, 1).await, (1, 1, 0));
     check(node).await;
 }
@@ -144,7 +144,10 @@ pub(crate) async fn overselling_is_a_choice(node: &mut TestNode) {
 pub(crate) async fn what_nobody_counts_is_always_enough(node: &mut TestNode) {
     shelf(node, 1, 1).await;
     let held = reserve(node, wants(1, &[(99, 1_000), (1, 1)])).await;
-    assert_eq!((held.state(), statuses(&held)), (ReservationState::Held, vec![LineStatus::Uncounted, LineStatus::Ok]));
+    assert_eq!(
+        (held.state(), statuses(&held)),
+        (ReservationState::Active, vec![LineStatus::Untracked, LineStatus::Ok])
+    );
     confirmed(node, 1, &[]).await;
     shelf(node, 99, 5).await;
     released(node, 1).await;

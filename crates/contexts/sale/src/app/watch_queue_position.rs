@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use pulse_contract::sale::v1::{Place as WirePlace, WatchPlaceRequest, errors};
+use pulse_contract::sale::v1::{QueuePosition as WireQueuePosition, WatchQueuePositionRequest, errors};
 use pulse_kernel::{Cx, Error};
 
 use super::{App, caller, on_floor, take_ticket};
-use crate::domain::place::Place;
 use crate::domain::queue::wait_for;
+use crate::domain::queue_position::QueuePosition;
 use crate::floor::Running;
 
 /// How often somebody far behind hears of it.
@@ -18,14 +18,14 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 /// How often somebody who is nearly there looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-pub(crate) async fn watch_place(
+pub(crate) async fn watch_queue_position(
     app: &App,
     cx: &Cx,
-    request: WatchPlaceRequest,
-) -> Result<BoxStream<'static, Result<WirePlace, Error>>, Error> {
+    request: WatchQueuePositionRequest,
+) -> Result<BoxStream<'static, Result<WireQueuePosition, Error>>, Error> {
     let account = caller(cx)?.get();
     let running = on_floor(app, request.sale_id).await?;
-    let place = Place::read(&running.terms.key, account, &request.place)
+    let place = QueuePosition::read(&running.terms.key, account, &request.queue_token)
         .ok_or_else(|| errors::SALE_PLACE_INVALID.error("it is not a place of this account in this sale"))?;
     let watch = Watch { app: app.clone(), cx: cx.clone(), running, account, place, is_over: false, told: None };
     Ok(stream::try_unfold(watch, |mut watch| async move {
@@ -40,14 +40,14 @@ struct Watch {
     cx: Cx,
     running: Arc<Running>,
     account: i64,
-    place: Place,
+    place: QueuePosition,
     is_over: bool,
     /// How many were before the place when it was last told.
     told: Option<u64>,
 }
 
 impl Watch {
-    async fn next(&mut self) -> Result<Option<WirePlace>, Error> {
+    async fn next(&mut self) -> Result<Option<WireQueuePosition>, Error> {
         if self.is_over {
             return Ok(None);
         }

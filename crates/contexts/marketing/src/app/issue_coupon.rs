@@ -12,12 +12,12 @@ use crate::store::coupons::{self, CouponRow, Source};
 use crate::store::templates::TemplateRow;
 
 /// A template that coupons are given of.
-pub(super) struct Giving {
+pub(super) struct Issuance {
     pub(super) row: TemplateRow,
     pub(super) rules: Template,
 }
 
-impl Giving {
+impl Issuance {
     /// Of a template, when its coupons can be had in this way now.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Recipient {
 pub(super) async fn give(
     app: &App,
     cx: &Cx,
-    giving: &Giving,
+    giving: &Issuance,
     to: Recipient,
     finish: impl Fn(Commit, &CouponRow) -> Commit,
 ) -> Result<CouponRow, Error> {

@@ -1,13 +1,13 @@
-//! What orders hold.
+//! What orders reservation.
 
 use prost::Message;
 use pulse_contract::errors;
-use pulse_contract::marketing::v1::{CouponDiscounts, StoredHold};
+use pulse_contract::marketing::v1::{CouponDiscounts, StoredReservation};
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{CouponId, OrderId};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
-use crate::domain::hold::{Hold, HoldState};
+use crate::domain::reservation::{Reservation, ReservationState};
 use crate::domain::template::TemplateId;
 
 /// Vouchers that an order buys, each with a place in the limit of its customer.
@@ -19,9 +19,9 @@ pub(crate) struct Vouchers {
 
 /// A hold as its row tells.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct HoldRow {
+pub(crate) struct ReservationRow {
     pub(crate) order: OrderId,
-    pub(crate) hold: Hold,
+    pub(crate) reservation: Reservation,
     /// Given back by itself then.
     pub(crate) expires_at: Timestamp,
     /// What the order buys, when it buys vouchers.
@@ -32,12 +32,12 @@ pub(crate) struct HoldRow {
     pub(crate) version: i64,
 }
 
-impl FromRow for HoldRow {
+impl FromRow for ReservationRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let details: StoredHold = super::decode(row.get("details")?)?;
+        let details: StoredReservation = super::decode(row.get("details")?)?;
         Ok(Self {
             order: OrderId::new(row.get("order_id")?),
-            hold: Hold {
+            reservation: Reservation {
                 account: row.get("account_id")?,
                 state: state_of(row.get("state")?).ok_or_else(|| super::defect("a hold is in no state"))?,
                 coupons: details.coupon_ids.into_iter().map(CouponId::new).collect(),
@@ -54,60 +54,62 @@ impl FromRow for HoldRow {
     }
 }
 
-const fn number(state: HoldState) -> i64 {
+const fn number(state: ReservationState) -> i64 {
     match state {
-        HoldState::Held => 1,
-        HoldState::Redeemed => 2,
-        HoldState::Returned => 3,
+        ReservationState::Reserved => 1,
+        ReservationState::Redeemed => 2,
+        ReservationState::Returned => 3,
     }
 }
 
-const fn state_of(number: i64) -> Option<HoldState> {
+const fn state_of(number: i64) -> Option<ReservationState> {
     match number {
-        1 => Some(HoldState::Held),
-        2 => Some(HoldState::Redeemed),
-        3 => Some(HoldState::Returned),
+        1 => Some(ReservationState::Reserved),
+        2 => Some(ReservationState::Redeemed),
+        3 => Some(ReservationState::Returned),
         _ => None,
     }
 }
 
-pub(crate) async fn by_order(store: &Store, order: OrderId) -> Result<Option<HoldRow>, StoreError> {
-    store.optional(Statement::new("SELECT * FROM marketing_holds WHERE order_id = ?", values![order.get()])).await
+pub(crate) async fn by_order(store: &Store, order: OrderId) -> Result<Option<ReservationRow>, StoreError> {
+    store
+        .optional(Statement::new("SELECT * FROM marketing_reservations WHERE order_id = ?", values![order.get()]))
+        .await
 }
 
-pub(crate) async fn by_orders(store: &Store, orders: &[OrderId]) -> Result<Vec<HoldRow>, StoreError> {
+pub(crate) async fn by_orders(store: &Store, orders: &[OrderId]) -> Result<Vec<ReservationRow>, StoreError> {
     if orders.is_empty() {
         return Ok(Vec::new());
     }
-    let text = "SELECT * FROM marketing_holds WHERE order_id IN (??)";
+    let text = "SELECT * FROM marketing_reservations WHERE order_id IN (??)";
     store.all(Statement::listing(text, orders.iter().map(|order| order.get()), values![])).await
 }
 
-/// Every hold, in the order of their orders.
-pub(crate) async fn page(store: &Store, after: OrderId, limit: i64) -> Result<Vec<HoldRow>, StoreError> {
-    let text = "SELECT * FROM marketing_holds WHERE order_id > ? ORDER BY order_id LIMIT ?";
+/// Every reservation, in the order of their orders.
+pub(crate) async fn page(store: &Store, after: OrderId, limit: i64) -> Result<Vec<ReservationRow>, StoreError> {
+    let text = "SELECT * FROM marketing_reservations WHERE order_id > ? ORDER BY order_id LIMIT ?";
     store.all(Statement::new(text, values![after.get(), limit])).await
 }
 
 /// Adds the write that makes or replaces a hold that was read under this version; somebody else's write makes it a
 /// conflict.
-pub(crate) fn put(commit: Commit, row: &HoldRow) -> Commit {
-    let details = StoredHold {
-        coupon_ids: row.hold.coupons.iter().map(|coupon| coupon.get()).collect(),
+pub(crate) fn put(commit: Commit, row: &ReservationRow) -> Commit {
+    let details = StoredReservation {
+        coupon_ids: row.reservation.coupons.iter().map(|coupon| coupon.get()).collect(),
         discounts: Some(row.discounts.clone()),
-        order_version: row.hold.order_version,
+        order_version: row.reservation.order_version,
         voucher_template_id: row.vouchers.map_or(0, |vouchers| vouchers.template.get()),
         voucher_quantity: row.vouchers.map_or(0, |vouchers| vouchers.quantity),
     };
-    let (account, state, details) = (row.hold.account, number(row.hold.state), details.encode_to_vec());
+    let (account, state, details) = (row.reservation.account, number(row.reservation.state), details.encode_to_vec());
     if row.version == 0 {
         let columns = &["order_id", "account_id", "state", "expires_at", "details", "version"];
-        let insert = Insert::into("marketing_holds", columns);
+        let insert = Insert::into("marketing_reservations", columns);
         let insert = insert.row(values![row.order.get(), account, state, row.expires_at, details, 1_i64]);
         return commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
     }
     let statement = Statement::new(
-        "UPDATE marketing_holds SET account_id = ?, state = ?, expires_at = ?, details = ?, version = version + 1 \
+        "UPDATE marketing_reservations SET account_id = ?, state = ?, expires_at = ?, details = ?, version = version + 1 \
          WHERE order_id = ? AND version = ?",
         values![account, state, row.expires_at, details, row.order.get(), row.version],
     );
@@ -121,13 +123,13 @@ pub(crate) async fn returned_before(
     count: i64,
 ) -> Result<Vec<(i64, i64)>, StoreError> {
     let query = Statement::new(
-        "SELECT order_id, version FROM marketing_holds WHERE state = ? AND expires_at < ? ORDER BY expires_at LIMIT ?",
-        values![number(HoldState::Returned), before, count],
+        "SELECT order_id, version FROM marketing_reservations WHERE state = ? AND expires_at < ? ORDER BY expires_at LIMIT ?",
+        values![number(ReservationState::Returned), before, count],
     );
     store.all(query).await
 }
 
-/// Forgets a hold, unless it has changed since it was read.
+/// Forgets a reservation, unless it has changed since it was read.
 pub(crate) fn forget(order: i64, version: i64) -> Statement {
-    Statement::new("DELETE FROM marketing_holds WHERE order_id = ? AND version = ?", values![order, version])
+    Statement::new("DELETE FROM marketing_reservations WHERE order_id = ? AND version = ?", values![order, version])
 }

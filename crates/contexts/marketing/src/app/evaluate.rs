@@ -70,7 +70,7 @@ pub(super) fn named(coupon_ids: &[i64]) -> Result<Vec<CouponId>, Error> {
 }
 
 /// Says what the coupons of an account are worth together.
-pub(super) async fn appraise(
+pub(super) async fn evaluate(
     app: &App,
     account: AccountId,
     purchase: &Purchase,
@@ -87,7 +87,7 @@ pub(super) async fn appraise(
             Ok(Candidate { coupon: row.id, state: row.state, expires_at: row.expires_at, template })
         })
         .collect();
-    let verdicts = discount::appraise(purchase, &candidates?);
+    let verdicts = discount::evaluate(purchase, &candidates?);
     let unknown = ids.iter().copied().filter(|id| !rows.iter().any(|row| row.id == *id)).collect();
     Ok(Appraised { rows, templates, verdicts, unknown })
 }

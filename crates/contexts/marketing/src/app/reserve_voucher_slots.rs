@@ -4,18 +4,18 @@
 //! one that was. Two orders at once read the same free places, and only one of them can take them.
 
 use pulse_contract::errors as common;
-use pulse_contract::marketing::v1::{CouponDiscounts, HoldVouchersRequest, HoldVouchersResponse, errors};
+use pulse_contract::marketing::v1::{CouponDiscounts, ReserveVoucherSlotsRequest, ReserveVoucherSlotsResponse, errors};
 use pulse_kernel::id::{AccountId, OrderId};
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, Timer};
 
-use super::hold_coupons::HOLD_EXPIRED;
+use super::reserve_coupons::RESERVATION_EXPIRED;
 use super::{App, templates as load, view};
 use crate::domain::coupon::free_slot;
-use crate::domain::hold::{Hold, HoldState};
+use crate::domain::reservation::{Reservation, ReservationState};
 use crate::domain::template::TemplateId;
-use crate::store::holds::{self, HoldRow, Vouchers};
-use crate::store::{places, templates};
+use crate::store::reservations::{self, ReservationRow, Vouchers};
+use crate::store::{purchase_slots, templates};
 
 /// What is to be held.
 struct Wanted {
@@ -25,35 +25,35 @@ struct Wanted {
     expires_at: Timestamp,
 }
 
-pub(crate) async fn hold_vouchers(
+pub(crate) async fn reserve_voucher_slots(
     app: &App,
     cx: &Cx,
-    request: HoldVouchersRequest,
-) -> Result<HoldVouchersResponse, Error> {
+    request: ReserveVoucherSlotsRequest,
+) -> Result<ReserveVoucherSlotsResponse, Error> {
     let wanted = Wanted {
         order: OrderId::new(request.order_id),
         account: AccountId::new(request.account_id),
         vouchers: Vouchers { template: TemplateId::new(request.template_id), quantity: request.quantity },
         expires_at: view::instant(request.expires_at),
     };
-    app.deps.store.attempt(cx, || hold(app, cx, &wanted)).await
+    app.deps.store.attempt(cx, || reserve(app, cx, &wanted)).await
 }
 
-async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<HoldVouchersResponse, Error> {
+async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<ReserveVoucherSlotsResponse, Error> {
     let store = &app.deps.store;
     let Vouchers { template, quantity } = wanted.vouchers;
     let row = templates::by_id(store, template).await?.ok_or_else(|| load::not_found(template))?;
     let limit = view::rules(&row).per_customer_limit;
-    // Before its hold: places that the same order takes meanwhile must not look like those of another.
-    let taken = places::taken(store, template, wanted.account).await?;
+    // Before its reservation: places that the same order takes meanwhile must not look like those of another.
+    let taken = purchase_slots::taken(store, template, wanted.account).await?;
     let left = |taken: usize| {
         let taken = i64::try_from(taken).unwrap_or(i64::MAX);
         i32::try_from(limit.saturating_sub(taken).max(0)).unwrap_or(i32::MAX)
     };
-    let before = holds::by_order(store, wanted.order).await?;
+    let before = reservations::by_order(store, wanted.order).await?;
     let (commit, left_quantity) = match before {
         Some(before) => {
-            let taken = places::taken(store, template, wanted.account).await?;
+            let taken = purchase_slots::taken(store, template, wanted.account).await?;
             (longer(before, wanted)?, left(taken.len()))
         }
         None => {
@@ -64,12 +64,16 @@ async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<HoldVouchersRespons
                     .with("per_customer_limit", limit)
                     .with("left", left(taken.len()))
             })?;
-            let commit =
-                places::take(holds::put(Commit::new(), &new(wanted)), (template, wanted.account), &slots, wanted.order);
+            let commit = purchase_slots::take(
+                reservations::put(Commit::new(), &new(wanted)),
+                (template, wanted.account),
+                &slots,
+                wanted.order,
+            );
             (commit.timer(expiry(wanted)), left(taken.len()).saturating_sub(quantity))
         }
     };
-    let answer = HoldVouchersResponse { left_quantity };
+    let answer = ReserveVoucherSlotsResponse { left_quantity };
     store.commit(cx, commit.answer(cx, &answer)).await?;
     Ok(answer)
 }
@@ -87,10 +91,15 @@ fn free(limit: i64, taken: &[i64], wanted: &Wanted) -> Option<Vec<i64>> {
     Some(slots)
 }
 
-fn new(wanted: &Wanted) -> HoldRow {
-    HoldRow {
+fn new(wanted: &Wanted) -> ReservationRow {
+    ReservationRow {
         order: wanted.order,
-        hold: Hold { account: wanted.account, state: HoldState::Held, coupons: Vec::new(), order_version: 0 },
+        reservation: Reservation {
+            account: wanted.account,
+            state: ReservationState::Reserved,
+            coupons: Vec::new(),
+            order_version: 0,
+        },
         expires_at: wanted.expires_at,
         vouchers: Some(wanted.vouchers),
         discounts: CouponDiscounts::default(),
@@ -100,22 +109,22 @@ fn new(wanted: &Wanted) -> HoldRow {
 
 fn expiry(wanted: &Wanted) -> Timer {
     let (key, due_at) = (wanted.order.get(), wanted.expires_at);
-    Timer { kind: HOLD_EXPIRED, key, due_at, payload: Default::default() }
+    Timer { kind: RESERVATION_EXPIRED, key, due_at, payload: Default::default() }
 }
 
 /// What an order that has asked before asks again: to keep its places longer, if anything.
-fn longer(before: HoldRow, wanted: &Wanted) -> Result<Commit, Error> {
+fn longer(before: ReservationRow, wanted: &Wanted) -> Result<Commit, Error> {
     let (order, is_same) = (wanted.order.get(), before.vouchers == Some(wanted.vouchers));
-    if before.hold.state == HoldState::Returned {
+    if before.reservation.state == ReservationState::Returned {
         let refusal = errors::MARKETING_CUSTOMER_LIMIT.error("the order has given its places back and can take none");
         return Err(refusal.with("order_id", order));
     }
-    if before.hold.account != wanted.account || !is_same {
+    if before.reservation.account != wanted.account || !is_same {
         return Err(common::IDEMPOTENCY_KEY_REUSED.error("the order holds something else").with("order_id", order));
     }
-    if before.hold.state == HoldState::Redeemed || wanted.expires_at <= before.expires_at {
+    if before.reservation.state == ReservationState::Redeemed || wanted.expires_at <= before.expires_at {
         return Ok(Commit::new());
     }
-    let row = HoldRow { expires_at: wanted.expires_at, ..before };
-    Ok(holds::put(Commit::new(), &row).timer(expiry(wanted)))
+    let row = ReservationRow { expires_at: wanted.expires_at, ..before };
+    Ok(reservations::put(Commit::new(), &row).timer(expiry(wanted)))
 }

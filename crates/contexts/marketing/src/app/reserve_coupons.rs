@@ -1,21 +1,21 @@
 //! Holds coupons for an order, all or none, in one commit.
 
 use pulse_contract::errors as common;
-use pulse_contract::marketing::v1::{CouponDiscounts, HoldCouponsRequest, errors};
+use pulse_contract::marketing::v1::{CouponDiscounts, ReserveCouponsRequest, errors};
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, StoreError, Timer};
 
-use super::appraise::{appraise, named, purchase};
+use super::evaluate::{evaluate, named, purchase};
 use super::{App, view};
 use crate::domain::coupon::State;
 use crate::domain::discount::Purchase;
-use crate::domain::hold::{Hold, HoldState};
+use crate::domain::reservation::{Reservation, ReservationState};
 use crate::store::coupons;
-use crate::store::holds::{self, HoldRow};
+use crate::store::reservations::{self, ReservationRow};
 
 /// The timer that gives back what an order holds.
-pub(crate) const HOLD_EXPIRED: &str = "marketing.hold_expired";
+pub(crate) const RESERVATION_EXPIRED: &str = "marketing.reservation_expired";
 
 /// What is to be held.
 struct Wanted {
@@ -26,7 +26,11 @@ struct Wanted {
     expires_at: Timestamp,
 }
 
-pub(crate) async fn hold_coupons(app: &App, cx: &Cx, request: HoldCouponsRequest) -> Result<CouponDiscounts, Error> {
+pub(crate) async fn reserve_coupons(
+    app: &App,
+    cx: &Cx,
+    request: ReserveCouponsRequest,
+) -> Result<CouponDiscounts, Error> {
     let wanted = Wanted {
         order: OrderId::new(request.order_id),
         account: AccountId::new(request.account_id),
@@ -34,15 +38,15 @@ pub(crate) async fn hold_coupons(app: &App, cx: &Cx, request: HoldCouponsRequest
         coupons: named(&request.coupon_ids)?,
         expires_at: view::instant(request.expires_at),
     };
-    app.deps.store.attempt(cx, || hold(app, cx, &wanted)).await
+    app.deps.store.attempt(cx, || reserve(app, cx, &wanted)).await
 }
 
-async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
+async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
     let store = &app.deps.store;
-    if let Some(before) = holds::by_order(store, wanted.order).await? {
+    if let Some(before) = reservations::by_order(store, wanted.order).await? {
         return held_before(before, wanted);
     }
-    let appraised = appraise(app, wanted.account, &wanted.purchase, &wanted.coupons).await?;
+    let appraised = evaluate(app, wanted.account, &wanted.purchase, &wanted.coupons).await?;
     if appraised.rows.iter().any(|row| row.order == wanted.order) {
         // The same request, a moment ago: its hold is there by now.
         return Err(StoreError::Conflict.into());
@@ -51,11 +55,11 @@ async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Er
         return Err(refusal);
     }
     let discounts = appraised.discounts(cx.locale)?;
-    let row = HoldRow {
+    let row = ReservationRow {
         order: wanted.order,
-        hold: Hold {
+        reservation: Reservation {
             account: wanted.account,
-            state: HoldState::Held,
+            state: ReservationState::Reserved,
             coupons: wanted.coupons.clone(),
             order_version: 0,
         },
@@ -64,13 +68,13 @@ async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Er
         discounts: discounts.clone(),
         version: 0,
     };
-    let commit = holds::put(Commit::new(), &row);
+    let commit = reservations::put(Commit::new(), &row);
     let commit = appraised
         .rows
         .iter()
-        .fold(commit, |commit, coupon| coupons::change(commit, coupon, State::Held, wanted.order))
+        .fold(commit, |commit, coupon| coupons::change(commit, coupon, State::Reserved, wanted.order))
         .timer(Timer {
-            kind: HOLD_EXPIRED,
+            kind: RESERVATION_EXPIRED,
             key: wanted.order.get(),
             due_at: wanted.expires_at,
             payload: Default::default(),
@@ -80,12 +84,12 @@ async fn hold(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Er
 }
 
 /// The answer to an order that has asked before.
-fn held_before(before: HoldRow, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
-    if before.hold.state == HoldState::Returned {
+fn held_before(before: ReservationRow, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
+    if before.reservation.state == ReservationState::Returned {
         let refusal = errors::MARKETING_COUPON_TAKEN.error("the order has given its coupons back and can hold none");
         return Err(refusal.with("order_id", wanted.order.get()));
     }
-    if before.hold.account != wanted.account || before.hold.coupons != wanted.coupons {
+    if before.reservation.account != wanted.account || before.reservation.coupons != wanted.coupons {
         return Err(other_coupons(wanted.order));
     }
     Ok(before.discounts)

@@ -2,12 +2,12 @@
 
 use pulse_kernel::Timestamp;
 
-use super::seal::{SealKey, Sealed};
+use super::signed_token::{TokenKey, TokenKind};
 use super::ticket::{millis_of_bytes, millis_to_bytes};
 
 /// A place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct QueuePosition {
     /// When the room was opened whose number it is: a node that was started anew has another room.
     pub room: Timestamp,
     /// The number.
@@ -16,23 +16,23 @@ pub struct Place {
     pub device: i64,
 }
 
-impl Place {
+impl QueuePosition {
     /// As text, for one account.
     #[must_use]
-    pub fn sign(self, key: &SealKey, account: i64) -> String {
+    pub fn sign(self, key: &TokenKey, account: i64) -> String {
         let mut record = [0; 22];
         let (room, rest) = record.split_at_mut(6);
         let (number, device) = rest.split_at_mut(8);
         room.copy_from_slice(&millis_to_bytes(self.room));
         number.copy_from_slice(&self.number.to_be_bytes());
         device.copy_from_slice(&self.device.to_be_bytes());
-        key.seal(Sealed::Place, account, &record)
+        key.seal(TokenKind::QueuePosition, account, &record)
     }
 
     /// The place of this account.
     #[must_use]
-    pub fn read(key: &SealKey, account: i64, text: &str) -> Option<Self> {
-        let record = key.open::<22>(Sealed::Place, account, text)?;
+    pub fn read(key: &TokenKey, account: i64, text: &str) -> Option<Self> {
+        let record = key.open::<22>(TokenKind::QueuePosition, account, text)?;
         let (room, rest) = record.split_at_checked(6)?;
         let (number, device) = rest.split_at_checked(8)?;
         Some(Self {
@@ -49,10 +49,10 @@ mod tests {
 
     #[test]
     fn a_place_is_for_one_account() {
-        let place = Place { room: Timestamp::from_millis(77), number: 1 << 40, device: -1 };
-        let key = SealKey::new(1, &[7; 32]);
+        let place = QueuePosition { room: Timestamp::from_millis(77), number: 1 << 40, device: -1 };
+        let key = TokenKey::new(1, &[7; 32]);
         let text = place.sign(&key, 10);
-        assert_eq!(Place::read(&key, 10, &text), Some(place));
-        assert_eq!(Place::read(&key, 11, &text), None);
+        assert_eq!(QueuePosition::read(&key, 10, &text), Some(place));
+        assert_eq!(QueuePosition::read(&key, 11, &text), None);
     }
 }

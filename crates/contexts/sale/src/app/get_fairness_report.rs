@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulse_contract::sale::v1::{Fairness, FairnessShare, GetFairnessRequest};
+use pulse_contract::sale::v1::{FairnessReport, FairnessShare, GetFairnessReportRequest};
 use pulse_kernel::{Cx, Error, snowflake};
 
 use super::{App, managed};
@@ -25,7 +25,11 @@ const AGES: [(Duration, &str); 5] = [
 ];
 const OLDEST: &str = "a year and more";
 
-pub(crate) async fn get_fairness(app: &App, _cx: &Cx, request: GetFairnessRequest) -> Result<Fairness, Error> {
+pub(crate) async fn get_fairness_report(
+    app: &App,
+    _cx: &Cx,
+    request: GetFairnessReportRequest,
+) -> Result<FairnessReport, Error> {
     let sale = managed(app, request.shop_id, request.sale_id).await?.id;
     let store = &app.deps.store;
     let total = shares::total(store, sale).await?;
@@ -34,7 +38,7 @@ pub(crate) async fn get_fairness(app: &App, _cx: &Cx, request: GetFairnessReques
     let tell = |shares: Vec<Share>, text: fn(i64) -> String| {
         shares.into_iter().map(|share| wire(text(share.group), share, total.units)).collect()
     };
-    Ok(Fairness {
+    Ok(FairnessReport {
         admission_count: total.admissions,
         units: total.units,
         network_count: shares::network_count(store, sale).await?,

@@ -6,9 +6,9 @@ use super::coupon::State;
 
 /// In which state the hold of an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HoldState {
+pub enum ReservationState {
     /// The order is not paid yet.
-    Held,
+    Reserved,
     /// The order was paid: its coupons are used up.
     Redeemed,
     /// Everything was given back; the order can hold nothing any more.
@@ -17,11 +17,11 @@ pub enum HoldState {
 
 /// What an order holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
+pub struct Reservation {
     /// Whose coupons; 0 when it never held any.
     pub account: AccountId,
     /// In which state.
-    pub state: HoldState,
+    pub state: ReservationState,
     /// Which coupons.
     pub coupons: Vec<CouponId>,
     /// The highest version of the order that an event has told.
@@ -67,26 +67,27 @@ pub enum Undecided {
 /// Every [`Undecided`].
 pub fn redeem(
     order: OrderId,
-    hold: Option<&Hold>,
+    reservation: Option<&Reservation>,
     asked: &[CouponId],
     standing: &[Standing],
 ) -> Result<Redemption, Undecided> {
     let of = |coupon: CouponId| standing.iter().find(|standing| standing.coupon == coupon);
-    if let Some(hold) = hold.filter(|hold| hold.state != HoldState::Returned) {
-        if hold.coupons != asked {
+    if let Some(reservation) = reservation.filter(|reservation| reservation.state != ReservationState::Returned) {
+        if reservation.coupons != asked {
             return Err(Undecided::OtherCoupons);
         }
-        if hold.state == HoldState::Redeemed {
+        if reservation.state == ReservationState::Redeemed {
             return Ok(Redemption::Done);
         }
-        let is_held = |coupon: &CouponId| of(*coupon).is_some_and(|is| is.state == State::Held && is.order == order);
+        let is_held =
+            |coupon: &CouponId| of(*coupon).is_some_and(|is| is.state == State::Reserved && is.order == order);
         return if asked.iter().all(is_held) { Ok(Redemption::Use) } else { Err(Undecided::Changed) };
     }
     if standing.iter().any(|is| is.order == order) {
         return Err(Undecided::Changed);
     }
     // Nothing is held any more: what nobody else has is taken again, even past its time, for the order was placed in time.
-    let account = hold.map(|hold| hold.account).filter(|account| account.get() != 0);
+    let account = reservation.map(|reservation| reservation.account).filter(|account| account.get() != 0);
     let account = account.or_else(|| asked.first().and_then(|first| of(*first)).map(|standing| standing.account));
     let is_free =
         |coupon: &CouponId| of(*coupon).is_some_and(|is| is.state == State::Active && Some(is.account) == account);
@@ -98,7 +99,7 @@ pub fn redeem(
 #[must_use]
 pub fn given_back(order: OrderId, standing: &[Standing]) -> Vec<CouponId> {
     let has = |is: &&Standing| match is.state {
-        State::Held | State::Used => is.order == order,
+        State::Reserved | State::Used => is.order == order,
         State::Active => false,
     };
     standing.iter().filter(has).map(|is| is.coupon).collect()
@@ -117,8 +118,8 @@ mod tests {
         ids.iter().copied().map(CouponId::new).collect()
     }
 
-    fn hold(state: HoldState, coupons: &[i64]) -> Hold {
-        Hold { account: CUSTOMER, state, coupons: ids(coupons), order_version: 0 }
+    fn reserve(state: ReservationState, coupons: &[i64]) -> Reservation {
+        Reservation { account: CUSTOMER, state, coupons: ids(coupons), order_version: 0 }
     }
 
     fn is(coupon: i64, state: State, order: OrderId) -> Standing {
@@ -127,27 +128,31 @@ mod tests {
 
     #[test]
     fn redeeming_uses_what_is_held_or_free() {
-        use HoldState::{Held, Redeemed, Returned};
-        let (active, held) = (is(1, State::Active, NOBODY), is(1, State::Held, ORDER));
-        let elsewhere = is(1, State::Held, OTHER);
+        use ReservationState::{Held, Redeemed, Returned};
+        let (active, held) = (is(1, State::Active, NOBODY), is(1, State::Reserved, ORDER));
+        let elsewhere = is(1, State::Reserved, OTHER);
         let foreign = Standing { account: AccountId::new(6), ..active };
-        for (hold, standing, expected) in [
-            (Some(hold(Held, &[1])), vec![held], Ok(Redemption::Use)),
-            (Some(hold(Held, &[1, 2])), vec![held], Err(Undecided::OtherCoupons)),
-            (Some(hold(Held, &[1])), vec![active], Err(Undecided::Changed)),
-            (Some(hold(Returned, &[1])), vec![held], Err(Undecided::Changed)),
+        for (reservation, standing, expected) in [
+            (Some(reserve(Held, &[1])), vec![held], Ok(Redemption::Use)),
+            (Some(reserve(Held, &[1, 2])), vec![held], Err(Undecided::OtherCoupons)),
+            (Some(reserve(Held, &[1])), vec![active], Err(Undecided::Changed)),
+            (Some(reserve(Returned, &[1])), vec![held], Err(Undecided::Changed)),
             (None, vec![held], Err(Undecided::Changed)),
-            (Some(hold(Redeemed, &[1])), vec![is(1, State::Used, ORDER)], Ok(Redemption::Done)),
-            (Some(hold(Redeemed, &[2])), vec![active], Err(Undecided::OtherCoupons)),
-            (Some(hold(Returned, &[1])), vec![active], Ok(Redemption::Use)),
-            (Some(hold(Returned, &[1])), vec![elsewhere], Ok(Redemption::Lost(ids(&[1])))),
-            (Some(hold(Returned, &[1])), vec![is(1, State::Used, OTHER)], Ok(Redemption::Lost(ids(&[1])))),
-            (Some(hold(Returned, &[1])), vec![foreign], Ok(Redemption::Lost(ids(&[1])))),
+            (Some(reserve(Redeemed, &[1])), vec![is(1, State::Used, ORDER)], Ok(Redemption::Done)),
+            (Some(reserve(Redeemed, &[2])), vec![active], Err(Undecided::OtherCoupons)),
+            (Some(reserve(Returned, &[1])), vec![active], Ok(Redemption::Use)),
+            (Some(reserve(Returned, &[1])), vec![elsewhere], Ok(Redemption::Lost(ids(&[1])))),
+            (Some(reserve(Returned, &[1])), vec![is(1, State::Used, OTHER)], Ok(Redemption::Lost(ids(&[1])))),
+            (Some(reserve(Returned, &[1])), vec![foreign], Ok(Redemption::Lost(ids(&[1])))),
             (None, vec![active], Ok(Redemption::Use)),
             (None, vec![elsewhere], Ok(Redemption::Lost(ids(&[1])))),
             (None, vec![], Ok(Redemption::Lost(ids(&[1])))),
         ] {
-            assert_eq!(redeem(ORDER, hold.as_ref(), &ids(&[1]), &standing), expected, "{hold:?} {standing:?}");
+            assert_eq!(
+                redeem(ORDER, reservation.as_ref(), &ids(&[1]), &standing),
+                expected,
+                "{reservation:?} {standing:?}"
+            );
         }
         let two = [active, is(2, State::Used, OTHER)];
         assert_eq!(
@@ -162,10 +167,10 @@ mod tests {
     #[test]
     fn an_order_gives_back_what_it_has() {
         let standing = [
-            is(1, State::Held, ORDER),
+            is(1, State::Reserved, ORDER),
             is(2, State::Used, ORDER),
             is(3, State::Active, NOBODY),
-            is(4, State::Held, OTHER),
+            is(4, State::Reserved, OTHER),
             is(5, State::Used, OTHER),
         ];
         assert_eq!(given_back(ORDER, &standing), ids(&[1, 2]));

@@ -9,7 +9,7 @@ use crate::domain::template::TemplateId;
 /// The places of a template that a customer has taken.
 pub(crate) async fn taken(store: &Store, template: TemplateId, account: AccountId) -> Result<Vec<i64>, StoreError> {
     let query = Statement::new(
-        "SELECT slot FROM marketing_places WHERE template_id = ? AND account_id = ?",
+        "SELECT slot FROM marketing_purchase_slots WHERE template_id = ? AND account_id = ?",
         values![template.get(), account],
     );
     let rows: Vec<(i64,)> = store.all(query).await?;
@@ -18,14 +18,15 @@ pub(crate) async fn taken(store: &Store, template: TemplateId, account: AccountI
 
 /// How many places an order has.
 pub(crate) async fn count_of(store: &Store, order: OrderId) -> Result<i64, StoreError> {
-    let query = Statement::new("SELECT COUNT(*) FROM marketing_places WHERE order_id = ?", values![order.get()]);
+    let query =
+        Statement::new("SELECT COUNT(*) FROM marketing_purchase_slots WHERE order_id = ?", values![order.get()]);
     Ok(store.one::<(i64,)>(query).await?.0)
 }
 
 /// How many places of a template are beyond its limit.
 pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64) -> Result<i64, StoreError> {
     let query = Statement::new(
-        "SELECT COUNT(*) FROM marketing_places WHERE template_id = ? AND slot > ?",
+        "SELECT COUNT(*) FROM marketing_purchase_slots WHERE template_id = ? AND slot > ?",
         values![template.get(), limit],
     );
     Ok(store.one::<(i64,)>(query).await?.0)
@@ -38,7 +39,7 @@ pub(crate) fn take(
     slots: &[i64],
     order: OrderId,
 ) -> Commit {
-    let insert = Insert::into("marketing_places", &["template_id", "account_id", "slot", "order_id"]);
+    let insert = Insert::into("marketing_purchase_slots", &["template_id", "account_id", "slot", "order_id"]);
     let insert =
         slots.iter().fold(insert, |insert, slot| insert.row(values![template.get(), account, *slot, order.get()]));
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
@@ -46,5 +47,5 @@ pub(crate) fn take(
 
 /// Gives back what an order has taken.
 pub(crate) fn give_back(order: OrderId) -> Statement {
-    Statement::new("DELETE FROM marketing_places WHERE order_id = ?", values![order.get()])
+    Statement::new("DELETE FROM marketing_purchase_slots WHERE order_id = ?", values![order.get()])
 }

@@ -2,8 +2,8 @@
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::sale::v1::{
-    DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, HoldOrderLaneRequest, ListDeadLettersRequest,
-    ListDeadLettersResponse, OrderLane,
+    DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, ListDeadLettersRequest, ListDeadLettersResponse,
+    OrderCreationStatus, SetOrderCreationPausedRequest,
 };
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
@@ -15,21 +15,25 @@ use crate::store::{admissions, switches};
 /// How many are counted at most.
 pub(crate) const COUNTED_MAX: i64 = 100_000;
 
-pub(crate) async fn get_order_lane(app: &App) -> Result<OrderLane, Error> {
+pub(crate) async fn get_order_creation_status(app: &App) -> Result<OrderCreationStatus, Error> {
     let store = &app.deps.store;
-    Ok(OrderLane {
-        is_held: switches::is_lane_held(store).await?,
+    Ok(OrderCreationStatus {
+        is_paused: switches::is_lane_held(store).await?,
         waiting_count: admissions::waiting_count(store, COUNTED_MAX).await?,
         dead_letter_count: dead_letters::count(store, COUNTED_MAX).await?,
     })
 }
 
-pub(crate) async fn hold_order_lane(app: &App, cx: &Cx, request: HoldOrderLaneRequest) -> Result<OrderLane, Error> {
-    app.deps.store.commit(cx, switches::hold_lane(Commit::new(), request.is_held)).await?;
-    tracing::warn!(is_held = request.is_held, "somebody has switched the making of orders");
+pub(crate) async fn set_order_creation_paused(
+    app: &App,
+    cx: &Cx,
+    request: SetOrderCreationPausedRequest,
+) -> Result<OrderCreationStatus, Error> {
+    app.deps.store.commit(cx, switches::hold_lane(Commit::new(), request.is_paused)).await?;
+    tracing::warn!(is_paused = request.is_paused, "somebody has switched the making of orders");
     // Whoever works here need not wait for its next look.
     app.admitted.notify_one();
-    get_order_lane(app).await
+    get_order_creation_status(app).await
 }
 
 pub(crate) async fn list_dead_letters(

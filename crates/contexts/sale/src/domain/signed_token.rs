@@ -13,34 +13,34 @@ const BYTES_MAX: usize = 64;
 
 /// What is sealed. A record of one kind is nothing as another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sealed {
+pub enum TokenKind {
     /// The right to ask to be admitted.
     Ticket,
     /// A question that was asked.
     Question,
     /// A place in the waiting room.
-    Place,
+    QueuePosition,
 }
 
-impl Sealed {
+impl TokenKind {
     const fn byte(self) -> u8 {
         match self {
             Self::Ticket => 1,
             Self::Question => 2,
-            Self::Place => 3,
+            Self::QueuePosition => 3,
         }
     }
 }
 
 /// The key of a sale.
 #[derive(Clone)]
-pub struct SealKey {
+pub struct TokenKey {
     /// The key, prepared: each seal begins with a copy of it.
     mac: Hmac<Sha256>,
     sale: i64,
 }
 
-impl SealKey {
+impl TokenKey {
     /// The key of `sale`.
     #[must_use]
     pub fn new(sale: i64, secret: &[u8]) -> Self {
@@ -51,7 +51,7 @@ impl SealKey {
 
     /// A record for an account, as text. It can be read by everybody, and made by nobody else.
     #[must_use]
-    pub fn seal(&self, kind: Sealed, account: i64, record: &[u8]) -> String {
+    pub fn seal(&self, kind: TokenKind, account: i64, record: &[u8]) -> String {
         let mut bytes = Vec::with_capacity(BYTES_MAX);
         bytes.extend_from_slice(record);
         bytes.extend(self.mac_of(kind, account, record).finalize().into_bytes().into_iter().take(SEAL_BYTES));
@@ -60,7 +60,7 @@ impl SealKey {
 
     /// The record of `N` bytes in a text that this key made for the account.
     #[must_use]
-    pub fn open<const N: usize>(&self, kind: Sealed, account: i64, text: &str) -> Option<[u8; N]> {
+    pub fn open<const N: usize>(&self, kind: TokenKind, account: i64, text: &str) -> Option<[u8; N]> {
         let mut room = [0; BYTES_MAX];
         let bytes = room.get_mut(..N + SEAL_BYTES)?;
         // Text of another length does not fit, and is not even decoded.
@@ -73,7 +73,7 @@ impl SealKey {
         record.try_into().ok()
     }
 
-    fn mac_of(&self, kind: Sealed, account: i64, record: &[u8]) -> Hmac<Sha256> {
+    fn mac_of(&self, kind: TokenKind, account: i64, record: &[u8]) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
         mac.update(&[kind.byte()]);
         mac.update(&self.sale.to_be_bytes());
@@ -83,9 +83,9 @@ impl SealKey {
     }
 }
 
-impl std::fmt::Debug for SealKey {
+impl std::fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealKey").field("sale", &self.sale).finish_non_exhaustive()
+        f.debug_struct("TokenKey").field("sale", &self.sale).finish_non_exhaustive()
     }
 }
 
@@ -95,28 +95,32 @@ mod tests {
 
     #[test]
     fn a_record_is_for_one_account_one_sale_and_one_purpose() {
-        let key = SealKey::new(1, &[7; 32]);
-        let text = key.seal(Sealed::Ticket, 10, &[1, 2, 3]);
-        assert_eq!(key.open(Sealed::Ticket, 10, &text), Some([1, 2, 3]));
-        assert_eq!(key.open::<3>(Sealed::Ticket, 11, &text), None);
-        assert_eq!(key.open::<3>(Sealed::Place, 10, &text), None);
-        assert_eq!(key.open::<4>(Sealed::Ticket, 10, &text), None);
-        assert_eq!(SealKey::new(2, &[7; 32]).open::<3>(Sealed::Ticket, 10, &text), None);
-        assert_eq!(SealKey::new(1, &[8; 32]).open::<3>(Sealed::Ticket, 10, &text), None);
-        assert_eq!(key.open::<49>(Sealed::Ticket, 10, &text), None, "longer than any record");
+        let key = TokenKey::new(1, &[7; 32]);
+        let text = key.seal(TokenKind::Ticket, 10, &[1, 2, 3]);
+        assert_eq!(key.open(TokenKind::Ticket, 10, &text), Some([1, 2, 3]));
+        assert_eq!(key.open::<3>(TokenKind::Ticket, 11, &text), None);
+        assert_eq!(key.open::<3>(TokenKind::QueuePosition, 10, &text), None);
+        assert_eq!(key.open::<4>(TokenKind::Ticket, 10, &text), None);
+        assert_eq!(TokenKey::new(2, &[7; 32]).open::<3>(TokenKind::Ticket, 10, &text), None);
+        assert_eq!(TokenKey::new(1, &[8; 32]).open::<3>(TokenKind::Ticket, 10, &text), None);
+        assert_eq!(key.open::<49>(TokenKind::Ticket, 10, &text), None, "longer than any record");
     }
 
     #[test]
     fn a_record_that_was_changed_is_none() {
-        let key = SealKey::new(1, &[7; 32]);
-        let text = key.seal(Sealed::Ticket, 10, &[0; 14]);
+        let key = TokenKey::new(1, &[7; 32]);
+        let text = key.seal(TokenKind::Ticket, 10, &[0; 14]);
         for place in 0..text.len() {
             let mut forged = text.clone().into_bytes();
             forged[place] = if forged[place] == b'B' { b'C' } else { b'B' };
-            assert_eq!(key.open::<14>(Sealed::Ticket, 10, std::str::from_utf8(&forged).unwrap()), None, "at {place}");
+            assert_eq!(
+                key.open::<14>(TokenKind::Ticket, 10, std::str::from_utf8(&forged).unwrap()),
+                None,
+                "at {place}"
+            );
         }
         for broken in ["", "x", text.split_at(1).1, &format!("{text}A"), &"é".repeat(20)] {
-            assert_eq!(key.open::<14>(Sealed::Ticket, 10, broken), None, "{broken:?}");
+            assert_eq!(key.open::<14>(TokenKind::Ticket, 10, broken), None, "{broken:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Says why a quantity could or could not be reserved, now or then.
 
 use pulse_contract::Validate;
-use pulse_contract::stock::v1::{StockAt, WhyStockRequest, WhyStockResponse};
+use pulse_contract::stock::v1::{ExplainStockRequest, ExplainStockResponse, StockAt};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Locale, Timestamp};
 
@@ -18,7 +18,11 @@ const PAGE: i64 = 500;
 /// How many pages of the journal are walked back: who has held units for longer than that is not named.
 const PAGES_MAX: usize = 20;
 
-pub(crate) async fn why_stock(app: &App, cx: &Cx, request: WhyStockRequest) -> Result<WhyStockResponse, Error> {
+pub(crate) async fn explain_stock(
+    app: &App,
+    cx: &Cx,
+    request: ExplainStockRequest,
+) -> Result<ExplainStockResponse, Error> {
     request.validate()?;
     let (shop, resource) = (ShopId::new(request.shop_id), resource(request.resource.as_ref())?);
     let (then, at) = (request.at.map(Timestamp::from), request.at.map_or(cx.now, Into::into));
@@ -33,7 +37,7 @@ pub(crate) async fn why_stock(app: &App, cx: &Cx, request: WhyStockRequest) -> R
     let status = judge(row.as_ref(), request.quantity, Moment::Payment);
     let reason = reason(cx.locale, status, request.quantity, &stock);
     let held_by = held_by.into_iter().map(view::held_units).collect();
-    Ok(WhyStockResponse { status: wire::status(status).into(), reason, stock: Some(stock), held_by })
+    Ok(ExplainStockResponse { status: wire::status(status).into(), reason, stock: Some(stock), held_by })
 }
 
 /// The resource as it was: its quantities are in the journal, its rules are those of now. Whether it was out is known
@@ -88,18 +92,18 @@ fn reason(locale: Locale, status: LineStatus, quantity: i64, stock: &StockAt) ->
     match (locale, status) {
         (Locale::En, LineStatus::Ok) => format!("{available} are available, {quantity} are wanted: there is enough."),
         (Locale::Zh, LineStatus::Ok) => format!("可用 {available} 件，需要 {quantity} 件：库存充足。"),
-        (Locale::En, LineStatus::Uncounted) => "Nobody counts this, so there is always enough.".to_owned(),
-        (Locale::Zh, LineStatus::Uncounted) => "该资源不计库存，随时可售。".to_owned(),
-        (Locale::En, LineStatus::AtPayment) => "It is taken when the order is paid.".to_owned(),
-        (Locale::Zh, LineStatus::AtPayment) => "该资源在付款时扣减。".to_owned(),
-        (Locale::En, LineStatus::Halted) => "It is out for now: nothing is sold until it is back.".to_owned(),
-        (Locale::Zh, LineStatus::Halted) => "该资源暂时售罄，恢复前停止销售。".to_owned(),
-        (Locale::En, LineStatus::Short) => {
+        (Locale::En, LineStatus::Untracked) => "Nobody counts this, so there is always enough.".to_owned(),
+        (Locale::Zh, LineStatus::Untracked) => "该资源不计库存，随时可售。".to_owned(),
+        (Locale::En, LineStatus::DeferredToPayment) => "It is taken when the order is paid.".to_owned(),
+        (Locale::Zh, LineStatus::DeferredToPayment) => "该资源在付款时扣减。".to_owned(),
+        (Locale::En, LineStatus::Unavailable) => "It is out for now: nothing is sold until it is back.".to_owned(),
+        (Locale::Zh, LineStatus::Unavailable) => "该资源暂时售罄，恢复前停止销售。".to_owned(),
+        (Locale::En, LineStatus::Insufficient) => {
             format!(
                 "{on_hand} are there, {reserved} of them are reserved; {available} are left, {quantity} are wanted."
             )
         }
-        (Locale::Zh, LineStatus::Short) => {
+        (Locale::Zh, LineStatus::Insufficient) => {
             format!("在库 {on_hand} 件，其中 {reserved} 件已预留；剩余 {available} 件，需要 {quantity} 件。")
         }
     }

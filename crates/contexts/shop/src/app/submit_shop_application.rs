@@ -1,7 +1,9 @@
 //! Asks for a new shop; it waits for an operator.
 
 use pulse_contract::errors as common;
-use pulse_contract::shop::v1::{ApplyShopRequest, Shop, ShopApplied, ShopDraft, ShopState, StoredShop, errors};
+use pulse_contract::shop::v1::{
+    Shop, ShopApplied, ShopDraft, ShopState, StoredShop, SubmitShopApplicationRequest, errors,
+};
 use pulse_kernel::id::{MerchantId, ShopId};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
@@ -12,7 +14,11 @@ use crate::domain::geo::GeoPoint;
 use crate::store::shops::ShopRow;
 use crate::store::{categories, merchants, shops};
 
-pub(crate) async fn apply_shop(app: &App, cx: &Cx, request: ApplyShopRequest) -> Result<Shop, Error> {
+pub(crate) async fn submit_shop_application(
+    app: &App,
+    cx: &Cx,
+    request: SubmitShopApplicationRequest,
+) -> Result<Shop, Error> {
     let draft = request.shop.unwrap_or_default();
     let merchant = MerchantId::new(request.merchant_id);
     let store = &app.deps.store;

@@ -1,0 +1,69 @@
+//! Activities.
+
+use prost::Message;
+use pulse_contract::marketing::v1::{PostOrderRewardDraft, StoredPostOrderReward};
+use pulse_kernel::Timestamp;
+use pulse_kernel::id::ShopId;
+use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+
+use crate::domain::template::TemplateId;
+
+/// How many rewards may run or be to come.
+pub(crate) const REWARDS_MAX: i64 = 200;
+
+/// A reward as its row tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RewardRow {
+    pub(crate) id: i64,
+    pub(crate) template: TemplateId,
+    pub(crate) draft: PostOrderRewardDraft,
+}
+
+impl FromRow for RewardRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let details: StoredPostOrderReward = super::decode(row.get("details")?)?;
+        Ok(Self {
+            id: row.get("id")?,
+            template: TemplateId::new(row.get("template_id")?),
+            draft: details.reward.unwrap_or_default(),
+        })
+    }
+}
+
+/// The newest rewards, oldest first.
+pub(crate) async fn newest(store: &Store) -> Result<Vec<RewardRow>, StoreError> {
+    let text = "SELECT * FROM marketing_post_order_rewards ORDER BY id DESC LIMIT ?";
+    let mut rows: Vec<RewardRow> = store.all(Statement::new(text, values![REWARDS_MAX])).await?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// How many rewards are not over.
+pub(crate) async fn count_to_come(store: &Store, now: Timestamp) -> Result<i64, StoreError> {
+    let query = Statement::new("SELECT COUNT(*) FROM marketing_post_order_rewards WHERE ends_at > ?", values![now]);
+    Ok(store.one::<(i64,)>(query).await?.0)
+}
+
+/// The rewards for orders of a shop that are completed at `at`.
+pub(crate) async fn running(store: &Store, shop: ShopId, at: Timestamp) -> Result<Vec<RewardRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT * FROM marketing_post_order_rewards WHERE ends_at > ? AND starts_at <= ? AND (shop_id = 0 OR shop_id = ?) \
+         ORDER BY id LIMIT ?",
+        values![at, at, shop, REWARDS_MAX],
+    );
+    store.all(query).await
+}
+
+/// The write that makes a reward.
+pub(crate) fn insert(row: &RewardRow) -> Insert {
+    let instant = |at: Option<pulse_contract::Timestamp>| at.map_or(Timestamp::EPOCH, Timestamp::from);
+    let columns = &["id", "template_id", "shop_id", "starts_at", "ends_at", "details"];
+    Insert::into("marketing_post_order_rewards", columns).row(values![
+        row.id,
+        row.template.get(),
+        row.draft.shop_id,
+        instant(row.draft.starts_at),
+        instant(row.draft.ends_at),
+        StoredPostOrderReward { reward: Some(row.draft.clone()) }.encode_to_vec()
+    ])
+}

@@ -1,0 +1,16 @@
+//! Asks a question before a ticket (TR-07).
+
+use pulse_contract::sale::v1::{Challenge, GetChallengeRequest};
+use pulse_kernel::{Cx, Error};
+
+use super::{App, caller, on_floor};
+use crate::domain::challenge::Asked;
+
+pub(crate) async fn get_challenge(app: &App, cx: &Cx, request: GetChallengeRequest) -> Result<Challenge, Error> {
+    let account = caller(cx)?.get();
+    let running = on_floor(app, request.sale_id).await?;
+    let asked = Asked { asked_at: cx.now, number: rand::random(), nonce: rand::random() };
+    let Some(posed) = app.deps.challenge.pose(&running.quiz, asked.number) else { return Ok(Challenge::default()) };
+    let challenge_token = asked.sign(&running.terms.key, account);
+    Ok(Challenge { challenge_token, text: posed.text, choices: posed.choices })
+}
