@@ -159,12 +159,12 @@ async fn languages_are_negotiated() {
     let problem = get("/nothing").header("accept-language", "zh").send(town.address).await;
     assert_eq!(
         (problem.header("content-language"), problem.json()["title"].as_str()),
-        (Some("zh-CN"), Some("没有这个地址"))
+        (Some("zh-CN"), Some("请求的路径不存在"))
     );
     let problem = get("/nothing").send(town.address).await;
     assert_eq!(
         (problem.header("content-language"), problem.json()["title"].as_str()),
-        (Some("en"), Some("There is no such address"))
+        (Some("en"), Some("The path does not exist"))
     );
 }
 
