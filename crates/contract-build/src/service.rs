@@ -38,26 +38,30 @@ impl<'a> Names<'a> {
 
     /// What the method gives: one message or a stream of them.
     fn answer(&self, method: &Method) -> String {
-        let output = self.output(method);
+        Self::answer_of(method, &self.output(method))
+    }
+
+    fn answer_of(method: &Method, output: &str) -> String {
         if method.desc.is_server_streaming() {
             format!("::futures::stream::BoxStream<'static, Result<{output}, ::pulse_kernel::Error>>")
         } else {
-            output
+            output.to_owned()
         }
     }
 
     /// As [`Names::signature`] comes out of `async_trait`, for methods that only hand the call on: a future of their own
     /// would be one more allocation per call.
     fn plain_signature(&self, method: &Method) -> String {
-        format!(
-            "fn {}<'life0, 'life1, 'async_trait>(
-                &'life0 self, cx: &'life1 ::pulse_kernel::Cx, request: {},
-            ) -> ::futures::future::BoxFuture<'async_trait, Result<{}, ::pulse_kernel::Error>>
-            where 'life0: 'async_trait, 'life1: 'async_trait, Self: 'async_trait",
-            names::snake(method.desc.name()),
-            self.input(method),
-            self.answer(method)
-        )
+        plain(method, &self.input(method), &self.answer(method))
+    }
+
+    /// The same for another crate, which `path` names the types for by their full name and package, and which reaches
+    /// everything else through the contract.
+    pub(crate) fn forwarded(method: &Method, path: impl Fn(&str, &str) -> String) -> String {
+        let (input, output) = (method.desc.input(), method.desc.output());
+        let input = path(input.full_name(), input.package_name());
+        let output = path(output.full_name(), output.package_name());
+        plain(method, &input, &Self::answer_of(method, &output))
     }
 
     fn signature(&self, method: &Method) -> String {
@@ -68,6 +72,18 @@ impl<'a> Names<'a> {
             self.answer(method)
         )
     }
+}
+
+fn plain(method: &Method, input: &str, answer: &str) -> String {
+    format!(
+        "fn {}<'life0, 'life1, 'async_trait>(
+            &'life0 self, cx: &'life1 ::pulse_kernel::Cx, request: {input},
+        ) -> ::std::pin::Pin<::std::boxed::Box<
+            dyn ::std::future::Future<Output = Result<{answer}, ::pulse_kernel::Error>> + Send + 'async_trait
+        >>
+        where 'life0: 'async_trait, 'life1: 'async_trait, Self: 'async_trait",
+        names::snake(method.desc.name()),
+    )
 }
 
 /// Writes the trait, the clients and the idempotent service.

@@ -71,6 +71,30 @@ impl Delivery {
     }
 }
 
+/// A handler of one kind of event: `async fn(&App, &Cx, &Delivery, Event) -> Result<(), Error>`.
+///
+/// Implemented by every such function.
+pub trait Handles<'a, A: 'a, E>: Send + Sync {
+    /// What it returns.
+    type Outcome: Future<Output = Result<(), Error>> + Send + 'a;
+
+    /// Handles one event.
+    fn handle(&self, app: &'a A, cx: &'a Cx, delivery: &'a Delivery, event: E) -> Self::Outcome;
+}
+
+impl<'a, A, E, F, O> Handles<'a, A, E> for F
+where
+    A: 'a,
+    F: Fn(&'a A, &'a Cx, &'a Delivery, E) -> O + Send + Sync,
+    O: Future<Output = Result<(), Error>> + Send + 'a,
+{
+    type Outcome = O;
+
+    fn handle(&self, app: &'a A, cx: &'a Cx, delivery: &'a Delivery, event: E) -> O {
+        self(app, cx, delivery, event)
+    }
+}
+
 type Handler = Arc<dyn Fn(Cx, Delivery) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 /// Where a consumer begins in an outbox that it never read before (PL-17).
@@ -133,6 +157,24 @@ impl Consumer {
             Err(error) => futures::future::ready(Err(error)).boxed(),
         });
         self.listen(E::TOPIC, handler)
+    }
+
+    /// Declares the handler of one topic: a function of the context's `App`, which is cloned for each delivery.
+    ///
+    /// # Panics
+    /// If the topic has a handler already.
+    #[must_use]
+    pub fn handles<A, E, H>(self, app: &A, handler: H) -> Self
+    where
+        A: Clone + Send + Sync + 'static,
+        E: Event + 'static,
+        H: for<'a> Handles<'a, A, E> + Copy + 'static,
+    {
+        let app = app.clone();
+        self.on(move |cx: Cx, delivery: Delivery, event: E| {
+            let app = app.clone();
+            async move { handler.handle(&app, &cx, &delivery, event).await }
+        })
     }
 
     /// Hears one topic, undecoded (PL-60, direct).

@@ -34,7 +34,7 @@ mod worker;
 
 pub use backoff::Backoff;
 pub use bus::{Builder, Bus, Options};
-pub use consumer::{CONSUMER_NAME_MAX, Consumer, Delivery, Start};
+pub use consumer::{CONSUMER_NAME_MAX, Consumer, Delivery, Handles, Start};
 pub use faults::Faults;
 pub use letters::{DEAD_LETTER_PAGE_MAX, DeadLetter};
 pub use mode::Mode;

@@ -107,6 +107,30 @@ impl Store {
     }
 }
 
+/// A handler of one kind of timer: `async fn(&App, &DueTimer) -> Result<(), Error>`.
+///
+/// Implemented by every such function.
+pub trait HandlesTimer<'a, A: 'a>: Send + Sync {
+    /// What it returns.
+    type Outcome: Future<Output = Result<(), Error>> + Send + 'a;
+
+    /// Handles one timer that is due.
+    fn handle(&self, app: &'a A, due: &'a DueTimer) -> Self::Outcome;
+}
+
+impl<'a, A, F, O> HandlesTimer<'a, A> for F
+where
+    A: 'a,
+    F: Fn(&'a A, &'a DueTimer) -> O + Send + Sync,
+    O: Future<Output = Result<(), Error>> + Send + 'a,
+{
+    type Outcome = O;
+
+    fn handle(&self, app: &'a A, due: &'a DueTimer) -> O {
+        self(app, due)
+    }
+}
+
 type Handler = Arc<dyn Fn(DueTimer) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 /// Fires the timers of one context. Run one per process; among processes a lease decides who fires.
@@ -135,7 +159,21 @@ impl TimerPump {
         self
     }
 
-    /// Runs at most so many handlers at once, [`FIRING_MAX`] if nothing is said.
+    /// Declares the handler of timers of this kind: a function of the context's `App`, which is cloned for each timer.
+    #[must_use]
+    pub fn handles<A, H>(self, app: &A, kind: &'static str, handler: H) -> Self
+    where
+        A: Clone + Send + Sync + 'static,
+        H: for<'a> HandlesTimer<'a, A> + Copy + 'static,
+    {
+        let app = app.clone();
+        self.on(kind, move |due| {
+            let app = app.clone();
+            async move { handler.handle(&app, &due).await }
+        })
+    }
+
+    /// Sets the maximum number of handlers that run concurrently. Default: [`FIRING_MAX`].
     #[must_use]
     pub fn firing_max(mut self, count: usize) -> Self {
         self.firing_max = count.max(1);
