@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::Request;
 use pulse_contract::Route;
 use pulse_contract::grpc::Admission;
-use pulse_gate::{Gate, Quota};
 use pulse_kernel::{Clock, Principal};
+use pulse_limiter::{Limiter, Quota};
 use pulse_telemetry::Sampling;
 use pulse_token::KeyRing;
 use thiserror::Error;
@@ -53,7 +53,7 @@ pub struct Deps {
     /// What time it is.
     pub clock: Clock,
     /// Counts calls against rate limits.
-    pub gate: Arc<dyn Gate>,
+    pub limiter: Arc<dyn Limiter>,
     /// Verifies tokens.
     pub keys: KeyRing,
     /// Whether the principal's session was ended before its token expires. Asked for every call that carries a
@@ -91,7 +91,7 @@ impl Edge {
         let per_second = capacity.calls_per_second_max;
         let door = Doorkeeper {
             tokens: Tokens::new(deps.keys, deps.is_revoked, capacity.tokens_max),
-            gate: deps.gate,
+            limiter: deps.limiter,
             access: config.access.clone(),
             calls: Room::with_places(capacity.calls_max),
             streams: Room::with_places(capacity.streams_max),

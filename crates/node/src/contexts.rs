@@ -15,9 +15,9 @@ use pulse_contract::shop::v1::{
 };
 use pulse_contract::stock::v1::{StockClient, StockGrpc, stock_routes};
 use pulse_edge::EdgeBuilder;
-use pulse_gate::Gate;
 use pulse_kernel::{Clock, IdGenerator};
 use pulse_kitchen::{KitchenDeps, Kitchens};
+use pulse_limiter::Limiter;
 use pulse_marketing::{CouponDeps, Coupons};
 use pulse_order::{OrderDeps, Orders};
 use pulse_payment::{Outbound, PaymentDeps, Payments, Sandbox};
@@ -52,7 +52,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) secret: Secret,
     pub(crate) codes: Arc<dyn CodeSender>,
     pub(crate) is_serving: bool,
-    pub(crate) gate: Arc<dyn Gate>,
+    pub(crate) limiter: Arc<dyn Limiter>,
     /// The way out to providers of payments.
     pub(crate) outbound: Arc<dyn Outbound>,
     /// Signs the webhooks of the sandbox.
@@ -106,8 +106,12 @@ impl Contexts {
             config: config.account.context(),
         })
         .await?;
-        let ways =
-            Ways { gate: shared.gate, outbound: shared.outbound, secret: shared.payment_secret, holder: shared.holder };
+        let ways = Ways {
+            limiter: shared.limiter,
+            outbound: shared.outbound,
+            secret: shared.payment_secret,
+            holder: shared.holder,
+        };
         let trade = Trade::start(config, &tables, &shops.catalog, ways).await?;
         let Trade { stock, coupons, orders, payments, kitchens, sales } = trade;
         let consumers = [
@@ -196,7 +200,7 @@ impl Tables {
 
 /// What those that trade reach out with.
 struct Ways {
-    gate: Arc<dyn Gate>,
+    limiter: Arc<dyn Limiter>,
     outbound: Arc<dyn Outbound>,
     secret: [u8; 32],
     holder: String,
@@ -217,12 +221,12 @@ impl Trade {
         config: &Config,
         tables: &Tables,
         catalog: &CatalogClient,
-        Ways { gate, outbound, secret, holder }: Ways,
+        Ways { limiter, outbound, secret, holder }: Ways,
     ) -> anyhow::Result<Self> {
         let stock = pulse_stock::start(StockDeps {
             store: tables.of("stock"),
             catalog: catalog.clone(),
-            gate: Arc::clone(&gate),
+            limiter: Arc::clone(&limiter),
             config: pulse_stock::StockConfig::default(),
         })
         .await?;
@@ -264,8 +268,8 @@ impl Trade {
             coupons: coupons.client.clone(),
             stock: stock.client.clone(),
             orders: orders.client.clone(),
-            gate,
-            sales: config.sale.gate(&holder)?,
+            limiter,
+            sales: config.sale.engine(&holder)?,
             challenge: Arc::new(Quiz),
             config: config.sale.context(holder),
         })

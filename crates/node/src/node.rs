@@ -17,8 +17,8 @@ use pulse_contract::payment::v1::PaymentClient;
 use pulse_contract::sale::v1::SaleClient;
 use pulse_contract::stock::v1::StockClient;
 use pulse_edge::{Deps, Edge, Server};
-use pulse_gate::{Gate, MemoryGate};
 use pulse_kernel::{Clock, IdGenerator};
+use pulse_limiter::{Limiter, MemoryLimiter};
 use pulse_sale::{Keeper, Worker};
 use pulse_shop::Shops;
 use pulse_store::{Database, NodeLease, Store, TimerPump};
@@ -90,7 +90,7 @@ pub struct Node {
     /// The databases, by URL.
     pub databases: Vec<Database>,
     keys: KeyRing,
-    gate: Arc<dyn Gate>,
+    limiter: Arc<dyn Limiter>,
     pages: Option<Router>,
     constants: Vec<(&'static str, &'static str)>,
     /// Those that do not fire by themselves.
@@ -117,7 +117,7 @@ impl Node {
         let mut tasks = JoinSet::new();
         let ids = lease_number(&main, engines.guarded(&clock), &mut tasks).await?;
         let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
-        let gate: Arc<dyn Gate> = Arc::new(MemoryGate::default());
+        let limiter: Arc<dyn Limiter> = Arc::new(MemoryLimiter::default());
         let mut contexts = Contexts::start(Shared {
             config,
             engines: &mut engines,
@@ -127,7 +127,7 @@ impl Node {
             secret: Secret::new(folder.secret("account.secret")?),
             codes: options.codes,
             is_serving: options.is_serving,
-            gate: Arc::clone(&gate),
+            limiter: Arc::clone(&limiter),
             outbound: Arc::new(HttpOutbound::new()?),
             payment_secret: folder.secret("payment.secret")?,
             holder: folder.name()?,
@@ -156,7 +156,7 @@ impl Node {
             clock,
             databases: engines.into_opened(),
             keys,
-            gate,
+            limiter,
             pages: options.pages,
             constants: options.constants,
             timers,
@@ -287,7 +287,7 @@ impl Node {
         let ended = self.contexts.ended.clone();
         let deps = Deps {
             clock: self.clock.clone(),
-            gate: Arc::clone(&self.gate),
+            limiter: Arc::clone(&self.limiter),
             keys: self.keys.clone(),
             is_revoked: Box::new(move |principal| ended.contains(principal.session)),
         };

@@ -13,7 +13,7 @@ const BANNED: [(&str, &str); 17] = [
     ("pulse_store", "rows stay in store.rs"),
     ("pulse_bus", "return the event; the commit publishes it"),
     ("pulse_cache", "hand in the value, not the cache"),
-    ("pulse_gate", "hand in the decision of the gate, not the gate"),
+    ("pulse_limiter", "hand in the decision of the limiter, not the limiter"),
     ("pulse_contract", "proto in and proto out is the work of api.rs"),
     ("prost", "proto in and proto out is the work of api.rs"),
     ("serde", "formats belong to api.rs and store.rs"),

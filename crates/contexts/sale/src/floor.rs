@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use pulse_contract::Money;
 use pulse_contract::sale::v1::ChallengeQuestion;
-use pulse_gate::Quota;
+use pulse_limiter::Quota;
 
 use crate::domain::challenge::Question;
 use crate::domain::entry::{Audience, Terms};

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pulse_gate::sale::Unconfirmed;
 use pulse_kernel::{Error, Timestamp};
+use pulse_limiter::admission::Unconfirmed;
 use tokio::time::sleep;
 
 use crate::app::{self, App};
@@ -91,7 +91,7 @@ impl Keeper {
         if !sale.is_ready {
             return Ok(0);
         }
-        if self.app.deps.sales.standing(sale.id).await?.is_none() {
+        if self.app.deps.sales.stats(sale.id).await?.is_none() {
             tracing::warn!(sale = sale.id, "the gate of a sale was lost and is loaded again");
             metrics::counter!("pulse_sale_gates_loaded_total").increment(1);
             app::warm(&self.app, sale.id).await?;
@@ -104,23 +104,23 @@ impl Keeper {
     /// Writes what a node admitted that died before it had written it.
     async fn take_over(&self, sale: &Running) -> Result<usize, Error> {
         let (gate, idle) = (&self.app.deps.sales, self.app.deps.config.take_over_after);
-        let found = gate.unconfirmed(sale.id, idle, TAKEN_OVER_MAX).await?;
+        let found = gate.claim_unconfirmed(sale.id, idle, TAKEN_OVER_MAX).await?;
         let count = found.len();
-        for Unconfirmed { ask, attempts } in found {
+        for Unconfirmed { request, attempts } in found {
             if attempts > ATTEMPTS_MAX {
                 tracing::error!(
-                    sale = ask.sale,
-                    order = ask.admission,
+                    sale = request.sale,
+                    order = request.admission,
                     "an admission of a dead node cannot be written"
                 );
-                gate.bury(ask.sale, ask.admission, "it could not be written").await?;
+                gate.dead_letter(request.sale, request.admission, "it could not be written").await?;
                 continue;
             }
             let row = AdmissionRow {
-                sale: ask.sale,
-                account: ask.buyer,
-                order: ask.admission,
-                units: ask.units.into(),
+                sale: request.sale,
+                account: request.buyer,
+                order: request.admission,
+                units: request.units.into(),
                 state: AdmissionState::Waiting,
                 // What only the node knew that died.
                 network: 0,
@@ -144,7 +144,7 @@ impl Keeper {
     /// makes a difference that moves.
     async fn compare(&mut self, sale: i64) -> Result<bool, Error> {
         let count = counts::of(&self.app.deps.store, sale).await?.free();
-        let Some(standing) = self.app.deps.sales.standing(sale).await? else { return Ok(false) };
+        let Some(standing) = self.app.deps.sales.stats(sale).await? else { return Ok(false) };
         if standing.free == count {
             self.differed.remove(&sale);
             return Ok(false);

@@ -28,9 +28,9 @@ use pulse_contract::order::v1::OrderClient;
 use pulse_contract::sale::v1::{SaleClient, SaleService};
 use pulse_contract::shop::v1::CatalogClient;
 use pulse_contract::stock::v1::StockClient;
-use pulse_gate::Gate;
-use pulse_gate::sale::SaleGate;
 use pulse_kernel::Error;
+use pulse_limiter::Limiter;
+use pulse_limiter::admission::AdmissionEngine;
 use pulse_store::{Store, TimerPump};
 
 pub use domain::challenge::{Challenge, Quiz};
@@ -80,9 +80,9 @@ pub struct SaleDeps {
     /// Makes the orders of those who are admitted.
     pub orders: OrderClient,
     /// How often somebody may ask.
-    pub gate: Arc<dyn Gate>,
+    pub limiter: Arc<dyn Limiter>,
     /// Who gets units.
-    pub sales: Arc<dyn SaleGate>,
+    pub sales: Arc<dyn AdmissionEngine>,
     /// What is asked before a ticket.
     pub challenge: Arc<dyn Challenge>,
     /// How it behaves.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use pulse_contract::errors as common;
 use pulse_contract::sale::v1::errors;
-use pulse_gate::sale::{Ask, SaleGate};
 use pulse_kernel::{Cx, Error};
+use pulse_limiter::admission::{AdmissionEngine, AdmissionRequest};
 use pulse_store::{Commit, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -52,7 +52,11 @@ pub(crate) enum Written {
 
 impl Register {
     /// Starts the task.
-    pub(crate) fn start((store, gate): (Store, Arc<dyn SaleGate>), admitted: Arc<Notify>, config: &SaleConfig) -> Self {
+    pub(crate) fn start(
+        (store, gate): (Store, Arc<dyn AdmissionEngine>),
+        admitted: Arc<Notify>,
+        config: &SaleConfig,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(config.queue_max.max(1));
         let written = Arc::<AtomicU64>::default();
         let counter = Arc::clone(&written);
@@ -88,7 +92,7 @@ type Known = BTreeMap<(i64, i64), AdmissionRow>;
 /// Who keeps the register.
 struct Clerk {
     store: Store,
-    gate: Arc<dyn SaleGate>,
+    gate: Arc<dyn AdmissionEngine>,
     /// Rings when there is something to make orders of.
     admitted: Arc<Notify>,
     written: Arc<AtomicU64>,
@@ -204,7 +208,7 @@ impl Clerk {
 
     /// Tells a gate that outlives us that these are written; when it does not hear, another node finds them written.
     fn confirm(&self, group: &[Work]) {
-        if !self.gate.outlives_us() {
+        if !self.gate.is_external() {
             return;
         }
         let mut written: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -223,7 +227,7 @@ impl Clerk {
     /// Tells the gate that an admission came to nothing. When it does not hear, its units are free with the next
     /// comparison of gate and count.
     async fn revoke(&self, row: &AdmissionRow) {
-        if let Err(error) = self.gate.revoke(ask(row)).await {
+        if let Err(error) = self.gate.cancel(ask(row)).await {
             tracing::warn!(error = error.story(), sale = row.sale, "the gate keeps an admission that came to nothing");
         }
     }
@@ -244,8 +248,8 @@ fn commit(rows: &[AdmissionRow]) -> Commit {
 }
 
 /// What the gate was asked for this admission.
-pub(crate) fn ask(row: &AdmissionRow) -> Ask {
-    Ask {
+pub(crate) fn ask(row: &AdmissionRow) -> AdmissionRequest {
+    AdmissionRequest {
         sale: row.sale,
         buyer: row.account,
         admission: row.order,

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use pulse_bus::Consumer;
 use pulse_contract::shop::v1::CatalogClient;
 use pulse_contract::stock::v1::{StockClient, StockService};
-use pulse_gate::Gate;
 use pulse_kernel::Error;
+use pulse_limiter::Limiter;
 use pulse_store::{Store, TimerPump};
 
 use app::App;
@@ -55,7 +55,7 @@ pub struct StockDeps {
     /// What it asks of others.
     pub catalog: CatalogClient,
     /// Lends the permits in front of the desk.
-    pub gate: Arc<dyn Gate>,
+    pub limiter: Arc<dyn Limiter>,
     /// How it behaves.
     pub config: StockConfig,
 }

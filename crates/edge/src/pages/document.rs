@@ -56,6 +56,6 @@ impl Document {
 
 /// A weak tag: the compressed form has the same.
 fn etag(bytes: &[u8]) -> HeaderValue {
-    let tag = pulse_gate::Key::of("edge.etag", bytes).to_bytes();
+    let tag = pulse_limiter::Key::of("edge.etag", bytes).to_bytes();
     HeaderValue::try_from(format!("W/\"{}\"", hex::encode(tag))).unwrap_or(HeaderValue::from_static("W/\"\""))
 }

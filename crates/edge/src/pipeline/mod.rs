@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use pulse_contract::{MethodSpec, errors};
-use pulse_gate::{Gate, Key, Quota};
 use pulse_kernel::{Actor, Cx, Error, Idempotency, Timestamp};
+use pulse_limiter::{Key, Limiter, Quota};
 
 use crate::config::{Access, Capacity, any_contains};
 use capacity::{GuestSlot, Guests, Room, Slot};
@@ -91,7 +91,7 @@ impl Rpc {
 /// Lets calls in or turns them away.
 pub(crate) struct Doorkeeper {
     pub(crate) tokens: Tokens,
-    pub(crate) gate: Arc<dyn Gate>,
+    pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) access: Access,
     /// Calls under way in the whole node.
     pub(crate) calls: Room,
@@ -162,7 +162,7 @@ impl Doorkeeper {
         self.check_entrance(origin.now).await?;
         let actor = self.tokens.actor_of(headers, origin.now, rpc.is_public)?;
         rpc.spec.policy.admit(&actor)?;
-        match rpc.rates.check(&*self.gate, &actor, origin.ip, origin.now).await {
+        match rpc.rates.check(&*self.limiter, &actor, origin.ip, origin.now).await {
             Ok(nearest) => *standing = nearest,
             Err((reached, error)) => {
                 *standing = Some(reached);
@@ -180,7 +180,7 @@ impl Doorkeeper {
 
     async fn check_entrance(&self, now: Timestamp) -> Result<(), Error> {
         let Some(quota) = self.entrance else { return Ok(()) };
-        match self.gate.check(Key::of("edge.entrance", b""), quota, 1, now).await {
+        match self.limiter.check(Key::of("edge.entrance", b""), quota, 1, now).await {
             Ok(decision) if !decision.is_allowed => Err(overloaded().retry_in(decision.retry_after)),
             Ok(_) | Err(_) => Ok(()),
         }

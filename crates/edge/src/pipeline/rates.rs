@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pulse_contract::{MethodSpec, RatePer, errors};
-use pulse_gate::{Decision, Gate, Key, Quota};
 use pulse_kernel::{Actor, Error, Timestamp};
+use pulse_limiter::{Decision, Key, Limiter, Quota};
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -60,14 +60,14 @@ impl Rates {
     /// A gate that cannot answer lets everybody pass: limits protect us, and are not worth an outage.
     pub(crate) async fn check(
         &self,
-        gate: &dyn Gate,
+        limiter: &dyn Limiter,
         actor: &Actor,
         ip: IpAddr,
         now: Timestamp,
     ) -> Result<Option<Standing>, (Standing, Error)> {
         let mut nearest: Option<Standing> = None;
         for limit in &self.limits {
-            let decision = match gate.check(limit.key(actor, ip), limit.quota, 1, now).await {
+            let decision = match limiter.check(limit.key(actor, ip), limit.quota, 1, now).await {
                 Ok(decision) => decision,
                 Err(error) => {
                     metrics::counter!("pulse_edge_gate_failures_total").increment(1);

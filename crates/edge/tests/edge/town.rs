@@ -14,10 +14,10 @@ use pulse_contract::{
     Answers, Begun, Caller, InFlightGuard, MethodSpec, Policy, Rate, RatePer, RestReply, RestRequest, Route, errors,
 };
 use pulse_edge::{Deps, Edge, EdgeBuilder, EdgeConfig};
-use pulse_gate::{MemoryGate, MemoryGateLimits};
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::id::{AccountId, ShopId};
 use pulse_kernel::{Actor, Clock, Cx, Error, Principal, Role, Timestamp};
+use pulse_limiter::{MemoryLimiter, MemoryLimiterOptions};
 use pulse_token::{Claims, Key, KeyRing};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -57,7 +57,7 @@ pub(crate) async fn town_with(config: &str, also: impl FnOnce(EdgeBuilder) -> Ed
     let config: EdgeConfig = toml::from_str(config).expect("a configuration");
     let deps = Deps {
         clock: Clock::Virtual(clock.clone()),
-        gate: Arc::new(MemoryGate::new(MemoryGateLimits::default())),
+        limiter: Arc::new(MemoryLimiter::new(MemoryLimiterOptions::default())),
         keys: keys.clone(),
         is_revoked: Box::new(|principal| principal.session == ENDED_SESSION),
     };

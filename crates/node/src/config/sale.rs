@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use pulse_gate::sale::{MemorySaleGate, RedisSaleGate, RedisSaleGateOptions, SaleGate};
+use pulse_limiter::admission::{AdmissionEngine, MemoryAdmissionEngine, RedisAdmissionEngine, RedisAdmissionOptions};
 use pulse_sale::SaleConfig;
 use serde::{Deserialize, Serialize};
 
@@ -52,11 +52,11 @@ impl SaleSection {
     }
 
     /// Where it is decided who gets units, for the node of this name.
-    pub(crate) fn gate(&self, holder: &str) -> anyhow::Result<Arc<dyn SaleGate>> {
+    pub(crate) fn engine(&self, holder: &str) -> anyhow::Result<Arc<dyn AdmissionEngine>> {
         Ok(match self.redis.expose() {
-            "" => Arc::new(MemorySaleGate::new()),
+            "" => Arc::new(MemoryAdmissionEngine::new()),
             url => {
-                let gate = RedisSaleGate::new(RedisSaleGateOptions::new(url, holder));
+                let gate = RedisAdmissionEngine::new(RedisAdmissionOptions::new(url, holder));
                 Arc::new(gate.context("sale.redis is not the URL of a Redis")?)
             }
         })

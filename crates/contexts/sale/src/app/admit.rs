@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use pulse_contract::Timestamp as WireTimestamp;
 use pulse_contract::errors as common;
 use pulse_contract::sale::v1::{Admission, AdmitRequest, errors};
-use pulse_gate::sale::Verdict;
-use pulse_gate::{Key, Quota};
 use pulse_kernel::snowflake;
 use pulse_kernel::{Cx, Error};
+use pulse_limiter::admission::Verdict;
+use pulse_limiter::{Key, Quota};
 use tokio::time::sleep;
 
 use super::{App, caller, on_floor, view};
@@ -59,7 +59,7 @@ async fn write(app: &App, running: &Running, row: AdmissionRow) -> Result<Admiss
     let written = match app.register.hand_in(row) {
         Ok(written) => written,
         Err(busy) => {
-            app.deps.sales.revoke(register::ask(&row)).await?;
+            app.deps.sales.cancel(register::ask(&row)).await?;
             return Err(busy);
         }
     };
@@ -121,7 +121,7 @@ pub(super) async fn check_one(
     let [sale, subject] = [sale.to_be_bytes(), subject.to_be_bytes()];
     let mut name = [0; 16];
     name.iter_mut().zip(sale.into_iter().chain(subject)).for_each(|(to, byte)| *to = byte);
-    let decision = app.deps.gate.check(Key::of(domain, &name), quota, 1, cx.now).await?;
+    let decision = app.deps.limiter.check(Key::of(domain, &name), quota, 1, cx.now).await?;
     if decision.is_allowed {
         return Ok(());
     }

@@ -105,7 +105,7 @@ pub(crate) async fn resume(app: &App) -> Result<(), Error> {
             after = last.id;
             for row in &rows {
                 // A gate that outlives processes is open for other nodes, and the keeper loads it if it is not.
-                if stage == Stage::Warm && !app.deps.sales.outlives_us() {
+                if stage == Stage::Warm && !app.deps.sales.is_external() {
                     warm(app, row.id).await?;
                 }
                 app.floor.show(Running::of(row));

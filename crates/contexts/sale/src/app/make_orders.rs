@@ -97,7 +97,7 @@ async fn bury(app: &App, row: &AdmissionRow, error: &Error, attempts: u32) -> Re
     let commit = admissions::change(Commit::new(), row, AdmissionState::Dead);
     let commit = dead_letters::insert(commit, row, (CONSUMER, &error.story()), (attempts, cx.now));
     app.deps.store.commit(&cx, counts::give_back(commit, row.sale, row.units, 0)).await?;
-    app.deps.sales.give_back(register::ask(row)).await?;
+    app.deps.sales.release(register::ask(row)).await?;
     app.results.tell(row);
     Ok(())
 }
@@ -115,7 +115,7 @@ async fn make(app: &App, sale: &SaleRow, rows: &[AdmissionRow]) -> Result<(), Er
     for (row, outcome) in rows.iter().zip(&outcomes) {
         // What stock does not have cannot be had by somebody else either.
         if outcome.state() == SaleOrderState::Expired {
-            app.deps.sales.give_back(register::ask(row)).await?;
+            app.deps.sales.release(register::ask(row)).await?;
         }
         app.results.tell(row);
     }

@@ -26,7 +26,7 @@ pub(crate) async fn return_units(app: &App, cx: &Cx, delivery: &Delivery, event:
         false => counts::give_back(commit, row.sale, row.units, 0),
     };
     delivery.commit(store, cx, commit).await?;
-    app.deps.sales.give_back(register::ask(&row)).await?;
+    app.deps.sales.release(register::ask(&row)).await?;
     app.results.tell(&row);
     Ok(())
 }

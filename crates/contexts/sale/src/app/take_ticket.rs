@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pulse_contract::sale::v1::{QueuePosition as WireQueuePosition, TakeTicketRequest, TakeTicketResponse, errors};
-use pulse_gate::{Key, Quota};
 use pulse_kernel::{Cx, Error};
+use pulse_limiter::{Key, Quota};
 use sha2::{Digest, Sha256};
 
 use super::{App, admit, caller, on_floor};
@@ -85,7 +85,7 @@ async fn check_answer(
     }
     let answered = Key::of("sale.question", &asked.nonce.to_be_bytes());
     if let Some(quota) = once_in(ANSWER_WITHIN)
-        && !app.deps.gate.admit(answered, quota, cx.now).await?.is_allowed
+        && !app.deps.limiter.count_window(answered, quota, cx.now).await?.is_allowed
     {
         return Err(errors::SALE_QUESTION_INVALID.error("the question was answered before; ask for another one"));
     }

@@ -1,8 +1,8 @@
 //! Brings into memory what admissions need: who was admitted, how many units are free.
 
 use pulse_contract::errors;
-use pulse_gate::sale::Known;
 use pulse_kernel::Error;
+use pulse_limiter::admission::ExistingAdmission;
 
 use super::App;
 use crate::store::admissions::{self, AdmissionRow};
@@ -18,7 +18,7 @@ pub(crate) async fn warm(app: &App, sale: i64) -> Result<(), Error> {
     let mut after = 0;
     loop {
         let rows = admissions::page(store, sale, after, i64::try_from(PAGE).unwrap_or(i64::MAX)).await?;
-        let known: Vec<Known> = rows.iter().map(known).collect();
+        let known: Vec<ExistingAdmission> = rows.iter().map(known).collect();
         if !gate.load(loading, &known).await? {
             return Err(overtaken());
         }
@@ -39,7 +39,7 @@ fn overtaken() -> Error {
     errors::GATE_UNAVAILABLE.error("somebody else loads the gate of the sale, or it was lost meanwhile")
 }
 
-fn known(row: &AdmissionRow) -> Known {
+fn known(row: &AdmissionRow) -> ExistingAdmission {
     let units = if row.state.has_units() { u32::try_from(row.units).unwrap_or(u32::MAX) } else { 0 };
-    Known { buyer: row.account, admission: row.order, units }
+    ExistingAdmission { buyer: row.account, admission: row.order, units }
 }

@@ -4,7 +4,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use pulse_contract::sale::v1::{GetResultRequest, ResultState};
-use pulse_gate::sale::{Ask, RedisSaleGate, RedisSaleGateOptions, SaleGate, Verdict};
+use pulse_limiter::admission::{
+    AdmissionEngine, AdmissionRequest, RedisAdmissionEngine, RedisAdmissionOptions, Verdict,
+};
 use pulse_testkit::config::Secret;
 use pulse_testkit::servers::Redis;
 use pulse_testkit::{Engine, TestNode, run_with};
@@ -32,8 +34,8 @@ fn on_both(behaviour: impl AsyncFn(&mut TestNode, &Redis)) {
 }
 
 /// Another node of the same gate.
-fn other(redis: &Redis) -> RedisSaleGate {
-    RedisSaleGate::new(RedisSaleGateOptions::new(redis.url(), "other")).unwrap()
+fn other(redis: &Redis) -> RedisAdmissionEngine {
+    RedisAdmissionEngine::new(RedisAdmissionOptions::new(redis.url(), "other")).unwrap()
 }
 
 /// PL-18, TR-18: Redis forgets everything in the middle of a sale: nobody is forgotten, nothing is sold twice.
@@ -67,14 +69,14 @@ fn what_a_dead_node_admitted_becomes_an_order() {
         let stand = Stand::open(node).await;
         let sale = stand.rush(node, stand.draft(node, 1)).await;
         let admission = node.store("sale").next_id(node.now());
-        let ask = Ask { sale, buyer: 9, admission, units: 1 };
+        let ask = AdmissionRequest { sale, buyer: 9, admission, units: 1 };
         assert_eq!(other(redis).admit(ask).await.unwrap(), Verdict::Admitted);
         assert_eq!(code(&admit(node, sale, 1).await), "SALE_SOLD_OUT");
         node.settle().await;
         let request = GetResultRequest { sale_id: sale, wait_ms: 0 };
         let result = node.sales().get_result(&buyer(node, 9), request).await.unwrap();
         assert_eq!((result.state(), result.admission.unwrap().order_id), (ResultState::Placed, admission));
-        assert!(other(redis).unconfirmed(sale, Duration::ZERO, 9).await.unwrap().is_empty());
+        assert!(other(redis).claim_unconfirmed(sale, Duration::ZERO, 9).await.unwrap().is_empty());
         node.assert_books().await;
     });
 }
@@ -90,7 +92,7 @@ fn a_gate_that_differs_is_put_right() {
             // It looks twice, because what is under way makes a difference too.
             node.settle().await;
             node.settle().await;
-            assert_eq!(other(redis).standing(sale).await.unwrap().unwrap().free, 5, "after {wrong}");
+            assert_eq!(other(redis).stats(sale).await.unwrap().unwrap().free, 5, "after {wrong}");
         }
     });
 }
@@ -124,15 +126,15 @@ fn what_was_written_and_not_confirmed_stays_admitted() {
         let first = admit(node, sale, 1).await.unwrap();
         node.settle().await;
         // As if nothing had been confirmed: the same admission once more, and nobody says anything about it.
-        let ask = Ask { sale, buyer: 1, admission: first.order_id, units: 1 };
+        let ask = AdmissionRequest { sale, buyer: 1, admission: first.order_id, units: 1 };
         let gate = other(redis);
-        assert!(gate.revoke(ask).await.unwrap());
+        assert!(gate.cancel(ask).await.unwrap());
         assert_eq!(gate.admit(ask).await.unwrap(), Verdict::Admitted);
         node.settle().await;
         node.advance(SECOND);
         let again = admit(node, sale, 1).await.unwrap();
         assert!(again.is_repeated && again.order_id == first.order_id);
-        assert!(gate.unconfirmed(sale, Duration::ZERO, 9).await.unwrap().is_empty());
+        assert!(gate.claim_unconfirmed(sale, Duration::ZERO, 9).await.unwrap().is_empty());
         assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
         node.assert_books().await;
     });

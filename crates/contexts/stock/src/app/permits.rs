@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pulse_contract::stock::v1::errors;
-use pulse_gate::{Key, Permit, PermitLimit};
 use pulse_kernel::{Cx, Error};
+use pulse_limiter::{Key, Permit, PermitLimit};
 
 use super::App;
 use crate::domain::reservation::Line;
@@ -33,7 +33,7 @@ pub(super) async fn permits<'a>(
     let resources: BTreeSet<ResourceRef> = lines.into_iter().map(|line| line.resource).collect();
     let mut permits = Vec::with_capacity(resources.len());
     for resource in resources {
-        match Permit::acquire(&app.deps.gate, key(resource), limit, cx.now).await {
+        match Permit::acquire(&app.deps.limiter, key(resource), limit, cx.now).await {
             Ok(Some(permit)) => permits.push(permit),
             Ok(None) => {
                 metrics::counter!("pulse_stock_refusals_total", "reason" => "permits").increment(1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use pulse_contract::stock::v1::*;
-use pulse_gate::MemoryGate;
+use pulse_limiter::MemoryLimiter;
 use pulse_stock::{StockConfig, StockDeps};
 use pulse_testkit::TestNode;
 
@@ -14,7 +14,7 @@ use crate::{SECOND, code, tally};
 /// One more desk on the tables of the node, as another node would have it.
 async fn another_desk(node: &TestNode, config: StockConfig) -> StockClient {
     let (store, catalog) = (node.store("stock").clone(), node.catalog().clone());
-    let deps = StockDeps { store, catalog, gate: Arc::new(MemoryGate::default()), config };
+    let deps = StockDeps { store, catalog, limiter: Arc::new(MemoryLimiter::default()), config };
     pulse_stock::start(deps).await.unwrap().client
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use pulse_bench::{Outcome, Progress, alternate};
-use pulse_gate::sale::{Ask, MemorySaleGate, SaleGate, Verdict};
+use pulse_limiter::admission::{AdmissionEngine, AdmissionRequest, MemoryAdmissionEngine, Verdict};
 
 use super::super::arguments::Bench;
 use super::super::process;
@@ -43,13 +43,13 @@ pub(super) async fn run(plan: &Bench) -> anyhow::Result<Figure> {
 }
 
 /// Admits everybody; the sale has a unit for each.
-async fn through_gate(buyers: u32) -> anyhow::Result<(Outcome, MemorySaleGate)> {
-    let gate = MemorySaleGate::new();
+async fn through_gate(buyers: u32) -> anyhow::Result<(Outcome, MemoryAdmissionEngine)> {
+    let gate = MemoryAdmissionEngine::new();
     let loading = gate.prepare(SALE).await?;
     ensure!(gate.open(loading, buyers.into()).await?, "the sale is open");
     let begun = Instant::now();
     for buyer in 1..=i64::from(buyers) {
-        let verdict = gate.admit_now(Ask { sale: SALE, buyer, admission: buyer, units: 1 });
+        let verdict = gate.admit_now(AdmissionRequest { sale: SALE, buyer, admission: buyer, units: 1 });
         ensure!(verdict == Verdict::Admitted, "buyer {buyer} was answered {verdict:?}");
     }
     Ok((Outcome::of_job(buyers.into(), begun.elapsed()), gate))

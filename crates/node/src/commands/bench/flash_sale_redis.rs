@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pulse_bench::{Progress, Rounds};
-use pulse_gate::sale::bench::{FlashSale, Plan, Run, flash_sale, load};
+use pulse_limiter::admission::bench::{FlashSale, Plan, Run, flash_sale, load};
 
 use super::super::arguments::Bench;
 use super::{Figure, Output, outcome_of};

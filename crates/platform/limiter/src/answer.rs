@@ -1,4 +1,4 @@
-//! The answer of a gate: a future that a gate in memory fills without an allocation.
+//! The answer of a limiter: a future that a limiter in memory fills without an allocation.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use pulse_kernel::Error;
 
-/// What a [`crate::Gate`] says: there at once, or after a round trip. Await it in both cases.
-#[must_use = "the gate decides when the answer is awaited"]
+/// What a [`crate::Limiter`] says: there at once, or after a round trip. Await it in both cases.
+#[must_use = "the limiter decides when the answer is awaited"]
 pub struct Answer<'a, T>(State<'a, T>);
 
 enum State<'a, T> {

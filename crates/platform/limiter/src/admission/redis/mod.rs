@@ -1,6 +1,6 @@
-//! The gate of many nodes: sales live in Redis, 6.2 or later, or what speaks like it.
+//! The engine of many nodes: sales live in Redis, 6.2 or later, or what speaks like it.
 //!
-//! **Keys.** All keys of a sale are in one slot of a cluster, and every one expires [`RedisSaleGateOptions::keep`] after
+//! **Keys.** All keys of a sale are in one slot of a cluster, and every one expires [`RedisAdmissionOptions::keep`] after
 //! it was last used; a call extends what has less than half of its time left.
 //!
 //! | Key | Holds | Begins | Extended by |
@@ -8,17 +8,17 @@
 //! | `pulse:{sale:ID}:state` | open or loading, free units, entry of the stream by unconfirmed admission | `prepare` | `load`, `open`, `admit` |
 //! | `pulse:{sale:ID}:buyers` | admission by buyer, below zero when its units were given back | `prepare` | the same |
 //! | `pulse:{sale:ID}:unconfirmed` | a stream of unconfirmed admissions, pending for the node that asked | `prepare` | the same |
-//! | `pulse:{sale:ID}:dead` | a stream of buried admissions, the newest ten thousand or so | `bury` | `bury` |
+//! | `pulse:{sale:ID}:dead` | a stream of buried admissions, the newest ten thousand or so | `dead_letter` | `dead_letter` |
 //!
 //! A key that Redis evicted alone makes the sale one that is not there, as a whole.
 //!
 //! **What can be lost.** Redis copies to its replicas after it answered. A replica that takes over may have forgotten the
 //! last admissions, and would give their units again: the durable count refuses them then, and the buyer is told that
-//! the sale is sold out. Until the sale is loaded again the gate may also know fewer free units than there are. The
-//! driver of a cluster repeats a call whose connection broke, so [`SaleGate::add`] may then have counted twice.
+//! the sale is sold out. Until the sale is loaded again the engine may also know fewer free units than there are. The
+//! driver of a cluster repeats a call whose connection broke, so [`AdmissionEngine::add`] may then have counted twice.
 //!
 //! **Blocking.** A script looks at one buyer, or at as many as it was given, and never walks through a sale.
-//! [`RedisSaleGate::script_time`] says how long scripts take, and [`SaleGate::measure`] tells the metrics (PL-23).
+//! [`RedisAdmissionEngine::script_time`] says how long scripts take, and [`AdmissionEngine::measure`] tells the metrics (PL-23).
 
 mod link;
 
@@ -36,7 +36,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::link::{Line, Link};
-use super::{Ask, Known, Loading, SaleGate, Standing, Unconfirmed, Verdict};
+use super::{AdmissionEngine, AdmissionRequest, ExistingAdmission, Loading, SaleStats, Unconfirmed, Verdict};
 use crate::Answer;
 
 pub use self::link::UrlError;
@@ -50,14 +50,14 @@ const DEAD_LETTERS: u32 = 10_000;
 /// Lua counts in doubles: whole numbers are exact up to here.
 const UNITS_MAX: u64 = 1 << 53;
 
-/// How a gate reaches Redis, and how much it asks of it.
+/// How a engine reaches Redis, and how much it asks of it.
 #[derive(Clone, Debug)]
-pub struct RedisSaleGateOptions {
+pub struct RedisAdmissionOptions {
     /// `redis://host:port/db`, `redis+sentinel://host:port,host:port/service` or `redis+cluster://host:port,host:port`;
     /// with `rediss` over TLS, and `user:password@` before the hosts. A process that uses TLS installs a crypto provider
     /// first.
     pub url: String,
-    /// The name of this node among those that share the gate.
+    /// The name of this node among those that share the engine.
     pub consumer: String,
     /// How many calls may be under way; what is more is refused at once.
     pub calls_max: usize,
@@ -67,7 +67,7 @@ pub struct RedisSaleGateOptions {
     pub keep: Duration,
 }
 
-impl RedisSaleGateOptions {
+impl RedisAdmissionOptions {
     /// The usual limits: 4096 calls, one second each, two days.
     #[must_use]
     pub fn new(url: impl Into<String>, consumer: impl Into<String>) -> Self {
@@ -102,8 +102,8 @@ impl ScriptTime {
 /// What a script may take: it stops everybody else who uses the server.
 const SCRIPT_BUDGET: Duration = Duration::from_micros(250);
 
-/// A [`SaleGate`] whose sales live in Redis.
-pub struct RedisSaleGate {
+/// A [`AdmissionEngine`] whose sales live in Redis.
+pub struct RedisAdmissionEngine {
     /// What the scripts had taken at the last look.
     seen: Mutex<ScriptTime>,
     link: Arc<Link>,
@@ -141,7 +141,7 @@ macro_rules! scripts {
         }
     };
 }
-scripts! { admit revoke give_back prepare load open add close standing confirm unconfirmed bury }
+scripts! { admit cancel release prepare load open add close stats confirm claim_unconfirmed dead_letter }
 
 /// What there is of a sale, by the part of its key.
 const STATE: &str = "state";
@@ -150,20 +150,20 @@ const UNCONFIRMED: &str = "unconfirmed";
 const DEAD: &str = "dead";
 const ALL: &[&str] = &[STATE, BUYERS, UNCONFIRMED];
 
-impl RedisSaleGate {
-    /// A gate that connects when it is first asked.
+impl RedisAdmissionEngine {
+    /// A engine that connects when it is first asked.
     ///
     /// # Errors
     /// When the URL cannot be read.
-    pub fn new(options: RedisSaleGateOptions) -> Result<Self, UrlError> {
-        describe_histogram!("pulse_gate_sale_round_trip_seconds", "From asking Redis about a sale to its answer");
-        describe_counter!("pulse_gate_sale_failures_total", "Calls about sales that Redis did not answer");
+    pub fn new(options: RedisAdmissionOptions) -> Result<Self, UrlError> {
+        describe_histogram!("pulse_admission_round_trip_seconds", "From asking Redis about a sale to its answer");
+        describe_counter!("pulse_admission_errors_total", "Calls about sales that Redis did not answer");
         describe_gauge!(
-            "pulse_gate_sale_script_seconds",
+            "pulse_admission_script_seconds",
             "What a script takes in Redis, on average since the last look"
         );
         describe_counter!(
-            "pulse_gate_sale_script_over_budget_total",
+            "pulse_admission_script_over_budget_total",
             "Looks at which a script took longer than its budget of a quarter of a millisecond"
         );
         Ok(Self {
@@ -174,8 +174,8 @@ impl RedisSaleGate {
             timeout: options.timeout,
             consumer: options.consumer,
             keep_ms: u64::try_from(options.keep.as_millis()).unwrap_or(u64::MAX),
-            round_trip: metrics::histogram!("pulse_gate_sale_round_trip_seconds"),
-            failures: metrics::counter!("pulse_gate_sale_failures_total"),
+            round_trip: metrics::histogram!("pulse_admission_round_trip_seconds"),
+            failures: metrics::counter!("pulse_admission_errors_total"),
         })
     }
 
@@ -190,13 +190,13 @@ impl RedisSaleGate {
         Ok(time)
     }
 
-    /// Sets `pulse_gate_sale_script_seconds` to the mean since the last look, and counts a mean that is over the budget.
+    /// Sets `pulse_admission_script_seconds` to the mean since the last look, and counts a mean that is over the budget.
     async fn measure_scripts(&self) -> Result<(), Error> {
         let time = self.script_time().await?;
         let before = std::mem::replace(&mut *self.seen.lock(), time);
         if let Some(mean) = time.mean_since(before) {
-            metrics::gauge!("pulse_gate_sale_script_seconds").set(mean.as_secs_f64());
-            metrics::counter!("pulse_gate_sale_script_over_budget_total").increment((mean > SCRIPT_BUDGET).into());
+            metrics::gauge!("pulse_admission_script_seconds").set(mean.as_secs_f64());
+            metrics::counter!("pulse_admission_script_over_budget_total").increment((mean > SCRIPT_BUDGET).into());
         }
         Ok(())
     }
@@ -271,12 +271,12 @@ impl RedisSaleGate {
 
     fn failed(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.failures.increment(1);
-        errors::GATE_UNAVAILABLE.error("The gate of the sale does not answer.").caused_by(cause)
+        errors::GATE_UNAVAILABLE.error("The engine of the sale does not answer.").caused_by(cause)
     }
 
-    async fn admit(&self, ask: Ask) -> Result<Verdict, Error> {
-        let answer = self.run(&self.scripts.admit, (ask.sale, ALL), |cmd| {
-            cmd.arg(ask.buyer).arg(ask.admission).arg(ask.units).arg(&self.consumer).arg(self.keep_ms);
+    async fn admit(&self, request: AdmissionRequest) -> Result<Verdict, Error> {
+        let answer = self.run(&self.scripts.admit, (request.sale, ALL), |cmd| {
+            cmd.arg(request.buyer).arg(request.admission).arg(request.units).arg(&self.consumer).arg(self.keep_ms);
         });
         Ok(match answer.await? {
             0_i64 => Verdict::Admitted,
@@ -287,22 +287,22 @@ impl RedisSaleGate {
     }
 
     /// Sends the same script for all of `asks` in one pipeline, without the limits of a call: what there is to lose.
-    pub(super) async fn admit_bare(&self, asks: &[Ask]) -> Result<(), Error> {
+    pub(super) async fn admit_bare(&self, asks: &[AdmissionRequest]) -> Result<(), Error> {
         let mut pipeline = redis::Pipeline::with_capacity(asks.len());
-        for ask in asks {
-            let mut cmd = invocation("EVALSHA", &self.scripts.admit.hash, ask.sale, ALL);
-            cmd.arg(ask.buyer).arg(ask.admission).arg(ask.units).arg(&self.consumer).arg(self.keep_ms);
+        for request in asks {
+            let mut cmd = invocation("EVALSHA", &self.scripts.admit.hash, request.sale, ALL);
+            cmd.arg(request.buyer).arg(request.admission).arg(request.units).arg(&self.consumer).arg(self.keep_ms);
             pipeline.add_command(cmd).ignore();
         }
         let mut wire = self.link.line().await.map_err(|error| self.failed(error))?.wire;
         pipeline.query_async(&mut wire).await.map_err(|error| self.failed(error))
     }
 
-    async fn about(&self, script: &Script, ask: Ask) -> Result<bool, Error> {
+    async fn about(&self, script: &Script, request: AdmissionRequest) -> Result<bool, Error> {
         let args = |cmd: &mut Cmd| {
-            cmd.arg(ask.buyer).arg(ask.admission).arg(ask.units);
+            cmd.arg(request.buyer).arg(request.admission).arg(request.units);
         };
-        self.run(script, (ask.sale, ALL), args).await
+        self.run(script, (request.sale, ALL), args).await
     }
 
     async fn prepare(&self, sale: i64) -> Result<Loading, Error> {
@@ -313,7 +313,7 @@ impl RedisSaleGate {
         self.run::<()>(&self.scripts.prepare, (sale, ALL), args).await.map(|()| loading)
     }
 
-    async fn load(&self, loading: Loading, known: &[Known]) -> Result<bool, Error> {
+    async fn load(&self, loading: Loading, known: &[ExistingAdmission]) -> Result<bool, Error> {
         for together in known.chunks(CHUNK * CHUNKS_IN_FLIGHT) {
             let chunks = together.chunks(CHUNK).map(|chunk| self.load_chunk(loading, chunk));
             if !try_join_all(chunks).await?.into_iter().all(|is_ours| is_ours) {
@@ -323,7 +323,7 @@ impl RedisSaleGate {
         Ok(true)
     }
 
-    async fn load_chunk(&self, loading: Loading, chunk: &[Known]) -> Result<bool, Error> {
+    async fn load_chunk(&self, loading: Loading, chunk: &[ExistingAdmission]) -> Result<bool, Error> {
         let args = |cmd: &mut Cmd| {
             cmd.arg(loading.token).arg(self.keep_ms);
             for known in chunk {
@@ -342,9 +342,9 @@ impl RedisSaleGate {
         self.run(&self.scripts.open, (loading.sale, ALL), args).await
     }
 
-    async fn standing(&self, sale: i64) -> Result<Option<Standing>, Error> {
-        let told: Option<(i64, u64)> = self.run(&self.scripts.standing, (sale, &[STATE, BUYERS]), |_| ()).await?;
-        Ok(told.map(|(free, buyers)| Standing { free, buyers }))
+    async fn stats(&self, sale: i64) -> Result<Option<SaleStats>, Error> {
+        let told: Option<(i64, u64)> = self.run(&self.scripts.stats, (sale, &[STATE, BUYERS]), |_| ()).await?;
+        Ok(told.map(|(free, buyers)| SaleStats { free, buyers }))
     }
 
     async fn confirm(&self, sale: i64, admissions: &[i64]) -> Result<(), Error> {
@@ -357,23 +357,25 @@ impl RedisSaleGate {
         Ok(())
     }
 
-    async fn unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Result<Vec<Unconfirmed>, Error> {
+    async fn claim_unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Result<Vec<Unconfirmed>, Error> {
         let idle_ms = u64::try_from(idle_for.as_millis()).unwrap_or(u64::MAX);
         let args = |cmd: &mut Cmd| {
             cmd.arg(&self.consumer).arg(idle_ms).arg(max);
         };
         let taken: Vec<(i64, i64, u32, u32)> =
-            self.run(&self.scripts.unconfirmed, (sale, &[UNCONFIRMED]), args).await?;
-        let each =
-            |(buyer, admission, units, attempts)| Unconfirmed { ask: Ask { sale, buyer, admission, units }, attempts };
+            self.run(&self.scripts.claim_unconfirmed, (sale, &[UNCONFIRMED]), args).await?;
+        let each = |(buyer, admission, units, attempts)| Unconfirmed {
+            request: AdmissionRequest { sale, buyer, admission, units },
+            attempts,
+        };
         Ok(taken.into_iter().map(each).collect())
     }
 
-    async fn bury(&self, sale: i64, admission: i64, error: &str) -> Result<bool, Error> {
+    async fn dead_letter(&self, sale: i64, admission: i64, error: &str) -> Result<bool, Error> {
         let args = |cmd: &mut Cmd| {
             cmd.arg(admission).arg(&self.consumer).arg(error).arg(self.keep_ms).arg(DEAD_LETTERS);
         };
-        self.run(&self.scripts.bury, (sale, &[STATE, UNCONFIRMED, DEAD]), args).await
+        self.run(&self.scripts.dead_letter, (sale, &[STATE, UNCONFIRMED, DEAD]), args).await
     }
 }
 
@@ -408,8 +410,8 @@ fn add_script_time(told: &Value, time: &mut ScriptTime) {
     }
 }
 
-impl SaleGate for RedisSaleGate {
-    fn outlives_us(&self) -> bool {
+impl AdmissionEngine for RedisAdmissionEngine {
+    fn is_external(&self) -> bool {
         true
     }
 
@@ -417,23 +419,23 @@ impl SaleGate for RedisSaleGate {
         Answer::later(self.measure_scripts())
     }
 
-    fn admit(&self, ask: Ask) -> Answer<'_, Verdict> {
-        Answer::later(Self::admit(self, ask))
+    fn admit(&self, request: AdmissionRequest) -> Answer<'_, Verdict> {
+        Answer::later(Self::admit(self, request))
     }
 
-    fn revoke(&self, ask: Ask) -> Answer<'_, bool> {
-        Answer::later(self.about(&self.scripts.revoke, ask))
+    fn cancel(&self, request: AdmissionRequest) -> Answer<'_, bool> {
+        Answer::later(self.about(&self.scripts.cancel, request))
     }
 
-    fn give_back(&self, ask: Ask) -> Answer<'_, bool> {
-        Answer::later(self.about(&self.scripts.give_back, ask))
+    fn release(&self, request: AdmissionRequest) -> Answer<'_, bool> {
+        Answer::later(self.about(&self.scripts.release, request))
     }
 
     fn prepare(&self, sale: i64) -> Answer<'_, Loading> {
         Answer::later(Self::prepare(self, sale))
     }
 
-    fn load<'a>(&'a self, loading: Loading, known: &'a [Known]) -> Answer<'a, bool> {
+    fn load<'a>(&'a self, loading: Loading, known: &'a [ExistingAdmission]) -> Answer<'a, bool> {
         Answer::later(Self::load(self, loading, known))
     }
 
@@ -452,26 +454,26 @@ impl SaleGate for RedisSaleGate {
         Answer::later(self.run(&self.scripts.close, (sale, ALL), |_| ()))
     }
 
-    fn standing(&self, sale: i64) -> Answer<'_, Option<Standing>> {
-        Answer::later(Self::standing(self, sale))
+    fn stats(&self, sale: i64) -> Answer<'_, Option<SaleStats>> {
+        Answer::later(Self::stats(self, sale))
     }
 
     fn confirm<'a>(&'a self, sale: i64, admissions: &'a [i64]) -> Answer<'a, ()> {
         Answer::later(Self::confirm(self, sale, admissions))
     }
 
-    fn unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Answer<'_, Vec<Unconfirmed>> {
-        Answer::later(Self::unconfirmed(self, sale, idle_for, max))
+    fn claim_unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Answer<'_, Vec<Unconfirmed>> {
+        Answer::later(Self::claim_unconfirmed(self, sale, idle_for, max))
     }
 
-    fn bury<'a>(&'a self, sale: i64, admission: i64, error: &'a str) -> Answer<'a, bool> {
-        Answer::later(Self::bury(self, sale, admission, error))
+    fn dead_letter<'a>(&'a self, sale: i64, admission: i64, error: &'a str) -> Answer<'a, bool> {
+        Answer::later(Self::dead_letter(self, sale, admission, error))
     }
 }
 
-impl fmt::Debug for RedisSaleGate {
+impl fmt::Debug for RedisAdmissionEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisSaleGate").field("consumer", &self.consumer).finish_non_exhaustive()
+        f.debug_struct("RedisAdmissionEngine").field("consumer", &self.consumer).finish_non_exhaustive()
     }
 }
 

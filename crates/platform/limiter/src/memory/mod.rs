@@ -1,9 +1,9 @@
-//! The gate of one process: counters in sharded tables, decided without waiting and without allocating.
+//! The limiter of one process: counters in sharded tables, decided without waiting and without allocating.
 
 mod bucket;
 mod holders;
-mod marks;
 mod table;
+mod window;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,24 +12,24 @@ use pulse_kernel::Timestamp;
 
 use self::bucket::Bucket;
 use self::holders::Holders;
-use self::marks::Marks;
 use self::table::Table;
-use crate::{Answer, Decision, Gate, Key, Lease, PermitLimit, Quota};
+use self::window::Window;
+use crate::{Answer, Decision, Key, Lease, Limiter, PermitLimit, Quota};
 
 /// What a new key gets while as many keys are counted as the memory allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// New keys are refused until old ones fall idle. Right where the law matters more than the visitor.
     Refuse,
-    /// New keys pass uncounted. Right where something behind the gate sheds load anyway.
+    /// New keys pass uncounted. Right where something behind the limiter sheds load anyway.
     ///
     /// Permits are refused all the same: an uncounted permit would break their law.
     Admit,
 }
 
-/// How much a [`MemoryGate`] remembers.
+/// How much a [`MemoryLimiter`] remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryGateLimits {
+pub struct MemoryLimiterOptions {
     /// How many keys each of the three kinds of counters may hold. A rate limit takes about 56 bytes, a
     /// window about 72 (more with a count above 2), so a million keys are about 60 to 130 MB.
     pub keys_max: usize,
@@ -37,7 +37,7 @@ pub struct MemoryGateLimits {
     pub when_full: WhenFull,
 }
 
-impl Default for MemoryGateLimits {
+impl Default for MemoryLimiterOptions {
     fn default() -> Self {
         Self { keys_max: 1_000_000, when_full: WhenFull::Refuse }
     }
@@ -46,19 +46,19 @@ impl Default for MemoryGateLimits {
 /// How long a key waits that found the tables full: as long as the tables wait between two sweeps.
 const FULL_RETRY_AFTER: Duration = table::SWEEP_INTERVAL;
 
-/// A [`Gate`] whose counters live in this process and are forgotten when they mean nothing any more.
-pub struct MemoryGate {
+/// A [`Limiter`] whose counters live in this process and are forgotten when they mean nothing any more.
+pub struct MemoryLimiter {
     rates: Table<Bucket>,
-    windows: Table<Marks>,
+    windows: Table<Window>,
     permits: Table<Holders>,
     when_full: WhenFull,
     token_next: AtomicU64,
 }
 
-impl MemoryGate {
-    /// A gate that has seen nobody yet.
+impl MemoryLimiter {
+    /// A limiter that has seen nobody yet.
     #[must_use]
-    pub fn new(limits: MemoryGateLimits) -> Self {
+    pub fn new(limits: MemoryLimiterOptions) -> Self {
         Self {
             rates: Table::new(limits.keys_max),
             windows: Table::new(limits.keys_max),
@@ -68,17 +68,17 @@ impl MemoryGate {
         }
     }
 
-    /// [`Gate::check`] for callers that cannot wait.
+    /// [`Limiter::check`] for callers that cannot wait.
     pub fn check_now(&self, key: Key, quota: Quota, cost: u32, now: Timestamp) -> Decision {
         self.rates
             .update(key, now, || Bucket::full(quota, now), |bucket| bucket.take(quota, cost, now))
             .unwrap_or_else(|| self.decide_when_full(quota))
     }
 
-    /// [`Gate::admit`] for callers that cannot wait.
-    pub fn admit_now(&self, key: Key, quota: Quota, now: Timestamp) -> Decision {
+    /// [`Limiter::count_window`] for callers that cannot wait.
+    pub fn count_window_now(&self, key: Key, quota: Quota, now: Timestamp) -> Decision {
         self.windows
-            .update(key, now, Marks::default, |marks| marks.admit(quota, now))
+            .update(key, now, Window::default, |window| window.count(quota, now))
             .unwrap_or_else(|| self.decide_when_full(quota))
     }
 
@@ -104,19 +104,19 @@ impl MemoryGate {
     }
 }
 
-impl Default for MemoryGate {
+impl Default for MemoryLimiter {
     fn default() -> Self {
-        Self::new(MemoryGateLimits::default())
+        Self::new(MemoryLimiterOptions::default())
     }
 }
 
-impl Gate for MemoryGate {
+impl Limiter for MemoryLimiter {
     fn check(&self, key: Key, quota: Quota, cost: u32, now: Timestamp) -> Answer<'_, Decision> {
         Answer::ready(self.check_now(key, quota, cost, now))
     }
 
-    fn admit(&self, key: Key, quota: Quota, now: Timestamp) -> Answer<'_, Decision> {
-        Answer::ready(self.admit_now(key, quota, now))
+    fn count_window(&self, key: Key, quota: Quota, now: Timestamp) -> Answer<'_, Decision> {
+        Answer::ready(self.count_window_now(key, quota, now))
     }
 
     fn lease(&self, key: Key, limit: PermitLimit, now: Timestamp) -> Answer<'_, Option<Lease>> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use pulse_gate::sale::{Ask, Known, MemorySaleGate, SaleGate, Standing, Verdict};
+use pulse_limiter::admission::{
+    AdmissionEngine, AdmissionRequest, ExistingAdmission, MemoryAdmissionEngine, SaleStats, Verdict,
+};
 use pulse_testkit::servers;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -37,7 +39,7 @@ async fn two_hundred_steps_get_the_answers_of_the_textbook() {
     let client = ::redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let textbook = ::redis::Script::new(TEXTBOOK);
-    let (ours, memory) = (node(&server.url(), "golden"), MemorySaleGate::new());
+    let (ours, memory) = (node(&server.url(), "golden"), MemoryAdmissionEngine::new());
     for (sale, units) in [(101, 9_u64), (102, 25)] {
         open(&ours, sale, units).await;
         open(&memory, sale, units).await;
@@ -54,9 +56,9 @@ async fn two_hundred_steps_get_the_answers_of_the_textbook() {
         let (sale, buyer) = (random.random_range(101..=103), random.random_range(1..=40));
         let (stock, bought) = (format!("golden:stock:{sale}"), format!("golden:bought:{sale}"));
         let expected: i64 = textbook.key(stock).key(bought).arg(buyer).invoke_async(&mut connection).await.unwrap();
-        let ask = Ask { sale, buyer, admission: step, units: 1 };
-        let answers = [ours.admit(ask).await.unwrap(), memory.admit(ask).await.unwrap()];
-        assert_eq!(answers.map(code), [expected; 2], "step {step}: {ask:?}");
+        let request = AdmissionRequest { sale, buyer, admission: step, units: 1 };
+        let answers = [ours.admit(request).await.unwrap(), memory.admit(request).await.unwrap()];
+        assert_eq!(answers.map(code), [expected; 2], "step {step}: {request:?}");
         assert_eq!(answers[0], answers[1], "the first admission too");
         *seen.entry((sale, expected)).or_default() += 1;
     }
@@ -69,24 +71,24 @@ async fn two_hundred_steps_get_the_answers_of_the_textbook() {
 /// A step of the model: what is done, by whom, under which of a few names, how many units.
 #[derive(Clone, Debug)]
 enum Step {
-    Admit(Ask),
-    Revoke(Ask),
-    GiveBack(Ask),
+    Admit(AdmissionRequest),
+    Revoke(AdmissionRequest),
+    GiveBack(AdmissionRequest),
     Add(i64),
     Reload,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let ask = (1..6_i64, 1..5_i64, 1..4_u32).prop_map(|(buyer, name, units)| Ask {
+    let request = (1..6_i64, 1..5_i64, 1..4_u32).prop_map(|(buyer, name, units)| AdmissionRequest {
         sale: 1,
         buyer,
         admission: 10 * buyer + name,
         units,
     });
     prop_oneof![
-        8 => ask.clone().prop_map(Step::Admit),
-        2 => ask.clone().prop_map(Step::Revoke),
-        3 => ask.prop_map(Step::GiveBack),
+        8 => request.clone().prop_map(Step::Admit),
+        2 => request.clone().prop_map(Step::Revoke),
+        3 => request.prop_map(Step::GiveBack),
         1 => (-4..6_i64).prop_map(Step::Add),
         1 => Just(Step::Reload),
     ]
@@ -100,72 +102,77 @@ struct Model {
 }
 
 impl Model {
-    fn admit(&mut self, ask: Ask) -> Verdict {
-        match self.buyers.get(&ask.buyer) {
-            Some((first, units)) if *first == ask.admission && *units > 0 => Verdict::Admitted,
+    fn admit(&mut self, request: AdmissionRequest) -> Verdict {
+        match self.buyers.get(&request.buyer) {
+            Some((first, units)) if *first == request.admission && *units > 0 => Verdict::Admitted,
             Some((first, _)) => Verdict::Duplicate { admission: *first },
-            None if self.free < i64::from(ask.units) => Verdict::SoldOut,
+            None if self.free < i64::from(request.units) => Verdict::SoldOut,
             None => {
-                self.free -= i64::from(ask.units);
-                self.buyers.insert(ask.buyer, (ask.admission, ask.units));
+                self.free -= i64::from(request.units);
+                self.buyers.insert(request.buyer, (request.admission, request.units));
                 Verdict::Admitted
             }
         }
     }
 
     /// The units of the admission with this name, when its buyer still has them; they are free then.
-    fn return_units(&mut self, ask: Ask) -> Option<u32> {
-        let (_, units) = self.buyers.get(&ask.buyer).filter(|(name, units)| *name == ask.admission && *units > 0)?;
+    fn return_units(&mut self, request: AdmissionRequest) -> Option<u32> {
+        let (_, units) =
+            self.buyers.get(&request.buyer).filter(|(name, units)| *name == request.admission && *units > 0)?;
         self.free += i64::from(*units);
         Some(*units)
     }
 
-    fn known(&self) -> Vec<Known> {
+    fn known(&self) -> Vec<ExistingAdmission> {
         self.buyers
             .iter()
-            .map(|(buyer, (admission, units))| Known { buyer: *buyer, admission: *admission, units: *units })
+            .map(|(buyer, (admission, units))| ExistingAdmission {
+                buyer: *buyer,
+                admission: *admission,
+                units: *units,
+            })
             .collect()
     }
 }
 
 /// Whatever is done in whatever order, the engine stands and answers as the model does.
-fn agree(gate: &impl SaleGate, runtime: &tokio::runtime::Runtime, steps: Vec<Step>) {
+fn agree(engine: &impl AdmissionEngine, runtime: &tokio::runtime::Runtime, steps: Vec<Step>) {
     runtime.block_on(async {
         let mut model = Model { free: 5, ..Model::default() };
-        open(gate, 1, 5).await;
+        open(engine, 1, 5).await;
         for step in steps {
             match step {
-                Step::Admit(ask) => assert_eq!(gate.admit(ask).await.unwrap(), model.admit(ask)),
-                Step::Revoke(ask) => {
+                Step::Admit(request) => assert_eq!(engine.admit(request).await.unwrap(), model.admit(request)),
+                Step::Revoke(request) => {
                     // Whoever returns units says how many there were.
-                    let units = model.return_units(ask);
-                    let ask = Ask { units: units.unwrap_or(ask.units), ..ask };
-                    assert_eq!(gate.revoke(ask).await.unwrap(), units.is_some());
+                    let units = model.return_units(request);
+                    let request = AdmissionRequest { units: units.unwrap_or(request.units), ..request };
+                    assert_eq!(engine.cancel(request).await.unwrap(), units.is_some());
                     if units.is_some() {
-                        model.buyers.remove(&ask.buyer);
+                        model.buyers.remove(&request.buyer);
                     }
                 }
-                Step::GiveBack(ask) => {
-                    let units = model.return_units(ask);
-                    let ask = Ask { units: units.unwrap_or(ask.units), ..ask };
-                    assert_eq!(gate.give_back(ask).await.unwrap(), units.is_some());
-                    if let (Some(_), Some(buyer)) = (units, model.buyers.get_mut(&ask.buyer)) {
+                Step::GiveBack(request) => {
+                    let units = model.return_units(request);
+                    let request = AdmissionRequest { units: units.unwrap_or(request.units), ..request };
+                    assert_eq!(engine.release(request).await.unwrap(), units.is_some());
+                    if let (Some(_), Some(buyer)) = (units, model.buyers.get_mut(&request.buyer)) {
                         buyer.1 = 0;
                     }
                 }
                 Step::Add(units) => {
-                    gate.add(1, units).await.unwrap();
+                    engine.add(1, units).await.unwrap();
                     model.free += units;
                 }
                 Step::Reload => {
-                    let loading = gate.prepare(1).await.unwrap();
-                    assert!(gate.load(loading, &model.known()).await.unwrap());
+                    let loading = engine.prepare(1).await.unwrap();
+                    assert!(engine.load(loading, &model.known()).await.unwrap());
                     model.free = model.free.max(0);
-                    assert!(gate.open(loading, model.free.try_into().unwrap()).await.unwrap());
+                    assert!(engine.open(loading, model.free.try_into().unwrap()).await.unwrap());
                 }
             }
-            let stands = gate.standing(1).await.unwrap();
-            let expected = Standing { free: model.free, buyers: model.buyers.len().try_into().unwrap() };
+            let stands = engine.stats(1).await.unwrap();
+            let expected = SaleStats { free: model.free, buyers: model.buyers.len().try_into().unwrap() };
             assert_eq!(stands, Some(expected));
         }
     });
@@ -179,7 +186,7 @@ fn runtime() -> tokio::runtime::Runtime {
 fn the_memory_engine_agrees_with_the_model() {
     let runtime = runtime();
     proptest!(ProptestConfig::with_cases(256), |(steps in prop::collection::vec(step(), 1..80))| {
-        agree(&MemorySaleGate::new(), &runtime, steps);
+        agree(&MemoryAdmissionEngine::new(), &runtime, steps);
     });
 }
 
@@ -188,8 +195,8 @@ fn the_redis_engine_agrees_with_the_model() {
     let runtime = runtime();
     // A server of its own: the model lives in sale 1, as one of the suite does.
     let server = servers::Redis::start().unwrap();
-    let gate = node(&server.url(), "model");
+    let engine = node(&server.url(), "model");
     proptest!(ProptestConfig::with_cases(64), |(steps in prop::collection::vec(step(), 1..80))| {
-        agree(&gate, &runtime, steps);
+        agree(&engine, &runtime, steps);
     });
 }

@@ -1,8 +1,8 @@
 //! Admission: rate limits, sliding windows and leased permits behind one port.
 //!
-//! Three questions are asked of a [`Gate`]:
-//! - [`Gate::check`]: is this caller within its rate? A token bucket (GCRA), smooth and in constant memory.
-//! - [`Gate::admit`]: did this happen too often in the last so many milliseconds? A sliding window, exact
+//! Three questions are asked of a [`Limiter`]:
+//! - [`Limiter::check`]: is this caller within its rate? A token bucket (GCRA), smooth and in constant memory.
+//! - [`Limiter::count_window`]: did this happen too often in the last so many milliseconds? A sliding window, exact
 //!   to the millisecond, for duplicates and for frequency caps.
 //! - [`Permit::acquire`]: is there room for one more at the same time? A leased permit that comes back when
 //!   it is dropped, and heals by itself when its holder is lost.
@@ -10,6 +10,7 @@
 //! **Invariants:** a refusal is an answer and not an error; time comes in as `now`; no adapter ever admits
 //! more than the quota says, however many ask at once.
 
+pub mod admission;
 mod answer;
 #[cfg(feature = "contract-suite")]
 pub mod contract_suite;
@@ -17,13 +18,12 @@ mod key;
 mod memory;
 mod permit;
 mod quota;
-pub mod sale;
 
 use pulse_kernel::Timestamp;
 
 pub use answer::Answer;
 pub use key::Key;
-pub use memory::{MemoryGate, MemoryGateLimits, WhenFull};
+pub use memory::{MemoryLimiter, MemoryLimiterOptions, WhenFull};
 pub use permit::{Lease, Permit, PermitLimit};
 pub use quota::{Decision, Quota};
 
@@ -34,7 +34,7 @@ pub use quota::{Decision, Quota};
 ///
 /// Every method is atomic for its key. The errors are those of the engine below (`Unavailable`); the memory
 /// adapter has none.
-pub trait Gate: Send + Sync + 'static {
+pub trait Limiter: Send + Sync + 'static {
     /// Takes `cost` tokens from the bucket of `key`, or none when there are not enough.
     ///
     /// The bucket holds `quota.count` tokens and fills evenly within `quota.window_ms`, so within any time
@@ -45,7 +45,7 @@ pub trait Gate: Send + Sync + 'static {
     ///
     /// An event counts for exactly `window_ms`: with a window of 300 000 ms the second one is refused at
     /// 299 999 ms and passes at 300 000 ms. A refused event is not counted.
-    fn admit(&self, key: Key, quota: Quota, now: Timestamp) -> Answer<'_, Decision>;
+    fn count_window(&self, key: Key, quota: Quota, now: Timestamp) -> Answer<'_, Decision>;
 
     /// One of `limit.permits` leases, until `now + limit.lease`; `None` when all are out.
     ///

@@ -1,4 +1,4 @@
-//! Measures a sale in Redis: through the gate, and with the same script in bare pipelines, from one process.
+//! Measures a sale in Redis: through the engine, and with the same script in bare pipelines, from one process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,10 +7,13 @@ use pulse_contract::errors;
 use pulse_kernel::Error;
 use tokio::task::JoinSet;
 
-use super::{Ask, Known, RedisSaleGate, RedisSaleGateOptions, SaleGate, ScriptTime, UrlError, Verdict};
+use super::{
+    AdmissionEngine, AdmissionRequest, ExistingAdmission, RedisAdmissionEngine, RedisAdmissionOptions, ScriptTime,
+    UrlError, Verdict,
+};
 
 /// The sales that are made and removed again; no generator of ids comes to these names.
-const THROUGH_GATE: i64 = i64::MAX - 1;
+const THROUGH_ENGINE: i64 = i64::MAX - 1;
 const BARE: i64 = i64::MAX - 2;
 const LOADED: i64 = i64::MAX - 3;
 /// Bare pipelines under way at the same time: while one is answered, Redis has the next one.
@@ -21,7 +24,7 @@ const LOADED_AT_ONCE: i64 = 50_000;
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where Redis is, as for [`RedisSaleGateOptions`].
+    /// Where Redis is, as for [`RedisAdmissionOptions`].
     pub url: String,
     /// How many buyers ask, once each, and are admitted.
     pub asks: u32,
@@ -41,21 +44,22 @@ pub struct Run {
 /// Both runs.
 #[derive(Clone, Debug)]
 pub struct FlashSale {
-    /// Through the gate, each caller on its own.
-    pub gate: Run,
+    /// Through the engine, each caller on its own.
+    pub engine: Run,
     /// The same script with the same arguments, in pipelines of as many as there are callers.
     pub reference: Run,
     /// How long the scripts of the first run took in Redis.
     pub script: ScriptTime,
 }
 
-/// A gate for measuring: it does not give up on a machine that is busy.
+/// A engine for measuring: it does not give up on a machine that is busy.
 ///
 /// # Errors
 /// When the URL cannot be read.
-pub fn gate(url: &str) -> Result<Arc<RedisSaleGate>, UrlError> {
-    let options = RedisSaleGateOptions { timeout: Duration::from_secs(30), ..RedisSaleGateOptions::new(url, "bench") };
-    RedisSaleGate::new(options).map(Arc::new)
+pub fn engine(url: &str) -> Result<Arc<RedisAdmissionEngine>, UrlError> {
+    let options =
+        RedisAdmissionOptions { timeout: Duration::from_secs(30), ..RedisAdmissionOptions::new(url, "bench") };
+    RedisAdmissionEngine::new(options).map(Arc::new)
 }
 
 /// Runs the plan, the reference first.
@@ -63,15 +67,15 @@ pub fn gate(url: &str) -> Result<Arc<RedisSaleGate>, UrlError> {
 /// # Errors
 /// `GATE_UNAVAILABLE`; `INTERNAL` when not every buyer was admitted, or the URL cannot be read.
 pub async fn flash_sale(plan: &Plan) -> Result<FlashSale, Error> {
-    let gate = gate(&plan.url).map_err(|error| wrong("no gate").caused_by(error))?;
+    let engine = engine(&plan.url).map_err(|error| wrong("no engine").caused_by(error))?;
     // Tells Redis the script: a bare pipeline cannot.
-    SaleGate::admit(&*gate, ask(BARE, 0)).await?;
-    let reference = measured(&gate, BARE, plan, bare(&gate, plan)).await?;
-    let before = gate.script_time().await?;
-    let through = measured(&gate, THROUGH_GATE, plan, through_gate(&gate, plan)).await?;
-    let after = gate.script_time().await?;
+    AdmissionEngine::admit(&*engine, request_of(BARE, 0)).await?;
+    let reference = measured(&engine, BARE, plan, bare(&engine, plan)).await?;
+    let before = engine.script_time().await?;
+    let through = measured(&engine, THROUGH_ENGINE, plan, through_engine(&engine, plan)).await?;
+    let after = engine.script_time().await?;
     let script = ScriptTime { calls: after.calls - before.calls, total: after.total.saturating_sub(before.total) };
-    Ok(FlashSale { gate: through, reference, script })
+    Ok(FlashSale { engine: through, reference, script })
 }
 
 /// How long it takes to load a sale in which so many were admitted before.
@@ -79,23 +83,24 @@ pub async fn flash_sale(plan: &Plan) -> Result<FlashSale, Error> {
 /// # Errors
 /// `GATE_UNAVAILABLE`; `INTERNAL` when not all of them are known afterwards, or the URL cannot be read.
 pub async fn load(url: &str, buyers: u32) -> Result<Duration, Error> {
-    let gate = gate(url).map_err(|error| wrong("no gate").caused_by(error))?;
+    let engine = engine(url).map_err(|error| wrong("no engine").caused_by(error))?;
     let begun = Instant::now();
-    let loading = gate.prepare(LOADED).await?;
+    let loading = engine.prepare(LOADED).await?;
     let mut next = 1;
     while next <= i64::from(buyers) {
         let end = (next + LOADED_AT_ONCE).min(i64::from(buyers) + 1);
-        let known: Vec<Known> = (next..end).map(|buyer| Known { buyer, admission: buyer, units: 1 }).collect();
-        let is_ours = gate.load(loading, &known).await?;
+        let known: Vec<ExistingAdmission> =
+            (next..end).map(|buyer| ExistingAdmission { buyer, admission: buyer, units: 1 }).collect();
+        let is_ours = engine.load(loading, &known).await?;
         if !is_ours {
             return Err(wrong("somebody else loads the sale of the benchmark"));
         }
         next = end;
     }
-    let is_open = gate.open(loading, 1).await?;
+    let is_open = engine.open(loading, 1).await?;
     let elapsed = begun.elapsed();
-    let known = gate.standing(LOADED).await?.map(|standing| standing.buyers);
-    gate.close(LOADED).await?;
+    let known = engine.stats(LOADED).await?.map(|stats| stats.buyers);
+    engine.close(LOADED).await?;
     if is_open && known == Some(u64::from(buyers)) { Ok(elapsed) } else { Err(wrong("not all buyers were loaded")) }
 }
 
@@ -103,39 +108,35 @@ fn wrong(detail: &'static str) -> Error {
     errors::INTERNAL.error(detail)
 }
 
-fn ask(sale: i64, number: u32) -> Ask {
+fn request_of(sale: i64, number: u32) -> AdmissionRequest {
     // As long as real ones.
     let name = 7_241_389_123_000_000_000 + i64::from(number);
-    Ask { sale, buyer: name, admission: name, units: 1 }
+    AdmissionRequest { sale, buyer: name, admission: name, units: 1 }
 }
 
 /// Opens the sale, runs, and makes sure that everybody was admitted.
 async fn measured(
-    gate: &RedisSaleGate,
+    engine: &RedisAdmissionEngine,
     sale: i64,
     plan: &Plan,
     run: impl Future<Output = Result<Run, Error>>,
 ) -> Result<Run, Error> {
-    let loading = gate.prepare(sale).await?;
-    gate.open(loading, plan.asks.into()).await?;
+    let loading = engine.prepare(sale).await?;
+    engine.open(loading, plan.asks.into()).await?;
     let mut run = run.await?;
     run.latencies.sort_unstable();
-    let standing = gate.standing(sale).await?.unwrap_or_default();
-    gate.close(sale).await?;
-    let is_whole = standing.free == 0 && standing.buyers == u64::from(plan.asks);
-    if is_whole {
-        Ok(run)
-    } else {
-        Err(wrong("not every buyer was admitted").with("standing", format!("{standing:?}")))
-    }
+    let stats = engine.stats(sale).await?.unwrap_or_default();
+    engine.close(sale).await?;
+    let is_whole = stats.free == 0 && stats.buyers == u64::from(plan.asks);
+    if is_whole { Ok(run) } else { Err(wrong("not every buyer was admitted").with("stats", format!("{stats:?}"))) }
 }
 
-async fn through_gate(gate: &Arc<RedisSaleGate>, plan: &Plan) -> Result<Run, Error> {
-    let one = async |gate: &Arc<RedisSaleGate>, from: u32, to: u32| {
+async fn through_engine(engine: &Arc<RedisAdmissionEngine>, plan: &Plan) -> Result<Run, Error> {
+    let one = async |engine: &Arc<RedisAdmissionEngine>, from: u32, to: u32| {
         let mut latencies = Vec::new();
         for number in from..to {
             let begun = Instant::now();
-            if SaleGate::admit(&**gate, ask(THROUGH_GATE, number)).await? != Verdict::Admitted {
+            if AdmissionEngine::admit(&**engine, request_of(THROUGH_ENGINE, number)).await? != Verdict::Admitted {
                 return Err(wrong("a buyer was refused"));
             }
             latencies.push(begun.elapsed());
@@ -145,25 +146,25 @@ async fn through_gate(gate: &Arc<RedisSaleGate>, plan: &Plan) -> Result<Run, Err
     let begun = Instant::now();
     let mut callers = JoinSet::new();
     for (from, to) in shares(plan.asks, plan.callers) {
-        let gate = Arc::clone(gate);
-        callers.spawn(async move { one(&gate, from, to).await });
+        let engine = Arc::clone(engine);
+        callers.spawn(async move { one(&engine, from, to).await });
     }
     finish(callers, begun).await
 }
 
-async fn bare(gate: &Arc<RedisSaleGate>, plan: &Plan) -> Result<Run, Error> {
+async fn bare(engine: &Arc<RedisAdmissionEngine>, plan: &Plan) -> Result<Run, Error> {
     let begun = Instant::now();
     let mut pipelines = JoinSet::new();
     for (from, to) in shares(plan.asks, PIPELINES) {
-        let (gate, length) = (Arc::clone(gate), plan.callers.max(1));
+        let (engine, length) = (Arc::clone(engine), plan.callers.max(1));
         pipelines.spawn(async move {
             let mut latencies = Vec::new();
             let mut next = from;
             while next < to {
                 let end = (next + length).min(to);
-                let asks: Vec<Ask> = (next..end).map(|number| ask(BARE, number)).collect();
+                let asks: Vec<AdmissionRequest> = (next..end).map(|number| request_of(BARE, number)).collect();
                 let begun = Instant::now();
-                gate.admit_bare(&asks).await?;
+                engine.admit_bare(&asks).await?;
                 latencies.resize(latencies.len() + asks.len(), begun.elapsed());
                 next = end;
             }

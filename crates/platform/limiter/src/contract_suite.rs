@@ -1,4 +1,4 @@
-//! What every adapter of [`Gate`] must do, as tests that an adapter runs with [`crate::gate_contract!`].
+//! What every adapter of [`Limiter`] must do, as tests that an adapter runs with [`crate::limiter_contract!`].
 //!
 //! Time is a value here too, so the suite runs through days at once; an adapter over an engine with its own
 //! clock must not let a counter expire by that clock before its quota says so.
@@ -10,16 +10,16 @@ use std::time::Duration;
 use pulse_kernel::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::{Decision, Gate, Key, Permit, PermitLimit, Quota};
+use crate::{Decision, Key, Limiter, Permit, PermitLimit, Quota};
 
 /// Runs the suite against the adapter that the expression makes: an async closure without arguments that
-/// gives a [`Gate`]. Each test makes its own; they may share the engine below.
+/// gives a [`Limiter`]. Each test makes its own; they may share the engine below.
 ///
 /// The crate that calls it needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
-macro_rules! gate_contract {
+macro_rules! limiter_contract {
     ($make:expr) => {
-        $crate::gate_contract! { @each $make;
+        $crate::limiter_contract! { @each $make;
             a_bucket_starts_full_and_refills_evenly
             no_span_of_time_gets_more_than_the_law
             a_cost_is_taken_whole_or_not_at_all
@@ -38,8 +38,8 @@ macro_rules! gate_contract {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                let gate: std::sync::Arc<dyn $crate::Gate> = std::sync::Arc::new(($make)().await);
-                $crate::contract_suite::$name(gate).await;
+                let limiter: std::sync::Arc<dyn $crate::Limiter> = std::sync::Arc::new(($make)().await);
+                $crate::contract_suite::$name(limiter).await;
             }
         )*
     };
@@ -51,15 +51,15 @@ fn after(millis: u64) -> Timestamp {
     START.plus(Duration::from_millis(millis))
 }
 
-async fn check(gate: &Arc<dyn Gate>, key: Key, quota: Quota, now: Timestamp) -> Decision {
-    sure(gate.check(key, quota, 1, now)).await
+async fn check(limiter: &Arc<dyn Limiter>, key: Key, quota: Quota, now: Timestamp) -> Decision {
+    sure(limiter.check(key, quota, 1, now)).await
 }
 
 /// The value of a call that the suite's engine must be able to answer.
 async fn sure<T>(answer: impl Future<Output = pulse_kernel::Result<T>>) -> T {
     match answer.await {
         Ok(value) => value,
-        Err(error) => panic!("the engine below the gate failed: {}", error.story()),
+        Err(error) => panic!("the engine below the limiter failed: {}", error.story()),
     }
 }
 
@@ -76,20 +76,20 @@ where
 }
 
 /// PL-24: 500 requests per second: a burst of 500, then one every 2 ms.
-pub async fn a_bucket_starts_full_and_refills_evenly(gate: Arc<dyn Gate>) {
+pub async fn a_bucket_starts_full_and_refills_evenly(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.bucket", b"even"), Quota::new(500, 1_000));
     for left in (0..500).rev() {
-        assert_eq!(check(&gate, key, quota, START).await, Decision::allow(left));
+        assert_eq!(check(&limiter, key, quota, START).await, Decision::allow(left));
     }
-    assert_eq!(check(&gate, key, quota, START).await, Decision::refuse(0, Duration::from_millis(2)));
-    assert_eq!(check(&gate, key, quota, after(1)).await, Decision::refuse(0, Duration::from_millis(1)));
-    assert_eq!(check(&gate, key, quota, after(2)).await, Decision::allow(0));
-    assert_eq!(check(&gate, key, quota, after(3)).await, Decision::refuse(0, Duration::from_millis(1)));
-    assert_eq!(check(&gate, key, quota, after(1_002)).await, Decision::allow(499), "full again, and no fuller");
+    assert_eq!(check(&limiter, key, quota, START).await, Decision::refuse(0, Duration::from_millis(2)));
+    assert_eq!(check(&limiter, key, quota, after(1)).await, Decision::refuse(0, Duration::from_millis(1)));
+    assert_eq!(check(&limiter, key, quota, after(2)).await, Decision::allow(0));
+    assert_eq!(check(&limiter, key, quota, after(3)).await, Decision::refuse(0, Duration::from_millis(1)));
+    assert_eq!(check(&limiter, key, quota, after(1_002)).await, Decision::allow(499), "full again, and no fuller");
 }
 
 /// PL-24: the law itself: no span `t` admits more than `count + count * t / window`, on any arrivals.
-pub async fn no_span_of_time_gets_more_than_the_law(gate: Arc<dyn Gate>) {
+pub async fn no_span_of_time_gets_more_than_the_law(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.bucket", b"law"), Quota::new(7, 1_000));
     let mut admitted = Vec::new();
     let (mut now, mut state) = (0_u64, 42_u64);
@@ -97,7 +97,7 @@ pub async fn no_span_of_time_gets_more_than_the_law(gate: Arc<dyn Gate>) {
         // A linear congruential generator: bursts and pauses, the same in every run.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         now += [0, 0, 3, 40, 150, 900][usize::try_from((state >> 33) % 6).unwrap_or(0)];
-        if check(&gate, key, quota, after(now)).await.is_allowed {
+        if check(&limiter, key, quota, after(now)).await.is_allowed {
             admitted.push(now);
         }
     }
@@ -112,47 +112,47 @@ pub async fn no_span_of_time_gets_more_than_the_law(gate: Arc<dyn Gate>) {
 }
 
 /// PL-24: a request that costs several tokens never takes a part of them.
-pub async fn a_cost_is_taken_whole_or_not_at_all(gate: Arc<dyn Gate>) {
+pub async fn a_cost_is_taken_whole_or_not_at_all(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.bucket", b"cost"), Quota::new(10, 1_000));
-    assert_eq!(sure(gate.check(key, quota, 8, START)).await, Decision::allow(2));
+    assert_eq!(sure(limiter.check(key, quota, 8, START)).await, Decision::allow(2));
     let refused = Decision::refuse(2, Duration::from_millis(100));
-    assert_eq!(sure(gate.check(key, quota, 3, START)).await, refused);
-    assert_eq!(sure(gate.check(key, quota, 2, START)).await, Decision::allow(0));
-    let never = sure(gate.check(key, quota, 11, after(5_000))).await;
+    assert_eq!(sure(limiter.check(key, quota, 3, START)).await, refused);
+    assert_eq!(sure(limiter.check(key, quota, 2, START)).await, Decision::allow(0));
+    let never = sure(limiter.check(key, quota, 11, after(5_000))).await;
     assert_eq!(never, Decision::refuse(10, Duration::MAX));
 }
 
 /// PL-24: of 500 simultaneous requests exactly as many pass as there are tokens.
-pub async fn a_bucket_is_exact_in_parallel(gate: Arc<dyn Gate>) {
+pub async fn a_bucket_is_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.bucket", b"parallel"), Quota::new(100, 60_000));
     let count = passed(500, || {
-        let gate = Arc::clone(&gate);
-        async move { check(&gate, key, quota, START).await.is_allowed }
+        let limiter = Arc::clone(&limiter);
+        async move { check(&limiter, key, quota, START).await.is_allowed }
     })
     .await;
     assert_eq!(count, 100);
 }
 
 /// PL-24: per route and per tenant: what one key uses, no other key misses.
-pub async fn keys_do_not_meet(gate: Arc<dyn Gate>) {
+pub async fn keys_do_not_meet(limiter: Arc<dyn Limiter>) {
     let quota = Quota::new(1, 1_000);
     for tenant in 0..100_u32 {
         for domain in ["suite.route.a", "suite.route.b"] {
             let key = Key::of(domain, &tenant.to_be_bytes());
-            assert!(check(&gate, key, quota, START).await.is_allowed);
-            assert!(!check(&gate, key, quota, START).await.is_allowed);
-            assert!(sure(gate.admit(key, quota, START)).await.is_allowed, "a window is another counter");
+            assert!(check(&limiter, key, quota, START).await.is_allowed);
+            assert!(!check(&limiter, key, quota, START).await.is_allowed);
+            assert!(sure(limiter.count_window(key, quota, START)).await.is_allowed, "a window is another counter");
         }
     }
 }
 
 /// HM-28: the same content within five minutes: refused at 299 999 ms, passes at 300 000 and 300 001 ms.
-pub async fn a_duplicate_passes_when_the_window_is_over(gate: Arc<dyn Gate>) {
+pub async fn a_duplicate_passes_when_the_window_is_over(limiter: Arc<dyn Limiter>) {
     let quota = Quota::new(1, 300_000);
     for (wait, is_allowed) in [(0, false), (1, false), (299_999, false), (300_000, true), (300_001, true)] {
         let key = Key::of("suite.duplicate", &u64::to_be_bytes(wait));
-        assert!(sure(gate.admit(key, quota, START)).await.is_allowed);
-        let second = sure(gate.admit(key, quota, after(wait))).await;
+        assert!(sure(limiter.count_window(key, quota, START)).await.is_allowed);
+        let second = sure(limiter.count_window(key, quota, after(wait))).await;
         assert_eq!(second.is_allowed, is_allowed, "after {wait} ms");
         let left = if is_allowed { 0 } else { 300_000 - wait };
         assert_eq!(second.retry_after, Duration::from_millis(left));
@@ -160,7 +160,7 @@ pub async fn a_duplicate_passes_when_the_window_is_over(gate: Arc<dyn Gate>) {
 }
 
 /// HM-28, HM-29: the window moves with time, it does not start anew; refused events do not count.
-pub async fn a_window_slides(gate: Arc<dyn Gate>) {
+pub async fn a_window_slides(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.window", b"slides"), Quota::new(3, 1_000));
     // (instant, passes): the windows are (now - 1000, now].
     let decisions = [
@@ -177,17 +177,21 @@ pub async fn a_window_slides(gate: Arc<dyn Gate>) {
         (2_000, true),
     ];
     for (millis, is_allowed) in decisions {
-        assert_eq!(sure(gate.admit(key, quota, after(millis))).await.is_allowed, is_allowed, "at {millis} ms");
+        assert_eq!(
+            sure(limiter.count_window(key, quota, after(millis))).await.is_allowed,
+            is_allowed,
+            "at {millis} ms"
+        );
     }
 }
 
 /// HM-29: five per receiver and day: of 200 simultaneous sends exactly five pass.
-pub async fn a_frequency_cap_is_exact_in_parallel(gate: Arc<dyn Gate>) {
+pub async fn a_frequency_cap_is_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.frequency", b"receiver/sms"), Quota::new(5, 86_400_000));
     for (now, expected) in [(START, 5), (after(86_399_999), 0), (after(86_400_000), 5)] {
         let count = passed(200, || {
-            let gate = Arc::clone(&gate);
-            async move { sure(gate.admit(key, quota, now)).await.is_allowed }
+            let limiter = Arc::clone(&limiter);
+            async move { sure(limiter.count_window(key, quota, now)).await.is_allowed }
         })
         .await;
         assert_eq!(count, expected);
@@ -196,14 +200,14 @@ pub async fn a_frequency_cap_is_exact_in_parallel(gate: Arc<dyn Gate>) {
 
 const TWENTY: PermitLimit = PermitLimit { permits: 20, lease: Duration::from_secs(5) };
 
-async fn acquire(gate: &Arc<dyn Gate>, key: Key, now: Timestamp) -> Option<Permit> {
-    sure(Permit::acquire(gate, key, TWENTY, now)).await
+async fn acquire(limiter: &Arc<dyn Limiter>, key: Key, now: Timestamp) -> Option<Permit> {
+    sure(Permit::acquire(limiter, key, TWENTY, now)).await
 }
 
 /// Like [`acquire`], for an engine that hears of a return a moment later.
-async fn acquire_returned(gate: &Arc<dyn Gate>, key: Key, now: Timestamp) -> Permit {
+async fn acquire_returned(limiter: &Arc<dyn Limiter>, key: Key, now: Timestamp) -> Permit {
     for _ in 0..100_000 {
-        if let Some(permit) = acquire(gate, key, now).await {
+        if let Some(permit) = acquire(limiter, key, now).await {
             return permit;
         }
         tokio::task::yield_now().await;
@@ -212,28 +216,28 @@ async fn acquire_returned(gate: &Arc<dyn Gate>, key: Key, now: Timestamp) -> Per
 }
 
 /// PL-25: 20 in flight, the 21st fails fast, and a permit comes back whenever it is dropped.
-pub async fn permits_fail_fast_and_come_back(gate: Arc<dyn Gate>) {
+pub async fn permits_fail_fast_and_come_back(limiter: Arc<dyn Limiter>) {
     let key = Key::of("suite.permit", b"fast");
     let mut inside = Vec::new();
     for _ in 0..20 {
-        inside.extend(acquire(&gate, key, START).await);
+        inside.extend(acquire(&limiter, key, START).await);
     }
     assert_eq!(inside.len(), 20);
-    assert!(acquire(&gate, key, START).await.is_none());
+    assert!(acquire(&limiter, key, START).await.is_none());
     for _ in 0..50 {
         inside.pop();
-        inside.push(acquire_returned(&gate, key, START).await);
-        assert!(acquire(&gate, key, START).await.is_none(), "one came back, not two");
+        inside.push(acquire_returned(&limiter, key, START).await);
+        assert!(acquire(&limiter, key, START).await.is_none(), "one came back, not two");
     }
 }
 
 /// PL-25: of 300 simultaneous requests exactly 20 get in.
-pub async fn permits_are_exact_in_parallel(gate: Arc<dyn Gate>) {
+pub async fn permits_are_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     let key = Key::of("suite.permit", b"parallel");
     let count = passed(300, || {
-        let gate = Arc::clone(&gate);
+        let limiter = Arc::clone(&limiter);
         async move {
-            let permit = acquire(&gate, key, START).await;
+            let permit = acquire(&limiter, key, START).await;
             let is_inside = permit.is_some();
             std::mem::forget(permit);
             is_inside
@@ -245,32 +249,32 @@ pub async fn permits_are_exact_in_parallel(gate: Arc<dyn Gate>) {
 
 /// PL-25, T8: the places of lost holders are whole again after the lease, although others keep asking; a
 /// late return of a lost one does not make a place twice.
-pub async fn a_lost_permit_heals(gate: Arc<dyn Gate>) {
+pub async fn a_lost_permit_heals(limiter: Arc<dyn Limiter>) {
     let key = Key::of("suite.permit", b"lost");
     let mut late = Vec::new();
     for _ in 0..20 {
-        late.extend(acquire(&gate, key, START).await);
+        late.extend(acquire(&limiter, key, START).await);
     }
     for millis in 0..5_000 {
-        assert!(acquire(&gate, key, after(millis)).await.is_none(), "{millis} ms after the loss");
+        assert!(acquire(&limiter, key, after(millis)).await.is_none(), "{millis} ms after the loss");
     }
     let mut inside = Vec::new();
     for _ in 0..20 {
-        inside.extend(acquire(&gate, key, after(5_000)).await);
+        inside.extend(acquire(&limiter, key, after(5_000)).await);
     }
     assert_eq!(inside.len(), 20, "whole again");
     drop(late);
-    assert!(acquire(&gate, key, after(5_001)).await.is_none(), "the late returns made no room");
+    assert!(acquire(&limiter, key, after(5_001)).await.is_none(), "the late returns made no room");
 }
 
 /// PL-25: a holder that extends keeps its place; one that comes too late learns that it lost it.
-pub async fn an_extended_permit_is_kept(gate: Arc<dyn Gate>) {
+pub async fn an_extended_permit_is_kept(limiter: Arc<dyn Limiter>) {
     let (key, limit) = (Key::of("suite.permit", b"extend"), PermitLimit { permits: 1, ..TWENTY });
-    let first = sure(Permit::acquire(&gate, key, limit, START)).await;
+    let first = sure(Permit::acquire(&limiter, key, limit, START)).await;
     let Some(mut first) = first else { panic!("an empty room is full") };
     assert!(sure(first.extend(after(4_999))).await);
     assert_eq!(first.expires_at(), after(9_999));
-    assert!(sure(Permit::acquire(&gate, key, limit, after(9_998))).await.is_none());
+    assert!(sure(Permit::acquire(&limiter, key, limit, after(9_998))).await.is_none());
     assert!(!sure(first.extend(after(9_999))).await);
-    assert!(sure(Permit::acquire(&gate, key, limit, after(9_999))).await.is_some());
+    assert!(sure(Permit::acquire(&limiter, key, limit, after(9_999))).await.is_some());
 }

@@ -1,4 +1,4 @@
-//! How much is allowed, and what the gate decided.
+//! How much is allowed, and what the limiter decided.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Quota {
     }
 }
 
-/// What a gate decided, with what a caller may be told.
+/// What a limiter decided, with what a caller may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Whether the caller may pass.

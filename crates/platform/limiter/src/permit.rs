@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pulse_kernel::{Error, Timestamp};
 
-use crate::{Gate, Key};
+use crate::{Key, Limiter};
 
 /// How many may be inside at once, and for how long a lost one keeps its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct PermitLimit {
     pub lease: Duration,
 }
 
-/// A place in the counter of a gate.
+/// A place in the counter of a limiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The counter.
@@ -32,7 +32,7 @@ pub struct Lease {
 ///
 /// Work that may take longer than the lease must [`Permit::extend`] it, and stop when that fails.
 pub struct Permit {
-    gate: Arc<dyn Gate>,
+    limiter: Arc<dyn Limiter>,
     limit: PermitLimit,
     lease: Lease,
 }
@@ -43,15 +43,15 @@ impl Permit {
     /// Cancel-safe: a place that was taken for a dropped future comes back after the lease.
     ///
     /// # Errors
-    /// Those of the engine below the gate.
+    /// Those of the engine below the limiter.
     pub async fn acquire(
-        gate: &Arc<dyn Gate>,
+        limiter: &Arc<dyn Limiter>,
         key: Key,
         limit: PermitLimit,
         now: Timestamp,
     ) -> Result<Option<Self>, Error> {
-        let lease = gate.lease(key, limit, now).await?;
-        Ok(lease.map(|lease| Self { gate: Arc::clone(gate), limit, lease }))
+        let lease = limiter.lease(key, limit, now).await?;
+        Ok(lease.map(|lease| Self { limiter: Arc::clone(limiter), limit, lease }))
     }
 
     /// When the place is lost unless the permit is extended.
@@ -63,9 +63,9 @@ impl Permit {
     /// Starts the lease again at `now`; false when it had run out already and the work must stop.
     ///
     /// # Errors
-    /// Those of the engine below the gate; the lease then ends when it would have.
+    /// Those of the engine below the limiter; the lease then ends when it would have.
     pub async fn extend(&mut self, now: Timestamp) -> Result<bool, Error> {
-        let extended = self.gate.extend(self.lease, self.limit, now).await?;
+        let extended = self.limiter.extend(self.lease, self.limit, now).await?;
         if let Some(lease) = extended {
             self.lease = lease;
         }
@@ -75,7 +75,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.release(self.lease);
+        self.limiter.release(self.lease);
     }
 }
 

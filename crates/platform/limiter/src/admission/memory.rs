@@ -1,4 +1,4 @@
-//! The gate of one process.
+//! The engine of one process.
 //!
 //! A buyer costs two numbers and a byte in a table that is between 7/16 and 7/8 full: 20 to 39 bytes.
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Ask, Known, Loading, SaleGate, Standing, Unconfirmed, Verdict};
+use super::{AdmissionEngine, AdmissionRequest, ExistingAdmission, Loading, SaleStats, Unconfirmed, Verdict};
 use crate::Answer;
 
 /// Parts of a sale that are locked one by one; a power of two.
@@ -18,9 +18,9 @@ const SHARDS: usize = 64;
 /// Set in the name of an admission whose units were given back; names are positive, so it is free.
 const GIVEN_BACK: i64 = i64::MIN;
 
-/// A [`SaleGate`] whose sales live in this process.
+/// A [`AdmissionEngine`] whose sales live in this process.
 #[derive(Debug, Default)]
-pub struct MemorySaleGate {
+pub struct MemoryAdmissionEngine {
     sales: RwLock<HashMap<i64, Sale>>,
     loads: AtomicU64,
 }
@@ -38,17 +38,17 @@ struct Sale {
 /// Admissions by buyer.
 type Buyers = HashMap<i64, i64>;
 
-impl MemorySaleGate {
-    /// A gate without sales.
+impl MemoryAdmissionEngine {
+    /// A engine without sales.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// [`SaleGate::admit`] for callers that cannot wait.
+    /// [`AdmissionEngine::admit`] for callers that cannot wait.
     #[must_use]
-    pub fn admit_now(&self, ask: Ask) -> Verdict {
-        self.with(ask.sale, Verdict::NoSale, |sale| sale.admit(ask))
+    pub fn admit_now(&self, request: AdmissionRequest) -> Verdict {
+        self.with(request.sale, Verdict::NoSale, |sale| sale.admit(request))
     }
 
     /// What `work` finds of a sale that is open, or `otherwise`.
@@ -85,19 +85,19 @@ impl Sale {
         Some(work(&mut shard.lock()))
     }
 
-    fn admit(&self, ask: Ask) -> Verdict {
-        let decide = |buyers: &mut Buyers| match buyers.entry(ask.buyer) {
-            Entry::Occupied(first) if *first.get() == ask.admission => Verdict::Admitted,
+    fn admit(&self, request: AdmissionRequest) -> Verdict {
+        let decide = |buyers: &mut Buyers| match buyers.entry(request.buyer) {
+            Entry::Occupied(first) if *first.get() == request.admission => Verdict::Admitted,
             Entry::Occupied(first) => Verdict::Duplicate { admission: first.get() & !GIVEN_BACK },
-            Entry::Vacant(place) => match self.take(ask.units) {
+            Entry::Vacant(place) => match self.take(request.units) {
                 true => {
-                    place.insert(ask.admission);
+                    place.insert(request.admission);
                     Verdict::Admitted
                 }
                 false => Verdict::SoldOut,
             },
         };
-        self.with_buyers(ask.buyer, decide).unwrap_or(Verdict::NoSale)
+        self.with_buyers(request.buyer, decide).unwrap_or(Verdict::NoSale)
     }
 
     /// Takes so many free units, or none.
@@ -112,58 +112,58 @@ impl Sale {
         self.free.fetch_add(units, Ordering::Relaxed);
     }
 
-    fn revoke(&self, ask: Ask) -> bool {
-        let undo = |buyers: &mut Buyers| match buyers.get(&ask.buyer) {
-            Some(admission) if *admission == ask.admission => {
-                buyers.remove(&ask.buyer);
-                self.put(ask.units.into());
+    fn cancel(&self, request: AdmissionRequest) -> bool {
+        let undo = |buyers: &mut Buyers| match buyers.get(&request.buyer) {
+            Some(admission) if *admission == request.admission => {
+                buyers.remove(&request.buyer);
+                self.put(request.units.into());
                 true
             }
             Some(_) | None => false,
         };
-        self.with_buyers(ask.buyer, undo).unwrap_or(false)
+        self.with_buyers(request.buyer, undo).unwrap_or(false)
     }
 
-    fn give_back(&self, ask: Ask) -> bool {
-        let mark = |buyers: &mut Buyers| match buyers.get_mut(&ask.buyer) {
-            Some(admission) if *admission == ask.admission => {
+    fn release(&self, request: AdmissionRequest) -> bool {
+        let mark = |buyers: &mut Buyers| match buyers.get_mut(&request.buyer) {
+            Some(admission) if *admission == request.admission => {
                 *admission |= GIVEN_BACK;
-                self.put(ask.units.into());
+                self.put(request.units.into());
                 true
             }
             Some(_) | None => false,
         };
-        self.with_buyers(ask.buyer, mark).unwrap_or(false)
+        self.with_buyers(request.buyer, mark).unwrap_or(false)
     }
 
-    fn load(&self, known: &[Known]) {
+    fn load(&self, known: &[ExistingAdmission]) {
         for known in known {
             let admission = if known.units == 0 { known.admission | GIVEN_BACK } else { known.admission };
             self.with_buyers(known.buyer, |buyers| buyers.insert(known.buyer, admission));
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn stats(&self) -> SaleStats {
         let buyers: usize = self.shards.iter().map(|shard| shard.lock().len()).sum();
-        Standing { free: self.free.load(Ordering::Relaxed), buyers: u64::try_from(buyers).unwrap_or(u64::MAX) }
+        SaleStats { free: self.free.load(Ordering::Relaxed), buyers: u64::try_from(buyers).unwrap_or(u64::MAX) }
     }
 }
 
-impl SaleGate for MemorySaleGate {
-    fn outlives_us(&self) -> bool {
+impl AdmissionEngine for MemoryAdmissionEngine {
+    fn is_external(&self) -> bool {
         false
     }
 
-    fn admit(&self, ask: Ask) -> Answer<'_, Verdict> {
-        Answer::ready(self.admit_now(ask))
+    fn admit(&self, request: AdmissionRequest) -> Answer<'_, Verdict> {
+        Answer::ready(self.admit_now(request))
     }
 
-    fn revoke(&self, ask: Ask) -> Answer<'_, bool> {
-        Answer::ready(self.with(ask.sale, false, |sale| sale.revoke(ask)))
+    fn cancel(&self, request: AdmissionRequest) -> Answer<'_, bool> {
+        Answer::ready(self.with(request.sale, false, |sale| sale.cancel(request)))
     }
 
-    fn give_back(&self, ask: Ask) -> Answer<'_, bool> {
-        Answer::ready(self.with(ask.sale, false, |sale| sale.give_back(ask)))
+    fn release(&self, request: AdmissionRequest) -> Answer<'_, bool> {
+        Answer::ready(self.with(request.sale, false, |sale| sale.release(request)))
     }
 
     fn prepare(&self, sale: i64) -> Answer<'_, Loading> {
@@ -172,7 +172,7 @@ impl SaleGate for MemorySaleGate {
         Answer::ready(Loading { sale, token })
     }
 
-    fn load<'a>(&'a self, loading: Loading, known: &'a [Known]) -> Answer<'a, bool> {
+    fn load<'a>(&'a self, loading: Loading, known: &'a [ExistingAdmission]) -> Answer<'a, bool> {
         Answer::ready(self.with_loading(loading, |sale| sale.load(known)))
     }
 
@@ -193,8 +193,8 @@ impl SaleGate for MemorySaleGate {
         Answer::ready(())
     }
 
-    fn standing(&self, sale: i64) -> Answer<'_, Option<Standing>> {
-        Answer::ready(self.with(sale, None, |sale| Some(sale.standing())))
+    fn stats(&self, sale: i64) -> Answer<'_, Option<SaleStats>> {
+        Answer::ready(self.with(sale, None, |sale| Some(sale.stats())))
     }
 
     // An admission ends with this process, so nobody could take it over.
@@ -203,11 +203,11 @@ impl SaleGate for MemorySaleGate {
         Answer::ready(())
     }
 
-    fn unconfirmed(&self, _: i64, _: Duration, _: u32) -> Answer<'_, Vec<Unconfirmed>> {
+    fn claim_unconfirmed(&self, _: i64, _: Duration, _: u32) -> Answer<'_, Vec<Unconfirmed>> {
         Answer::ready(Vec::new())
     }
 
-    fn bury<'a>(&'a self, _: i64, _: i64, _: &'a str) -> Answer<'a, bool> {
+    fn dead_letter<'a>(&'a self, _: i64, _: i64, _: &'a str) -> Answer<'a, bool> {
         Answer::ready(false)
     }
 }

@@ -10,13 +10,13 @@ use crate::{Decision, Quota};
 
 /// When the counted events happened, oldest first. Two fit without an allocation: duplicates need one.
 #[derive(Default)]
-pub(super) struct Marks {
+pub(super) struct Window {
     at: SmallVec<[Timestamp; 2]>,
     idle_at: Timestamp,
 }
 
-impl Marks {
-    pub(super) fn admit(&mut self, quota: Quota, now: Timestamp) -> Decision {
+impl Window {
+    pub(super) fn count(&mut self, quota: Quota, now: Timestamp) -> Decision {
         let window = Duration::from_millis(u64::from(quota.window_ms));
         // An event later than the whole window can only come from a clock that was set back since.
         self.at.retain(|at| at.plus(window) > now && at.minus(window) <= now);
@@ -34,7 +34,7 @@ impl Marks {
     }
 }
 
-impl Counter for Marks {
+impl Counter for Window {
     fn idle_at(&self) -> Timestamp {
         self.idle_at
     }
@@ -50,22 +50,22 @@ mod tests {
 
     #[test]
     fn a_smaller_limit_waits_for_as_many_to_leave() {
-        let mut marks = Marks::default();
+        let mut window = Window::default();
         for millis in [0, 10, 20, 30] {
-            assert!(marks.admit(Quota::new(4, 100), at(millis)).is_allowed);
+            assert!(window.count(Quota::new(4, 100), at(millis)).is_allowed);
         }
-        let decision = marks.admit(Quota::new(2, 100), at(40));
+        let decision = window.count(Quota::new(2, 100), at(40));
         assert_eq!(decision, Decision::refuse(0, Duration::from_millis(80)));
-        assert!(!marks.admit(Quota::new(2, 100), at(119)).is_allowed);
-        assert!(marks.admit(Quota::new(2, 100), at(120)).is_allowed);
-        assert_eq!(Marks::default().admit(Quota::new(0, 100), at(0)), Decision::refuse(0, Duration::MAX));
+        assert!(!window.count(Quota::new(2, 100), at(119)).is_allowed);
+        assert!(window.count(Quota::new(2, 100), at(120)).is_allowed);
+        assert_eq!(Window::default().count(Quota::new(0, 100), at(0)), Decision::refuse(0, Duration::MAX));
     }
 
     #[test]
     fn a_clock_set_back_by_a_day_starts_a_new_window() {
-        let mut marks = Marks::default();
-        assert!(marks.admit(Quota::new(1, 100), at(86_400_000)).is_allowed);
-        assert!(!marks.admit(Quota::new(1, 100), at(86_399_950)).is_allowed);
-        assert!(marks.admit(Quota::new(1, 100), at(0)).is_allowed);
+        let mut window = Window::default();
+        assert!(window.count(Quota::new(1, 100), at(86_400_000)).is_allowed);
+        assert!(!window.count(Quota::new(1, 100), at(86_399_950)).is_allowed);
+        assert!(window.count(Quota::new(1, 100), at(0)).is_allowed);
     }
 }

@@ -96,7 +96,7 @@ enum Source {
     Cluster(Box<ClusterClient>),
 }
 
-/// The connection of a gate.
+/// The connection of a engine.
 pub(super) struct Link {
     line: RwLock<Option<Line>>,
     search: Mutex<Search>,

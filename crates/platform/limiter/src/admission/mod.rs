@@ -1,12 +1,12 @@
-//! The gate of a flash sale: one buyer, one admission, never more units than there are.
+//! The engine of a flash sale: one buyer, one admission, never more units than there are.
 //!
-//! A [`SaleGate`] decides in memory or in Redis; it is the fast half of an admission. The durable half is a row with a
+//! A [`AdmissionEngine`] decides in memory or in Redis; it is the fast half of an admission. The durable half is a row with a
 //! unique key, written before anybody hears of the decision, and the count of units beside it is what a buyer is
-//! promised. Whatever the gate knows can be lost and is loaded again from those rows.
+//! promised. Whatever the engine knows can be lost and is loaded again from those rows.
 //!
 //! In between, an admission is *unconfirmed*: decided, and perhaps not durable. The node that asked makes it durable and
-//! [confirms](SaleGate::confirm) it. What a dead node left is [taken over](SaleGate::unconfirmed) by another one, which
-//! does the same, or [revokes](SaleGate::revoke) it, or [buries](SaleGate::bury) what fails again and again. A gate
+//! [confirms](AdmissionEngine::confirm) it. What a dead node left is [taken over](AdmissionEngine::unconfirmed) by another one, which
+//! does the same, or [revokes](AdmissionEngine::cancel) it, or [buries](AdmissionEngine::dead_letter) what fails again and again. A engine
 //! within the process has nothing to take over: it dies with its admissions.
 
 pub mod bench;
@@ -19,12 +19,12 @@ use std::time::Duration;
 
 use crate::Answer;
 
-pub use self::redis::{RedisSaleGate, RedisSaleGateOptions, ScriptTime, UrlError};
-pub use memory::MemorySaleGate;
+pub use self::redis::{RedisAdmissionEngine, RedisAdmissionOptions, ScriptTime, UrlError};
+pub use memory::MemoryAdmissionEngine;
 
 /// Somebody wants units of a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct AdmissionRequest {
     /// Which sale; positive.
     pub sale: i64,
     /// Who; positive.
@@ -35,7 +35,7 @@ pub struct Ask {
     pub units: u32,
 }
 
-/// What a gate says to one buyer.
+/// What a engine says to one buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The units are theirs.
@@ -48,13 +48,13 @@ pub enum Verdict {
     },
     /// Fewer units are free than were asked for.
     SoldOut,
-    /// The gate does not know the sale, or is still loading it.
+    /// The engine does not know the sale, or is still loading it.
     NoSale,
 }
 
-/// A buyer who was admitted before the gate was loaded.
+/// A buyer who was admitted before the engine was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct ExistingAdmission {
     /// Who.
     pub buyer: i64,
     /// Under which name.
@@ -75,14 +75,14 @@ pub struct Loading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unconfirmed {
     /// What was admitted.
-    pub ask: Ask,
+    pub request: AdmissionRequest,
     /// How often it was taken over, this time included.
     pub attempts: u32,
 }
 
-/// How a sale stands at its gate.
+/// How a sale stands at its engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct SaleStats {
     /// Units that can still be had; below zero when more were taken away than were free.
     pub free: i64,
     /// Buyers who were admitted, those who gave their units back included.
@@ -92,33 +92,33 @@ pub struct Standing {
 /// Decides who gets units of a sale. One engine keeps its numbers in this process, another in Redis.
 ///
 /// **Laws:** each call is atomic for its sale; the units of all buyers and the free ones sum to what was opened and
-/// added; a buyer has one admission for ever, until it is [revoked](SaleGate::revoke). The errors are those of the
+/// added; a buyer has one admission for ever, until it is [revoked](AdmissionEngine::cancel). The errors are those of the
 /// engine below (`GATE_UNAVAILABLE`); whether the call took effect is then not known. The engine in memory has none.
-pub trait SaleGate: Send + Sync + 'static {
-    /// Whether the gate goes on without this process: then it need not be loaded when the process starts, can be lost
+pub trait AdmissionEngine: Send + Sync + 'static {
+    /// Whether the engine goes on without this process: then it need not be loaded when the process starts, can be lost
     /// while it runs, and can hold what a dead node left.
-    fn outlives_us(&self) -> bool;
+    fn is_external(&self) -> bool;
 
     /// Gives the units to the buyer, unless they were admitted before or too few are free. The same ask again gets the
     /// same answer: only an admission of another name is a duplicate.
-    fn admit(&self, ask: Ask) -> Answer<'_, Verdict>;
+    fn admit(&self, request: AdmissionRequest) -> Answer<'_, Verdict>;
 
     /// Undoes an admission that was never made durable: the buyer may ask again. Says whether there was one with this
     /// name.
-    fn revoke(&self, ask: Ask) -> Answer<'_, bool>;
+    fn cancel(&self, request: AdmissionRequest) -> Answer<'_, bool>;
 
     /// Takes the units of an admission back, so that somebody else gets them; the buyer stays known. Says whether they
     /// still had them: the second time changes nothing.
-    fn give_back(&self, ask: Ask) -> Answer<'_, bool>;
+    fn release(&self, request: AdmissionRequest) -> Answer<'_, bool>;
 
     /// Begins to load a sale; whatever was known of it is forgotten, and until it is opened nobody is admitted. Of
     /// several who load it only the last one to begin can open it.
     fn prepare(&self, sale: i64) -> Answer<'_, Loading>;
 
     /// Adds buyers to a sale that is being loaded; false when somebody else began after us, or the engine lost it.
-    fn load<'a>(&'a self, loading: Loading, known: &'a [Known]) -> Answer<'a, bool>;
+    fn load<'a>(&'a self, loading: Loading, known: &'a [ExistingAdmission]) -> Answer<'a, bool>;
 
-    /// Opens a sale that was loaded, with so many free units; false as for [`load`](SaleGate::load).
+    /// Opens a sale that was loaded, with so many free units; false as for [`load`](AdmissionEngine::load).
     fn open(&self, loading: Loading, free: u64) -> Answer<'_, bool>;
 
     /// Adds units to a sale that is open, or takes some away.
@@ -128,20 +128,20 @@ pub trait SaleGate: Send + Sync + 'static {
     fn close(&self, sale: i64) -> Answer<'_, ()>;
 
     /// How a sale stands; `None` when it is not open here.
-    fn standing(&self, sale: i64) -> Answer<'_, Option<Standing>>;
+    fn stats(&self, sale: i64) -> Answer<'_, Option<SaleStats>>;
 
     /// Says that these admissions are durable: nobody takes them over any more. Repeating it changes nothing.
     fn confirm<'a>(&'a self, sale: i64, admissions: &'a [i64]) -> Answer<'a, ()>;
 
     /// Takes over at most `max` admissions of which nobody said anything for `idle_for`, this node's own included. Each
     /// is given to one node only, and to another one when that says nothing for as long.
-    fn unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Answer<'_, Vec<Unconfirmed>>;
+    fn claim_unconfirmed(&self, sale: i64, idle_for: Duration, max: u32) -> Answer<'_, Vec<Unconfirmed>>;
 
     /// Puts an admission that cannot be made durable aside for an operator, with the reason; nobody takes it over any
     /// more, and its units stay taken. Says whether it was unconfirmed.
-    fn bury<'a>(&'a self, sale: i64, admission: i64, error: &'a str) -> Answer<'a, bool>;
+    fn dead_letter<'a>(&'a self, sale: i64, admission: i64, error: &'a str) -> Answer<'a, bool>;
 
-    /// Tells the metrics how the engine itself does. Call it from time to time; a gate in memory has nothing to tell.
+    /// Tells the metrics how the engine itself does. Call it from time to time; a engine in memory has nothing to tell.
     fn measure(&self) -> Answer<'_, ()> {
         Answer::ready(())
     }
