@@ -196,10 +196,10 @@ pub(crate) fn report(error: &Error, route: &str) {
     let code = error.code();
     count(code);
     match error.kind() {
-        Kind::Internal => tracing::error!(route, code, story = error.story(), "a request failed"),
+        Kind::Internal => tracing::error!(route, code, story = error.report(), "a request failed"),
         // That we are busy or leaving is known without a line per request.
         Kind::Unavailable if code != errors::OVERLOADED.code && code != errors::DRAINING.code => {
-            tracing::warn!(route, code, story = error.story(), "something that we need does not answer");
+            tracing::warn!(route, code, story = error.report(), "something that we need does not answer");
         }
         Kind::InvalidArgument
         | Kind::Unauthenticated
@@ -232,6 +232,6 @@ fn count(code: &'static str) {
 fn story(error: &Error) -> Cow<'_, str> {
     match std::error::Error::source(error) {
         None => Cow::Borrowed(error.detail()),
-        Some(_) => Cow::Owned(error.story()),
+        Some(_) => Cow::Owned(error.report()),
     }
 }

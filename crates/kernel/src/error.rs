@@ -172,17 +172,17 @@ impl Error {
         self
     }
 
-    /// The whole story for the log: this error and every cause below it.
+    /// The error and its chain of causes, separated by `: `, for the log.
     #[must_use]
-    pub fn story(&self) -> String {
-        let mut story = self.to_string();
+    pub fn report(&self) -> String {
+        let mut report = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            story.push_str(": ");
-            story.push_str(&error.to_string());
+            report.push_str(": ");
+            report.push_str(&error.to_string());
             cause = error.source();
         }
-        story
+        report
     }
 }
 

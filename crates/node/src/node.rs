@@ -268,7 +268,7 @@ impl Node {
         for pump in &self.timers {
             count += pump.run_due().await?;
         }
-        let told = |error: pulse_kernel::Error| anyhow::anyhow!(error.story());
+        let told = |error: pulse_kernel::Error| anyhow::anyhow!(error.report());
         let (worker, keeper) = &mut *self.sales.lock().await;
         if let Some(keeper) = keeper {
             count += Box::pin(keeper.look()).await.map_err(told)?;
@@ -396,7 +396,7 @@ async fn sweep_accounts(store: &Store) {
     loop {
         store.clock().sleep_until(store.clock().now().plus(SWEEP_EVERY)).await;
         if let Err(error) = pulse_account::sweep(store).await {
-            tracing::warn!(error = %error.story(), "old codes and guesses could not be deleted");
+            tracing::warn!(error = %error.report(), "old codes and guesses could not be deleted");
         }
     }
 }
@@ -416,7 +416,7 @@ async fn prune_events(bus: &Bus, clock: &Clock) {
         match bus.prune(now.minus(KEEP_EVENTS_FOR)).await {
             Ok(0) => {}
             Ok(count) => tracing::debug!(count, "old events were deleted"),
-            Err(error) => tracing::warn!(error = %error.story(), "old events could not be deleted"),
+            Err(error) => tracing::warn!(error = %error.report(), "old events could not be deleted"),
         }
         clock.sleep_until(now.plus(PRUNE_EVERY)).await;
     }

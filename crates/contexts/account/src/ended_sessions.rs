@@ -53,7 +53,7 @@ impl EndedSessions {
         while store.database().is_shared() {
             store.clock().sleep_until(store.clock().now().plus(LOOK_EVERY)).await;
             if let Err(error) = self.load(store).await {
-                tracing::warn!(error = %error.story(), "sign-outs of other nodes could not be read");
+                tracing::warn!(error = %error.report(), "sign-outs of other nodes could not be read");
             }
         }
     }

@@ -70,12 +70,12 @@ async fn place(app: &App, batch: Vec<Waiting>) {
     match app::place_queued_orders(app, &ids).await {
         Ok(()) => batch.into_iter().for_each(|waiting| waiting.tell(Ok(()))),
         Err(error) if is_passing(&error) => {
-            let told = || errors::STORE_UNAVAILABLE.error("the orders wait on").caused_by(error.story());
+            let told = || errors::STORE_UNAVAILABLE.error("the orders wait on").caused_by(error.report());
             batch.into_iter().for_each(|waiting| waiting.tell(Err(told())));
         }
         // One of them brings down all: each for itself, so that it is the only one.
         Err(error) => {
-            tracing::warn!(error = error.story(), count = batch.len(), "orders are placed one by one");
+            tracing::warn!(error = error.report(), count = batch.len(), "orders are placed one by one");
             for waiting in batch {
                 let outcome = app::place_queued_orders(app, &[waiting.order_id]).await;
                 waiting.tell(outcome);

@@ -80,7 +80,7 @@ async fn write_batches(store: Store, mut changes: mpsc::Receiver<Waiting>) {
             let told = match &outcome {
                 Ok(()) => Ok(()),
                 Err(error) => {
-                    Err(errors::STORE_UNAVAILABLE.error("the lists could not be written").caused_by(error.story()))
+                    Err(errors::STORE_UNAVAILABLE.error("the lists could not be written").caused_by(error.report()))
                 }
             };
             // Nobody listens any more when the delivery was given up; it comes again.

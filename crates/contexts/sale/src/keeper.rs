@@ -49,7 +49,7 @@ impl Keeper {
         loop {
             if let Err(error) = self.look().await {
                 metrics::counter!("pulse_sale_keeper_failures_total").increment(1);
-                tracing::warn!(error = error.story(), "gate and rows of sales could not be compared");
+                tracing::warn!(error = error.report(), "gate and rows of sales could not be compared");
             }
             sleep(LOOK_EVERY).await;
         }

@@ -218,7 +218,7 @@ impl Clerk {
         tokio::spawn(async move {
             for (sale, orders) in written {
                 if let Err(error) = gate.confirm(sale, &orders).await {
-                    tracing::debug!(error = error.story(), sale, "a gate did not hear that admissions are written");
+                    tracing::debug!(error = error.report(), sale, "a gate did not hear that admissions are written");
                 }
             }
         });
@@ -228,7 +228,7 @@ impl Clerk {
     /// comparison of gate and count.
     async fn revoke(&self, row: &AdmissionRow) {
         if let Err(error) = self.gate.cancel(ask(row)).await {
-            tracing::warn!(error = error.story(), sale = row.sale, "the gate keeps an admission that came to nothing");
+            tracing::warn!(error = error.report(), sale = row.sale, "the gate keeps an admission that came to nothing");
         }
     }
 }
@@ -264,7 +264,7 @@ fn answer(work: Work, written: Written) {
 
 /// The same error for one more of those who wait.
 fn again(error: &Error) -> Error {
-    let same = error.spec().error(error.detail().to_owned()).caused_by(error.story());
+    let same = error.spec().error(error.detail().to_owned()).caused_by(error.report());
     match error.retry_after() {
         Some(wait) => same.retry_in(wait),
         None => same,

@@ -47,7 +47,7 @@ impl Worker {
                 Ok(_) => {}
                 Err(error) => {
                     metrics::counter!("pulse_sale_order_failures_total").increment(1);
-                    tracing::warn!(error = error.story(), "admissions wait on for their orders");
+                    tracing::warn!(error = error.report(), "admissions wait on for their orders");
                 }
             }
             // Woken or not, it looks: what was admitted elsewhere wakes nobody here.

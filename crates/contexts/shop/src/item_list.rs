@@ -104,7 +104,7 @@ async fn write_batches(
             let told = match &outcome {
                 Ok(()) => Ok(()),
                 Err(error) => {
-                    Err(errors::STORE_UNAVAILABLE.error("the list could not be written").caused_by(error.story()))
+                    Err(errors::STORE_UNAVAILABLE.error("the list could not be written").caused_by(error.report()))
                 }
             };
             // Nobody listens any more when the delivery was given up; it comes again.

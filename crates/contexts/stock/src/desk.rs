@@ -146,7 +146,7 @@ impl Clerk {
             }
             // One of them brings down all: each for itself, so that it is the only one.
             Err(error) if error.kind() == Kind::Internal && batch.len() > 1 => {
-                tracing::warn!(error = error.story(), works = batch.len(), "a batch of stock goes on one by one");
+                tracing::warn!(error = error.report(), works = batch.len(), "a batch of stock goes on one by one");
                 for work in batch {
                     let outcomes = self.outcomes(std::slice::from_ref(&work)).await;
                     answer(work, outcomes);
@@ -222,7 +222,7 @@ fn answer(work: Work, outcome: Result<Outcomes, Error>) {
 
 /// The same error for one more of those who wait.
 fn again(error: &Error) -> Error {
-    let same = error.spec().error(error.detail().to_owned()).caused_by(error.story());
+    let same = error.spec().error(error.detail().to_owned()).caused_by(error.report());
     match error.retry_after() {
         Some(wait) => same.retry_in(wait),
         None => same,

@@ -71,7 +71,7 @@ impl Rates {
                 Ok(decision) => decision,
                 Err(error) => {
                     metrics::counter!("pulse_edge_gate_failures_total").increment(1);
-                    tracing::warn!(story = error.story(), "a rate limit could not be checked; the call passes");
+                    tracing::warn!(story = error.report(), "a rate limit could not be checked; the call passes");
                     continue;
                 }
             };

@@ -23,13 +23,13 @@ pub(super) async fn grant_operator(arguments: GrantOperator) -> anyhow::Result<(
 async fn grant(node: &Node, phone: &str) -> anyhow::Result<String> {
     let cx = Cx::system("admin", node.clock.now());
     let request = SearchAccountsRequest { phone_digits: phone.to_owned(), page_size: 100, ..Default::default() };
-    let found = node.accounts().search_accounts(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+    let found = node.accounts().search_accounts(&cx, request).await.map_err(|error| anyhow!(error.report()))?;
     let Some(account) = found.accounts.into_iter().find(|account| account.phone == phone) else {
         bail!("nobody has signed up with {phone}; sign up with the app first, then run this again");
     };
     let request =
         GrantRoleRequest { account_id: account.account_id, role: AccountRole::Operator.into(), shop_ids: Vec::new() };
-    node.accounts().grant_role(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+    node.accounts().grant_role(&cx, request).await.map_err(|error| anyhow!(error.report()))?;
     Ok(format!("{} ({}) is an operator from the next sign-in on.", account.display_name, account.account_id))
 }
 

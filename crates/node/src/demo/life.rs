@@ -25,7 +25,7 @@ async fn days(city: &DemoCity) {
     loop {
         let next = city.clock.now().plus(PAUSE);
         if let Err(error) = city.something_happens().await {
-            tracing::warn!(error = %error.story(), "something went wrong in the city");
+            tracing::warn!(error = %error.report(), "something went wrong in the city");
         }
         city.clock.sleep_until(next).await;
     }

@@ -53,7 +53,7 @@ pub(super) async fn rushes(city: &DemoCity) {
     loop {
         let next = city.clock.now().plus(EVERY);
         if let Err(error) = city.rush().await {
-            tracing::warn!(error = %error.story(), "a flash sale went wrong");
+            tracing::warn!(error = %error.report(), "a flash sale went wrong");
         }
         city.clock.sleep_until(next).await;
     }
@@ -147,7 +147,7 @@ impl DemoCity {
             Ok(fared) => fared,
             Err(error) if error.code() == errors::SALE_SOLD_OUT.code => Fared::CameTooLate,
             Err(error) => {
-                tracing::warn!(error = %error.story(), account.id = person.get(), "could not take part in the sale");
+                tracing::warn!(error = %error.report(), account.id = person.get(), "could not take part in the sale");
                 Fared::Otherwise
             }
         }

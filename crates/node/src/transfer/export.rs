@@ -18,11 +18,11 @@ use super::record::record;
 pub(crate) async fn export<W: Write>(shops: &ShopClient, clock: &Clock, out: W, format: Format) -> anyhow::Result<u64> {
     let cx = Cx::system("export", clock.now());
     let mut stream =
-        shops.export_shops(&cx, ExportShopsRequest::default()).await.map_err(|error| anyhow!(error.story()))?;
+        shops.export_shops(&cx, ExportShopsRequest::default()).await.map_err(|error| anyhow!(error.report()))?;
     let mut writer = ShopWriter::new(out, format)?;
     let mut count = 0;
     while let Some(shop) = stream.next().await {
-        let shop = shop.map_err(|error| anyhow!(error.story()))?;
+        let shop = shop.map_err(|error| anyhow!(error.report()))?;
         if matches!(shop.state(), ShopState::Active | ShopState::Closed) {
             writer.write(&record(shop))?;
             count += 1;

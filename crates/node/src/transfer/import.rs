@@ -193,7 +193,7 @@ async fn send(shops: &ShopClient, clock: &Clock, batch: Batch) -> Answer {
     let response = shops.import_shops(&cx, ImportShopsRequest { shops: taken }).await;
     match response {
         Ok(response) => Ok((batch, response)),
-        Err(error) => bail!("a batch could not be written: {}; start the import again to go on", error.story()),
+        Err(error) => bail!("a batch could not be written: {}; start the import again to go on", error.report()),
     }
 }
 

@@ -139,7 +139,7 @@ pub async fn verify_context(node: &Node, context: &str) -> anyhow::Result<Report
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn coded(error: Error) -> anyhow::Error {
-    anyhow!(error.story())
+    anyhow!(error.report())
 }
 
 /// Looks at the tables of one context.

@@ -79,7 +79,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
             code: error.code(),
-            error: error.story(),
+            error: error.report(),
             retry_after: error.retry_after().unwrap_or_default(),
             is_final: error.code() == EVENT_UNREADABLE.code,
         }

@@ -73,7 +73,7 @@ impl Worker {
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(consumer = self.consumer.name, error = error.story(), "deliveries are interrupted");
+                    tracing::warn!(consumer = self.consumer.name, error = error.report(), "deliveries are interrupted");
                     metrics::counter!("pulse_bus_interruptions_total", "consumer" => self.consumer.name).increment(1);
                     RESTART.pause_after(failures, self.random.random()).unwrap_or(RESTART.longest)
                 }

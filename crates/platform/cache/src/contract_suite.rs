@@ -131,7 +131,7 @@ async fn until(is_reached: impl Fn() -> bool) {
 fn sure<T>(result: Result<T, Error>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("{}", error.story()),
+        Err(error) => panic!("{}", error.report()),
     }
 }
 

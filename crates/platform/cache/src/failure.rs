@@ -57,7 +57,7 @@ mod tests {
             .caused_by("the disk is gone");
         let original = Arc::new(original);
         let copy = share(&original);
-        assert_eq!(copy.story(), original.story());
+        assert_eq!(copy.report(), original.report());
         assert_eq!(copy.metadata(), original.metadata());
         assert_eq!((copy.code(), copy.retry_after()), (original.code(), original.retry_after()));
     }

@@ -59,7 +59,7 @@ async fn check(limiter: &Arc<dyn Limiter>, key: Key, quota: Quota, now: Timestam
 async fn sure<T>(answer: impl Future<Output = pulse_kernel::Result<T>>) -> T {
     match answer.await {
         Ok(value) => value,
-        Err(error) => panic!("the engine below the limiter failed: {}", error.story()),
+        Err(error) => panic!("the engine below the limiter failed: {}", error.report()),
     }
 }
 

@@ -255,7 +255,7 @@ impl std::fmt::Debug for TimerPump {
 async fn run_caught(handler: Handler, due: DueTimer, timeout: Duration) -> Result<(), String> {
     let handling = AssertUnwindSafe(async move { handler(due).await }).catch_unwind();
     match tokio::time::timeout(timeout, handling).await {
-        Ok(Ok(outcome)) => outcome.map_err(|error| error.story()),
+        Ok(Ok(outcome)) => outcome.map_err(|error| error.report()),
         Ok(Err(_panic)) => Err("the handler panicked".to_owned()),
         Err(_) => Err(format!("the handler took longer than {timeout:?}")),
     }

@@ -64,7 +64,7 @@ pub(super) async fn release(app: &App, cx: &Cx, coupon: CouponId) {
     let request = ReleaseReservationRequest { key: Some(key(coupon)) };
     if let Err(error) = app.deps.stock.release_reservation(&cx.as_system(ACTOR), request).await {
         tracing::info!(
-            error = error.story(),
+            error = error.report(),
             coupon = coupon.get(),
             "a unit of a quota stays reserved until it expires"
         );

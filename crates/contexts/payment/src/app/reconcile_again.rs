@@ -89,7 +89,7 @@ async fn step(app: &App, cx: &Cx, place: Place) -> Result<Option<Place>, Error> 
         Ok(rest) => Ok(rest),
         Err(error) if is_of_provider(&error) => {
             metrics::counter!("pulse_payment_reconciliations_failed_total", "provider" => provider).increment(1);
-            tracing::warn!(provider, error = error.story(), "payments could not be compared with a provider's");
+            tracing::warn!(provider, error = error.report(), "payments could not be compared with a provider's");
             Ok(None)
         }
         Err(error) => Err(error),

@@ -80,7 +80,7 @@ impl ProviderError {
 
 impl From<Error> for ProviderError {
     fn from(error: Error) -> Self {
-        Self::Unavailable(error.story())
+        Self::Unavailable(error.report())
     }
 }
 

@@ -38,8 +38,8 @@ const PAST_CONCURRENCY: usize = 256;
 pub(super) async fn run(plan: &Bench, output: &mut Output) -> anyhow::Result<()> {
     let mut town = Town::build(plan, 1).await?;
     town.grow(1).await?;
-    let shelf = Arc::new(Shelf::fill(&town).await.map_err(|error| anyhow!(error.story()))?);
-    shelf.make_past(&town, plan.orders).await.map_err(|error| anyhow!(error.story()))?;
+    let shelf = Arc::new(Shelf::fill(&town).await.map_err(|error| anyhow!(error.report()))?);
+    shelf.make_past(&town, plan.orders).await.map_err(|error| anyhow!(error.report()))?;
     let connections = usize::try_from(plan.connections)?;
     for lines in LINES {
         let name = if lines == 1 { "checkout".to_owned() } else { format!("checkout-{lines}-lines") };

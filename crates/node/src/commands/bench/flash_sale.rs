@@ -46,10 +46,10 @@ pub(super) async fn admitted(plan: &Bench, output: &mut Output) -> anyhow::Resul
         let name = format!("flash-sale{size}{}", if plan.shuffled { "-shuffled" } else { "" });
         let town = open(plan).await?;
         let buyers = plan.buyers.unwrap_or(BUYERS);
-        let sale = Rush::begin(&town, i64::from(buyers)).await.map_err(|error| anyhow!(error.story()))?;
+        let sale = Rush::begin(&town, i64::from(buyers)).await.map_err(|error| anyhow!(error.report()))?;
         // Orders would be made of the admissions of one round during the next one of the constant route.
         let hold = HoldOrderLaneRequest { is_held: true };
-        town.node().sales().hold_order_lane(&town.cx(), hold).await.map_err(|error| anyhow!(error.story()))?;
+        town.node().sales().hold_order_lane(&town.cx(), hold).await.map_err(|error| anyhow!(error.report()))?;
         let mut requests = sale.requests(&town, buyers, &name).await?;
         if plan.shuffled {
             requests.shuffle(&mut StdRng::seed_from_u64(SEED));
@@ -63,8 +63,8 @@ pub(super) async fn admitted(plan: &Bench, output: &mut Output) -> anyhow::Resul
 /// Refusals after everything is gone.
 pub(super) async fn refused(plan: &Bench, output: &mut Output) -> anyhow::Result<()> {
     let town = open(plan).await?;
-    let sale = Rush::begin(&town, 1).await.map_err(|error| anyhow!(error.story()))?;
-    sale.buy_one(&town).await.map_err(|error| anyhow!(error.story()))?;
+    let sale = Rush::begin(&town, 1).await.map_err(|error| anyhow!(error.report()))?;
+    sale.buy_one(&town).await.map_err(|error| anyhow!(error.report()))?;
     let name = "flash-sale-refused";
     let requests = sale.requests(&town, plan.buyers.unwrap_or(LATE_BUYERS), name).await?;
     let subject = ("a refusal: sold out", requests, Some(409));
@@ -159,7 +159,7 @@ impl Rush {
             let cx = town.cx().with_actor(Actor::Principal(principal.clone().into()));
             let device = format!("phone {number}");
             let asked = TakeTicketRequest { sale_id: self.sale_id, device, ..TakeTicketRequest::default() };
-            let ticket = town.node().sales().take_ticket(&cx, asked).await.map_err(|error| anyhow!(error.story()))?;
+            let ticket = town.node().sales().take_ticket(&cx, asked).await.map_err(|error| anyhow!(error.report()))?;
             let token = town.node().keys().sign(&Claims::new(principal, cx.now, LONG));
             let body = format!(r#"{{"ticket":"{}","quantity":1}}"#, ticket.ticket);
             requests.push(Request::post_json(&host, &path, body).bearer(&token).render());

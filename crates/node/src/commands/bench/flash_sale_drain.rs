@@ -131,14 +131,14 @@ impl<'a> Drain<'a> {
         let caught_up = placed.elapsed();
         let request = GetStockRequest { shop_id: SHOP, resource: Some(units_of(sale)) };
         let left = self.town.node().stock().get_stock(&self.town.cx(), request).await;
-        let left = left.map_err(|error| anyhow!(error.story()))?;
+        let left = left.map_err(|error| anyhow!(error.report()))?;
         ensure!((left.available, left.reserved) == (0, self.count.into()), "every unit is an order's: {left:?}");
         Ok((outcome, caught_up))
     }
 
     async fn place_batch(&self, request: PlaceSaleOrdersRequest) -> anyhow::Result<()> {
         let placed = self.town.node().orders().place_sale_orders(&self.town.cx(), request).await;
-        let outcomes = placed.map_err(|error| anyhow!(error.story()))?.outcomes;
+        let outcomes = placed.map_err(|error| anyhow!(error.report()))?.outcomes;
         let missing = outcomes.iter().find(|one| one.state() != SaleOrderState::Placed);
         missing.map_or(Ok(()), |missing| Err(anyhow!("there was a unit for everybody: {missing:?}")))
     }
@@ -205,13 +205,13 @@ impl<'a> Drain<'a> {
         let (resource, rules, on_hand) = (Some(units_of(sale)), Some(StockRules::default()), self.count.into());
         let request = PutResourceRequest { shop_id: SHOP, resource, rules, on_hand };
         let made = self.town.node().stock().put_resource(&cx, request).await;
-        made.map(|_stock| sale).map_err(|error| anyhow!(error.story()))
+        made.map(|_stock| sale).map_err(|error| anyhow!(error.report()))
     }
 
     async fn switch(&self, mode: Mode) -> anyhow::Result<()> {
         let bus = &self.town.node().bus;
         for consumer in bus.status() {
-            bus.set_mode(consumer.consumer, mode).await.map_err(|error| anyhow!(error.story()))?;
+            bus.set_mode(consumer.consumer, mode).await.map_err(|error| anyhow!(error.report()))?;
         }
         Ok(())
     }

@@ -105,7 +105,7 @@ async fn import_once(file: &Path, data: &Path, rows: u32) -> anyhow::Result<Outc
         store: String::new(),
     };
     let made = DemoCity::make_categories(&node.shops().shops, &Cx::system("bench", node.clock.now())).await;
-    made.map_err(|error| anyhow!(error.story()))?;
+    made.map_err(|error| anyhow!(error.report()))?;
     let begun = Instant::now();
     let report = import(&node.shops().shops, &node.clock, job, data, &ProgressBar::hidden()).await;
     let elapsed = begun.elapsed();

@@ -65,7 +65,7 @@ impl Town {
         let ids = Arc::new(IdGenerator::new(ROWS_NUMBER));
         rows.open(&node, ids, (folder.path(), plan.flush_delay)).await?;
         let made = DemoCity::make_categories(&node.shops().shops, &Cx::system("bench", node.clock.now())).await;
-        made.map_err(|error| anyhow!(error.story()))?;
+        made.map_err(|error| anyhow!(error.report()))?;
         let city = City::new(1, Size { shops: shops_max, people: PEOPLE, couriers: 0 });
         let mut tokens = Vec::new();
         for person in city.people() {
@@ -87,7 +87,7 @@ impl Town {
         while shops.peek().is_some() {
             let request = ImportShopsRequest { shops: shops.by_ref().take(BATCH).collect() };
             let cx = Cx::system("bench", self.node.clock.now());
-            self.node.shops().shops.import_shops(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+            self.node.shops().shops.import_shops(&cx, request).await.map_err(|error| anyhow!(error.report()))?;
         }
         self.shop_count = count;
         self.node.bus.drain().await;
@@ -99,8 +99,8 @@ impl Town {
         use futures::StreamExt;
         let cx = Cx::system("bench", self.node.clock.now());
         let shops = self.node.shops().shops.export_shops(&cx, ExportShopsRequest::default()).await;
-        let first = shops.map_err(|error| anyhow!(error.story()))?.next().await.context("the city has no shop")?;
-        Ok(first.map_err(|error| anyhow!(error.story()))?.shop_id)
+        let first = shops.map_err(|error| anyhow!(error.report()))?.next().await.context("the city has no shop")?;
+        Ok(first.map_err(|error| anyhow!(error.report()))?.shop_id)
     }
 
     /// Asks for these in turn, each by another signed-in person.
@@ -148,12 +148,12 @@ async fn sign_in(node: &Node, inbox: &DevInbox, person: pulse_city::Person) -> a
     let cx = Cx::system("bench", node.clock.now());
     let destination = Some(request_code_request::Destination::Phone(person.phone.clone()));
     let asked = node.accounts().request_code(&cx, RequestCodeRequest { destination }).await;
-    asked.map_err(|error| anyhow!(error.story()))?;
+    asked.map_err(|error| anyhow!(error.report()))?;
     let request = SignInWithCodeRequest {
         code: inbox.newest_code_to(&person.phone).unwrap_or_default(),
         phone: person.phone,
         display_name: person.name,
     };
-    let session = node.accounts().sign_in_with_code(&cx, request).await.map_err(|error| anyhow!(error.story()))?;
+    let session = node.accounts().sign_in_with_code(&cx, request).await.map_err(|error| anyhow!(error.report()))?;
     Ok(session.access_token)
 }

@@ -48,7 +48,7 @@ macro_rules! admission_contract {
 async fn sure<T>(answer: impl Future<Output = pulse_kernel::Result<T>>) -> T {
     match answer.await {
         Ok(value) => value,
-        Err(error) => panic!("the engine below the engine failed: {}", error.story()),
+        Err(error) => panic!("the engine below the engine failed: {}", error.report()),
     }
 }
 

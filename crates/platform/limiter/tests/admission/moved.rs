@@ -136,7 +136,7 @@ async fn a_redis_that_hangs_is_an_error_in_time() {
     }
     let errors = tokio::time::timeout(Duration::from_secs(30), calls.join_all()).await.unwrap();
     assert!(errors.iter().all(|error| error.kind() == Kind::Unavailable && error.code() == "GATE_UNAVAILABLE"));
-    let refused = errors.iter().filter(|error| error.story().contains("too many calls")).count();
+    let refused = errors.iter().filter(|error| error.report().contains("too many calls")).count();
     assert_eq!(refused, 7);
     drop(server);
     assert_eq!(engine.admit(request_of(305, 1, 0)).await.unwrap_err().kind(), Kind::Unavailable, "gone is no better");
@@ -187,7 +187,7 @@ async fn answer(engine: &RedisAdmissionEngine, request: AdmissionRequest, failur
         match engine.admit(request).await {
             Ok(verdict) => return verdict,
             Err(error) => {
-                assert_eq!(error.kind(), Kind::Unavailable, "{}", error.story());
+                assert_eq!(error.kind(), Kind::Unavailable, "{}", error.report());
                 *failures.lock() += 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

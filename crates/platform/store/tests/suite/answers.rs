@@ -70,7 +70,7 @@ pub(crate) async fn two_nodes_answer_a_key_once(fixture: &Fixture) {
             loop {
                 match create(&store, &cx, id).await {
                     Ok((id, is_replay)) => return (id, is_replay),
-                    Err(error) => assert_eq!(error.code(), "IDEMPOTENCY_IN_FLIGHT", "{}", error.story()),
+                    Err(error) => assert_eq!(error.code(), "IDEMPOTENCY_IN_FLIGHT", "{}", error.report()),
                 }
             }
         });

@@ -103,7 +103,7 @@ async fn sell_one(store: &Store, cx: &Cx) -> bool {
         match outcome {
             Ok(()) => return true,
             Err(error) if error.code() == "SOLD_OUT" => return false,
-            Err(error) => assert_eq!(error.code(), errors::STORE_CONTENDED.code, "{}", error.story()),
+            Err(error) => assert_eq!(error.code(), errors::STORE_CONTENDED.code, "{}", error.report()),
         }
     }
 }
