@@ -30,6 +30,8 @@ macro_rules! on_every_engine {
 on_every_engine! {
     rows {
         every_type_comes_back_as_it_went,
+        a_declared_row_comes_back_as_it_was_written,
+        a_stored_value_of_another_kind_is_a_defect,
         text_is_compared_byte_by_byte,
         sums_counts_and_averages_are_numbers,
         a_list_finds_its_rows,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::dialect::Dialect;
+use super::row::ToRow;
 use super::statement::{Sql, placeholders};
 use super::value::Value;
 
@@ -36,6 +37,12 @@ impl Insert {
     #[must_use]
     pub fn into(table: impl Into<Cow<'static, str>>, columns: &'static [&'static str]) -> Self {
         Self { table: table.into(), columns, values: Vec::new(), conflict: Conflict::Refuse }
+    }
+
+    /// One row of `table` for each of `rows`.
+    #[must_use]
+    pub fn rows<'a, R: ToRow + 'a>(table: impl Into<Cow<'static, str>>, rows: impl IntoIterator<Item = &'a R>) -> Self {
+        rows.into_iter().fold(Self::into(table, R::COLUMNS), |insert, row| insert.row(row.to_row()))
     }
 
     /// Adds a row.

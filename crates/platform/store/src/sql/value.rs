@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use pulse_kernel::Timestamp;
-use pulse_kernel::id::{AccountId, MerchantId, ShopId};
+use pulse_kernel::id::{AccountId, CouponId, MerchantId, OrderId, ShopId};
+use pulse_kernel::{Currency, Timestamp};
 
 use crate::StoreError;
 
@@ -36,6 +36,14 @@ pub enum Value {
     Bytes(Bytes),
 }
 
+impl Value {
+    /// The encoded message, for a `{bytes}` column. [`crate::Row::message`] reads it.
+    #[must_use]
+    pub fn message(message: &impl prost::Message) -> Self {
+        Self::Bytes(message.encode_to_vec().into())
+    }
+}
+
 /// A Rust type with a column type, so that `None` of it has one too.
 pub trait Typed {
     /// The type of its column.
@@ -63,42 +71,17 @@ impl<T: FromValue> FromValue for Option<T> {
     }
 }
 
-/// Types that a BIGINT column holds: how they get in, and how they come out.
-macro_rules! integer_types {
-    ($($type:ty: $into:expr, $from:expr;)*) => {$(
-        impl Typed for $type {
-            const TYPE: Type = Type::Int;
-        }
-
-        impl From<$type> for Value {
-            fn from(value: $type) -> Self {
-                Self::Int(($into)(value))
-            }
-        }
-
-        impl FromValue for $type {
-            fn from_value(value: &Value) -> Option<Self> {
-                match value {
-                    Value::Int(int) => ($from)(*int),
-                    Value::Null(_) | Value::Real(_) | Value::Text(_) | Value::Bytes(_) => None,
-                }
-            }
-        }
-    )*};
-}
-
-integer_types! {
+crate::stored_number! {
     i64: |value| value, Some;
-    i32: i64::from, |int| i32::try_from(int).ok();
-    u32: i64::from, |int| u32::try_from(int).ok();
-    u16: i64::from, |int| u16::try_from(int).ok();
-    u8: i64::from, |int| u8::try_from(int).ok();
-    bool: i64::from, |int| match int { 0 => Some(false), 1 => Some(true), _ => None };
-    Timestamp: Timestamp::as_millis, |int| Some(Timestamp::from_millis(int));
-    AccountId: AccountId::get, |int| Some(AccountId::new(int));
-    MerchantId: MerchantId::get, |int| Some(MerchantId::new(int));
-    ShopId: ShopId::get, |int| Some(ShopId::new(int));
+    i32: i64::from, |number| i32::try_from(number).ok();
+    u32: i64::from, |number| u32::try_from(number).ok();
+    u16: i64::from, |number| u16::try_from(number).ok();
+    u8: i64::from, |number| u8::try_from(number).ok();
+    bool: i64::from, |number| match number { 0 => Some(false), 1 => Some(true), _ => None };
+    Timestamp: Timestamp::as_millis, |number| Some(Timestamp::from_millis(number));
 }
+
+crate::stored_id!(AccountId, CouponId, MerchantId, OrderId, ShopId);
 
 impl Typed for f64 {
     const TYPE: Type = Type::Real;
@@ -151,6 +134,25 @@ impl From<&str> for Value {
 impl From<&String> for Value {
     fn from(value: &String) -> Self {
         Self::from(value.as_str())
+    }
+}
+
+impl Typed for Currency {
+    const TYPE: Type = Type::Text;
+}
+
+impl From<Currency> for Value {
+    fn from(value: Currency) -> Self {
+        Self::from(value.code())
+    }
+}
+
+impl FromValue for Currency {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(code) => Self::from_code(code),
+            Value::Null(_) | Value::Int(_) | Value::Real(_) | Value::Bytes(_) => None,
+        }
     }
 }
 

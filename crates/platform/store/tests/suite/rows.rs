@@ -1,9 +1,11 @@
 //! Rows: what is written is what is read.
 
 use bytes::Bytes;
-use pulse_store::{Commit, Insert, Statement, StoreError, Value, values};
+use pulse_kernel::id::ShopId;
+use pulse_kernel::{Currency, Money};
+use pulse_store::{Commit, Insert, Row, Statement, StoreError, Value, row, stored_enum, values};
 
-use super::{Fixture, count, put, thing};
+use super::{Fixture, Happened, count, put, thing};
 
 const COLUMNS: &[&str] = &["id", "name", "note", "data", "score", "version"];
 const SELECT: &str = "SELECT name, note, data, score, version FROM t_things WHERE id = ?";
@@ -37,6 +39,66 @@ pub(crate) async fn every_type_comes_back_as_it_went(fixture: &Fixture) {
     }
     let nothing = store.optional::<Thing>(Statement::new(SELECT, values![77_i64])).await.unwrap();
     assert_eq!(nothing, None);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Score {
+    Low,
+    High,
+}
+
+stored_enum! { Score { Low = 1, High = 2 } }
+
+row! {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Declared {
+        id: ShopId = "id",
+        note: Option<String> = "note",
+        data: Happened = "data" as message,
+    } with {
+        price: Money { minor = "version", currency = "name" },
+    }
+}
+
+pub(crate) async fn a_declared_row_comes_back_as_it_was_written(fixture: &Fixture) {
+    let store = fixture.store().await;
+    let row = |id, note: Option<&str>, currency| Declared {
+        id: ShopId::new(id),
+        note: note.map(str::to_owned),
+        data: Happened { thing: id, count: 2 },
+        price: Money::new(-id, currency),
+    };
+    let rows = [row(1, None, Currency::EUR), row(2, Some("two"), Currency::CNY)];
+    store.commit(&fixture.cx(), Commit::new().insert(Insert::rows("t_things", &rows))).await.unwrap();
+    let query =
+        Statement::listing("SELECT * FROM t_things WHERE id IN (??) ORDER BY id", rows.iter().map(|row| row.id), []);
+    assert_eq!(store.all::<Declared>(query).await.unwrap(), rows);
+    let ids: Vec<ShopId> = store.all(Statement::new("SELECT id FROM t_things ORDER BY id", [])).await.unwrap();
+    assert_eq!(ids, rows.map(|row| row.id));
+}
+
+pub(crate) async fn a_stored_value_of_another_kind_is_a_defect(fixture: &Fixture) {
+    let store = fixture.store().await;
+    let high = Commit::new().insert(Insert::into("t_things", &["id", "data", "version"]).row(values![
+        1_i64,
+        vec![7_u8],
+        Score::High
+    ]));
+    store.commit(&fixture.cx(), high).await.unwrap();
+    put(&store, 2, "eur", 3).await;
+    let query = |id: i64| Statement::new("SELECT name, data, version FROM t_things WHERE id = ?", values![id]);
+    let row: Row = store.one(query(1)).await.unwrap();
+    assert_eq!(row.get::<Score>("version").unwrap(), Score::High);
+    let undecodable = row.message::<Happened>("data").unwrap_err();
+    assert!(undecodable.to_string().contains("column data"), "{undecodable}");
+    let row: Row = store.one(query(2)).await.unwrap();
+    for wrong in [
+        row.get::<Score>("version").map(drop),
+        row.get::<Currency>("name").map(drop),
+        row.get::<Bytes>("data").map(drop),
+    ] {
+        assert!(matches!(wrong, Err(StoreError::Defect { .. })), "{wrong:?}");
+    }
 }
 
 pub(crate) async fn text_is_compared_byte_by_byte(fixture: &Fixture) {
