@@ -1,10 +1,9 @@
 //! Puts the pieces together: one file per package, and one file that includes them as modules.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::binding::Service;
-use crate::catalogue::Code;
+use crate::catalogue::{self, Code};
 use crate::model::Model;
 use crate::names;
 use crate::policy;
@@ -32,10 +31,17 @@ struct Tree<'a> {
     package: Option<&'a str>,
 }
 
-/// Writes the file that includes the packages below `root` from the folder `folder` beside it.
-pub(crate) fn tree(model: &Model, root: &str, folder: &str) -> String {
+/// The module of the runtime crate that holds the error codes of all packages but the root.
+pub(crate) const CODES: &str = "codes::";
+
+/// Writes the modules of `packages` below `root`; `content` gives the code of one package.
+pub(crate) fn tree<'a>(
+    packages: impl Iterator<Item = &'a str>,
+    root: &str,
+    content: &dyn Fn(&str) -> String,
+) -> String {
     let mut tree = Tree::default();
-    for name in model.packages.keys() {
+    for name in packages {
         let mut place = &mut tree;
         for part in name.strip_prefix(root).unwrap_or(name).split('.').filter(|part| !part.is_empty()) {
             place = place.below.entry(part).or_default();
@@ -44,70 +50,95 @@ pub(crate) fn tree(model: &Model, root: &str, folder: &str) -> String {
     }
     let mut code = String::new();
     if let Some(package) = tree.package {
-        let includes = includes(package, folder);
-        code += &format!("{QUIET}\nmod shared {{ {includes} }}\npub use shared::*;\n");
+        code += &format!("{QUIET}\nmod shared {{ {} }}\npub use shared::*;\n", content(package));
     }
     for (name, below) in &tree.below {
         code += QUIET;
-        below.write(name, folder, &mut code);
+        below.write(name, content, &mut code);
     }
     code
 }
 
 impl Tree<'_> {
-    fn write(&self, name: &str, folder: &str, code: &mut String) {
+    fn write(&self, name: &str, content: &dyn Fn(&str) -> String, code: &mut String) {
         *code += &format!("pub mod {} {{", names::snake(name));
         if let Some(package) = self.package {
-            *code += &includes(package, folder);
+            *code += &content(package);
         }
         for (name, below) in &self.below {
-            below.write(name, folder, code);
+            below.write(name, content, code);
         }
         *code += "}\n";
     }
 }
 
-fn includes(package: &str, folder: &str) -> String {
+/// Includes the files of a package from the folder `folder` beside the file.
+pub(crate) fn includes(package: &str, folder: &str) -> String {
     ["", ".serde", ".pulse"].iter().map(|kind| format!("include!(\"{folder}/{package}{kind}.rs\");\n")).collect()
 }
 
-/// The lists over all packages, seen from the module of the package `root`.
-pub(crate) fn lists(
-    root: &str,
-    codes: &BTreeMap<String, Vec<Code>>,
-    services: &BTreeMap<String, Vec<Service>>,
-) -> String {
+/// The path of the module of a package, seen from that of the package `root`; it ends with `::` or is empty.
+fn module(root: &str, package: &str) -> String {
+    let path = names::type_path(root, package, &format!("{package}.x"));
+    path.strip_suffix('X').unwrap_or(&path).to_owned()
+}
+
+/// Writes the module with the error codes of all packages but the root.
+pub(crate) fn codes(root: &str, codes: &BTreeMap<String, Vec<Code>>) -> String {
+    let packages = codes.iter().filter(|(package, codes)| *package != root && !codes.is_empty());
+    let content = |package: &str| catalogue::emit(codes.get(package).map_or(&[], Vec::as_slice));
+    let modules = tree(packages.map(|(package, _)| package.as_str()), root, &content);
+    format!(
+        "#[doc = \" The error codes of every package, as the modules `<package>::errors`.\"]\npub mod codes {{ {modules} }}\n"
+    )
+}
+
+/// Writes the module `errors` of a package whose codes are in the runtime crate.
+pub(crate) fn codes_of_runtime(root: &str, package: &str, codes: &[Code]) -> String {
+    if codes.is_empty() {
+        return String::new();
+    }
+    format!("#[doc(inline)]\npub use ::pulse_contract::{CODES}{}errors;\n", module(root, package))
+}
+
+/// Re-exports the crate of every context: `pulse_contract_order` for the packages below `pulse.order`.
+pub(crate) fn exports(root: &str, model: &Model) -> String {
+    let below = |package: &String| package.strip_prefix(root)?.strip_prefix('.')?.split('.').next().map(names::snake);
+    let contexts: BTreeSet<String> = model.packages.keys().filter_map(below).collect();
+    contexts.iter().map(|context| format!("pub use ::{root}_contract_{context}::*;\n")).collect()
+}
+
+/// The list of all error codes, seen from the module of the package `root`; those of other packages are below `prefix`.
+pub(crate) fn errors(root: &str, codes: &BTreeMap<String, Vec<Code>>, prefix: &str) -> String {
     let mut all: Vec<(&str, String)> = Vec::new();
     for (package, codes) in codes {
-        for code in codes {
-            let path = names::type_path(root, package, &format!("{package}.errors"));
-            // The last part is a module here, not a type.
-            let module = path.strip_suffix("Errors").unwrap_or(&path);
-            all.push((&code.name, format!("&{module}errors::{},", code.name)));
-        }
+        let prefix = if package == root { "" } else { prefix };
+        let module = module(root, package);
+        all.extend(codes.iter().map(|code| (code.name.as_str(), format!("&{prefix}{module}errors::{},", code.name))));
     }
     all.sort_unstable();
     let errors: String = all.into_iter().map(|(_, path)| path).collect();
+    format!(
+        "#[doc = \" Every error code of the contract, sorted by code.\"]
+        {QUIET}
+        pub static ERRORS: &[&::pulse_kernel::ErrorSpec] = &[{errors}];\n"
+    )
+}
+
+/// The list of all rpcs, seen from the module of the package `root`.
+pub(crate) fn methods(root: &str, services: &BTreeMap<String, Vec<Service>>) -> String {
     let mut methods = String::new();
     for (package, services) in services {
-        let path = names::type_path(root, package, &format!("{package}.x"));
-        let module = path.strip_suffix('X').unwrap_or(&path);
+        let module = module(root, package);
         for service in services {
             for method in &service.methods {
                 methods += &format!("&{module}{},", policy::spec(service, method));
             }
         }
     }
-    let mut code = String::new();
-    let written = write!(
-        code,
-        "#[doc = \" Every error code of the contract, sorted by code.\"]
-        {QUIET}
-        pub static ERRORS: &[&::pulse_kernel::ErrorSpec] = &[{errors}];
-        #[doc = \" Every rpc of the contract.\"]
+    format!(
+        "#[doc = \" Every rpc of the contract.\"]
         {QUIET}
         pub static METHODS: &[&::pulse_contract::MethodSpec] = &[{methods}];\n"
-    );
-    debug_assert!(written.is_ok(), "a String takes everything");
-    code
+    )
 }

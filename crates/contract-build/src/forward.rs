@@ -26,7 +26,7 @@ fn emit_macro(root: &str, service: &Service, names: &Names<'_>) -> String {
             let function = names::snake(method.desc.name());
             format!(
                 "{signature} {{ ::std::boxed::Box::pin($($use_cases)::+::{function}(self, cx, request)) }}\n",
-                signature = Names::forwarded(method, &path),
+                signature = Names::forwarded(method, path),
             )
         })
         .collect();

@@ -8,8 +8,10 @@
 
 mod assemble;
 mod binding;
+mod build_script;
 mod catalogue;
 mod compile;
+mod forward;
 mod grpc;
 mod json;
 mod messages;
@@ -17,6 +19,7 @@ mod model;
 mod names;
 mod openapi;
 mod options;
+mod part;
 mod policy;
 mod problems;
 mod rest;
@@ -29,9 +32,11 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Comments, Model};
+use crate::model::{Comments, Model, Package};
 use crate::problems::Problems;
 
+pub use crate::build_script::build_script;
+pub use crate::part::Part;
 pub use crate::problems::Error;
 
 /// What to generate, and where to.
@@ -39,13 +44,16 @@ pub use crate::problems::Error;
 pub struct Contract {
     /// The package that everything is below, for example `pulse`.
     pub root: String,
+    /// The crate that the code is for.
+    pub part: Part,
     /// The folders that imports are looked up in.
     pub includes: Vec<PathBuf>,
     /// The files, relative to one of the `includes`.
     pub files: Vec<String>,
     /// The folder for the result, usually `OUT_DIR`.
     pub out_dir: PathBuf,
-    /// The name of the result: `<name>.rs`, `<name>.binpb`, `<name>.openapi.json` and the folder `<name>`.
+    /// The name of the result: `<name>.rs`, the folder `<name>`, and where the part has lists `<name>.binpb`,
+    /// `<name>.openapi.json` and `<name>.messages.rs`.
     pub name: String,
     /// The title of the OpenAPI document.
     pub title: String,
@@ -53,12 +61,25 @@ pub struct Contract {
     pub version: String,
 }
 
+/// Everything that the code is written from.
+struct Source<'a> {
+    model: &'a Model,
+    services: &'a BTreeMap<String, Vec<binding::Service>>,
+    codes: &'a BTreeMap<String, Vec<catalogue::Code>>,
+    comments: &'a Comments,
+}
+
 impl Contract {
-    /// Generates everything.
+    /// Generates the part.
     ///
     /// # Errors
     /// When the files cannot be read, or break a rule; all problems are reported at once.
     pub fn generate(&self) -> Result<(), Error> {
+        self.write().map(drop)
+    }
+
+    /// Writes the part, and returns the names of the files that it was made from, imports included.
+    fn write(&self) -> Result<Vec<String>, Error> {
         let folder = self.out_dir.join(&self.name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
@@ -68,64 +89,106 @@ impl Contract {
         let mut problems = Problems::default();
         let comments = Comments::read(&compiled.pool);
         let model = Model::read(&compiled.pool, &self.root, &mut problems);
+        self.part.check(self, &model, &mut problems);
         let services = binding::read(&model, &mut problems);
         let mut codes = BTreeMap::new();
         for package in model.packages.values() {
             codes.insert(package.name.clone(), catalogue::read(package, &self.root, &comments, &mut problems));
         }
-        let with_rules = validate::with_rules(&model);
-        let reachable = text::reachable(&model, services.values().flatten());
-        let mut files = Vec::new();
-        for package in model.packages.values() {
-            let mut code =
-                String::from("use ::pulse_contract::Validate as _;\nuse ::pulse_contract::text::FromText as _;\n");
-            code += &catalogue::emit(codes.get(&package.name).map_or(&[], Vec::as_slice));
-            code += &messages::emit(package, &with_rules, &reachable, &mut problems);
-            for service in services.get(&package.name).into_iter().flatten() {
-                code += &policy::emit(service);
-                code += &service::emit(service, &comments);
-                code += &grpc::emit(&model, service);
-                code += &rest::emit(&model, service);
-            }
-            files.push((package.name.clone(), code));
-        }
-        let document = openapi::document(&openapi::Source {
-            model: &model,
-            services: &services,
-            codes: &codes,
-            comments: &comments,
-            title: &self.title,
-            version: &self.version,
-        });
+        let source = Source { model: &model, services: &services, codes: &codes, comments: &comments };
+        let files = self.packages(&source, &mut problems);
+        let document = self.part.has_lists().then(|| self.document(&source));
         problems.done()?;
-        compile::write_wire(self, &compiled, &model, &folder)?;
+        if !files.is_empty() {
+            compile::write_wire(self, &compiled, &model, &folder)?;
+        }
         for (package, code) in files {
             let code = assemble::pretty(&package, &code)?;
             std::fs::write(folder.join(format!("{package}.pulse.rs")), code)?;
         }
-        self.write_root(&model, &codes, &services)?;
-        std::fs::write(self.out_dir.join(format!("{}.binpb", self.name)), compiled.stripped())?;
-        std::fs::write(self.out_dir.join(format!("{}.openapi.json", self.name)), document)?;
-        Ok(())
+        self.write_root(&source)?;
+        if let Some(document) = document {
+            std::fs::write(self.out_dir.join(format!("{}.binpb", self.name)), compiled.stripped())?;
+            std::fs::write(self.out_dir.join(format!("{}.openapi.json", self.name)), document)?;
+        }
+        Ok(compiled.pool.files().map(|file| file.name().to_owned()).collect())
     }
 
-    fn write_root(
-        &self,
-        model: &Model,
-        codes: &BTreeMap<String, Vec<catalogue::Code>>,
-        services: &BTreeMap<String, Vec<binding::Service>>,
-    ) -> Result<(), Error> {
-        let mut code = assemble::tree(model, &self.root, &self.name);
-        code += &assemble::lists(&self.root, codes, services);
-        code += &messages::emit_lists(model, &self.root);
-        code += &format!(
-            "#[doc = \" The descriptors of the contract, for reflection.\"]
-            pub static FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(\"{name}.binpb\");
-            #[doc = \" The OpenAPI 3.1 document of the contract, as JSON.\"]
-            pub static OPENAPI: &str = include_str!(\"{name}.openapi.json\");\n",
-            name = self.name
-        );
-        std::fs::write(self.out_dir.join(format!("{}.rs", self.name)), assemble::pretty(&self.root, &code)?)?;
+    /// The code of each package that this part holds.
+    fn packages(&self, source: &Source<'_>, problems: &mut Problems) -> Vec<(String, String)> {
+        let model = source.model;
+        let with_rules = validate::with_rules(model);
+        let mut reachable = text::reachable(model, source.services.values().flatten());
+        if self.part == Part::Runtime {
+            // The requests that contain these messages are in other crates, which cannot add the impls.
+            let shared = model.packages.get(&self.root).into_iter().flat_map(|package| &package.messages);
+            reachable.extend(shared.map(|message| message.desc.full_name().to_owned()));
+        }
+        let mut files = Vec::new();
+        for package in self.held(model) {
+            let mut code =
+                String::from("use ::pulse_contract::Validate as _;\nuse ::pulse_contract::text::FromText as _;\n");
+            let codes = source.codes.get(&package.name).map_or(&[][..], Vec::as_slice);
+            code += &match self.part {
+                Part::Context => assemble::codes_of_runtime(&self.root, &package.name, codes),
+                Part::Whole | Part::Runtime | Part::Facade => catalogue::emit(codes),
+            };
+            code += &messages::emit(package, &with_rules, &reachable, problems);
+            for service in source.services.get(&package.name).into_iter().flatten() {
+                code += &policy::emit(service);
+                code += &service::emit(service, source.comments);
+                code += &grpc::emit(model, service);
+                code += &forward::emit(&self.root, service);
+                code += &rest::emit(model, service);
+            }
+            files.push((package.name.clone(), code));
+        }
+        files
+    }
+
+    /// The packages whose code is in the crate of this part.
+    fn held<'a>(&self, model: &'a Model) -> impl Iterator<Item = &'a Package> {
+        let packages = model.packages.values();
+        packages.filter(|package| self.part.holds(&package.name, &self.root))
+    }
+
+    fn document(&self, source: &Source<'_>) -> String {
+        openapi::document(&openapi::Source {
+            model: source.model,
+            services: source.services,
+            codes: source.codes,
+            comments: source.comments,
+            title: &self.title,
+            version: &self.version,
+        })
+    }
+
+    fn write_root(&self, source: &Source<'_>) -> Result<(), Error> {
+        let (model, root, name) = (source.model, self.root.as_str(), self.name.as_str());
+        let held = self.held(model).map(|package| package.name.as_str());
+        let mut code = assemble::tree(held, root, &|package| assemble::includes(package, name));
+        match self.part {
+            Part::Whole => code += &assemble::errors(root, source.codes, ""),
+            Part::Runtime => {
+                code += &assemble::codes(root, source.codes);
+                code += &assemble::errors(root, source.codes, assemble::CODES);
+            }
+            Part::Context => {}
+            Part::Facade => code += &assemble::exports(root, model),
+        }
+        if self.part.has_lists() {
+            code += &assemble::methods(root, source.services);
+            code += &messages::topics(model);
+            code += &format!(
+                "#[doc = \" The descriptors of the contract, for reflection.\"]
+                pub static FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(\"{name}.binpb\");
+                #[doc = \" The OpenAPI 3.1 document of the contract, as JSON.\"]
+                pub static OPENAPI: &str = include_str!(\"{name}.openapi.json\");\n",
+            );
+            let messages = assemble::pretty(root, &messages::list(model, root))?;
+            std::fs::write(self.out_dir.join(format!("{name}.messages.rs")), messages)?;
+        }
+        std::fs::write(self.out_dir.join(format!("{name}.rs")), assemble::pretty(root, &code)?)?;
         Ok(())
     }
 

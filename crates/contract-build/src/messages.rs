@@ -30,25 +30,30 @@ pub(crate) fn emit(
     code
 }
 
-/// Writes the lists of all messages and all events, seen from the module of the package `root`.
-pub(crate) fn emit_lists(model: &Model, root: &str) -> String {
+/// Writes the list of all messages, seen from the module of the package `root`. It is a file of its own for tools and
+/// tests: the functions of every message are compiled where it is included.
+pub(crate) fn list(model: &Model, root: &str) -> String {
     let mut messages = String::new();
-    let mut topics = String::new();
     for package in model.packages.values() {
         for message in &package.messages {
             let path = names::type_path(root, &package.name, message.desc.full_name());
             messages +=
                 &format!("::pulse_contract::json::MessageSpec::of::<{path}>({:?}),\n", message.desc.full_name());
         }
-        for event in &package.events {
-            topics += &format!("{event:?},\n");
-        }
     }
     format!(
         "#[doc = \" Every message of the contract.\"]
         {QUIET}
-        pub static MESSAGES: &[::pulse_contract::json::MessageSpec] = &[{messages}];
-        #[doc = \" The topic of every event of the contract.\"]
+        pub static MESSAGES: &[::pulse_contract::json::MessageSpec] = &[{messages}];\n"
+    )
+}
+
+/// Writes the list of all events.
+pub(crate) fn topics(model: &Model) -> String {
+    let events = model.packages.values().flat_map(|package| &package.events);
+    let topics: String = events.map(|event| format!("{event:?},\n")).collect();
+    format!(
+        "#[doc = \" The topic of every event of the contract.\"]
         pub static TOPICS: &[&str] = &[{topics}];\n"
     )
 }

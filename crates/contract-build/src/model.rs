@@ -24,6 +24,8 @@ pub(crate) struct Model {
 #[derive(Default)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    /// The names of its files, relative to the folder of imports.
+    pub(crate) files: Vec<String>,
     /// All messages, the nested ones too.
     pub(crate) messages: Vec<Message>,
     pub(crate) enums: Vec<EnumDescriptor>,
@@ -103,6 +105,7 @@ impl Model {
             if is_ours && !is_options(&file) {
                 let package = packages.entry(name.to_owned()).or_default();
                 package.name = name.to_owned();
+                package.files.push(file.name().to_owned());
                 package.read_file(&file, problems);
             }
         }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pulse_contract_build::Contract;
+use pulse_contract_build::{Contract, Part};
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -15,6 +15,7 @@ fn here(path: &str) -> PathBuf {
 fn contract(includes: Vec<PathBuf>, files: Vec<String>, out_dir: &Path) -> Contract {
     Contract {
         root: "pulse".to_owned(),
+        part: Part::Whole,
         includes,
         files,
         out_dir: out_dir.to_owned(),

@@ -7,10 +7,12 @@ use super::Finding;
 use crate::repository::{Crate, Repository};
 
 /// Which rings a ring may depend on. The ring of a crate is decided by its folder.
-const RINGS: [(&str, &str, &[&str]); 12] = [
+const RINGS: &[(&str, &str, &[&str])] = &[
     ("kernel", "crates/kernel", &[]),
     ("contract-build", "crates/contract-build", &["kernel"]),
-    ("contract", "crates/contract", &["kernel", "contract-build"]),
+    ("contract", "crates/contract-runtime", &["kernel", "contract-build", "contract"]),
+    ("contract", "crates/contracts/", &["kernel", "contract-build", "contract"]),
+    ("contract", "crates/contract", &["kernel", "contract-build", "contract"]),
     ("platform", "crates/platform/", &["kernel", "contract", "platform"]),
     ("contexts", "crates/contexts/", &["kernel", "contract", "platform"]),
     ("exchange", "crates/exchange", &["kernel"]),

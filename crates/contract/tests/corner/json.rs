@@ -14,7 +14,7 @@ use crate::random::Random;
 fn contracts() -> [(DescriptorPool, &'static [MessageSpec]); 2] {
     [
         (DescriptorPool::decode(crate::FILE_DESCRIPTOR_SET).unwrap(), crate::MESSAGES),
-        (DescriptorPool::decode(pulse_contract::FILE_DESCRIPTOR_SET).unwrap(), pulse_contract::MESSAGES),
+        (DescriptorPool::decode(pulse_contract::FILE_DESCRIPTOR_SET).unwrap(), crate::real::MESSAGES),
     ]
 }
 

@@ -21,6 +21,14 @@ use pulse_kernel::id::{AccountId, ShopId};
 use pulse_kernel::{Actor, Cx, Error, Principal, Role, Timestamp};
 
 include!(concat!(env!("OUT_DIR"), "/corner.rs"));
+include!(concat!(env!("OUT_DIR"), "/corner.messages.rs"));
+
+/// The messages of the real contract.
+pub mod real {
+    use pulse_contract::*;
+
+    include!(concat!(env!("OUT_DIR"), "/contract.messages.rs"));
+}
 
 use corner::v1::{
     CornerApi, CountRequest, CountResponse, EchoRequest, EchoResponse, FailRequest, FailResponse, Rules, RulesResponse,
