@@ -8,6 +8,8 @@ mod catalogue;
 mod coverage;
 mod error_pages;
 mod licenses;
+mod literals;
+mod proto;
 mod repository;
 mod tidy;
 

@@ -1,4 +1,4 @@
-//! The rules of the repository that neither rustc nor clippy knows, as a test: `path:line: rule: why`.
+//! Repository rules that neither rustc nor clippy checks. Each finding is printed as `path:line: rule: reason`.
 //!
 //! A rule is one file with one `check` function and a test that plants the defect. A review comment that is made
 //! twice becomes a rule here, with its reason in the message.
@@ -11,11 +11,14 @@ mod frozen;
 mod habits;
 mod http_at_the_edge;
 mod machine_paths;
+mod metric_help;
 mod module_docs;
 mod module_names;
+mod proto_comments;
 mod pure_domain;
 mod rings;
 mod sizes;
+mod words;
 
 use std::fmt;
 
@@ -24,10 +27,10 @@ use crate::repository::Repository;
 pub(crate) use pure_domain::is_domain;
 pub(crate) use sizes::lines_before_tests;
 
-/// Looks at the repository and says what is wrong with it.
+/// Checks the repository and returns the findings of one rule.
 type Check = fn(&Repository) -> Vec<Finding>;
 
-const RULES: [(&str, Check); 13] = [
+const RULES: [(&str, Check); 16] = [
     ("binaries", binaries::check),
     ("config-docs", config_docs::check),
     ("error-pages", error_pages::check),
@@ -36,14 +39,26 @@ const RULES: [(&str, Check); 13] = [
     ("habits", habits::check),
     ("http-at-the-edge", http_at_the_edge::check),
     ("machine-paths", machine_paths::check),
+    ("metric-help", metric_help::check),
     ("module-docs", module_docs::check),
     ("module-names", module_names::check),
+    ("proto-comments", proto_comments::check),
     ("pure-domain", pure_domain::check),
     ("rings", rings::check),
     ("sizes", sizes::check),
+    ("words", words::check),
 ];
 
-/// One thing that is wrong.
+/// Rule and path prefix of places that do not pass a new rule yet. A line goes when its place passes.
+const NOT_YET: [(&str, &str); 5] = [
+    ("metric-help", "crates/"),
+    ("proto-comments", "proto/pulse/order/v1/events.proto"),
+    ("words", "ARCHITECTURE.md"),
+    ("words", "README.md"),
+    ("words", "crates/"),
+];
+
+/// One violation of a rule.
 pub(crate) struct Finding {
     path: String,
     line: usize,
@@ -62,7 +77,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Checks every rule. With `bless`, first records what is new and what has shrunk.
+/// Checks every rule. With `bless`, first records new frozen files and functions that became shorter.
 pub(crate) fn run(bless: bool) -> Result<String, String> {
     let mut repository = Repository::read()?;
     if bless {
@@ -72,12 +87,14 @@ pub(crate) fn run(bless: bool) -> Result<String, String> {
     }
     let mut lines = Vec::new();
     for (rule, check) in RULES {
-        for Finding { path, line, why } in check(&repository) {
+        let is_due =
+            |finding: &Finding| !NOT_YET.iter().any(|(r, place)| *r == rule && finding.path.starts_with(place));
+        for Finding { path, line, why } in check(&repository).into_iter().filter(is_due) {
             lines.push(format!("{path}:{line}: {rule}: {why}"));
         }
     }
     if lines.is_empty() {
-        return Ok(format!("tidy: {} files, {} rules, nothing to say", repository.files.len(), RULES.len()));
+        return Ok(format!("tidy: {} files, {} rules, no findings", repository.files.len(), RULES.len()));
     }
     lines.push(format!("tidy: {} findings", lines.len()));
     Err(lines.join("\n"))
