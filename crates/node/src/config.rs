@@ -1,9 +1,5 @@
 //! The configuration: one file, then the environment, then flags. A key that is not known is an error.
 
-mod order;
-mod payment;
-mod retention;
-mod sale;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -12,16 +8,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use pulse_account::AccountConfig;
+use pulse_context::{Faults, Retention, Section};
 use pulse_edge::EdgeConfig;
+use pulse_marketing::CouponConfig;
+use pulse_order::OrderConfig;
+use pulse_payment::PaymentConfig;
+use pulse_sale::SaleConfig;
+use pulse_shop::ShopConfig;
+use pulse_stock::StockConfig;
 use pulse_telemetry::{BuildInfo, LogFormat, OtlpConfig, Sampling, TelemetryConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::contexts::TABLES;
+use crate::tables::TABLES;
 
-pub use order::{HotSection, LatePayment, OrderSection};
-pub use payment::{Masked, PaymentSection};
-pub use retention::RetentionSection;
-pub use sale::SaleSection;
+pub use pulse_context::{SecretText, SecretUrl};
+pub use pulse_order::LatePayment;
 pub use verify::VerifySection;
 
 /// Everything that can be set. Each part says what it is for.
@@ -34,20 +36,24 @@ pub struct Config {
     pub store: StoreConfig,
     /// What the HTTP and gRPC side allows.
     pub edge: EdgeConfig,
-    /// People.
-    pub account: AccountSection,
-    /// Shops.
-    pub shop: ShopSection,
+    /// Accounts and sessions.
+    pub account: AccountConfig,
+    /// Merchants, shops and catalogues.
+    pub shop: ShopConfig,
+    /// The stock ledger.
+    pub stock: StockConfig,
+    /// Coupons and vouchers.
+    pub marketing: CouponConfig,
     /// Orders.
-    pub order: OrderSection,
+    pub order: OrderConfig,
     /// Payments.
-    pub payment: PaymentSection,
-    /// What is proven in the background.
-    pub verify: VerifySection,
+    pub payment: PaymentConfig,
     /// Flash sales.
-    pub sale: SaleSection,
-    /// What is forgotten, and when.
-    pub retention: RetentionSection,
+    pub sale: SaleConfig,
+    /// Verification of invariants in the background.
+    pub verify: VerifySection,
+    /// The age at which rows are deleted.
+    pub retention: Retention,
     /// Logs, traces, metrics.
     pub telemetry: TelemetrySection,
 }
@@ -78,9 +84,9 @@ impl Default for NodeConfig {
 pub struct StoreConfig {
     /// `sqlite:PATH`, `postgres://user:password@host/database` or `mysql://...`; empty means `pulse.db` in the data
     /// folder. Default empty. Since 0.1.
-    pub url: Secret,
+    pub url: SecretUrl,
     /// Databases of their own for contexts, by the context's name; the others are in `url`. Default none. Since 0.1.
-    pub urls: BTreeMap<String, Secret>,
+    pub urls: BTreeMap<String, SecretUrl>,
     /// Threads that read from SQLite. 1 to 64, default 2. Since 0.1.
     pub readers: usize,
     /// Connections to PostgreSQL or MariaDB. 1 to 1000, default 16. Since 0.1.
@@ -95,7 +101,7 @@ pub struct StoreConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
-            url: Secret::default(),
+            url: SecretUrl::default(),
             urls: BTreeMap::new(),
             readers: 2,
             connections_max: 16,
@@ -105,90 +111,16 @@ impl Default for StoreConfig {
     }
 }
 
-/// People.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AccountSection {
-    /// How long an access token works; roles that are taken away stay in force that long. 1m to 1h, default 15m.
-    /// Since 0.1.
-    #[serde(with = "humantime_serde")]
-    pub access_ttl: Duration,
-    /// The time zone of new accounts, an IANA name. Default Asia/Shanghai. Since 0.1.
-    pub time_zone: String,
-    /// How many accounts one may follow. Default 5000. Since 0.1.
-    pub following_max: i64,
-    /// Passwords hashed at the same time, 19 MiB each. Default 2. Since 0.1.
-    pub hashers: usize,
-}
-
-impl Default for AccountSection {
-    fn default() -> Self {
-        let default = pulse_account::AccountConfig::default();
-        Self {
-            access_ttl: default.access_ttl,
-            time_zone: default.time_zone,
-            following_max: default.following_max,
-            hashers: default.hashers,
+impl Section for StoreConfig {
+    fn check(&self, faults: &mut Faults) {
+        let contexts: Vec<&str> = TABLES.iter().map(|tables| tables.context).collect();
+        for name in self.urls.keys() {
+            let is_known = contexts.contains(&name.as_str());
+            faults.require(is_known, "urls", format_args!("named by a context ({}), got {name:?}", contexts.join(", ")));
         }
-    }
-}
-
-impl AccountSection {
-    /// What the context is told.
-    #[must_use]
-    pub fn context(&self) -> pulse_account::AccountConfig {
-        pulse_account::AccountConfig {
-            access_ttl: self.access_ttl,
-            time_zone: self.time_zone.clone(),
-            following_max: self.following_max,
-            hashers: self.hashers,
-        }
-    }
-}
-
-/// Shops.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ShopSection {
-    /// The zone of opening hours that name none, an IANA name. Default Asia/Shanghai. Since 0.1.
-    pub time_zone: String,
-    /// Shops of one merchant. Default 200. Since 0.1.
-    pub shops_per_merchant_max: i64,
-    /// Products of one shop. 1 to 500, default 500. Since 0.1.
-    pub products_per_shop_max: i64,
-    /// The longest time until a change of a supplier's item is in the list. 0s to 1m, default 2s. Since 0.1.
-    #[serde(with = "humantime_serde")]
-    pub item_list_window: Duration,
-    /// So many changed items are listed at once without waiting longer. 1 to 100000, default 2000. Since 0.1.
-    pub item_list_items_max: usize,
-}
-
-impl Default for ShopSection {
-    fn default() -> Self {
-        let default = pulse_shop::ShopConfig::default();
-        Self {
-            time_zone: default.time_zone,
-            shops_per_merchant_max: default.shops_per_merchant_max,
-            products_per_shop_max: default.products_per_shop_max,
-            item_list_window: default.item_list.window,
-            item_list_items_max: default.item_list.items_max,
-        }
-    }
-}
-
-impl ShopSection {
-    /// What the context is told.
-    #[must_use]
-    pub fn context(&self) -> pulse_shop::ShopConfig {
-        pulse_shop::ShopConfig {
-            time_zone: self.time_zone.clone(),
-            shops_per_merchant_max: self.shops_per_merchant_max,
-            products_per_shop_max: self.products_per_shop_max,
-            item_list: pulse_shop::ItemListConfig {
-                window: self.item_list_window,
-                items_max: self.item_list_items_max,
-            },
-        }
+        faults.number("readers", self.readers, 1..=64);
+        faults.number("queue_max", self.queue_max, 16..=1_000_000);
+        faults.number("connections_max", self.connections_max, 1..=1_000);
     }
 }
 
@@ -228,6 +160,12 @@ impl Default for TelemetrySection {
     }
 }
 
+impl Section for TelemetrySection {
+    fn check(&self, faults: &mut Faults) {
+        faults.number("samples_per_million", self.samples_per_million, 0..=1_000_000);
+    }
+}
+
 impl TelemetrySection {
     /// Which requests are traced.
     #[must_use]
@@ -248,52 +186,6 @@ impl TelemetrySection {
             otlp: has_collector
                 .then(|| OtlpConfig { endpoint: self.otlp_endpoint.clone(), timeout: self.otlp_timeout }),
         }
-    }
-}
-
-/// A text that may hold a password: printed without it.
-#[derive(Clone, Default, Deserialize)]
-pub struct Secret(String);
-
-impl Secret {
-    /// A text that may hold a password.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The whole text. Never log it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// The text with the password of its URL replaced.
-    #[must_use]
-    pub fn masked(&self) -> String {
-        match self.0.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-            Some((scheme, (user, host))) => {
-                let user = user.split(':').next().unwrap_or_default();
-                format!("{scheme}://{user}:***@{host}")
-            }
-            None => match self.0.split_once('?') {
-                // A password may stand among the options, too.
-                Some((url, options)) if options.contains("password=") => format!("{url}?***"),
-                _ => self.0.clone(),
-            },
-        }
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.masked())
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.masked())
     }
 }
 
@@ -337,50 +229,25 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses values that would hurt later.
+    /// Checks the range of every value.
     ///
     /// # Errors
-    /// With the first value that is out of its range, and the range.
+    /// With all values that are out of their range, and the ranges.
     pub fn check(&self) -> anyhow::Result<()> {
-        let minute = Duration::from_secs(60);
-        self.order.check()?;
-        if !(minute..=minute * 60).contains(&self.account.access_ttl) {
-            bail!("account.access_ttl is from 1m to 1h: a token cannot be taken back while it works");
-        }
-        if let Some(name) = self.store.urls.keys().find(|name| TABLES.iter().all(|(context, _)| context != name)) {
-            bail!("store.urls names contexts such as account or order, and not {name:?}");
-        }
-        if !(1..=64).contains(&self.store.readers) {
-            bail!("store.readers is from 1 to 64");
-        }
-        if !(16..=1_000_000).contains(&self.store.queue_max) {
-            bail!("store.queue_max is from 16 to 1000000");
-        }
-        if !(1..=1_000).contains(&self.store.connections_max) {
-            bail!("store.connections_max is from 1 to 1000");
-        }
-        if self.telemetry.samples_per_million > 1_000_000 {
-            bail!("telemetry.samples_per_million is from 0 to 1000000");
-        }
-        if self.shop.item_list_window > minute {
-            bail!("shop.item_list_window is from 0s to 1m");
-        }
-        if !(1..=100_000).contains(&self.shop.item_list_items_max) {
-            bail!("shop.item_list_items_max is from 1 to 100000");
-        }
-        if !(1..=500).contains(&self.shop.products_per_shop_max) {
-            bail!("shop.products_per_shop_max is from 1 to 500");
-        }
-        self.payment.check()?;
-        self.verify.check()?;
-        self.retention.check()?;
-        self.sale.check()?;
-        for (key, zone) in [("account.time_zone", &self.account.time_zone), ("shop.time_zone", &self.shop.time_zone)] {
-            if !pulse_shop::is_time_zone(zone) {
-                bail!("{key} is the name of a time zone such as Asia/Shanghai, and not {zone:?}");
-            }
-        }
-        Ok(())
+        let mut faults = Faults::default();
+        faults.section("store", &self.store);
+        faults.section("account", &self.account);
+        faults.section("shop", &self.shop);
+        faults.section("stock", &self.stock);
+        faults.section("marketing", &self.marketing);
+        faults.section("order", &self.order);
+        faults.section("payment", &self.payment);
+        faults.section("sale", &self.sale);
+        faults.section("verify", &self.verify);
+        faults.section("retention", &self.retention);
+        faults.section("telemetry", &self.telemetry);
+        let found = faults.found();
+        if found.is_empty() { Ok(()) } else { bail!("{}", found.join("; ")) }
     }
 }
 
@@ -427,10 +294,14 @@ mod tests {
             ("PULSE_SHOP__TIME_ZONE", "Asia/Shangai", "shop.time_zone"),
             ("PULSE_ACCOUNT__TIME_ZONE", "", "account.time_zone"),
             ("PULSE_VERIFY__EVERY", "1s", "verify.every"),
-            ("PULSE_VERIFY__SHARE_PERCENT", "0", "verify.share_percent"),
+            ("PULSE_VERIFY__READ_BUDGET_PERCENT", "0", "verify.read_budget_percent"),
             ("PULSE_STORE__URLS__ORDERS", "postgres://host/db", "store.urls"),
-            ("PULSE_ORDER__HOT__ENTER", "500", "order.hot.leave is less than order.hot.enter"),
-            ("PULSE_ORDER__HOT__PLACE_WITHIN", "1h", "order.hot.place_within"),
+            (
+                "PULSE_ORDER__QUEUED_PLACEMENT__START_ORDERS_PER_SECOND",
+                "500",
+                "stop_orders_per_second must be less than order.queued_placement.start_orders_per_second",
+            ),
+            ("PULSE_ORDER__QUEUED_PLACEMENT__TIMEOUT", "1h", "order.queued_placement.timeout"),
         ] {
             let error = format!("{:#}", Config::load(None, environment(&[(name, value)])).unwrap_err());
             assert!(error.contains(expected), "{name}: {error}");
@@ -438,14 +309,18 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_with_the_hot_lane_is_said_at_once() {
-        let wrong = [("PULSE_ORDER__HOT__ENTER", "1"), ("PULSE_ORDER__HOT__PLACE_WITHIN", "0s")];
+    fn all_values_out_of_range_are_reported_at_once() {
+        let wrong = [("PULSE_STORE__READERS", "0"), ("PULSE_RETENTION__CARTS", "1day"), ("PULSE_SALE__QUEUE_MAX", "0")];
         let error = format!("{:#}", Config::load(None, environment(&wrong)).unwrap_err());
-        for fault in ["order.hot.enter is from", "order.hot.leave is less", "order.hot.place_within is from"] {
-            assert!(error.contains(fault), "{error}");
+        for key in ["store.readers", "retention.carts", "sale.queue_max"] {
+            assert!(error.contains(key), "{error}");
         }
-        let close = [("PULSE_ORDER__HOT__ENTER", "2"), ("PULSE_ORDER__HOT__LEAVE", "1")];
-        assert_eq!(Config::load(None, environment(&close)).unwrap().order.hot.enter, 2);
+        let close = [
+            ("PULSE_ORDER__QUEUED_PLACEMENT__START_ORDERS_PER_SECOND", "2"),
+            ("PULSE_ORDER__QUEUED_PLACEMENT__STOP_ORDERS_PER_SECOND", "1"),
+        ];
+        let config = Config::load(None, environment(&close)).unwrap();
+        assert_eq!(config.order.queued_placement.start_orders_per_second, 2);
     }
 
     #[test]
@@ -457,7 +332,6 @@ mod tests {
 
     #[test]
     fn passwords_are_masked() {
-        assert_eq!(Secret::new("postgres://host/db?user=u&password=p").masked(), "postgres://host/db?***");
         let config = Config::load(None, environment(&[("PULSE_STORE__URL", "postgres://me:hunter2@host/db")])).unwrap();
         let printed = toml::to_string(&config).unwrap() + &format!("{config:?}");
         assert!(!printed.contains("hunter2") && printed.contains("postgres://me:***@host/db"));

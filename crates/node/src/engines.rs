@@ -7,7 +7,7 @@ use anyhow::Context;
 use pulse_kernel::Clock;
 use pulse_store::{Database, Options};
 
-use crate::config::{Config, Secret, StoreConfig};
+use crate::config::{Config, SecretUrl, StoreConfig};
 use crate::data_folder::DataFolder;
 
 /// Databases by URL.
@@ -42,7 +42,7 @@ impl Engines {
 
     /// The database of a context.
     pub(crate) async fn of(&mut self, config: &Config, context: &str) -> anyhow::Result<Database> {
-        self.open(config.store.urls.get(context).map(Secret::expose)).await
+        self.open(config.store.urls.get(context).map(SecretUrl::expose)).await
     }
 
     async fn open(&mut self, url: Option<&str>) -> anyhow::Result<Database> {
@@ -52,7 +52,7 @@ impl Engines {
         }
         let database = Database::open(&url, self.options.clone())
             .await
-            .with_context(|| format!("cannot open the database {}", Secret::new(&url).masked()))?;
+            .with_context(|| format!("cannot open the database {}", SecretUrl::new(&url).masked()))?;
         self.opened.insert(url, database.clone());
         Ok(database)
     }

@@ -1,19 +1,14 @@
-//! The node: configuration, wiring, command line. The only crate that knows all the others.
+//! The node: configuration, wiring, verification, pages, import and export. The only crate that knows every context.
 
-pub mod commands;
 pub mod config;
 mod contexts;
-mod crash;
 pub mod data_folder;
-mod demo;
 mod engines;
-mod load;
 pub mod node;
 mod outbound;
 pub mod pages;
-mod race;
-mod stage;
-mod transfer;
+mod tables;
+pub mod transfer;
 pub mod verify;
 
 pub use config::Config;

@@ -8,7 +8,8 @@ use anyhow::Context;
 use axum::Router;
 use bytes::Bytes;
 use pulse_account::{CodeSender, Secret};
-use pulse_bus::{Bus, Consumer, Faults};
+use pulse_bus::{Bus, Faults};
+use pulse_context::{Context as RunningContext, Pump};
 use pulse_contract::account::v1::AccountClient;
 use pulse_contract::kitchen::v1::KitchenClient;
 use pulse_contract::marketing::v1::CouponClient;
@@ -19,20 +20,20 @@ use pulse_contract::stock::v1::StockClient;
 use pulse_edge::{Deps, Edge, Server};
 use pulse_kernel::{Clock, IdGenerator};
 use pulse_limiter::{Limiter, MemoryLimiter};
-use pulse_sale::{Keeper, Worker};
 use pulse_shop::Shops;
-use pulse_store::{Database, NodeLease, Store, TimerPump};
+use pulse_store::{Database, NodeLease, Store};
 use pulse_token::KeyRing;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, VerifySection};
-use crate::contexts::{Contexts, Shared, TABLES};
+use crate::contexts::{Clients, Wiring};
 use crate::data_folder::DataFolder;
 use crate::engines::Engines;
 use crate::outbound::HttpOutbound;
 use crate::pages::{self, NoChannel};
-use crate::verify::{Books, Watch};
+use crate::tables::TABLES;
+use crate::verify::{VerifyTargets, Watch};
 
 /// How long this node's number belongs to it without being renewed.
 const NODE_LEASE: Duration = Duration::from_secs(30);
@@ -82,7 +83,8 @@ impl NodeOptions {
 
 /// The engines and contexts of a node, without its edge.
 pub struct Node {
-    contexts: Contexts,
+    clients: Clients,
+    contexts: Vec<RunningContext>,
     /// Delivers events.
     pub bus: Bus,
     /// Where the time comes from.
@@ -93,10 +95,8 @@ pub struct Node {
     limiter: Arc<dyn Limiter>,
     pages: Option<Router>,
     constants: Vec<(&'static str, &'static str)>,
-    /// Those that do not fire by themselves.
-    timers: Vec<TimerPump>,
-    /// What works for sales and does not run by itself.
-    sales: Mutex<(Option<Worker>, Option<Keeper>)>,
+    /// The pumps that do not run in the background.
+    pumps: Mutex<Vec<Box<dyn Pump>>>,
     tasks: JoinSet<()>,
     folder: DataFolder,
 }
@@ -111,14 +111,14 @@ impl Node {
         let mut engines = Engines::new(&config.store, &folder, options.flush_delay);
         let clock = options.clock.clone();
         let main = engines.main().await?;
-        for (context, _) in TABLES {
-            engines.of(config, context).await?;
+        for tables in TABLES {
+            engines.of(config, tables.context).await?;
         }
         let mut tasks = JoinSet::new();
         let ids = lease_number(&main, engines.guarded(&clock), &mut tasks).await?;
         let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
         let limiter: Arc<dyn Limiter> = Arc::new(MemoryLimiter::default());
-        let mut contexts = Contexts::start(Shared {
+        let wiring = Wiring {
             config,
             engines: &mut engines,
             clock: clock.clone(),
@@ -131,26 +131,17 @@ impl Node {
             outbound: Arc::new(HttpOutbound::new()?),
             payment_secret: folder.secret("payment.secret")?,
             holder: folder.name()?,
-        })
-        .await?;
-        let consumers = std::mem::take(&mut contexts.consumers);
+        };
+        let (clients, mut contexts) = wiring.start().await?;
         let delivery = pulse_bus::Options { faults: options.faults, ..pulse_bus::Options::of(folder.name()?) };
-        let bus = start_bus(&main, &contexts.stores, consumers, (clock.clone(), ids), delivery).await?;
-        let mut timers = std::mem::take(&mut contexts.timers);
+        let bus = start_bus(&main, &mut contexts, (clock.clone(), ids), delivery).await?;
+        let mut pumps: Vec<Box<dyn Pump>> = contexts.iter_mut().flat_map(|context| context.pumps.drain(..)).collect();
         if options.fires_timers {
-            for pump in timers.drain(..) {
-                tasks.spawn(pump.run());
-            }
-            if let Some(worker) = contexts.sale_worker.take() {
-                tasks.spawn(worker.run());
-            }
-            if let Some(keeper) = contexts.sale_keeper.take() {
-                tasks.spawn(keeper.run());
-            }
+            pumps.drain(..).for_each(|pump| drop(tasks.spawn(pump.run())));
         }
-        look_after(&contexts, &bus, &clock, &keys, &mut tasks);
-        let sales = (contexts.sale_worker.take(), contexts.sale_keeper.take());
+        start_chores(&mut contexts, (&bus, &clock, &keys), config.retention.outbox, &mut tasks);
         let mut node = Self {
+            clients,
             contexts,
             bus,
             clock,
@@ -159,8 +150,7 @@ impl Node {
             limiter,
             pages: options.pages,
             constants: options.constants,
-            timers,
-            sales: Mutex::new(sales),
+            pumps: Mutex::new(pumps),
             tasks,
             folder,
         };
@@ -171,110 +161,104 @@ impl Node {
         Ok(node)
     }
 
-    /// Where its books are.
+    /// What `pulse verify` reads.
     #[must_use]
-    pub fn books(&self) -> Books {
-        Books {
-            stores: self.contexts.stores.clone(),
-            stock: self.contexts.stock.clone(),
-            orders: self.contexts.orders.clone(),
-            payments: self.contexts.payments.clone(),
+    pub fn verify_targets(&self) -> VerifyTargets {
+        VerifyTargets {
+            contexts: self.contexts.iter().filter_map(|context| context.verify_target()).collect(),
+            stock: self.clients.stock.clone(),
+            orders: self.clients.orders.clone(),
+            payments: self.clients.payments.client.clone(),
             clock: self.clock.clone(),
-            is_alone: self.databases.iter().all(|database| !database.is_shared()),
-            pace: None,
+            is_exclusive: self.databases.iter().all(|database| !database.is_shared()),
+            throttle: None,
         }
     }
 
-    /// Somebody who looks at its books again and again; of those of all nodes, one does.
+    /// Proves the invariants again and again; of all nodes that share a database, one does.
     ///
     /// # Errors
     /// When there are no tables to lease that in.
     pub fn watch(&self, holder: String, config: VerifySection) -> anyhow::Result<Watch> {
         let leases = self.store("stock").cloned().context("every context has its tables")?;
-        Ok(Watch::new(self.books(), leases, holder, config))
+        Ok(Watch::new(self.verify_targets(), leases, holder, config))
     }
 
     /// The account context.
     #[must_use]
     pub fn accounts(&self) -> &AccountClient {
-        &self.contexts.accounts
+        &self.clients.accounts.client
     }
 
     /// The shop context.
     #[must_use]
     pub fn shops(&self) -> &Shops {
-        &self.contexts.shops
+        &self.clients.shops
     }
 
     /// The stock context.
     #[must_use]
     pub fn stock(&self) -> &StockClient {
-        &self.contexts.stock
+        &self.clients.stock
     }
 
     /// The marketing context.
     #[must_use]
     pub fn coupons(&self) -> &CouponClient {
-        &self.contexts.coupons
+        &self.clients.coupons
     }
 
     /// The order context.
     #[must_use]
     pub fn orders(&self) -> &OrderClient {
-        &self.contexts.orders
+        &self.clients.orders
     }
 
     /// The payment context.
     #[must_use]
     pub fn payments(&self) -> &PaymentClient {
-        &self.contexts.payments
+        &self.clients.payments.client
     }
 
-    /// The payment provider that is built in, when it is there.
+    /// The built-in payment provider, if configured.
     #[must_use]
     pub fn sandbox(&self) -> Option<&pulse_payment::Sandbox> {
-        self.contexts.sandbox.as_ref()
+        self.clients.payments.sandbox.as_ref()
     }
 
     /// The kitchen context.
     #[must_use]
     pub fn kitchens(&self) -> &KitchenClient {
-        &self.contexts.kitchens
+        &self.clients.kitchens
     }
 
     /// The sale context.
     #[must_use]
     pub fn sales(&self) -> &SaleClient {
-        &self.contexts.sales
+        &self.clients.sales
     }
 
     /// Signs access tokens.
-    pub(crate) fn keys(&self) -> &KeyRing {
+    #[must_use]
+    pub fn keys(&self) -> &KeyRing {
         &self.keys
     }
 
     /// The tables of a context.
     #[must_use]
     pub fn store(&self, context: &str) -> Option<&Store> {
-        self.contexts.store(context)
+        self.contexts.iter().map(|running| &running.store).find(|store| store.context() == context)
     }
 
-    /// Fires what is due and waits for it, where timers do not fire by themselves; says how many did.
+    /// Does everything that is due and waits for it, on a node whose pumps do not run in the background. Returns the
+    /// number of items done.
     ///
     /// # Errors
     /// When a database does not answer.
     pub async fn fire_timers(&self) -> anyhow::Result<usize> {
         let mut count = 0;
-        for pump in &self.timers {
-            count += pump.run_due().await?;
-        }
-        let told = |error: pulse_kernel::Error| anyhow::anyhow!(error.report());
-        let (worker, keeper) = &mut *self.sales.lock().await;
-        if let Some(keeper) = keeper {
-            count += Box::pin(keeper.look()).await.map_err(told)?;
-        }
-        if let Some(worker) = worker {
-            count += Box::pin(worker.run_due()).await.map_err(told)?;
+        for pump in self.pumps.lock().await.iter_mut() {
+            count += pump.run_due().await.map_err(|error| anyhow::anyhow!(error.report()))?;
         }
         Ok(count)
     }
@@ -284,7 +268,7 @@ impl Node {
     /// # Errors
     /// When the address is taken, or two routes contradict each other.
     pub fn bind(&self, config: &Config, listen: SocketAddr) -> anyhow::Result<Server> {
-        let ended = self.contexts.ended.clone();
+        let ended = self.clients.accounts.ended.clone();
         let deps = Deps {
             clock: self.clock.clone(),
             limiter: Arc::clone(&self.limiter),
@@ -292,13 +276,13 @@ impl Node {
             is_revoked: Box::new(move |principal| ended.contains(principal.session)),
         };
         let edge = Edge::builder(config.edge.clone(), deps).sampling(config.telemetry.sampling());
-        let mut edge = self
-            .contexts
-            .serve(edge)
+        let services = self.contexts.iter().flat_map(|context| &context.services);
+        let mut edge = services
+            .fold(edge, pulse_edge::EdgeBuilder::service)
             .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
             .openapi(Bytes::from_static(pulse_contract::OPENAPI.as_bytes()));
-        edge = edge.pages(pages::webhooks(self.contexts.payments.clone(), self.clock.clone()));
-        if let Some(sandbox) = &self.contexts.sandbox {
+        edge = edge.pages(pages::webhooks(self.payments().clone(), self.clock.clone()));
+        if let Some(sandbox) = self.sandbox() {
             edge = edge.pages(pages::pay(sandbox.clone()));
         }
         if let Some(pages) = &self.pages {
@@ -343,33 +327,36 @@ const EXIT_LEASE_LOST: i32 = 75;
 
 async fn start_bus(
     database: &Database,
-    outboxes: &[Store],
-    consumers: Vec<Consumer>,
+    contexts: &mut [RunningContext],
     (clock, ids): (Clock, Arc<IdGenerator>),
     options: pulse_bus::Options,
 ) -> anyhow::Result<Bus> {
     let mut builder = Bus::builder(options);
-    for outbox in outboxes {
-        builder = builder.outbox(outbox);
-    }
-    for consumer in consumers {
-        builder = builder.consumer(consumer);
+    for context in contexts {
+        builder = builder.outbox(&context.store);
+        for consumer in context.consumers.drain(..) {
+            builder = builder.consumer(consumer);
+        }
     }
     Ok(builder.start(database, clock, ids).await?)
 }
 
-/// Starts the chores that nobody waits for.
-fn look_after(contexts: &Contexts, bus: &Bus, clock: &Clock, keys: &KeyRing, tasks: &mut JoinSet<()>) {
-    if let Some(store) = contexts.store("account").cloned() {
-        let (ended, watched) = (contexts.ended.clone(), store.clone());
-        tasks.spawn(async move { ended.watch(&watched).await });
-        tasks.spawn(async move { sweep_accounts(&store).await });
+/// Starts the tasks of the contexts, and the chores that every store and the keys need.
+fn start_chores(
+    contexts: &mut [RunningContext],
+    (bus, clock, keys): (&Bus, &Clock, &KeyRing),
+    outbox_kept: Duration,
+    tasks: &mut JoinSet<()>,
+) {
+    for context in contexts {
+        let store = context.store.clone();
+        tasks.spawn(async move { store.sweep().await });
+        for task in context.tasks.drain(..) {
+            tasks.spawn(task);
+        }
     }
     let (delivered, time) = (bus.clone(), clock.clone());
-    tasks.spawn(async move { prune_events(&delivered, &time).await });
-    for store in contexts.stores.clone() {
-        tasks.spawn(async move { store.sweep().await });
-    }
+    tasks.spawn(async move { prune_events(&delivered, &time, outbox_kept).await });
     tasks.spawn(reread_keys(keys.clone()));
 }
 
@@ -389,31 +376,13 @@ async fn reread_keys(keys: KeyRing) {
     }
 }
 
-/// How often old codes and wrong guesses are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
-
-async fn sweep_accounts(store: &Store) {
-    loop {
-        store.clock().sleep_until(store.clock().now().plus(SWEEP_EVERY)).await;
-        if let Err(error) = pulse_account::sweep(store).await {
-            tracing::warn!(error = %error.report(), "old codes and guesses could not be deleted");
-        }
-    }
-}
-
-/// How long events stay after everybody has settled them: a consumer that is new, or an operator who looks for what
-/// happened, has a week to look back on. It is shorter than [`pulse_store::INBOX_RETENTION`], so that no event is left
-/// whose consumption is forgotten.
-const KEEP_EVENTS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-const _: () = assert!(KEEP_EVENTS_FOR.as_secs() < pulse_store::INBOX_RETENTION.as_secs());
-
 /// How often old events are deleted: often enough that there are never many at once.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
-async fn prune_events(bus: &Bus, clock: &Clock) {
+async fn prune_events(bus: &Bus, clock: &Clock, kept: Duration) {
     loop {
         let now = clock.now();
-        match bus.prune(now.minus(KEEP_EVENTS_FOR)).await {
+        match bus.prune(now.minus(kept)).await {
             Ok(0) => {}
             Ok(count) => tracing::debug!(count, "old events were deleted"),
             Err(error) => tracing::warn!(error = %error.report(), "old events could not be deleted"),

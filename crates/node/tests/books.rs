@@ -149,7 +149,7 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
 /// A node that is told to looks by itself.
 async fn a_node_looks_by_itself(engine: Engine) {
     let every = Duration::from_secs(10);
-    let config = |config: &mut Config| config.verify = VerifySection { every, share_percent: 50 };
+    let config = |config: &mut Config| config.verify = VerifySection { every, read_budget_percent: 50 };
     let mut node = TestNode::start_with(engine, config).await;
     Street::of(&node).await;
     change(&node, "UPDATE stock_resources SET reserved = reserved + 1, revision = revision + 1").await;

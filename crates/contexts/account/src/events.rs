@@ -1,4 +1,4 @@
-//! What the account context does when other contexts' events arrive.
+//! Handlers of the events of shops.
 
 use pulse_bus::{Consumer, Delivery};
 use pulse_contract::account::v1::errors;
@@ -8,19 +8,12 @@ use pulse_kernel::{Cx, Error, Role};
 
 use crate::app::{self, App};
 
-pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
-    let app = app.clone();
-    let staff = Consumer::named("account.staff_of_approved_shops").on(
-        move |cx: Cx, delivery: Delivery, event: ShopApproved| {
-            let app = app.clone();
-            async move { make_owner_staff(&app, &cx, &delivery, &event).await }
-        },
-    );
-    vec![staff]
+pub(crate) fn consumers(app: &App) -> [Consumer; 1] {
+    [Consumer::named("account.staff_of_approved_shops").handles(app, make_owner_staff)]
 }
 
-/// Who owns a shop works for it from the moment when it is let in.
-async fn make_owner_staff(app: &App, cx: &Cx, delivery: &Delivery, event: &ShopApproved) -> Result<(), Error> {
+/// Makes the owner of a shop its staff when the shop is approved.
+async fn make_owner_staff(app: &App, cx: &Cx, delivery: &Delivery, event: ShopApproved) -> Result<(), Error> {
     if event.owner_account_id == 0 {
         return Ok(());
     }

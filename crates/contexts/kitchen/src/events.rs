@@ -1,4 +1,4 @@
-//! What kitchens do when other contexts' events arrive.
+//! Handlers of the events of orders.
 
 use pulse_bus::{Consumer, Delivery};
 use pulse_contract::errors::EVENT_UNREADABLE;
@@ -8,23 +8,9 @@ use pulse_kernel::{Cx, Error};
 
 use crate::app::{self, App};
 
-/// One consumer for all of them, so that they come in the order in which they happened.
-pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
-    let (payments, cancellations, completions) = (app.clone(), app.clone(), app.clone());
-    let orders = Consumer::named("kitchen.orders")
-        .on(move |cx: Cx, delivery: Delivery, event: OrderPaid| {
-            let app = payments.clone();
-            async move { paid(&app, &cx, &delivery, event).await }
-        })
-        .on(move |cx: Cx, delivery: Delivery, event: OrderCancelled| {
-            let app = cancellations.clone();
-            async move { cancelled(&app, &cx, &delivery, &event).await }
-        })
-        .on(move |cx: Cx, delivery: Delivery, event: OrderCompleted| {
-            let app = completions.clone();
-            async move { completed(&app, &cx, &delivery, event).await }
-        });
-    vec![orders]
+/// One consumer for all events of orders, so that they are handled in the order in which they happened.
+pub(crate) fn consumers(app: &App) -> [Consumer; 1] {
+    [Consumer::named("kitchen.orders").handles(app, paid).handles(app, cancelled).handles(app, completed)]
 }
 
 async fn paid(app: &App, cx: &Cx, delivery: &Delivery, event: OrderPaid) -> Result<(), Error> {
@@ -36,7 +22,7 @@ async fn paid(app: &App, cx: &Cx, delivery: &Delivery, event: OrderPaid) -> Resu
     }
 }
 
-async fn cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderCancelled) -> Result<(), Error> {
+async fn cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelled) -> Result<(), Error> {
     // Only vouchers of the platform have no shop.
     if event.shop_id == 0 {
         return Ok(());

@@ -1,11 +1,11 @@
-//! Checks what must always be true of kitchens, a page of rows at a time.
+//! Audit of the invariants of kitchens.
 
 use std::collections::{BTreeSet, HashMap};
 
-use pulse_kernel::finding::FINDINGS_MAX;
 use pulse_kernel::id::{OrderId, ShopId};
-use pulse_kernel::{Cx, Error, Finding, Verified};
+use pulse_kernel::{Cx, Error, Verified};
 use pulse_store::{Commit, Store, StoreError};
+use pulse_work::{Audit, Pages, read_stable};
 
 use crate::app::tell;
 use crate::domain::order::{News, Progress};
@@ -14,114 +14,99 @@ use crate::store::items;
 use crate::store::orders::{self, OrderRow};
 use crate::store::tickets::{self, TicketRow};
 
-/// How many rows are read at a time.
+/// Maximum number of rows that are read at once.
 const PAGE: i64 = 500;
-/// How often an order is read that others change meanwhile; then it is left to the next check.
-const READS_MAX: u32 = 5;
 
-/// The counts of an order are those of its tickets, and what they say was told.
+/// The counters of an order follow from its tickets, and the events that they require were published.
 const PROGRESS: &str = "kitchen.order_progress";
-/// Nothing of a cancelled order is on a screen.
+/// A cancelled order has no open ticket.
 const CANCELLED: &str = "kitchen.cancelled_orders";
-/// Every ticket has its order.
+/// Every ticket belongs to an order.
 const OWNERS: &str = "kitchen.ticket_orders";
-/// An item that has a row has changed at least once.
+/// The version of an item is at least 1.
 const ITEMS: &str = "kitchen.item_versions";
 
-/// Checks the invariants of the context. With `repair`, tickets of cancelled orders leave the screens, the counts of
-/// orders are put right, and what they say and nobody was told is told.
+/// Checks the invariants of the context. With `repair`, tickets of cancelled orders are cancelled, order counters are
+/// corrected, and events that should have been published are published.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
-    let mut verified = Verified::default();
-    check_orders(store, repair, &mut verified).await?;
-    check_owners(store, &mut verified).await?;
-    check_items(store, &mut verified).await?;
-    Ok(verified)
+pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+    let mut audit = Audit::new(&[PROGRESS, CANCELLED, OWNERS, ITEMS], repair);
+    check_orders(store, &mut audit).await?;
+    check_owners(store, &mut audit).await?;
+    check_items(store, &mut audit).await?;
+    Ok(audit.finish())
 }
 
-async fn check_orders(store: &Store, repair: bool, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count) = (OrderId::new(0), 0);
-    loop {
-        let page = orders::after(store, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
+async fn check_orders(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut pages = Pages::after(OrderId::new(0));
+    while let Some(page) = pages.next(|after| orders::after(store, after, PAGE), |row| row.id).await? {
         let ids: Vec<OrderId> = page.iter().map(|row| row.id).collect();
-        let mut states: HashMap<i64, Vec<State>> = HashMap::new();
+        let mut states: HashMap<OrderId, Vec<State>> = HashMap::new();
         for (order, state) in tickets::states_of(store, &ids).await? {
-            states.entry(order).or_default().extend(tickets::state(state));
+            states.entry(order).or_default().push(state);
         }
         for row in &page {
-            count += 1;
-            let states = states.remove(&row.id.get()).unwrap_or_default();
-            // Somebody may have changed one between the two reads, so what looks wrong is looked at closely.
-            if !Due::of(row, &states).is_nothing(row) {
-                check_order(store, repair, row.id, verified).await?;
+            let states = states.remove(&row.id).unwrap_or_default();
+            // The order and its tickets were read one after the other; a difference is confirmed by a stable reading.
+            if !Expected::of(row, &states).is_met(row) {
+                check_order(store, row.id, audit).await?;
             }
         }
     }
-    verified.checked.extend([(PROGRESS, count), (CANCELLED, count)]);
+    audit.checked(PROGRESS, pages.row_count());
+    audit.checked(CANCELLED, pages.row_count());
     Ok(())
 }
 
-/// What an order should say, given its tickets.
-struct Due {
+/// State of an order that follows from its tickets.
+struct Expected {
     progress: Progress,
     news: News,
-    /// How many tickets should be off the screens.
-    left_behind: usize,
+    /// Number of open tickets of a cancelled order.
+    open_count: usize,
 }
 
-impl Due {
+impl Expected {
     fn of(row: &OrderRow, states: &[State]) -> Self {
         let is_cancelled = row.progress.is_cancelled;
-        let due = |state: &State| if is_cancelled { state.after_cancel() } else { *state };
-        let (progress, news) = row.progress.with(states.iter().map(due));
-        Self { progress, news, left_behind: states.iter().filter(|state| due(state) != **state).count() }
+        let expected = |state: &State| if is_cancelled { state.after_cancel() } else { *state };
+        let (progress, news) = row.progress.with(states.iter().map(expected));
+        Self { progress, news, open_count: states.iter().filter(|state| expected(state) != **state).count() }
     }
 
-    fn is_nothing(&self, row: &OrderRow) -> bool {
-        self.progress == row.progress && self.left_behind == 0
+    fn is_met(&self, row: &OrderRow) -> bool {
+        self.progress == row.progress && self.open_count == 0
     }
 }
 
-async fn check_order(store: &Store, repair: bool, id: OrderId, verified: &mut Verified) -> Result<(), Error> {
-    let Some((row, tickets)) = read(store, id).await? else { return Ok(()) };
+async fn check_order(store: &Store, id: OrderId, audit: &mut Audit) -> Result<(), Error> {
+    // A change of a ticket changes the version of its order.
+    let order = read_stable(|| orders::by_id(store, id), |row| tickets::of_order(store, row.id)).await?;
+    let Some((row, tickets)) = order else { return Ok(()) };
     let states: Vec<State> = tickets.iter().map(|ticket| ticket.state).collect();
-    let due = Due::of(&row, &states);
-    if due.is_nothing(&row) {
+    let expected = Expected::of(&row, &states);
+    if expected.is_met(&row) {
         return Ok(());
     }
-    let is_repaired = repair && mend(store, &row, tickets, &due).await?;
-    if due.progress != row.progress {
-        let detail = format!("says {:?}, its tickets say {:?}", row.progress, due.progress);
-        add(verified, PROGRESS, (format!("order {}", id.get()), detail), is_repaired);
+    let is_repaired = audit.is_repairing() && repair(store, &row, tickets, &expected).await?;
+    if expected.progress != row.progress {
+        let detail = format!("progress is {:?}; its tickets require {:?}", row.progress, expected.progress);
+        audit.found(PROGRESS, format!("order {}", id.get()), detail, is_repaired);
     }
-    if due.left_behind > 0 {
-        let detail = format!("cancelled, and {} of its tickets are on screens; 0 should be", due.left_behind);
-        add(verified, CANCELLED, (format!("order {}", id.get()), detail), is_repaired);
+    if expected.open_count > 0 {
+        let detail = format!("the order is cancelled, but {} of its tickets are open", expected.open_count);
+        audit.found(CANCELLED, format!("order {}", id.get()), detail, is_repaired);
     }
     Ok(())
 }
 
-/// An order and its tickets as they were at one moment: whoever changes a ticket changes the version of its order.
-async fn read(store: &Store, id: OrderId) -> Result<Option<(OrderRow, Vec<TicketRow>)>, Error> {
-    for _ in 0..READS_MAX {
-        let Some(before) = orders::by_id(store, id).await? else { return Ok(None) };
-        let tickets = tickets::of_order(store, id).await?;
-        if orders::by_id(store, id).await?.is_some_and(|after| after.version == before.version) {
-            return Ok(Some((before, tickets)));
-        }
-    }
-    Ok(None)
-}
-
-/// Puts an order right; `false` when somebody else changed it meanwhile.
-async fn mend(store: &Store, row: &OrderRow, tickets: Vec<TicketRow>, due: &Due) -> Result<bool, Error> {
+/// Writes the expected state of an order; `false` when the order was changed meanwhile.
+async fn repair(store: &Store, row: &OrderRow, tickets: Vec<TicketRow>, expected: &Expected) -> Result<bool, Error> {
     let cx = Cx::system("kitchen.verify", store.clock().now());
-    let row = OrderRow { progress: due.progress, version: row.version + 1, ..*row };
-    let mut commit = tell(orders::update(Commit::new(), &row), &row, due.news, cx.now);
+    let row = OrderRow { progress: expected.progress, version: row.version + 1, ..*row };
+    let mut commit = tell(orders::update(Commit::new(), &row), &row, expected.news, cx.now);
     if row.progress.is_cancelled {
         for ticket in tickets.into_iter().filter(|ticket| ticket.state != ticket.state.after_cancel()) {
             let (state, version) = (ticket.state.after_cancel(), ticket.version + 1);
@@ -135,47 +120,33 @@ async fn mend(store: &Store, row: &OrderRow, tickets: Vec<TicketRow>, due: &Due)
     }
 }
 
-async fn check_owners(store: &Store, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count) = (TicketId::new(0), 0);
-    loop {
-        let page = tickets::after(store, after, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = TicketId::new(*last);
-        let ids: BTreeSet<i64> = page.iter().map(|(_, order)| *order).collect();
-        let ids: Vec<OrderId> = ids.into_iter().map(OrderId::new).collect();
-        let known: BTreeSet<i64> = orders::known(store, &ids).await?.into_iter().collect();
-        for (ticket, order) in page {
-            count += 1;
-            if !known.contains(&order) {
-                let detail = format!("order {order} has 0 rows; 1 should be");
-                add(verified, OWNERS, (format!("ticket {ticket}"), detail), false);
-            }
+async fn check_owners(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut pages = Pages::after(TicketId::new(0));
+    while let Some(page) = pages.next(|after| tickets::after(store, after, PAGE), |(ticket, _)| *ticket).await? {
+        let ids: BTreeSet<OrderId> = page.iter().map(|(_, order)| *order).collect();
+        let ids: Vec<OrderId> = ids.into_iter().collect();
+        let known: BTreeSet<OrderId> = orders::known(store, &ids).await?.into_iter().collect();
+        for (ticket, order) in page.into_iter().filter(|(_, order)| !known.contains(order)) {
+            audit.found(
+                OWNERS,
+                format!("ticket {}", ticket.get()),
+                format!("its order {} does not exist", order.get()),
+                false,
+            );
         }
     }
-    verified.checked.push((OWNERS, count));
+    audit.checked(OWNERS, pages.row_count());
     Ok(())
 }
 
-async fn check_items(store: &Store, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count) = ((ShopId::new(0), 0), 0);
-    loop {
-        let page = items::after(store, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = (last.shop, last.variant);
-        for row in page {
-            count += 1;
-            if row.version < 1 {
-                let detail = format!("version {}; at least 1 should be", row.version);
-                add(verified, ITEMS, (format!("variant {} of shop {}", row.variant, row.shop.get()), detail), false);
-            }
+async fn check_items(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut pages = Pages::after((ShopId::new(0), 0));
+    while let Some(page) = pages.next(|after| items::after(store, after, PAGE), |row| (row.shop, row.variant)).await? {
+        for row in page.iter().filter(|row| row.version < 1) {
+            let subject = format!("variant {} of shop {}", row.variant, row.shop.get());
+            audit.found(ITEMS, subject, format!("version is {}; it must be at least 1", row.version), false);
         }
     }
-    verified.checked.push((ITEMS, count));
+    audit.checked(ITEMS, pages.row_count());
     Ok(())
-}
-
-fn add(verified: &mut Verified, invariant: &'static str, (subject, detail): (String, String), is_repaired: bool) {
-    if verified.findings.iter().filter(|finding| finding.invariant == invariant).count() < FINDINGS_MAX {
-        verified.findings.push(Finding { invariant, subject, detail, is_repaired });
-    }
 }

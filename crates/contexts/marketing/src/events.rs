@@ -1,52 +1,24 @@
-//! What the marketing context does when events arrive.
+//! Handlers of the events of orders, and of coupons that were issued.
 
 use pulse_bus::{Consumer, Delivery};
-use pulse_contract::marketing::v1::CouponObtained;
-use pulse_contract::order::v1::{Order, OrderCancelled, OrderCompleted, OrderKind, OrderPaid};
+use pulse_contract::order::v1::{Order, OrderCancelled, OrderKind, OrderPaid};
 use pulse_kernel::id::{CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
 
 use crate::app::{self, App, Paid};
 use crate::store::reservations;
 
-pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
-    vec![orders(app), rewards(app), quotas(app)]
-}
-
-/// Coupons follow their orders: used up and minted when one is paid, given back when one is cancelled.
-fn orders(app: &App) -> Consumer {
-    let (paid, cancelled) = (app.clone(), app.clone());
-    Consumer::named("marketing.coupons_of_orders")
-        .on(move |cx: Cx, delivery: Delivery, event: OrderPaid| {
-            let app = paid.clone();
-            async move { settle_paid(&app, &cx, &delivery, &event.order.unwrap_or_default()).await }
-        })
-        .on(move |cx: Cx, delivery: Delivery, event: OrderCancelled| {
-            let app = cancelled.clone();
-            async move { settle_cancelled(&app, &cx, &delivery, &event).await }
-        })
-}
-
-/// Who completes an order of enough gets a coupon.
-fn rewards(app: &App) -> Consumer {
-    let app = app.clone();
-    Consumer::named("marketing.coupons_after_orders").on(move |cx: Cx, delivery: Delivery, event: OrderCompleted| {
-        let app = app.clone();
-        async move { app::earn_coupons(&app, &cx, &delivery, &event.order.unwrap_or_default()).await }
-    })
-}
-
-/// The unit of a coupon that was given leaves the quota.
-fn quotas(app: &App) -> Consumer {
-    let app = app.clone();
-    Consumer::named("marketing.quota_of_coupons").on(move |cx: Cx, delivery: Delivery, event: CouponObtained| {
-        let app = app.clone();
-        async move { app::confirm_quota(&app, &cx, &delivery, &event).await }
-    })
+pub(crate) fn consumers(app: &App) -> [Consumer; 3] {
+    [
+        Consumer::named("marketing.coupons_of_orders").handles(app, settle_paid).handles(app, settle_cancelled),
+        Consumer::named("marketing.coupons_after_orders").handles(app, app::earn_coupons),
+        Consumer::named("marketing.quota_of_coupons").handles(app, app::confirm_quota),
+    ]
 }
 
 /// Mints what was bought. Uses up what the order holds, in case that nobody has asked for it.
-async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> Result<(), Error> {
+async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, event: OrderPaid) -> Result<(), Error> {
+    let order = &event.order.unwrap_or_default();
     let is_voucher = order.kind() == OrderKind::VirtualVoucher;
     let coupons = coupons_of(order);
     if coupons.is_empty() && !is_voucher {
@@ -72,7 +44,7 @@ async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> 
 }
 
 /// Gives back what the order had, and ends what was bought with it.
-async fn settle_cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderCancelled) -> Result<(), Error> {
+async fn settle_cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelled) -> Result<(), Error> {
     let store = &app.deps.store;
     let id = OrderId::new(event.order_id);
     let reservation = reservations::by_order(store, id).await?;

@@ -1,4 +1,4 @@
-//! What the marketing context does when a time has come.
+//! Handlers of timers.
 
 use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
@@ -9,20 +9,15 @@ use crate::domain::reservation::ReservationState;
 use crate::store::reservations;
 
 pub(crate) fn pump(app: &App) -> TimerPump {
-    let (holds, forgets) = (app.clone(), app.clone());
-    TimerPump::new(&app.deps.store)
-        .on(RESERVATION_EXPIRED, move |due| {
-            let app = holds.clone();
-            async move { give_back(&app, &due).await }
-        })
-        .on(PURGE, move |due| {
-            let app = forgets.clone();
-            async move { app::purge_reservations(&app, &due).await }
-        })
+    TimerPump::new(&app.deps.store).handles(app, RESERVATION_EXPIRED, expire_reservation).handles(
+        app,
+        PURGE,
+        app::purge_reservations,
+    )
 }
 
-/// Gives back what an order holds that was neither paid nor cancelled in time.
-async fn give_back(app: &App, due: &DueTimer) -> Result<(), Error> {
+/// Returns the coupons and slots of an order that was neither paid nor cancelled in time.
+async fn expire_reservation(app: &App, due: &DueTimer) -> Result<(), Error> {
     let store = &app.deps.store;
     let cx = Cx::system("marketing.reservation_expired", store.clock().now());
     let order = OrderId::new(due.key);

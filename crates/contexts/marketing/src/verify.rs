@@ -3,6 +3,7 @@
 //! Others change the rows meanwhile. What looks wrong is therefore read again, and told only when a coupon (or a reservation)
 //! that did not change stands beside a hold (or coupons) that it does not agree with.
 
+use pulse_contract::stock::v1::StockClient;
 use pulse_kernel::finding::FINDINGS_MAX;
 use pulse_kernel::id::{CouponId, OrderId};
 use pulse_kernel::{Cx, Error, Finding, Verified};
@@ -14,6 +15,7 @@ use crate::domain::template::TemplateId;
 use crate::store::coupons::{self, CouponRow};
 use crate::store::reservations::{self, ReservationRow};
 use crate::store::{purchase_slots, templates};
+use crate::verify_quotas::verify_quotas;
 
 /// How many rows are read at once.
 pub(crate) const PAGE: i64 = 500;
@@ -34,11 +36,12 @@ const CUSTOMER_LIMITS: &str = "marketing.customer_limits";
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+pub(crate) async fn verify(store: &Store, stock: &StockClient, repair: bool) -> Result<Verified, Error> {
     let mut verified = Verified::default();
     verify_coupons(store, repair, &mut verified).await?;
     verify_reservations(store, &mut verified).await?;
     verify_templates(store, &mut verified).await?;
+    verify_quotas(store, stock, &mut verified).await?;
     Ok(verified)
 }
 

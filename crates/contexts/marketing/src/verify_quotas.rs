@@ -22,9 +22,8 @@ const ASKED_MAX: usize = 16;
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`; those of the stock context when it does not answer.
-pub async fn verify_quotas(store: &Store, stock: &StockClient) -> Result<Verified, Error> {
+pub(crate) async fn verify_quotas(store: &Store, stock: &StockClient, verified: &mut Verified) -> Result<(), Error> {
     let cx = Cx::system("marketing.verify", store.clock().now());
-    let mut verified = Verified::default();
     let (mut after, mut count) = (CouponId::new(0), 0);
     loop {
         let mut rows = coupons::page(store, after, PAGE).await?;
@@ -42,12 +41,12 @@ pub async fn verify_quotas(store: &Store, stock: &StockClient) -> Result<Verifie
             let state = state?;
             if !matches!(state, Some(ReservationState::Confirmed | ReservationState::Active)) {
                 let detail = format!("its unit is {}", state.map_or("unknown", |state| state.as_str_name()));
-                tell(&mut verified, COUPON_HAS_UNIT, format!("coupon {}", coupon.get()), detail, false);
+                tell(verified, COUPON_HAS_UNIT, format!("coupon {}", coupon.get()), detail, false);
             }
         }
     }
     verified.checked.push((COUPON_HAS_UNIT, count));
-    Ok(verified)
+    Ok(())
 }
 
 async fn reservation(stock: &StockClient, cx: &Cx, row: &CouponRow) -> Result<Option<ReservationState>, Error> {

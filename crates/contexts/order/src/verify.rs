@@ -1,95 +1,77 @@
-//! Checks what must always hold, by reading the tables page by page.
+//! Audit of the invariants of orders.
 
 use std::time::Duration;
 
 use pulse_contract::order::v1::{Order, OrderState, PaymentState, PriceKind};
-use pulse_kernel::finding::FINDINGS_MAX;
-use pulse_kernel::{Cx, Error, Finding, Timestamp, Verified};
+use pulse_kernel::{Cx, Error, Timestamp, Verified};
 use pulse_store::{Commit, Statement, Store, StoreError, Timer, values};
+use pulse_work::{Audit, Pages};
 
 use crate::app::{self, EXPIRE, view};
 use crate::domain::machine;
 use crate::domain::refund;
 use crate::store::orders::{self, OrderRow};
 
-/// How many orders are checked at once.
+/// Maximum number of orders that are read at once.
 const PAGE: i64 = 500;
-/// How long after its time an order may still have to be refused: a timer may be a little late.
+/// Time after its deadline within which a queued order may still be refused by its timer.
 const PLACING_GRACE: Duration = Duration::from_secs(60);
 
+/// The parts and lines of a price sum to its total.
 const PRICES: &str = "order.prices_sum";
+/// The history of an order follows the state machine and ends with the state of the order.
 const HISTORIES: &str = "order.states_follow_histories";
+/// A paid order has a record of its payment, and refunds do not exceed it.
 const PAYMENTS: &str = "order.payments_are_recorded";
+/// An order that waits for its placement or its payment has a timer that ends the wait.
 const DEADLINES: &str = "order.unpaid_orders_have_a_deadline";
+/// No order is in state `PLACING` after its deadline (TR-32).
 const PLACING: &str = "order.placing_ends_in_time";
+/// The order lists show the orders as they are.
 const LISTS: &str = "order.lists_show_the_orders";
 
-/// Checks the invariants of the context; with `repair`, sets deadlines that are missing and builds the lists anew. Prices,
-/// histories and payments are facts: what is wrong with them is for people.
+/// Checks the invariants of the context. With `repair`, sets missing timers, refuses overdue queued orders and rebuilds
+/// the lists. Prices, histories and payments are facts, so they are reported only.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let cx = Cx::system("order.verify", store.clock().now());
-    let mut check = Check {
-        store,
-        cx: &cx,
-        repair,
-        verified: Verified::default(),
-        order_count: 0,
-        waiting_count: 0,
-        placing_count: 0,
-    };
-    let mut after = 0;
-    loop {
-        let rows = orders::page(store, after, i64::MAX, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.id.get();
+    let audit = Audit::new(&[PRICES, HISTORIES, PAYMENTS, DEADLINES, PLACING, LISTS], repair);
+    let mut check = Check { store, cx: &cx, audit };
+    let mut pages = Pages::after(0);
+    while let Some(rows) = pages.next(|after| orders::page(store, after, i64::MAX, PAGE), |row| row.id.get()).await? {
         check.page(&rows).await?;
     }
-    after = 0;
-    loop {
-        let rows = orders::archived_page(store, after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.id.get();
+    let mut pages = Pages::after(0);
+    while let Some(rows) = pages.next(|after| orders::archived_page(store, after, PAGE), |row| row.id.get()).await? {
         check.page(&rows).await?;
     }
     let compared = app::rebuild(store, &cx, repair).await?;
+    let mut audit = check.audit;
+    audit.checked(LISTS, compared.order_count);
     for (subject, difference) in compared.differences {
-        check.found(LISTS, subject, difference, repair);
+        audit.found(LISTS, subject, difference, repair);
     }
-    let Check { order_count, waiting_count, placing_count, mut verified, .. } = check;
-    verified.checked = vec![
-        (PRICES, order_count),
-        (HISTORIES, order_count),
-        (PAYMENTS, order_count),
-        (DEADLINES, waiting_count),
-        (PLACING, placing_count),
-        (LISTS, compared.order_count),
-    ];
-    Ok(verified)
+    Ok(audit.finish())
 }
 
 struct Check<'a> {
     store: &'a Store,
     cx: &'a Cx,
-    repair: bool,
-    verified: Verified,
-    order_count: u64,
-    waiting_count: u64,
-    placing_count: u64,
+    audit: Audit,
 }
 
 impl Check<'_> {
     async fn page(&mut self, rows: &[OrderRow]) -> Result<(), Error> {
         for row in rows {
             let order = row.order();
-            self.order_count += 1;
-            for (invariant, wrong) in
+            for (invariant, outcome) in
                 [(PRICES, price(&order)), (HISTORIES, history(row, &order)), (PAYMENTS, payment(row, &order))]
             {
-                if let Err(detail) = wrong {
-                    self.found(invariant, row.id.to_string(), detail, false);
+                self.audit.checked(invariant, 1_u64);
+                if let Err(detail) = outcome {
+                    self.audit.found(invariant, row.id.to_string(), detail, false);
                 }
             }
         }
@@ -97,39 +79,32 @@ impl Check<'_> {
         self.placing(rows).await
     }
 
-    fn found(&mut self, invariant: &'static str, subject: String, detail: String, is_repaired: bool) {
-        let findings = &mut self.verified.findings;
-        if findings.iter().filter(|finding| finding.invariant == invariant).count() < FINDINGS_MAX {
-            findings.push(Finding { invariant, subject, detail, is_repaired });
-        }
-    }
-
-    /// No order is being placed for longer than it has time (TR-32). One that a stopped node left has its end when a node
-    /// starts, or here.
+    /// Overdue queued orders: left by a node that stopped, until a node starts or repairs.
     async fn placing(&mut self, rows: &[OrderRow]) -> Result<(), Error> {
         for row in rows.iter().filter(|row| row.state == OrderState::Placing) {
-            self.placing_count += 1;
+            self.audit.checked(PLACING, 1_u64);
             let until = app::place_until(row);
             if self.cx.now <= until.plus(PLACING_GRACE) {
                 continue;
             }
-            if self.repair {
+            if self.audit.is_repairing() {
                 match self.store.commit(self.cx, app::placed_too_late(self.cx, row.clone())?).await {
-                    // It has had its end since it was read.
+                    // The order was placed or refused since it was read.
                     Ok(()) | Err(StoreError::Conflict) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
-            let detail = format!("it should have been placed or refused {} s ago", self.cx.now.since(until).as_secs());
-            self.found(PLACING, row.id.to_string(), detail, self.repair);
+            let overdue_s = self.cx.now.since(until).as_secs();
+            let detail = format!("the deadline of its placement passed {overdue_s} s ago");
+            self.audit.found(PLACING, row.id.to_string(), detail, self.audit.is_repairing());
         }
         Ok(())
     }
 
-    /// Every order that waits, for its units or its money, has a timer that ends the wait.
+    /// Orders that wait without a timer.
     async fn deadlines(&mut self, rows: &[OrderRow]) -> Result<(), Error> {
-        let waiting: Vec<&OrderRow> = rows.iter().filter(|row| waits(row)).collect();
-        self.waiting_count += u64::try_from(waiting.len()).unwrap_or(0);
+        let waiting: Vec<&OrderRow> = rows.iter().filter(|row| is_waiting(row)).collect();
+        self.audit.checked(DEADLINES, waiting.len());
         if waiting.is_empty() {
             return Ok(());
         }
@@ -140,16 +115,16 @@ impl Check<'_> {
         );
         let timers: Vec<(i64,)> = self.store.all(query).await?;
         for row in waiting.into_iter().filter(|row| !timers.contains(&(row.id.get(),))) {
-            // It may have been paid between the two looks.
+            // The order may have been paid between the two readings.
             let now = orders::by_id(self.store, row.id).await?;
-            if now.is_none_or(|row| !waits(&row)) {
+            if now.is_none_or(|row| !is_waiting(&row)) {
                 continue;
             }
-            if self.repair {
+            if self.audit.is_repairing() {
                 self.set_timer(row).await?;
             }
-            let detail = "it waits for its units or its payment for ever".to_owned();
-            self.found(DEADLINES, row.id.to_string(), detail, self.repair);
+            let detail = "no timer ends the wait for its placement or its payment".to_owned();
+            self.audit.found(DEADLINES, row.id.to_string(), detail, self.audit.is_repairing());
         }
         Ok(())
     }
@@ -165,19 +140,20 @@ impl Check<'_> {
     }
 }
 
-/// Whether an order waits for something that has a deadline.
-fn waits(row: &OrderRow) -> bool {
+/// Whether an order waits for its placement or its payment.
+fn is_waiting(row: &OrderRow) -> bool {
     matches!(row.state, OrderState::Placing | OrderState::AwaitingPayment)
 }
 
-type Wrong = Result<(), String>;
+/// The detail of the finding when an invariant does not hold.
+type Outcome = Result<(), String>;
 
-fn must(holds: bool, detail: impl FnOnce() -> String) -> Wrong {
+fn must(holds: bool, detail: impl FnOnce() -> String) -> Outcome {
     if holds { Ok(()) } else { Err(detail()) }
 }
 
-/// The parts sum to the total, the lines to their parts.
-fn price(order: &Order) -> Wrong {
+/// Checks that the parts of the price sum to the total, and the lines to their parts.
+fn price(order: &Order) -> Outcome {
     let price = order.price.clone().unwrap_or_default();
     let sum = |kind: Option<PriceKind>| -> i64 {
         let parts = price.parts.iter().filter(|part| kind.is_none_or(|kind| part.kind() == kind));
@@ -188,51 +164,60 @@ fn price(order: &Order) -> Wrong {
     })?;
     for line in &order.lines {
         let subtotal = line.unit_price_minor.saturating_mul(line.quantity.into());
-        must(line.subtotal_minor == subtotal, || format!("line {} should cost {subtotal}", line.line_number))?;
+        must(line.subtotal_minor == subtotal, || {
+            format!("the subtotal of line {} is {}; it must be {subtotal}", line.line_number, line.subtotal_minor)
+        })?;
     }
     let items: i64 = order.lines.iter().map(|line| line.subtotal_minor).sum();
-    must(sum(Some(PriceKind::Items)) == items, || format!("the lines sum to {items}, and the price says otherwise"))?;
+    must(sum(Some(PriceKind::Items)) == items, || {
+        format!("the lines sum to {items}, the items of the price to {}", sum(Some(PriceKind::Items)))
+    })?;
     let discounts: i64 = order.lines.iter().map(|line| line.discount_minor).sum();
     must(sum(Some(PriceKind::Discount)) == -discounts, || {
-        format!("the lines share {discounts}, and the price says otherwise")
+        format!(
+            "the discounts of the lines sum to {discounts}, those of the price to {}",
+            -sum(Some(PriceKind::Discount))
+        )
     })
 }
 
-/// The history begins with the first state, goes only where the table leads, and ends where the order is.
-fn history(row: &OrderRow, order: &Order) -> Wrong {
+/// Checks that the history starts with a first state, follows the state machine, and ends with the state of the order.
+fn history(row: &OrderRow, order: &Order) -> Outcome {
     let states: Option<Vec<_>> = order.history.iter().map(|step| view::state(step.state())).collect();
     let states = states.ok_or_else(|| "the history has a step without a state".to_owned())?;
     let is_beginning =
         |state: &machine::State| matches!(state, machine::State::Placing | machine::State::AwaitingPayment);
-    must(states.first().is_some_and(is_beginning), || "the history has no beginning".to_owned())?;
+    must(states.first().is_some_and(is_beginning), || "the history does not start with a first state".to_owned())?;
     for pair in states.windows(2) {
         if let [from, to] = pair {
-            must(machine::is_edge(*from, *to, view::way(order)), || format!("it went from {from:?} to {to:?}"))?;
+            must(machine::is_edge(*from, *to, view::way(order)), || {
+                format!("the history has the transition {from:?} to {to:?}, which does not exist")
+            })?;
         }
     }
     let last = states.last().copied();
     must(last == view::state(row.state) && row.state == order.state(), || {
         format!(
-            "the history ends with {last:?}, the row says {}, the order {}",
+            "the history ends with {last:?}, the row has state {}, the order {}",
             row.state.as_str_name(),
             order.state().as_str_name()
         )
     })
 }
 
-/// What counts as paid has its money written down, and no more of it went back than came.
-fn payment(row: &OrderRow, order: &Order) -> Wrong {
+/// Checks that a paid order has a record of its payment, and that refunds do not exceed it.
+fn payment(row: &OrderRow, order: &Order) -> Outcome {
     let total = order.price.as_ref().map_or(0, |price| price.total_minor);
     let paid = row.stored.payment.as_ref();
     let is_paid = row.payment_state != PaymentState::Unpaid;
-    must(is_paid == paid.is_some(), || "it counts as paid without a payment, or has one and does not".to_owned())?;
+    must(is_paid == paid.is_some(), || "the payment state and the recorded payment contradict each other".to_owned())?;
     must(paid.is_none_or(|payment| payment.amount_minor == total), || {
-        format!("{} were paid, the total is {total}", view::paid_minor(row))
+        format!("{} was paid, the total is {total}", view::paid_minor(row))
     })?;
     let refunded = refund::refunded_minor(&view::refunds(row));
     must(refunded <= view::paid_minor(row), || {
-        format!("{refunded} go back of {} that were paid", view::paid_minor(row))
+        format!("refunds are {refunded}, which exceeds the payment of {}", view::paid_minor(row))
     })?;
     let is_made = !matches!(row.state, OrderState::Placing | OrderState::AwaitingPayment | OrderState::Cancelled);
-    must(!is_made || is_paid || view::is_cash(order), || "it is made without being paid".to_owned())
+    must(!is_made || is_paid || view::is_cash(order), || "the order is confirmed without a payment".to_owned())
 }

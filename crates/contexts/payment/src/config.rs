@@ -1,56 +1,195 @@
-//! How the payment context behaves, and the secrets that it works with.
+//! The section `[payment]` of the configuration, with the secrets of payment providers.
 
-use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How the context behaves.
-#[derive(Clone, Debug, Default)]
+use pulse_context::{Faults, SecretText, Section};
+use serde::{Deserialize, Serialize};
+
+/// Payments.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PaymentConfig {
-    /// The provider of a payment that names none; empty for the one there is, Stripe before the sandbox.
+    /// The provider of a payment that names none: `stripe` or `sandbox`; empty for the one that is there, Stripe before
+    /// the sandbox. Default empty. Since 0.1.
     pub default_provider: String,
-    /// What comes before `/pay/` in addresses of the sandbox's pages; empty for the address of the caller.
-    pub public_url: String,
-    /// Whether the sandbox is there: everybody can pay with it, without money.
+    /// Whether the sandbox is there, with which everybody pays without money. Never in production. Default false,
+    /// `pulse demo` sets it. Since 0.1.
     pub has_sandbox: bool,
-    /// How often payments are compared with what providers list; zero for never.
+    /// What comes before `/pay/` in the addresses of the sandbox's pages, for example `https://shop.example`; empty for
+    /// the address that the client calls. Default empty. Since 0.1.
+    pub public_url: String,
+    /// How often payments are compared with what the providers list, and what differs is repaired; `0s` for never, else
+    /// `1m` to `7d`. Default `1h`. Since 0.1.
+    #[serde(with = "humantime_serde")]
     pub reconcile_every: Duration,
-    /// Stripe, when it is there.
-    pub stripe: Option<StripeConfig>,
+    /// The secret key of a Stripe account, `sk_...` or `rk_...`; empty for no Stripe. Default empty. Since 0.1.
+    pub stripe_secret_key: SecretText,
+    /// What Stripe signs its webhooks with, `whsec_...`, at least 16 characters. Let Stripe tell `payment_intent.*` and
+    /// `refund.*` to `/webhooks/stripe`. Default empty. Since 0.1.
+    pub stripe_webhook_secret: SecretText,
+    /// Where Stripe's API is, without `/v1`; without TLS only on this machine. Default `https://api.stripe.com`.
+    /// Since 0.1.
+    pub stripe_api_url: String,
+    /// Ways to pay, in the words of Stripe. 1 to 20, default `["card"]`. Since 0.1.
+    pub stripe_payment_methods: Vec<String>,
+}
+
+impl Default for PaymentConfig {
+    fn default() -> Self {
+        Self {
+            default_provider: String::new(),
+            has_sandbox: false,
+            public_url: String::new(),
+            reconcile_every: Duration::from_secs(3_600),
+            stripe_secret_key: SecretText::default(),
+            stripe_webhook_secret: SecretText::default(),
+            stripe_api_url: "https://api.stripe.com".to_owned(),
+            stripe_payment_methods: vec!["card".to_owned()],
+        }
+    }
+}
+
+/// How many ways to pay can be named.
+const PAYMENT_METHODS_MAX: usize = 20;
+/// How often one can compare with providers: each time costs them some calls.
+const RECONCILE_EVERY: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
+/// A shorter secret of webhooks could be guessed.
+const WEBHOOK_SECRET_CHARS_MIN: usize = 16;
+
+impl PaymentConfig {
+    /// How Stripe is reached; `None` without a secret key.
+    pub(crate) fn stripe(&self) -> Option<StripeConfig> {
+        self.has_stripe().then(|| StripeConfig {
+            secret_key: self.stripe_secret_key.clone(),
+            webhook_secret: self.stripe_webhook_secret.clone(),
+            api_url: self.stripe_api_url.clone(),
+            payment_methods: self.stripe_payment_methods.clone(),
+        })
+    }
+
+    fn has_stripe(&self) -> bool {
+        !self.stripe_secret_key.expose().is_empty()
+    }
+}
+
+impl Section for PaymentConfig {
+    fn check(&self, faults: &mut Faults) {
+        let (key, secret) = (self.stripe_secret_key.expose(), self.stripe_webhook_secret.expose());
+        let is_secret_key = !self.has_stripe() || ["sk_", "rk_"].iter().any(|prefix| key.starts_with(prefix));
+        let rule = "a secret key (sk_ or rk_); a publishable key (pk_) cannot take payments";
+        faults.require(is_secret_key, "stripe_secret_key", rule);
+        let rule = "set exactly when payment.stripe_secret_key is set: it proves that a webhook comes from Stripe";
+        faults.require(self.has_stripe() != secret.is_empty(), "stripe_webhook_secret", rule);
+        let is_long = secret.is_empty() || secret.chars().count() >= WEBHOOK_SECRET_CHARS_MIN;
+        faults.require(is_long, "stripe_webhook_secret", format_args!("{WEBHOOK_SECRET_CHARS_MIN} or more characters"));
+        let is_safe = self.stripe_api_url.starts_with("https://") || is_local(&self.stripe_api_url);
+        faults.require(is_safe, "stripe_api_url", "an https:// URL (http:// only on this machine): it carries the key");
+        faults.number(
+            "stripe_payment_methods (their number)",
+            self.stripe_payment_methods.len(),
+            1..=PAYMENT_METHODS_MAX,
+        );
+        if !self.reconcile_every.is_zero() {
+            faults.duration("reconcile_every", self.reconcile_every, RECONCILE_EVERY);
+        }
+        let is_url = |url: &str| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        let has_url = self.public_url.is_empty() || is_url(&self.public_url);
+        faults.require(has_url, "public_url", "an https:// or http:// URL");
+        let is_provider = match self.default_provider.as_str() {
+            "" => true,
+            "stripe" => self.has_stripe(),
+            "sandbox" => self.has_sandbox,
+            _ => false,
+        };
+        faults.require(is_provider, "default_provider", "stripe or sandbox, and set up");
+    }
 }
 
 /// How we reach Stripe.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
     /// Opens the account.
-    pub secret_key: ApiKey,
+    pub secret_key: SecretText,
     /// What webhooks are signed with.
-    pub webhook_secret: ApiKey,
+    pub webhook_secret: SecretText,
     /// Where the API is, without `/v1`.
     pub api_url: String,
     /// Ways to pay, in the words of Stripe, for example `card`.
     pub payment_methods: Vec<String>,
 }
 
-/// A secret that a provider gave us. Never printed.
-#[derive(Clone)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// From its text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text. Never log it.
-    #[must_use]
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
+/// Whether an address without TLS is one of this machine.
+fn is_local(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(***)")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripe() -> PaymentConfig {
+        PaymentConfig {
+            stripe_secret_key: SecretText::new("sk_test_12345"),
+            stripe_webhook_secret: SecretText::new("whsec_0123456789"),
+            ..PaymentConfig::default()
+        }
+    }
+
+    #[test]
+    fn weak_and_missing_secrets_are_refused() {
+        let sandbox = PaymentConfig { has_sandbox: true, ..PaymentConfig::default() };
+        for (section, expected) in [
+            (PaymentConfig::default(), None),
+            (stripe(), None),
+            (sandbox.clone(), None),
+            (PaymentConfig { stripe_secret_key: SecretText::new("pk_test_1"), ..stripe() }, Some("a secret key (sk_")),
+            (PaymentConfig { stripe_webhook_secret: SecretText::default(), ..stripe() }, Some("set exactly when")),
+            (PaymentConfig { stripe_secret_key: SecretText::default(), ..stripe() }, Some("set exactly when")),
+            (PaymentConfig { stripe_webhook_secret: SecretText::new("whsec"), ..stripe() }, Some("16 or more")),
+            (PaymentConfig { stripe_api_url: "http://example.com".to_owned(), ..stripe() }, Some("https://")),
+            (PaymentConfig { stripe_api_url: "http://127.0.0.1.example.com".to_owned(), ..stripe() }, Some("https://")),
+            (PaymentConfig { stripe_api_url: "http://127.0.0.1:8420".to_owned(), ..stripe() }, None),
+            (PaymentConfig { stripe_api_url: "http://[::1]:8420/".to_owned(), ..stripe() }, None),
+            (PaymentConfig { stripe_payment_methods: vec![], ..stripe() }, Some("stripe_payment_methods")),
+            (PaymentConfig { reconcile_every: Duration::ZERO, ..sandbox.clone() }, None),
+            (PaymentConfig { reconcile_every: Duration::from_secs(59), ..stripe() }, Some("between 1m and 7days")),
+            (
+                PaymentConfig { reconcile_every: Duration::from_secs(8 * 86_400), ..stripe() },
+                Some("between 1m and 7days"),
+            ),
+            (PaymentConfig { public_url: "shop.example".to_owned(), ..sandbox.clone() }, Some("public_url")),
+            (PaymentConfig { default_provider: "stripe".to_owned(), ..sandbox.clone() }, Some("and set up")),
+            (PaymentConfig { default_provider: "sandbox".to_owned(), ..sandbox }, None),
+            (
+                PaymentConfig { default_provider: "paypal".to_owned(), ..stripe() },
+                Some("stripe or sandbox, and set up"),
+            ),
+        ] {
+            let mut faults = Faults::default();
+            faults.section("payment", &section);
+            let found = faults.found();
+            let refusal = (!found.is_empty()).then(|| found.join("; "));
+            let is_as_expected = match (&refusal, expected) {
+                (None, None) => true,
+                (Some(refusal), Some(expected)) => refusal.contains(expected),
+                _ => false,
+            };
+            assert!(is_as_expected, "{section:?}: {refusal:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_never_printed() {
+        let section = stripe();
+        let printed = format!("{section:?} {:?}", section.stripe()) + &serde_json::to_string(&section).unwrap();
+        assert!(!printed.contains("12345") && !printed.contains("whsec_0") && printed.contains("***"));
     }
 }

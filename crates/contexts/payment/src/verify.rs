@@ -93,7 +93,7 @@ impl FromRow for Broken {
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let mut verified = Verified::default();
     for rule in &RULES {
         check_rule(store, rule, &mut verified).await?;

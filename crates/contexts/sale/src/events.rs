@@ -1,17 +1,9 @@
-//! What the sale context does when events arrive.
+//! Handlers of the events of orders.
 
-use pulse_bus::{Consumer, Delivery};
-use pulse_contract::order::v1::OrderCancelled;
-use pulse_kernel::Cx;
+use pulse_bus::Consumer;
 
 use crate::app::{self, App};
 
-pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
-    let app = app.clone();
-    let returns =
-        Consumer::named("sale.units_of_orders").on(move |cx: Cx, delivery: Delivery, event: OrderCancelled| {
-            let app = app.clone();
-            async move { app::return_units(&app, &cx, &delivery, &event).await }
-        });
-    vec![returns]
+pub(crate) fn consumers(app: &App) -> [Consumer; 1] {
+    [Consumer::named("sale.units_of_orders").handles(app, app::return_units)]
 }

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use pulse_context::Pump;
 use pulse_kernel::{Error, Timestamp};
 use pulse_limiter::admission::Unconfirmed;
 use tokio::time::sleep;
@@ -30,7 +32,7 @@ const ATTEMPTS_MAX: u32 = 5;
 const PAGE: i64 = 500;
 
 /// Keeps gate, rows and memory in step until it is dropped.
-pub struct Keeper {
+pub(crate) struct Keeper {
     app: App,
     /// Up to when it has seen what others changed.
     looked_at: Timestamp,
@@ -45,7 +47,7 @@ impl Keeper {
     }
 
     /// Keeps for ever.
-    pub async fn run(mut self) {
+    async fn run(mut self) {
         loop {
             if let Err(error) = self.look().await {
                 metrics::counter!("pulse_sale_keeper_failures_total").increment(1);
@@ -59,7 +61,7 @@ impl Keeper {
     ///
     /// # Errors
     /// When store or gate do not answer; it is looked at again.
-    pub async fn look(&mut self) -> Result<usize, Error> {
+    async fn look(&mut self) -> Result<usize, Error> {
         if self.app.deps.store.database().is_shared() {
             self.follow_others().await?;
         }
@@ -103,7 +105,7 @@ impl Keeper {
 
     /// Writes what a node admitted that died before it had written it.
     async fn take_over(&self, sale: &Running) -> Result<usize, Error> {
-        let (gate, idle) = (&self.app.deps.sales, self.app.deps.config.take_over_after);
+        let (gate, idle) = (&self.app.deps.sales, self.app.deps.config.orphan_timeout);
         let found = gate.claim_unconfirmed(sale.id, idle, TAKEN_OVER_MAX).await?;
         let count = found.len();
         for Unconfirmed { request, attempts } in found {
@@ -163,5 +165,16 @@ impl Keeper {
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keeper").field("looked_at", &self.looked_at).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Pump for Keeper {
+    async fn run(self: Box<Self>) {
+        Self::run(*self).await;
+    }
+
+    async fn run_due(&mut self) -> Result<usize, Error> {
+        Box::pin(Self::look(self)).await
     }
 }

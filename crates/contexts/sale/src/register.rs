@@ -15,7 +15,7 @@ use pulse_limiter::admission::{AdmissionEngine, AdmissionRequest};
 use pulse_store::{Commit, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::SaleConfig;
+use crate::config::SaleConfig;
 use crate::store::admissions::{self, AdmissionRow};
 use crate::store::counts;
 

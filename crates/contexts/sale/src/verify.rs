@@ -23,7 +23,7 @@ const ASKED_MAX: usize = 32;
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub async fn verify(store: &Store) -> Result<Verified, Error> {
+pub(crate) async fn verify(store: &Store, orders: &OrderClient) -> Result<Verified, Error> {
     let (mut verified, mut after, mut count) = (Verified::default(), 0, 0);
     // One statement per sale, so that rows and count are of the same instant.
     while let Some(sum) = counts::sum_after(store, after).await? {
@@ -39,6 +39,7 @@ pub async fn verify(store: &Store) -> Result<Verified, Error> {
         }
     }
     verified.checked.push((COUNTED, count));
+    verify_orders(store, orders, &mut verified).await?;
     Ok(verified)
 }
 
@@ -46,9 +47,9 @@ pub async fn verify(store: &Store) -> Result<Verified, Error> {
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`; those of the order context when it does not answer.
-pub async fn verify_orders(store: &Store, orders: &OrderClient) -> Result<Verified, Error> {
+async fn verify_orders(store: &Store, orders: &OrderClient, verified: &mut Verified) -> Result<(), Error> {
     let cx = Cx::system("sale.verify", store.clock().now());
-    let (mut verified, mut after, mut count) = (Verified::default(), (0, 0), 0);
+    let (mut after, mut count) = ((0, 0), 0);
     loop {
         let rows = admissions::all_after(store, after, PAGE).await?;
         let Some(last) = rows.last() else { break };
@@ -62,12 +63,12 @@ pub async fn verify_orders(store: &Store, orders: &OrderClient) -> Result<Verifi
             .buffered(ASKED_MAX);
         while let Some((row, order)) = asked.next().await {
             if let Some(detail) = disagreement(&row, order?.as_ref()) {
-                tell(&mut verified, ORDERED, format!("admission {} to sale {}", row.order, row.sale), detail);
+                tell(verified, ORDERED, format!("admission {} to sale {}", row.order, row.sale), detail);
             }
         }
     }
     verified.checked.push((ORDERED, count));
-    Ok(verified)
+    Ok(())
 }
 
 fn tell(verified: &mut Verified, invariant: &'static str, subject: String, detail: String) {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use pulse_context::Pump;
 use pulse_kernel::Error;
 use pulse_store::Lease;
 use tokio::time::{sleep, timeout};
@@ -21,7 +23,7 @@ const LOOK_AT_RUSH_EVERY: Duration = Duration::from_millis(20);
 const RUSH: u64 = 100;
 
 /// Makes orders of admissions until it is dropped.
-pub struct Worker {
+pub(crate) struct Worker {
     app: App,
     holder: String,
     lease: Option<Lease>,
@@ -38,7 +40,7 @@ impl Worker {
     }
 
     /// Works for ever.
-    pub async fn run(mut self) {
+    async fn run(mut self) {
         loop {
             self.let_the_rush_pass().await;
             match self.round().await {
@@ -90,7 +92,7 @@ impl Worker {
     ///
     /// # Errors
     /// When a context does not answer; what waits goes on waiting.
-    pub async fn run_due(&mut self) -> Result<usize, Error> {
+    async fn run_due(&mut self) -> Result<usize, Error> {
         let mut ended = 0;
         while let Some(round) = self.round().await? {
             ended += round.ended;
@@ -136,5 +138,16 @@ impl Worker {
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Worker").field("holder", &self.holder).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Pump for Worker {
+    async fn run(self: Box<Self>) {
+        Self::run(*self).await;
+    }
+
+    async fn run_due(&mut self) -> Result<usize, Error> {
+        Box::pin(Self::run_due(self)).await
     }
 }

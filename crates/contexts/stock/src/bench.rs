@@ -19,9 +19,10 @@ use crate::desk::Desk;
 use crate::domain::command::{Reply, Verb};
 use crate::domain::reservation::{Key, Line, Owner, State};
 use crate::domain::resource::{Kind, Moment, ResourceRef, Rules};
-use crate::store::changes::expiry_kind;
+use crate::timers;
 use crate::store::resources;
-use crate::{MIGRATIONS, StockConfig, verify};
+use crate::verify::verify;
+use crate::{StockConfig, TABLES};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ const HELD_FOR: Duration = Duration::from_secs(86_400);
 pub async fn hot_sku(plan: &Plan) -> Result<HotSku, Error> {
     let database = Database::open(&plan.url, Options::default()).await?;
     let ids = Arc::new(IdGenerator::new(1));
-    let store = Store::open(&database, "stock", MIGRATIONS, Clock::system(), ids).await?;
+    let store = Store::open(&database, "stock", TABLES.migrations, Clock::system(), ids).await?;
     let desk = Desk::start(store.clone(), &StockConfig::default());
     let hot = Hot { resource: open(&desk, &store, plan.reservations).await?, store: store.clone(), desk: desk.clone() };
     let other = Hot { resource: open(&desk, &store, plan.reference_reservations).await?, ..hot.clone() };
@@ -171,7 +172,7 @@ fn guarded(hot: &Hot, cx: &Cx, key: Key) -> Commit {
         .write(note)
         .expect_rows(1)
         .insert(reservation(hot.resource, key, now, due_at))
-        .timer(Timer { kind: expiry_kind(key.owner), key: key.id, due_at, payload: Bytes::new() })
+        .timer(Timer { kind: timers::kind_of(key.owner), key: key.id, due_at, payload: Bytes::new() })
 }
 
 fn reservation(resource: ResourceRef, key: Key, now: Timestamp, expires_at: Timestamp) -> Insert {

@@ -1,31 +1,28 @@
-//! What the stock context does when other contexts' events arrive.
+//! Handlers of the events of kitchens and orders.
 
 use pulse_bus::{Consumer, Delivery};
 use pulse_contract::kitchen::v1::ItemOutChanged;
 use pulse_contract::order::v1::OrderCancelled;
-use pulse_kernel::Cx;
+use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use crate::app::{self, App};
 
-/// The desk writes first, and again the second time, which changes nothing: keys and versions say what is old. The inbox
-/// comes after it, so that an event is never taken for consumed that was not.
-pub(crate) fn consumers(app: &App) -> Vec<Consumer> {
-    let (halting, releasing) = (app.clone(), app.clone());
-    let halts = Consumer::named("stock.items_out").on(move |cx: Cx, delivery: Delivery, event: ItemOutChanged| {
-        let app = halting.clone();
-        async move {
-            app::halt_stock(&app, &cx, &event).await?;
-            Ok(delivery.commit(&app.deps.store, &cx, Commit::new()).await?)
-        }
-    });
-    let releases =
-        Consumer::named("stock.cancelled_orders").on(move |cx: Cx, delivery: Delivery, event: OrderCancelled| {
-            let app = releasing.clone();
-            async move {
-                app::release_cancelled(&app, &cx, event.order_id).await?;
-                Ok(delivery.commit(&app.deps.store, &cx, Commit::new()).await?)
-            }
-        });
-    vec![halts, releases]
+/// The batcher writes first; a repetition changes nothing, because keys and versions tell what is old. The inbox row comes
+/// after it, so an event never counts as handled before its effect is written.
+pub(crate) fn consumers(app: &App) -> [Consumer; 2] {
+    [
+        Consumer::named("stock.items_out").handles(app, halt_stock),
+        Consumer::named("stock.cancelled_orders").handles(app, release_cancelled),
+    ]
+}
+
+async fn halt_stock(app: &App, cx: &Cx, delivery: &Delivery, event: ItemOutChanged) -> Result<(), Error> {
+    app::halt_stock(app, cx, &event).await?;
+    Ok(delivery.commit(&app.deps.store, cx, Commit::new()).await?)
+}
+
+async fn release_cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelled) -> Result<(), Error> {
+    app::release_cancelled(app, cx, event.order_id).await?;
+    Ok(delivery.commit(&app.deps.store, cx, Commit::new()).await?)
 }

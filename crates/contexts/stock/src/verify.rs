@@ -27,7 +27,7 @@ const EXPIRY: &str = "stock.what_expires_has_a_timer";
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let cx = Cx::system("stock.verify", store.clock().now());
     let mut report =
         Report { store: store.clone(), cx, is_repairing: repair, checked: BTreeMap::new(), findings: Vec::new() };

@@ -1,26 +1,25 @@
-//! The configuration of what is proven in the background.
+//! The section `[verify]` of the configuration.
 
 use std::time::Duration;
 
-use anyhow::bail;
+use pulse_context::{Faults, Section};
 use serde::{Deserialize, Serialize};
 
-/// Proving the books of a running node in the background; what does not hold is in `/metrics` and in the log.
+/// Verification of the invariants of a running node in the background. Violations appear in `/metrics` and in the log.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifySection {
-    /// How long to wait after one look at everything before the next one; 0s for never. 0s, or 10s to 1d, default 10m.
-    /// Since 0.1.
+    /// Time between the end of one verification and the start of the next; 0s for none. 0s, or 10s to 1day, default
+    /// 10m. Since 0.1.
     #[serde(with = "humantime_serde")]
     pub every: Duration,
-    /// How much of the time a look may read, in percent; for the rest of it the node reads for others alone. 1 to 100,
-    /// default 10. Since 0.1.
-    pub share_percent: u32,
+    /// Share of the time that a verification may read the database, in percent. 1 to 100, default 10. Since 0.1.
+    pub read_budget_percent: u32,
 }
 
 impl Default for VerifySection {
     fn default() -> Self {
-        Self { every: Duration::from_secs(600), share_percent: 10 }
+        Self { every: Duration::from_secs(600), read_budget_percent: 10 }
     }
 }
 
@@ -30,15 +29,14 @@ impl VerifySection {
     pub fn is_on(&self) -> bool {
         !self.every.is_zero()
     }
+}
 
-    pub(super) fn check(&self) -> anyhow::Result<()> {
-        let day = Duration::from_secs(24 * 60 * 60);
-        if self.is_on() && !(Duration::from_secs(10)..=day).contains(&self.every) {
-            bail!("verify.every is 0s or from 10s to 1d");
+impl Section for VerifySection {
+    fn check(&self, faults: &mut Faults) {
+        if self.is_on() {
+            let (from, to) = (Duration::from_secs(10), Duration::from_secs(24 * 60 * 60));
+            faults.duration("every", self.every, from..=to);
         }
-        if !(1..=100).contains(&self.share_percent) {
-            bail!("verify.share_percent is from 1 to 100");
-        }
-        Ok(())
+        faults.number("read_budget_percent", self.read_budget_percent, 1..=100);
     }
 }

@@ -1,7 +1,7 @@
-//! How far an import has come: a small file in the data folder, so that a broken-off import goes on.
+//! Progress of an import: a small file in the data folder, from which an interrupted import continues.
 //!
-//! **Invariant:** everything before the position is in the database. It may be behind: rows that are read again are
-//! found to be here already.
+//! **Invariant:** all rows before the position are in the database. The position may lag behind; rows that are read again are
+//! unchanged then.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::import::Report;
+use super::report::Report;
 
-/// Which import it is: another file, a changed one, or one that is read in another way is another import.
+/// Identity of an import. A different or changed file, or different options, are a different import.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Identity {
     path: PathBuf,
     size: u64,
     modified_ms: u128,
-    /// Everything that changes what is made of a row, and where it goes.
+    /// All options that affect the stored rows and the file of refused rows.
     options: String,
 }
 
@@ -35,19 +35,19 @@ impl Identity {
     }
 }
 
-/// How far it has come.
+/// Saved progress.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Checkpoint {
     pub(super) identity: Identity,
-    /// Reading goes on here.
+    /// Position in the file at which reading continues.
     pub(super) position: String,
-    /// What became of the rows before.
+    /// Report of the rows before the position.
     pub(super) report: Report,
-    /// How much of the file of refused rows belongs to them.
+    /// Length of the file of refused rows at the position.
     pub(super) refused_bytes: u64,
 }
 
-/// The place of an import's checkpoint.
+/// The checkpoint file of an import.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     file: PathBuf,
@@ -56,19 +56,19 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     pub(super) fn of(folder: &Path, identity: &Identity) -> anyhow::Result<Self> {
         let folder = folder.join("imports");
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
         let mut name = hex::encode(Sha256::digest(identity.path.as_os_str().as_encoded_bytes()));
         name.truncate(24);
         Ok(Self { file: folder.join(name + ".json") })
     }
 
-    /// The checkpoint of this very import; one of another state of the file does not count.
+    /// The checkpoint of this import; `None` if there is none, or if the file or the options have changed.
     pub(super) fn load(&self, identity: &Identity) -> Option<Checkpoint> {
         let text = fs::read(&self.file).ok()?;
         serde_json::from_slice::<Checkpoint>(&text).ok().filter(|found| found.identity == *identity)
     }
 
-    /// Not flushed: an older checkpoint costs time and nothing else.
+    /// Saves without a flush: losing the latest checkpoint costs only time.
     pub(super) fn save(&self, checkpoint: &Checkpoint) -> anyhow::Result<()> {
         let beside = self.file.with_extension("new");
         fs::write(&beside, serde_json::to_vec(checkpoint)?)?;

@@ -1,4 +1,4 @@
-//! Writes shops into a file as they stream out of the database.
+//! Export of shops: streams them from the database into a file.
 
 use std::io::Write;
 
@@ -10,12 +10,12 @@ use pulse_kernel::{Clock, Cx};
 
 use super::record::record;
 
-/// Writes every shop that is or was open to the public, in the order of their ids; returns how many. Applications that
-/// no operator let in are not shops yet.
+/// Writes every shop that is or was open, in the order of their ids, without applications that were not approved. Returns
+/// the number of shops.
 ///
 /// # Errors
-/// When the database does not answer, or the stream cannot be written.
-pub(crate) async fn export<W: Write>(shops: &ShopClient, clock: &Clock, out: W, format: Format) -> anyhow::Result<u64> {
+/// When the database is not available, or the stream cannot be written.
+pub async fn export<W: Write>(shops: &ShopClient, clock: &Clock, out: W, format: Format) -> anyhow::Result<u64> {
     let cx = Cx::system("export", clock.now());
     let mut stream =
         shops.export_shops(&cx, ExportShopsRequest::default()).await.map_err(|error| anyhow!(error.report()))?;

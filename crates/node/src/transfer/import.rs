@@ -1,8 +1,8 @@
-//! Takes in the shops of a file: read, checked and written at the same time, in constant memory.
+//! Import of the shops of a file: reads, validates and writes concurrently, in constant memory.
 //!
-//! **Invariant:** every row is checked before it joins a batch, so that a bad one never costs a good one. Rows count by
-//! what they are called elsewhere, so that reading them twice changes nothing. Of rows of one name, the later one in the
-//! file stays: batches that share a name are written one after the other. Within a batch the later one is refused.
+//! **Invariant:** every row is validated before it joins a batch, so an invalid row does not affect valid ones. Rows are
+//! identified by their external id, so importing a file twice changes nothing. Of several rows with one id, the last one
+//! wins: batches with a common id are written one after the other. Within a batch, the later row is refused.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -17,95 +17,63 @@ use pulse_contract::Validate;
 use pulse_contract::shop::v1::{ImportShopsRequest, ImportShopsResponse, ImportedShop, ShopClient};
 use pulse_exchange::{Position, ReadOptions, ShopReader};
 use pulse_kernel::{Clock, Cx, Error};
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::checkpoint::{Checkpoint, Checkpoints, Identity};
 use super::record::imported;
+use super::report::{Refused, Report};
 
-/// How many rows come in one call.
+/// Number of rows per call.
 const BATCH: usize = 500;
-/// How many calls are under way: one is written while others are checked.
+/// Number of concurrent calls: one is written while others are validated.
 const IN_FLIGHT: usize = 4;
-/// How many batches wait between reading and writing.
+/// Number of batches that wait between reading and writing.
 const QUEUE: usize = 2;
-/// How many bytes are read at a time.
+/// Size of the read buffer, in bytes.
 const READ_BYTES: usize = 256 * 1024;
-/// How many refused rows a report holds; the file of refused rows has all of them.
+/// Maximum number of refused rows in a report; the file of refused rows contains all.
 const REFUSED_SHOWN_MAX: usize = 20;
-/// How often the checkpoint is written.
+/// Interval of checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 
-/// What is to be imported.
+/// Parameters of an import.
 #[derive(Clone, Debug)]
-pub(crate) struct Job {
-    /// The file; `-` for standard input, which cannot be gone on with.
-    pub(crate) file: PathBuf,
-    /// How to read it.
-    pub(crate) read: ReadOptions,
-    /// What ids begin with that do not name their source.
-    pub(crate) source: Option<String>,
-    /// The zone of hours that name none, an IANA name; empty for the platform's own.
-    pub(crate) time_zone: String,
-    /// Where the refused rows go, a JSON object per line.
-    pub(crate) refused: Option<PathBuf>,
-    /// Begins anew, even when an earlier import of the file was broken off.
-    pub(crate) is_restart: bool,
-    /// Names the database among others, and among those that were there before it, for the checkpoint.
-    pub(crate) store: String,
+pub struct Job {
+    /// Path of the file; `-` for standard input, which has no checkpoints.
+    pub file: PathBuf,
+    /// Format options.
+    pub read: ReadOptions,
+    /// Prefix of ids that do not name their source.
+    pub source: Option<String>,
+    /// IANA name of the time zone of opening hours without one; empty for the zone of the configuration.
+    pub time_zone: String,
+    /// File for the refused rows, one JSON object per line.
+    pub refused: Option<PathBuf>,
+    /// Whether to ignore the checkpoint of an interrupted import.
+    pub is_restart: bool,
+    /// Identity of the database for the checkpoint: differs between databases, also of one URL at different times.
+    pub store: String,
 }
 
-/// What became of the rows of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(crate) struct Report {
-    /// Rows read, refused ones too.
-    pub(crate) read_count: u64,
-    /// New shops.
-    pub(crate) created_count: u64,
-    /// Shops that changed.
-    pub(crate) updated_count: u64,
-    /// Shops that were here already, word for word.
-    pub(crate) unchanged_count: u64,
-    /// Rows that were not taken in.
-    pub(crate) refused_count: u64,
-    /// The first of them.
-    pub(crate) refused: Vec<Refused>,
-    /// Rows that an earlier, broken-off import had read.
-    pub(crate) resumed_after_count: u64,
-}
-
-/// A row that was not taken in.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub(crate) struct Refused {
-    /// On which line it begins, from 1.
-    pub(crate) line: u64,
-    /// What it is called in its source, when that could be read.
-    pub(crate) external_id: String,
-    /// A stable code.
-    pub(crate) code: String,
-    /// Why, for a person.
-    pub(crate) reason: String,
-}
-
-/// What the reader hands to the writer.
+/// Rows that the reader passes to the writer.
 #[derive(Default)]
 struct Batch {
     shops: Vec<ImportedShop>,
-    /// What the shops are called, while they are under way.
+    /// External ids of the shops, while the call is in progress.
     external_ids: Vec<String>,
-    /// The line of each shop.
+    /// Line number of each shop.
     lines: Vec<u64>,
     refused: Vec<Refused>,
     rows: u64,
     position: Position,
 }
 
-/// Imports the file into the node's shops; `folder` keeps the checkpoint.
+/// Imports the file of the job; `folder` is the data folder, which keeps the checkpoint.
 ///
 /// # Errors
-/// When the file cannot be read as a whole, or the database does not answer. What was imported stays.
-pub(crate) async fn import(
+/// When the file cannot be read completely, or the database is not available. Rows imported before stay imported.
+pub async fn import(
     shops: &ShopClient,
     clock: &Clock,
     job: Job,
@@ -142,20 +110,20 @@ pub(crate) async fn import(
     progress.finish()
 }
 
-/// What a call gives back: its batch, without the shops, and what became of them.
+/// Result of a call: its batch without the shops, and the response.
 type Answer = anyhow::Result<(Batch, ImportShopsResponse)>;
 
-/// The calls that are under way, in the order of the file.
+/// The calls in progress, in the order of the file.
 #[derive(Default)]
 struct Calls {
     open: FuturesOrdered<JoinHandle<Answer>>,
-    /// What their shops are called.
+    /// External ids of their shops.
     external_ids: HashSet<String>,
 }
 
 impl Calls {
-    /// Whether nothing is under way that must come to its end before: two batches with one name would race, and either
-    /// could win.
+    /// Whether a batch may start: there is a free slot, and no call in progress has a common id. Otherwise either row could
+    /// win.
     fn may_begin(&self, batch: &Batch) -> bool {
         self.open.len() < IN_FLIGHT && !batch.shops.iter().any(|shop| self.external_ids.contains(&shop.external_id))
     }
@@ -164,11 +132,11 @@ impl Calls {
         batch.external_ids = batch.shops.iter().map(|shop| shop.external_id.clone()).collect();
         self.external_ids.extend(batch.external_ids.iter().cloned());
         let (shops, clock) = (shops.clone(), clock.clone());
-        // A task each: their checks and encoding then use every core.
+        // One task per call, so that validation and encoding use every core.
         self.open.push_back(tokio::spawn(async move { send(&shops, &clock, batch).await }));
     }
 
-    /// The answer to the oldest; `None` when nothing is under way.
+    /// Result of the oldest call; `None` when there is none.
     async fn next(&mut self) -> Option<Answer> {
         let answer = match self.open.next().await? {
             Ok(answer) => answer,
@@ -193,11 +161,11 @@ async fn send(shops: &ShopClient, clock: &Clock, batch: Batch) -> Answer {
     let response = shops.import_shops(&cx, ImportShopsRequest { shops: taken }).await;
     match response {
         Ok(response) => Ok((batch, response)),
-        Err(error) => bail!("a batch could not be written: {}; start the import again to go on", error.report()),
+        Err(error) => bail!("a batch could not be written: {}; run the import again to continue", error.report()),
     }
 }
 
-/// Reads the whole file into batches; ends early when nobody listens any more.
+/// Reads the file into batches; stops when the writer has ended.
 fn read(job: &Job, position: Position, batches: &mpsc::Sender<Batch>) -> anyhow::Result<()> {
     let name = job.file.to_string_lossy();
     let opened = || format!("cannot read shops from {name}");
@@ -215,7 +183,7 @@ fn read(job: &Job, position: Position, batches: &mpsc::Sender<Batch>) -> anyhow:
 fn hand_over(job: &Job, reader: ShopReader<impl BufRead>, batches: &mpsc::Sender<Batch>) -> anyhow::Result<()> {
     let mut batch = Batch::default();
     for row in reader {
-        let row = row.with_context(|| format!("{} broke off", job.file.display()))?;
+        let row = row.with_context(|| format!("cannot read {} to its end", job.file.display()))?;
         batch.rows += 1;
         batch.position = row.position;
         match row.content {
@@ -241,7 +209,7 @@ fn hand_over(job: &Job, reader: ShopReader<impl BufRead>, batches: &mpsc::Sender
                 }
             }
         }
-        // Refused rows count too, so that a file of nothing else stays in constant memory.
+        // Refused rows count as well, so that a file without valid rows needs constant memory too.
         if batch.shops.len() + batch.refused.len() >= BATCH
             && batches.blocking_send(std::mem::take(&mut batch)).is_err()
         {
@@ -249,13 +217,13 @@ fn hand_over(job: &Job, reader: ShopReader<impl BufRead>, batches: &mpsc::Sender
         }
     }
     if batch.rows > 0 {
-        // The writer that is gone tells itself why.
+        // If the writer has ended, it returns its own error.
         batches.blocking_send(batch).unwrap_or_default();
     }
     Ok(())
 }
 
-/// Ids that only say in which kind of file they were get the source that was named.
+/// Replaces the default prefix of an id, which is the file format, by the source of the job.
 fn from_source(external_id: &str, source: &str) -> String {
     match external_id.split_once(':') {
         Some(("csv" | "geojson" | "json", id)) => [source, ":", id].concat(),
@@ -275,13 +243,13 @@ fn refused(line: u64, external_id: String, error: &Error) -> Refused {
     Refused { line, external_id, code: error.code().to_owned(), reason }
 }
 
-/// The report as it grows, where it is kept, and who watches.
+/// State of an import: report, position, checkpoint and progress bar.
 struct Progress {
     report: Report,
     position: Position,
     bar: ProgressBar,
     refused: Option<RefusedFile>,
-    /// None for standard input.
+    /// `None` for standard input.
     checkpoint: Option<(Checkpoints, Identity)>,
     saved_at: Option<Instant>,
     begun: Instant,
@@ -299,12 +267,12 @@ impl Progress {
             begun: Instant::now(),
         };
         let mut refused_bytes = 0;
-        // Made absolute, because it may be written from another folder the next time.
+        // Absolute, because the next run may have another working directory.
         let refused = job.refused.as_deref().map(std::path::absolute).transpose()?;
         if let Some(refused) = &refused {
             ensure!(
                 !is_same_file(refused, &job.file),
-                "--refused {} is the file that is read; the refused rows need another one",
+                "--refused {} is the imported file; use another file for the refused rows",
                 refused.display()
             );
         }
@@ -390,27 +358,27 @@ impl Progress {
     }
 }
 
-/// Whether both lead to one file that is there.
+/// Whether both paths lead to the same existing file.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
-/// The refused rows, a JSON object per line.
+/// File of the refused rows, one JSON object per line.
 struct RefusedFile {
     out: io::BufWriter<File>,
     bytes: u64,
 }
 
 impl RefusedFile {
-    /// Opens the file; what is behind `bytes` was written by an import that is now gone over again.
+    /// Opens the file and truncates it to `bytes`; rows after that position are read again.
     fn open(path: &Path, bytes: u64) -> anyhow::Result<Self> {
         if bytes > 0 {
-            // Lengthening it would fill the gap with zeros in the place of the rows that are gone.
+            // Extending the file would fill the place of lost rows with zeros.
             let found = fs::metadata(path).map_or(0, |told| told.len());
             ensure!(
                 found >= bytes,
-                "{} has lost refused rows since the import was broken off: {found} bytes of {bytes} are left; put it \
-                 back, or begin anew with --restart",
+                "{} has lost refused rows since the import was interrupted: {found} of {bytes} bytes are left; restore \
+                 the file, or start again with --restart",
                 path.display()
             );
         }

@@ -1,8 +1,9 @@
-//! Shops from files and into files, by the same calls that an operator makes.
+//! Import and export of shops, by the same calls that an operator makes.
 
 mod checkpoint;
-pub(crate) mod export;
-pub(crate) mod import;
+pub mod export;
+pub mod import;
 mod record;
+pub mod report;
 
-pub(crate) use record::record;
+pub use record::record;

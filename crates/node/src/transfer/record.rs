@@ -1,6 +1,6 @@
-//! What a file says of a shop, in the words of the contract, and back again.
+//! Conversion between the shop record of a file and the shop of the contract.
 //!
-//! Nothing is dropped: what has no field of its own, or does not fit into it, stays as a tag.
+//! No value is dropped: values without a field, or too long for their field, become tags.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use pulse_contract::GeoPoint;
 use pulse_contract::shop::v1::{Hours, ImportedShop, Shop, ShopDraft, ShopState};
 use pulse_exchange::{Address, CATEGORY_KEYS, ShopRecord};
 
-/// What only Pulse knows travels under keys of its own.
+/// Tags of values that only Pulse has.
 const CATEGORY_TAG: &str = "pulse:category";
 const HOURS_TAG: &str = "pulse:hours";
 const ZONE_TAG: &str = "pulse:time_zone";
 const IMAGES_TAG: &str = "pulse:images";
-/// Words that are no tag of OpenStreetMap.
+/// Tag of categories that are not OpenStreetMap tags.
 const WORDS_TAG: &str = "categories";
 const DESCRIPTION_TAG: &str = "description";
 
-/// How many characters the contract takes. Longer texts stay as tags.
+/// Maximum lengths of the fields of the contract, in characters. Longer texts become tags.
 const ADDRESS_CHARS_MAX: usize = 300;
 const PHONE_CHARS_MAX: usize = 60;
 const WEBSITE_CHARS_MAX: usize = 500;
@@ -27,9 +27,9 @@ const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
 type Tags = BTreeMap<String, String>;
 
-/// A shop of a file, as the contract takes it. `time_zone` is that of hours which do not name one; empty for the
-/// platform's own.
-pub(crate) fn imported(record: ShopRecord, time_zone: &str) -> ImportedShop {
+/// Converts the record of a file into an imported shop. `time_zone` applies to opening hours without a zone; empty for the
+/// zone of the configuration.
+pub(super) fn imported(record: ShopRecord, time_zone: &str) -> ImportedShop {
     let ShopRecord { external_id, name, mut names, lat, lon, categories, phone, website, address, .. } = record;
     let mut tags = record.tags;
     let name_en = names.remove("en").unwrap_or_default();
@@ -67,8 +67,8 @@ pub(crate) fn imported(record: ShopRecord, time_zone: &str) -> ImportedShop {
     }
 }
 
-/// A shop as a file describes it. Importing it gives the same shop again.
-pub(crate) fn record(shop: Shop) -> ShopRecord {
+/// Converts a shop into the record of a file. Importing the record gives the same shop.
+pub fn record(shop: Shop) -> ShopRecord {
     let is_closed = shop.state() == ShopState::Closed;
     let mut tags = shop.tags;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
@@ -119,14 +119,14 @@ fn present(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Takes a tag that can be read; one that cannot stays a tag.
+/// Removes and parses a tag. A tag that cannot be parsed stays.
 fn taken<T>(tags: &mut Tags, key: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let value = tags.get(key).and_then(|text| read(text))?;
     tags.remove(key);
     Some(value)
 }
 
-/// The text when it fits into its field; otherwise it becomes a tag.
+/// The text if it fits into its field; otherwise it becomes a tag.
 fn fitting(tags: &mut Tags, key: &str, text: Option<String>, chars_max: usize) -> String {
     let text = text.unwrap_or_default();
     if pulse_contract::validate::len(&text) <= chars_max {
@@ -136,7 +136,7 @@ fn fitting(tags: &mut Tags, key: &str, text: Option<String>, chars_max: usize) -
     String::new()
 }
 
-/// `amenity=cafe` becomes the tag `amenity`, several of one key a list; plain words become one list.
+/// Stores categories as tags: `amenity=cafe` under its key, several values of one key as a list, plain words as one list.
 fn keep_words(tags: &mut Tags, categories: Vec<String>) {
     let mut plain = Vec::new();
     for word in categories {
@@ -174,7 +174,7 @@ fn words(tags: &mut Tags) -> Vec<String> {
     words
 }
 
-/// Hours which only Pulse can write come back whole; every other text is kept as it came.
+/// Opening hours: the tag of an export restores all details; any other text is kept unchanged.
 fn hours(tags: &mut Tags, text: Option<String>, time_zone: &str) -> Option<Hours> {
     if let Some(hours) = taken(tags, HOURS_TAG, |text| serde_json::from_str(text).ok()) {
         return Some(hours);
@@ -196,7 +196,7 @@ fn written_hours(tags: &mut Tags, hours: Hours) -> Option<String> {
     present(hours.osm).or_else(|| tags.remove("opening_hours"))
 }
 
-/// The parts of an address stay as tags, so that they come back; the line is what a letter shows.
+/// Keeps the parts of an address as tags for the export. Returns the address as one line.
 fn line_of(tags: &mut Tags, address: Address) -> String {
     let line = address.line.clone().unwrap_or_else(|| composed(&address));
     let Address { house_number, street, city, region, postcode, country, line: _ } = address;
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// TR-68: nothing that a file says is lost on the way in and out.
+    /// TR-68: an import followed by an export keeps all values of a file.
     #[test]
     fn what_goes_in_comes_out() {
         let back = record(shop(imported(full(), "")));

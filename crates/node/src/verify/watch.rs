@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use pulse_kernel::Timestamp;
-use pulse_store::{Lease, Pace, Store};
+use pulse_store::{Lease, Throttle, Store};
 
-use super::{Books, Report, Told, look};
+use super::{Report, VerifyTargets, Violation, verify_once};
 use crate::config::VerifySection;
 
 /// What only one node of several does.
@@ -28,7 +28,7 @@ type Mark = (&'static str, String);
 
 /// Looks at the books of a running node.
 pub struct Watch {
-    books: Books,
+    targets: VerifyTargets,
     /// Has the lease.
     leases: Store,
     holder: String,
@@ -40,9 +40,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(books: Books, leases: Store, holder: String, config: VerifySection) -> Self {
-        let pace = Arc::new(Pace::of_percent(config.share_percent));
-        Self { books: books.at_pace(&pace), leases, holder, config, before: BTreeSet::new(), told: BTreeSet::new() }
+    pub(crate) fn new(targets: VerifyTargets, leases: Store, holder: String, config: VerifySection) -> Self {
+        let throttle = Arc::new(Throttle::of_percent(config.read_budget_percent));
+        Self { targets: targets.throttled(&throttle), leases, holder, config, before: BTreeSet::new(), told: BTreeSet::new() }
     }
 
     /// Looks for ever.
@@ -74,14 +74,14 @@ impl Watch {
         };
         let started = Instant::now();
         let looked = tokio::select! {
-            report = look(&self.books, false) => Some(report?),
+            report = verify_once(&self.targets, false) => Some(report?),
             () = hold(&self.leases, lease, ttl) => None,
         };
         let Some(report) = looked else {
             self.leave();
             return Ok(false);
         };
-        gauge!("pulse_verify_seconds").set(started.elapsed());
+        gauge!("pulse_verify_last_duration_seconds").set(started.elapsed());
         gauge!("pulse_verify_last_run_timestamp_seconds").set(seconds(self.leases.clock().now()));
         self.publish(&report);
         Ok(true)
@@ -93,7 +93,7 @@ impl Watch {
         for finding in &report.findings {
             let mark = mark(finding);
             if told.contains(&mark) && !self.told.contains(&mark) {
-                let Told { invariant, subject, detail, .. } = finding;
+                let Violation { invariant, subject, detail, .. } = finding;
                 tracing::warn!(invariant, subject, detail, "the books do not hold: {invariant} of {subject}: {detail}");
             }
         }
@@ -136,7 +136,7 @@ async fn hold(store: &Store, mut lease: Lease, ttl: Duration) {
 
 /// Within a context a subject is enough: its look sees to it that nothing moves. Between contexts an order goes from step
 /// to step, and is another finding in each.
-fn mark(finding: &Told) -> Mark {
+fn mark(finding: &Violation) -> Mark {
     let is_between = finding.invariant.starts_with("between.");
     let detail = if is_between { format!(": {}", finding.detail) } else { String::new() };
     (finding.invariant, finding.subject.clone() + &detail)

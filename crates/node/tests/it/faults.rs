@@ -74,7 +74,7 @@ impl Town {
         let request = SetTermsRequest { shop_id: shop.id(), terms: Some(terms) };
         node.catalog().set_terms(&staff, request).await.unwrap();
         let tea = on_shelf(node, &shop, "Tea", UNITS).await;
-        let sale = template(node, &shop, Distribution::Sale).await;
+        let sale = template(node, &shop, Distribution::Purchase).await;
         let gift = template(node, &shop, Distribution::Claim).await;
         let mut customers = Vec::new();
         for number in 0..4 {
@@ -206,11 +206,13 @@ impl Town {
     }
 
     /// How the orders were placed.
-    async fn lanes(&self, node: &TestNode) -> Vec<OrderLane> {
+    async fn lanes(&self, node: &TestNode) -> Vec<PlacementMode> {
         let placed: Vec<i64> = self.placed.lock().keys().copied().collect();
         let mut lanes = Vec::new();
         for order_id in placed {
-            lanes.push(node.orders().get_order(&node.cx(), GetOrderRequest { order_id }).await.unwrap().lane());
+            lanes.push(
+                node.orders().get_order(&node.cx(), GetOrderRequest { order_id }).await.unwrap().placement_mode(),
+            );
         }
         lanes
     }
@@ -301,7 +303,7 @@ async fn template(node: &TestNode, shop: &OpenShop, distribution: Distribution) 
         per_customer_limit: 5,
         quota: 8,
         distribution: distribution.into(),
-        price: (distribution == Distribution::Sale).then(|| cny(150)),
+        price: (distribution == Distribution::Purchase).then(|| cny(150)),
         ..TemplateDraft::default()
     };
     let request = CreateTemplateRequest { shop_id: shop.id(), template: Some(template) };
@@ -321,7 +323,7 @@ async fn trade(engine: Engine, seed: u64, hot: Option<u32>) {
     eprintln!("seed {seed}");
     let change = |config: &mut Config| {
         if let Some(enter) = hot {
-            (config.order.hot.enter, config.order.hot.leave) = (enter, 1);
+            (config.order.queued_placement.start_orders_per_second, config.order.queued_placement.stop_orders_per_second) = (enter, 1);
         }
     };
     let node = TestNode::start_faulty(engine, Faults::many(seed), change).await;
@@ -353,7 +355,7 @@ async fn trade(engine: Engine, seed: u64, hot: Option<u32>) {
     node.assert_books().await;
     town.judge(&node).await;
     let lanes = town.lanes(&node).await;
-    assert_eq!(lanes.contains(&OrderLane::Hot), hot.is_some(), "{lanes:?}");
+    assert_eq!(lanes.contains(&PlacementMode::Queued), hot.is_some(), "{lanes:?}");
     let suffered: Vec<_> = node.bus().status().iter().map(|one| (one.failed_count, one.duplicate_count)).collect();
     let (failed, duplicates) = suffered.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     assert!(failed > 30 && duplicates > 10, "events suffered: {suffered:?}");

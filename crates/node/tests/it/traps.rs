@@ -116,7 +116,7 @@ fn a_webhook_is_not_accepted_while_the_database_is_gone() {
         let server = servers::postgres().unwrap();
         let (wire, url) = servers::Wire::to(&server.fresh_database().unwrap()).await.unwrap();
         let mut node = TestNode::start_with(Engine::Sqlite, |config| {
-            config.store.url = pulse_testkit::config::Secret::new(url);
+            config.store.url = pulse_testkit::config::SecretUrl::new(url);
             config.store.busy_timeout = Duration::from_secs(1);
             config.store.connections_max = CONNECTIONS;
         })

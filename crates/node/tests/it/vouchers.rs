@@ -52,7 +52,7 @@ impl Town {
             "ends_at": instant(node.now().plus(std::time::Duration::from_secs(86_400))),
             "per_customer_limit": 2,
             "quota": "3",
-            "distribution": "DISTRIBUTION_SALE",
+            "distribution": "DISTRIBUTION_PURCHASE",
             "price": price(SOLD_FOR),
         });
         let voucher = http.post(&format!("{at}/coupon-templates"), &template).by(&shop.owner).send().await.ok();
@@ -152,7 +152,7 @@ pub(crate) async fn a_voucher_is_bought_and_spent(node: &mut TestNode) {
 
     let goods: Order = town.place(&town.teas(2, id)).await.ok();
     assert_eq!(sum(goods.price.as_ref().unwrap()), 2 * TEA - WORTH);
-    assert_eq!((town.shelf().await, town.wallet().await[0].state()), ((10, 2), CouponState::Held));
+    assert_eq!((town.shelf().await, town.wallet().await[0].state()), ((10, 2), CouponState::Reserved));
     town.pay(node, &goods, "pay").await;
     assert_eq!(town.order(&goods).await, (OrderState::Confirmed, PaymentState::Paid));
     assert_eq!((town.shelf().await, town.wallet().await[0].state()), ((8, 0), CouponState::Used));

@@ -5,6 +5,7 @@
 
 mod pump;
 mod retention;
+mod secret;
 mod section;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use pulse_store::{Migration, Store};
 
 pub use pump::Pump;
 pub use retention::Retention;
+pub use secret::{SecretText, SecretUrl};
 pub use section::{Faults, Section};
 
 /// The tables of a context.
@@ -105,5 +107,11 @@ impl Context {
     {
         self.verify = Some(Arc::new(move |store, is_repair| Box::pin(verify(store, is_repair))));
         self
+    }
+
+    /// The tables and the proof of this context, if it has one.
+    #[must_use]
+    pub fn verify_target(&self) -> Option<(Store, Verify)> {
+        self.verify.as_ref().map(|verify| (self.store.clone(), Arc::clone(verify)))
     }
 }

@@ -44,6 +44,12 @@ impl Faults {
         self.require(range.contains(&value), key, rule);
     }
 
+    /// Reports a fault unless `name` is an IANA time zone.
+    pub fn time_zone(&mut self, key: &str, name: &str) {
+        let rule = format!("an IANA time zone such as Asia/Shanghai, got {name:?}");
+        self.require(jiff::tz::TimeZone::get(name).is_ok(), key, rule);
+    }
+
     /// The faults; empty when everything is in range.
     #[must_use]
     pub fn found(self) -> Vec<String> {

@@ -21,7 +21,8 @@ mod view;
 
 use std::sync::Arc;
 
-use crate::{AccountDeps, EndedSessions};
+use crate::deps::AccountDeps;
+use crate::ended_sessions::EndedSessions;
 use passwords::Passwords;
 
 pub(crate) use check_in::{check_in, get_check_ins};
@@ -36,7 +37,7 @@ pub(crate) use search_accounts::search_accounts;
 pub(crate) use sign_in_with_code::sign_in_with_code;
 pub(crate) use sign_in_with_password::sign_in_with_password;
 pub(crate) use sign_out::sign_out;
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::sweep_hourly;
 
 /// What every use case works with.
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 //! Deletes what has no meaning any more: old codes, old wrong guesses and sessions that are long over.
 
+use std::time::Duration;
+
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, Store};
 
@@ -9,8 +11,20 @@ use crate::store::{codes, passwords, sessions};
 /// How many sessions one commit deletes, so that other commits do not wait long behind it.
 const SESSIONS_MAX: usize = 1_000;
 
-/// One round, at most once an hour is enough: rows that are not swept are only dead weight.
-pub(crate) async fn sweep(store: &Store) -> Result<(), Error> {
+/// Time between two rounds. Rows that are not swept only take space.
+const EVERY: Duration = Duration::from_secs(3_600);
+
+/// Runs a round every hour, until the future is dropped.
+pub(crate) async fn sweep_hourly(store: &Store) {
+    loop {
+        store.clock().sleep_until(store.clock().now().plus(EVERY)).await;
+        if let Err(error) = sweep(store).await {
+            tracing::warn!(error = %error.report(), "old one-time codes, failed attempts and sessions were not deleted");
+        }
+    }
+}
+
+async fn sweep(store: &Store) -> Result<(), Error> {
     let now = store.clock().now();
     let commit = Commit::new()
         .write(passwords::forget_guesses(now.minus(password::FORGET_AFTER)))

@@ -5,59 +5,31 @@ use std::collections::BTreeMap;
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, ShopId};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, stored_number, values};
 
 use crate::domain::phone;
 use crate::domain::roles::Roles;
 
-/// An account as its row tells.
-#[derive(Clone, Debug)]
-pub(crate) struct AccountRow {
-    pub(crate) id: AccountId,
-    pub(crate) display_name: String,
-    pub(crate) phone: Option<String>,
-    pub(crate) email: Option<String>,
-    pub(crate) avatar_url: String,
-    pub(crate) bio: String,
-    pub(crate) time_zone: String,
-    pub(crate) roles: Roles,
-    pub(crate) follower_count: i64,
-    pub(crate) following_count: i64,
-    pub(crate) created_at: Timestamp,
-    pub(crate) version: i64,
+stored_number! {
+    Roles: Roles::bits, |bits| Some(Roles::from_bits(bits));
 }
 
-const COLUMNS: [&str; 12] = [
-    "id",
-    "display_name",
-    "phone",
-    "email",
-    "avatar_url",
-    "bio",
-    "time_zone",
-    "role_bits",
-    "follower_count",
-    "following_count",
-    "created_at",
-    "version",
-];
-
-impl FromRow for AccountRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.get("id")?,
-            display_name: row.get("display_name")?,
-            phone: row.get("phone")?,
-            email: row.get("email")?,
-            avatar_url: row.get("avatar_url")?,
-            bio: row.get("bio")?,
-            time_zone: row.get("time_zone")?,
-            roles: Roles::from_bits(row.get("role_bits")?),
-            follower_count: row.get("follower_count")?,
-            following_count: row.get("following_count")?,
-            created_at: row.get("created_at")?,
-            version: row.get("version")?,
-        })
+row! {
+    /// An account.
+    #[derive(Clone, Debug)]
+    pub(crate) struct AccountRow {
+        pub(crate) id: AccountId = "id",
+        pub(crate) display_name: String = "display_name",
+        pub(crate) phone: Option<String> = "phone",
+        pub(crate) email: Option<String> = "email",
+        pub(crate) avatar_url: String = "avatar_url",
+        pub(crate) bio: String = "bio",
+        pub(crate) time_zone: String = "time_zone",
+        pub(crate) roles: Roles = "role_bits",
+        pub(crate) follower_count: i64 = "follower_count",
+        pub(crate) following_count: i64 = "following_count",
+        pub(crate) created_at: Timestamp = "created_at",
+        pub(crate) version: i64 = "version",
     }
 }
 
@@ -101,28 +73,13 @@ pub(crate) async fn by_gram(
 
 pub(crate) async fn shops_of(store: &Store, id: AccountId) -> Result<Vec<ShopId>, StoreError> {
     let query = Statement::new("SELECT shop_id FROM account_staff WHERE account_id = ? ORDER BY shop_id", values![id]);
-    let rows: Vec<(i64,)> = store.all(query).await?;
-    Ok(rows.into_iter().map(|(shop,)| ShopId::new(shop)).collect())
+    store.all(query).await
 }
 
 /// Adds the writes that make a new account.
 pub(crate) fn insert(commit: Commit, row: &AccountRow) -> Commit {
-    let accounts = Insert::into("account_accounts", &COLUMNS).row(values![
-        row.id,
-        row.display_name.as_str(),
-        row.phone.as_deref(),
-        row.email.as_deref(),
-        row.avatar_url.as_str(),
-        row.bio.as_str(),
-        row.time_zone.as_str(),
-        row.roles.bits(),
-        row.follower_count,
-        row.following_count,
-        row.created_at,
-        row.version
-    ]);
     // A phone or an address that somebody registers at the same moment: load again and find the account.
-    let commit = commit.insert(accounts).duplicate_is(&errors::STORE_CONTENDED);
+    let commit = commit.insert(Insert::rows("account_accounts", [row])).duplicate_is(&errors::STORE_CONTENDED);
     let grams = row.phone.as_deref().map(phone::grams).unwrap_or_default();
     if grams.is_empty() {
         return commit;
@@ -141,7 +98,7 @@ pub(crate) fn update(row: &AccountRow) -> Statement {
             row.avatar_url.as_str(),
             row.bio.as_str(),
             row.time_zone.as_str(),
-            row.roles.bits(),
+            row.roles,
             row.id,
             row.version
         ],

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use pulse_contract::errors;
 use pulse_kernel::id::AccountId;
-use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, stored_number, values};
 
 use crate::domain::check_in::Month;
+
+stored_number! {
+    Month: Month::number, |number| Some(Month::from_number(number));
+}
 
 /// The bits of each month between the two, both included, that has any.
 pub(crate) async fn between(
@@ -17,29 +21,24 @@ pub(crate) async fn between(
 ) -> Result<BTreeMap<Month, u32>, StoreError> {
     let query = Statement::new(
         "SELECT month, day_bits FROM account_check_ins WHERE account_id = ? AND month BETWEEN ? AND ?",
-        values![account, first.number(), last.number()],
+        values![account, first, last],
     );
-    let rows: Vec<(i64, i64)> = store.all(query).await?;
-    Ok(rows
-        .into_iter()
-        .map(|(month, bits)| (Month::from_number(month), u32::try_from(bits).unwrap_or_default()))
-        .collect())
+    Ok(store.all::<(Month, u32)>(query).await?.into_iter().collect())
 }
 
 /// Replaces the bits of a month; a change since `read` makes it a conflict.
 pub(crate) fn put(commit: Commit, account: AccountId, month: Month, read: Option<u32>, bits: u32) -> Commit {
     match read {
         None => commit
-            .insert(Insert::into("account_check_ins", &["account_id", "month", "day_bits"]).row(values![
-                account,
-                month.number(),
-                bits
-            ]))
+            .insert(
+                Insert::into("account_check_ins", &["account_id", "month", "day_bits"])
+                    .row(values![account, month, bits]),
+            )
             .duplicate_is(&errors::STORE_CONTENDED),
         Some(read) => commit
             .write(Statement::new(
                 "UPDATE account_check_ins SET day_bits = ? WHERE account_id = ? AND month = ? AND day_bits = ?",
-                values![bits, account, month.number(), read],
+                values![bits, account, month, read],
             ))
             .expect_rows(1),
     }

@@ -2,28 +2,25 @@
 
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
 use crate::domain::one_time_code::CodeState;
 
-/// The state of a destination, and the version under which it was read.
-#[derive(Clone, Debug)]
-pub(crate) struct CodeRow {
-    pub(crate) state: CodeState,
-    pub(crate) version: i64,
-}
-
-impl FromRow for CodeRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let state = CodeState {
-            code_mac: row.get("code_mac")?,
-            expires_at: row.get("expires_at")?,
-            tries_left: row.get("tries_left")?,
-            next_at: row.get("next_at")?,
-            window_started_at: row.get("window_started_at")?,
-            sent_count: row.get("sent_count")?,
-        };
-        Ok(Self { state, version: row.get("version")? })
+row! {
+    /// The codes that were sent to a destination.
+    #[derive(Clone, Debug)]
+    pub(crate) struct CodeRow {
+        pub(crate) destination: String = "destination",
+        pub(crate) version: i64 = "version",
+    } with {
+        pub(crate) state: CodeState {
+            code_mac = "code_mac",
+            expires_at = "expires_at",
+            tries_left = "tries_left",
+            next_at = "next_at",
+            window_started_at = "window_started_at",
+            sent_count = "sent_count",
+        },
     }
 }
 
@@ -34,30 +31,8 @@ pub(crate) async fn of(store: &Store, destination: &str) -> Result<Option<CodeRo
 /// Adds the write that replaces what was read by `state`; a race with another writer is a conflict.
 pub(crate) fn put(commit: Commit, destination: &str, read: Option<&CodeRow>, state: &CodeState) -> Commit {
     let Some(read) = read else {
-        let first = Insert::into(
-            "account_codes",
-            &[
-                "destination",
-                "code_mac",
-                "expires_at",
-                "tries_left",
-                "next_at",
-                "window_started_at",
-                "sent_count",
-                "version",
-            ],
-        )
-        .row(values![
-            destination,
-            state.code_mac.as_str(),
-            state.expires_at,
-            state.tries_left,
-            state.next_at,
-            state.window_started_at,
-            state.sent_count,
-            1_i64
-        ]);
-        return commit.insert(first).duplicate_is(&errors::STORE_CONTENDED);
+        let first = CodeRow { destination: destination.to_owned(), state: state.clone(), version: 1 };
+        return commit.insert(Insert::rows("account_codes", [&first])).duplicate_is(&errors::STORE_CONTENDED);
     };
     let update = Statement::new(
         "UPDATE account_codes SET code_mac = ?, expires_at = ?, tries_left = ?, next_at = ?, window_started_at = ?, \

@@ -22,8 +22,7 @@ pub(crate) async fn since(
         "SELECT followed_at FROM account_following WHERE follower_id = ? AND followee_id = ?",
         values![follower, followee],
     );
-    let row: Option<(i64,)> = store.optional(query).await?;
-    Ok(row.map(|(at,)| Timestamp::from_millis(at)))
+    store.optional(query).await
 }
 
 /// Adds both rows and both counts; following already is a conflict, and so is following `following_max` others by now.
@@ -81,7 +80,7 @@ pub(crate) async fn following(
          ORDER BY followed_at DESC, followee_id DESC LIMIT ?",
         values![account, place.0, place.0, place.1, limit],
     );
-    page(store, query).await
+    store.all(query).await
 }
 
 /// Who follows the account, newest first, after `place`.
@@ -97,10 +96,5 @@ pub(crate) async fn followers(
          ORDER BY followed_at DESC, follower_id DESC LIMIT ?",
         values![account, place.0, place.0, place.1, limit],
     );
-    page(store, query).await
-}
-
-async fn page(store: &Store, query: Statement) -> Result<Vec<Place>, StoreError> {
-    let rows: Vec<(i64, i64)> = store.all(query).await?;
-    Ok(rows.into_iter().map(|(at, account)| (Timestamp::from_millis(at), AccountId::new(account))).collect())
+    store.all(query).await
 }

@@ -3,25 +3,18 @@
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::AccountId;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
 use crate::domain::password::Guesses;
 
-impl FromRow for Guesses {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            failure_count: row.get("failure_count")?,
-            failed_at: row.get("failed_at")?,
-            locked_until: row.get("locked_until")?,
-        })
-    }
+row! {
+    Guesses { failure_count = "failure_count", failed_at = "failed_at", locked_until = "locked_until" }
 }
 
 /// The hash of an account's password.
 pub(crate) async fn hash_of(store: &Store, id: AccountId) -> Result<Option<String>, StoreError> {
     let query = Statement::new("SELECT hash FROM account_passwords WHERE account_id = ?", values![id]);
-    let row: Option<(String,)> = store.optional(query).await?;
-    Ok(row.map(|(hash,)| hash))
+    store.optional(query).await
 }
 
 pub(crate) fn set(id: AccountId, hash: &str) -> Insert {

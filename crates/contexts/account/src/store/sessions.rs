@@ -86,8 +86,7 @@ pub(crate) async fn expired_before(store: &Store, before: Timestamp, limit: usiz
         "SELECT id FROM account_sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?",
         values![before, i64::try_from(limit).unwrap_or(i64::MAX)],
     );
-    let rows: Vec<(i64,)> = store.all(query).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    store.all(query).await
 }
 
 /// Forgets these sessions.
@@ -98,6 +97,5 @@ pub(crate) fn forget(ids: impl IntoIterator<Item = i64>) -> Statement {
 /// The sessions that have ended since, and when.
 pub(crate) async fn ended_since(store: &Store, since: Timestamp) -> Result<Vec<(i64, Timestamp)>, StoreError> {
     let query = Statement::new("SELECT id, ended_at FROM account_sessions WHERE ended_at > ?", values![since]);
-    let rows: Vec<(i64, i64)> = store.all(query).await?;
-    Ok(rows.into_iter().map(|(id, at)| (id, Timestamp::from_millis(at))).collect())
+    store.all(query).await
 }

@@ -28,7 +28,7 @@ pub(crate) async fn cancel_order(
             Ok(delivery.commit(store, cx, commit).await?)
         })
         .await;
-    app.screens.look_again(shop);
+    app.subscribers.notify(&shop);
     outcome
 }
 

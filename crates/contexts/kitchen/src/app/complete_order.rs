@@ -25,7 +25,7 @@ pub(crate) async fn complete_order(app: &App, cx: &Cx, delivery: &Delivery, orde
             Ok(delivery.commit(store, cx, commit).await?)
         })
         .await;
-    app.screens.look_again(shop);
+    app.subscribers.notify(&shop);
     outcome
 }
 

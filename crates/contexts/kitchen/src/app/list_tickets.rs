@@ -1,6 +1,6 @@
 //! Lists the tickets of a kitchen, oldest first, by a cursor that moves do not shift.
 
-use pulse_contract::kitchen::v1::{ListTicketsRequest, ListTicketsResponse};
+use pulse_contract::kitchen::v1::{ListTicketsRequest, ListTicketsResponse, TicketState};
 use pulse_contract::page::{self, Page};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
@@ -16,7 +16,7 @@ pub(crate) async fn list_tickets(
 ) -> Result<ListTicketsResponse, Error> {
     let page = Page::new(request.page_size, &request.page_token)?;
     let after = page.after::<1>()?.map_or(0, |[id]| id);
-    let states = states(&request.states);
+    let states = states(request.states());
     let which = Which { shop: ShopId::new(request.shop_id), station: &request.station, states: &states };
     let rows = tickets::page(&app.deps.store, &which, TicketId::new(after), page.limit_plus_one()).await?;
     let (rows, next_page_token) = page.cut(rows, |row| page::token(&[row.id.get()]));
@@ -24,8 +24,8 @@ pub(crate) async fn list_tickets(
 }
 
 /// The states that were asked for, each once; those on the screen when none was.
-fn states(codes: &[i32]) -> Vec<State> {
-    let mut states: Vec<State> = codes.iter().filter_map(|code| tickets::state(*code)).collect();
+fn states(wanted: impl Iterator<Item = TicketState>) -> Vec<State> {
+    let mut states: Vec<State> = wanted.filter_map(|state| state.try_into().ok()).collect();
     states.sort_unstable();
     states.dedup();
     if states.is_empty() { OPEN.to_vec() } else { states }

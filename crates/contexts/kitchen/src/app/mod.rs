@@ -2,9 +2,9 @@
 
 mod cancel_order;
 mod complete_order;
-mod forget_orders;
 mod list_tickets;
 mod move_ticket;
+mod purge_orders;
 mod set_item_out;
 mod stations;
 mod take_order;
@@ -16,17 +16,17 @@ use std::sync::Arc;
 use pulse_kernel::Error;
 use pulse_kernel::id::ShopId;
 
-use crate::KitchenDeps;
+use crate::deps::KitchenDeps;
 use crate::domain::prep_time::PrepTime;
 use crate::domain::stations::Station;
-use crate::screens::Screens;
 use crate::store::prep_times;
+use crate::ticket_subscribers::{TicketSubscribers, ticket_subscribers};
 
 pub(crate) use cancel_order::cancel_order;
 pub(crate) use complete_order::complete_order;
-pub(crate) use forget_orders::{FORGET, forget_orders, start_forgetting};
 pub(crate) use list_tickets::list_tickets;
 pub(crate) use move_ticket::{move_ticket, tell};
+pub(crate) use purge_orders::{PURGE, purge_orders};
 pub(crate) use set_item_out::set_item_out;
 pub(crate) use stations::{get_stations, put_stations};
 pub(crate) use take_order::take_order;
@@ -36,12 +36,12 @@ pub(crate) use watch_tickets::watch_tickets;
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<KitchenDeps>,
-    pub(crate) screens: Arc<Screens>,
+    pub(crate) subscribers: Arc<TicketSubscribers>,
 }
 
 impl App {
     pub(crate) fn new(deps: KitchenDeps) -> Self {
-        Self { deps: Arc::new(deps), screens: Arc::default() }
+        Self { subscribers: ticket_subscribers(&deps.store), deps: Arc::new(deps) }
     }
 
     /// What a station has learned, and how long it takes by that, or else by what the shop said.

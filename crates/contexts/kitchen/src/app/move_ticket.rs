@@ -1,7 +1,7 @@
 //! Moves a ticket, and tells the first start and the last ready of its order.
 
 use pulse_contract::errors as common;
-use pulse_contract::kitchen::v1::{MoveTicketRequest, OrderReady, OrderStarted, Ticket, errors};
+use pulse_contract::kitchen::v1::{MoveTicketRequest, OrderReady, OrderStarted, Ticket, TicketState, errors};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::Commit;
@@ -14,10 +14,10 @@ use crate::store::tickets::{self, TicketRow};
 use crate::store::{prep_times, stations};
 
 pub(crate) async fn move_ticket(app: &App, cx: &Cx, request: MoveTicketRequest) -> Result<Ticket, Error> {
-    let by = view::wanted(request.r#move()).ok_or_else(|| common::VALIDATION_FAILED.error("say which move"))?;
+    let by = Move::try_from(request.r#move()).map_err(|_none| common::VALIDATION_FAILED.error("move must be set"))?;
     let (shop, id) = (ShopId::new(request.shop_id), TicketId::new(request.ticket_id));
     let outcome = app.deps.store.attempt(cx, || move_once(app, cx, (shop, id), by)).await;
-    app.screens.look_again(shop);
+    app.subscribers.notify(&shop);
     outcome
 }
 
@@ -52,7 +52,7 @@ fn after(ticket: &TicketRow, order: &OrderRow, by: Move) -> Result<State, Error>
         false => format!("possible now: {}", allowed.join(", ")),
     };
     let error = errors::KITCHEN_MOVE_INVALID.error(detail);
-    Err(error.with("state", tickets::code(ticket.state).as_str_name()).with("allowed", allowed.join(",")))
+    Err(error.with("state", TicketState::from(ticket.state).as_str_name()).with("allowed", allowed.join(",")))
 }
 
 /// Adds the events that say the news of an order.

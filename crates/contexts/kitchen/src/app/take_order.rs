@@ -44,7 +44,7 @@ pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &
             Ok(delivery.commit(store, cx, tickets::insert(commit, &rows)).await?)
         })
         .await;
-    app.screens.look_again(shop);
+    app.subscribers.notify(&shop);
     outcome
 }
 

@@ -1,10 +1,10 @@
-//! What the wire calls what the rows and the rules say.
+//! Messages of the contract, made from rows, and the other way round.
 
-use pulse_contract::kitchen::v1::{self as wire, Ticket, TicketMove};
+use pulse_contract::kitchen::v1::{self as wire, Ticket};
 
 use crate::domain::stations::Station;
-use crate::domain::ticket::{Move, call_number};
-use crate::store::tickets::{self, TicketRow};
+use crate::domain::ticket::call_number;
+use crate::store::tickets::TicketRow;
 
 pub(super) fn ticket(row: TicketRow) -> Ticket {
     Ticket {
@@ -13,25 +13,13 @@ pub(super) fn ticket(row: TicketRow) -> Ticket {
         order_id: row.order.get(),
         call_number: call_number(row.order.get()),
         station: row.station,
-        state: tickets::code(row.state).into(),
+        state: row.state.into(),
         items: row.details.items,
         note: row.details.note,
         fired_at: row.details.fired_at,
         ready_estimate_at: row.details.ready_estimate_at,
         ready_at: row.details.ready_at,
         version: row.version,
-    }
-}
-
-/// The move that the wire calls so.
-pub(super) fn wanted(by: TicketMove) -> Option<Move> {
-    match by {
-        TicketMove::Unspecified => None,
-        TicketMove::Accept => Some(Move::Accept),
-        TicketMove::Start => Some(Move::Start),
-        TicketMove::Ready => Some(Move::Ready),
-        TicketMove::Bump => Some(Move::Bump),
-        TicketMove::Recall => Some(Move::Recall),
     }
 }
 

@@ -1,31 +1,26 @@
-//! Streams the tickets of a kitchen to a screen: those that are open, then each one that changes, as it is now.
+//! Streams the tickets of a shop: the open ones first, then each ticket that changes, with its state at that moment.
 //!
-//! A screen remembers which version of which ticket it has shown, and compares that with the rows whenever something
-//! has changed in this process, and every few seconds for what other nodes have changed. So it misses no change, however
-//! slow it is, and what it remembers is bounded. It is a value that is polled: when the caller goes, everything goes.
+//! A view remembers the version of each ticket that it has sent and compares it with the rows when it is notified or
+//! polls. So a slow client misses no ticket, and the memory of a view is bounded. The view is a stream that is polled:
+//! dropping it ends the subscription.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use pulse_contract::kitchen::v1::{Ticket, WatchTicketsRequest};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_work::Subscription;
 
 use super::{App, view};
 use crate::domain::ticket::OPEN;
-use crate::screens::Screen;
 use crate::store::tickets::{self, TicketRow, Which};
 
-/// How many open tickets a screen shows, the newest ones.
+/// Maximum number of open tickets of a view; the newest ones are shown.
 const SHOWN_MAX: i64 = 500;
-/// How many tickets a screen remembers: those that it shows, and those that newer ones have pushed out.
+/// Maximum number of tickets that a view remembers: the shown ones, and those that newer ones have displaced.
 const KNOWN_MAX: usize = 1_000;
-/// How often a screen looks for what other nodes have changed.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often it looks when there are no other nodes: for a change whose maker was cut off before it could say so.
-const LOOK_EVERY_ALONE: Duration = Duration::from_secs(15);
 
 pub(crate) async fn watch_tickets(
     app: &App,
@@ -35,16 +30,15 @@ pub(crate) async fn watch_tickets(
     let shop = ShopId::new(request.shop_id);
     let mut view = View {
         app: app.clone(),
-        screen: app.screens.add(shop),
+        subscription: app.subscribers.subscribe(shop)?,
         shop,
         station: request.station,
         known: BTreeMap::new(),
-        waiting: VecDeque::new(),
-        looked_at: cx.now,
+        unsent: VecDeque::new(),
         ends_at: cx.deadline,
     };
-    // Here, so that a store that does not answer refuses the call instead of breaking the stream off.
-    view.look().await?;
+    // Reads before the stream begins, so that a failure of the store is the answer of the call.
+    view.read().await?;
     Ok(stream::try_unfold(view, |mut view| async move {
         let next = view.next().await?;
         Ok(next.map(|ticket| (ticket, view)))
@@ -52,62 +46,45 @@ pub(crate) async fn watch_tickets(
     .boxed())
 }
 
-/// What a screen shows.
+/// The tickets of one client.
 struct View {
     app: App,
-    screen: Screen,
+    subscription: Subscription<ShopId>,
     shop: ShopId,
     station: String,
-    /// The version of each ticket that was shown and is still open.
+    /// Version of each ticket that was sent and is still open.
     known: BTreeMap<i64, i64>,
-    /// What is to be shown next.
-    waiting: VecDeque<Ticket>,
-    looked_at: Timestamp,
+    unsent: VecDeque<Ticket>,
     ends_at: Timestamp,
 }
 
 impl View {
-    /// The next ticket; `None` when the time is over.
+    /// Returns the next ticket; `None` after the deadline.
     async fn next(&mut self) -> Result<Option<Ticket>, Error> {
         loop {
-            if let Some(ticket) = self.waiting.pop_front() {
+            if let Some(ticket) = self.unsent.pop_front() {
                 return Ok(Some(ticket));
             }
-            if !self.wait().await {
+            if !self.subscription.changed(self.ends_at).await {
                 return Ok(None);
             }
-            self.look().await?;
+            self.read().await?;
         }
     }
 
-    /// Waits until there is a reason to look; `false` when the time is over.
-    async fn wait(&mut self) -> bool {
+    /// Queues the tickets that differ from what was sent.
+    async fn read(&mut self) -> Result<(), Error> {
         let store = &self.app.deps.store;
-        let pause = if store.database().is_shared() { LOOK_EVERY } else { LOOK_EVERY_ALONE };
-        let clock = store.clock();
-        tokio::select! {
-            biased;
-            () = clock.sleep_until(self.ends_at) => false,
-            () = self.screen.changed() => true,
-            () = clock.sleep_until(self.looked_at.plus(pause)) => true,
-        }
-    }
-
-    /// Finds what is different from what was shown.
-    async fn look(&mut self) -> Result<(), Error> {
-        let store = &self.app.deps.store;
-        self.looked_at = store.clock().now();
-        // Before reading: what changes while we read is a reason to look again.
-        self.screen.look();
+        self.subscription.begin_read();
         let which = Which { shop: self.shop, station: &self.station, states: &OPEN };
         let open: BTreeMap<i64, i64> = tickets::newest(store, &which, SHOWN_MAX).await?.into_iter().collect();
-        // Those that have changed, those that came, and those that are not among the newest open ones any more.
+        // New and changed tickets, and those that left the newest open ones.
         let different = |(id, version): (&i64, &i64)| (self.known.get(id) != Some(version)).then_some(*id);
         let gone = self.known.keys().filter(|id| !open.contains_key(id)).copied();
         let ids: BTreeSet<i64> = open.iter().filter_map(different).chain(gone).collect();
         let ids: Vec<i64> = ids.into_iter().collect();
         for row in tickets::by_ids(store, &ids).await? {
-            self.show(row);
+            self.queue(row);
         }
         while self.known.len() > KNOWN_MAX {
             self.known.pop_first();
@@ -115,11 +92,11 @@ impl View {
         Ok(())
     }
 
-    fn show(&mut self, row: TicketRow) {
+    fn queue(&mut self, row: TicketRow) {
         let (id, version) = (row.id.get(), row.version);
         let before = if row.state.is_open() { self.known.insert(id, version) } else { self.known.remove(&id) };
         if before != Some(version) {
-            self.waiting.push_back(view::ticket(row));
+            self.unsent.push_back(view::ticket(row));
         }
     }
 }

@@ -2,26 +2,17 @@
 
 use pulse_contract::errors;
 use pulse_kernel::id::ShopId;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
-/// Whether an item is out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ItemRow {
-    pub(crate) shop: ShopId,
-    pub(crate) variant: i64,
-    pub(crate) is_out: bool,
-    /// 1 for the first time that it was out; grows by one with each change.
-    pub(crate) version: i64,
-}
-
-impl FromRow for ItemRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            shop: row.get("shop_id")?,
-            variant: row.get("variant_id")?,
-            is_out: row.get("is_out")?,
-            version: row.get("version")?,
-        })
+row! {
+    /// Whether an item is out.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct ItemRow {
+        pub(crate) shop: ShopId = "shop_id",
+        pub(crate) variant: i64 = "variant_id",
+        pub(crate) is_out: bool = "is_out",
+        /// 1 for the first time that the item was out; grows by one with each change.
+        pub(crate) version: i64 = "version",
     }
 }
 
@@ -44,9 +35,7 @@ pub(crate) async fn after(store: &Store, place: (ShopId, i64), limit: i64) -> Re
 /// Adds the write of `row`, which has its next version; somebody else's write is a conflict.
 pub(crate) fn put(commit: Commit, row: &ItemRow) -> Commit {
     if row.version == 1 {
-        let insert = Insert::into("kitchen_items", &["shop_id", "variant_id", "is_out", "version"]);
-        let insert = insert.row(values![row.shop, row.variant, row.is_out, row.version]);
-        return commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
+        return commit.insert(Insert::rows("kitchen_items", [row])).duplicate_is(&errors::STORE_CONTENDED);
     }
     let update = Statement::new(
         "UPDATE kitchen_items SET is_out = ?, version = ? WHERE shop_id = ? AND variant_id = ? AND version = ?",

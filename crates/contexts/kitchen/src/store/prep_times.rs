@@ -12,7 +12,7 @@ use crate::domain::prep_time::PrepTime;
 pub(crate) async fn of_station(store: &Store, shop: ShopId, station: &str) -> Result<Option<PrepTime>, StoreError> {
     let query = Statement::new(
         "SELECT unit_ms, sample_count FROM kitchen_prep_times WHERE shop_id = ? AND station = ?",
-        values![shop, station.to_owned()],
+        values![shop, station],
     );
     let row: Option<(i64, u32)> = store.optional(query).await?;
     row.map(|(unit, sample_count)| {
@@ -31,13 +31,13 @@ pub(crate) fn put(
 ) -> Commit {
     let Some(read) = read else {
         let insert = Insert::into("kitchen_prep_times", &["shop_id", "station", "unit_ms", "sample_count"]);
-        let row = values![shop, station.to_owned(), millis(learned), learned.sample_count];
+        let row = values![shop, station, millis(learned), learned.sample_count];
         return commit.insert(insert.row(row)).duplicate_is(&errors::STORE_CONTENDED);
     };
     let update = Statement::new(
         "UPDATE kitchen_prep_times SET unit_ms = ?, sample_count = ? \
          WHERE shop_id = ? AND station = ? AND unit_ms = ? AND sample_count = ?",
-        values![millis(learned), learned.sample_count, shop, station.to_owned(), millis(read), read.sample_count],
+        values![millis(learned), learned.sample_count, shop, station, millis(read), read.sample_count],
     );
     commit.write(update).expect_rows(1)
 }

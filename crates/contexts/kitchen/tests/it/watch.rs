@@ -183,19 +183,19 @@ pub(crate) async fn nothing_is_left_of_a_screen_that_went(node: &mut TestNode) {
     let place = Place::with(node, &["tea"]).await;
     place.tickets(node).await;
     let other = another(node).await;
-    let holders = Arc::strong_count(&other.screens);
+    let holders = Arc::strong_count(&other.subscribers);
     let mut screens = Vec::new();
     for _ in 0..20 {
         screens.push(watch(node, &other.client, place.id(), "").await);
     }
-    assert_eq!(other.screens.len(), 20);
+    assert_eq!(other.subscribers.subscriber_count(), 20);
     assert_eq!(shown(&mut screens[0], 1).await.len(), 1);
     assert!(futures::poll!(screens[0].next()).is_pending());
     screens.truncate(1);
-    assert_eq!(other.screens.len(), 1);
+    assert_eq!(other.subscribers.subscriber_count(), 1);
     screens.clear();
-    assert!(other.screens.is_empty());
-    assert_eq!(Arc::strong_count(&other.screens), holders, "nobody else holds on to anything");
+    assert_eq!(other.subscribers.subscriber_count(), 0);
+    assert_eq!(Arc::strong_count(&other.subscribers), holders, "nobody else holds on to anything");
 }
 
 /// A screen ends well when its time is over; the caller watches again.
@@ -207,7 +207,7 @@ pub(crate) async fn a_screen_ends_at_its_deadline(node: &mut TestNode) {
     node.advance(MINUTE);
     let end = tokio::time::timeout(PATIENCE, screen.next()).await.expect("the stream ends");
     assert!(end.is_none());
-    assert!(other.screens.is_empty());
+    assert_eq!(other.subscribers.subscriber_count(), 0);
 }
 
 /// An open stream of events, and what has come so far.

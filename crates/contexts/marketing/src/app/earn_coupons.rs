@@ -2,7 +2,7 @@
 
 use pulse_bus::Delivery;
 use pulse_contract::marketing::v1::errors;
-use pulse_contract::order::v1::Order;
+use pulse_contract::order::v1::{Order, OrderCompleted};
 use pulse_kernel::id::{AccountId, CouponId, ShopId};
 use pulse_kernel::{Cx, Error, Kind};
 use pulse_store::Commit;
@@ -14,7 +14,8 @@ use crate::domain::template::Way;
 use crate::store::coupons::{self, CouponRow, Source};
 use crate::store::rewards::{self, RewardRow};
 
-pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> Result<(), Error> {
+pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCompleted) -> Result<(), Error> {
+    let order = &event.order.unwrap_or_default();
     let store = &app.deps.store;
     let running = rewards::running(store, ShopId::new(order.shop_id), delivery.event.occurred_at).await?;
     let mut earned: Vec<CouponRow> = Vec::new();

@@ -17,17 +17,17 @@ const EVERY: Duration = Duration::from_secs(86_400);
 const BATCH: i64 = 500;
 
 /// What starts the forgetting.
-pub(crate) fn schedule_first_purge(now: Timestamp) -> Timer {
+pub(crate) fn first_purge(now: Timestamp) -> Timer {
     Timer { kind: PURGE, key: 0, due_at: now.plus(EVERY), payload: Default::default() }
 }
 
 pub(crate) async fn purge_reservations(app: &App, due: &DueTimer) -> Result<(), Error> {
     let store = &app.deps.store;
     let cx = Cx::system(PURGE, store.clock().now());
-    let old = reservations::returned_before(store, cx.now.minus(app.deps.config.returned_kept_for), BATCH).await?;
+    let old = reservations::returned_before(store, cx.now.minus(app.deps.retention.returned_coupons), BATCH).await?;
     let is_all = i64::try_from(old.len()).unwrap_or(i64::MAX) < BATCH;
     let due_at = if is_all { cx.now.plus(EVERY) } else { cx.now };
-    let next = Timer { due_at, ..schedule_first_purge(cx.now) };
+    let next = Timer { due_at, ..first_purge(cx.now) };
     let commit = old.iter().fold(Commit::new().fired(due), |commit, (order, version)| {
         commit.write(reservations::forget(*order, *version))
     });

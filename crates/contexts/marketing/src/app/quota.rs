@@ -75,12 +75,7 @@ pub(super) async fn release(app: &App, cx: &Cx, coupon: CouponId) {
 ///
 /// When this comes so late that the reservation has expired and others have taken everything since, the coupon ends: a
 /// quota is never exceeded. One that is in use by then stays.
-pub(crate) async fn confirm_quota(
-    app: &App,
-    cx: &Cx,
-    delivery: &Delivery,
-    event: &CouponObtained,
-) -> Result<(), Error> {
+pub(crate) async fn confirm_quota(app: &App, cx: &Cx, delivery: &Delivery, event: CouponObtained) -> Result<(), Error> {
     let store = &app.deps.store;
     let id = CouponId::new(event.coupon_id);
     let Some(row) = coupons::by_id(store, id).await?.filter(|row| row.source.origin.takes_quota()) else {

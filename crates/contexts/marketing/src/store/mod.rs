@@ -6,11 +6,14 @@ pub(crate) mod reservations;
 pub(crate) mod rewards;
 pub(crate) mod templates;
 
+use pulse_context::Tables;
 use pulse_store::{Migration, StoreError};
 
-/// The tables of the context, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "coupons", sql: include_str!("../../migrations/0001_coupons.sql") }];
+/// The tables of the context.
+pub const TABLES: Tables = Tables {
+    context: "marketing",
+    migrations: &[Migration { version: 1, name: "coupons", sql: include_str!("../../migrations/0001_coupons.sql") }],
+};
 
 /// Decodes what a row keeps as one message.
 fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {

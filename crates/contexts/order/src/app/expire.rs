@@ -11,7 +11,7 @@ use super::move_order::cancel;
 use crate::domain::machine::{Move, Role};
 use crate::store::orders::{self, OrderRow};
 
-pub(crate) async fn expire(app: &App, due: DueTimer) -> Result<(), Error> {
+pub(crate) async fn expire(app: &App, due: &DueTimer) -> Result<(), Error> {
     let store = &app.deps.store;
     let cx = Cx::system("order.expire", store.clock().now());
     store

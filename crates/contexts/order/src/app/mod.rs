@@ -31,12 +31,12 @@ use pulse_contract::order::v1::errors;
 use pulse_kernel::id::{AccountId, OrderId};
 use pulse_kernel::{Cx, Error};
 
-use crate::OrderDeps;
+use crate::deps::OrderDeps;
 use crate::heat::Heat;
-use crate::list_keeper::ListKeeper;
+use crate::order_list_projector::OrderListProjector;
 use crate::store::orders::{self, OrderRow};
 
-pub(crate) use archive::{start as start_sweeping, sweep};
+pub(crate) use archive::{SWEEP, sweep};
 pub(crate) use carts::{get_cart, list_carts, put_cart};
 pub(crate) use drafts::{get_draft, open_draft};
 pub(crate) use expire::{expire, placed_too_late};
@@ -53,25 +53,25 @@ pub(crate) use refund_order::refund_order;
 pub(crate) use refunded::{refund_done, refund_failed};
 pub(crate) use secure_order::{release_second, secure_order};
 pub(crate) use take_payment::take_payment;
-pub(crate) use watch_order::watch_order;
+pub(crate) use watch_order::{PlacementSubscribers, placement_subscribers, watch_order};
 
 /// The timer that ends the time to pay, or to be placed.
 pub(crate) const EXPIRE: &str = "order.expire";
-/// The timer that archives and forgets.
-pub(crate) const SWEEP: &str = "order.sweep";
 
 /// What every use case works with.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<OrderDeps>,
-    pub(crate) list: ListKeeper,
+    pub(crate) list_projector: OrderListProjector,
+    pub(crate) placements: Arc<PlacementSubscribers>,
     pub(crate) heat: Arc<Heat>,
 }
 
 impl App {
     pub(crate) fn new(deps: OrderDeps) -> Self {
-        let heat = Arc::new(Heat::new(deps.config.hot.rules));
-        Self { list: ListKeeper::start(deps.store.clone()), heat, deps: Arc::new(deps) }
+        let heat = Arc::new(Heat::new(deps.config.queued_placement.rules()));
+        let list_projector = OrderListProjector::start(deps.store.clone());
+        Self { list_projector, placements: placement_subscribers(), heat, deps: Arc::new(deps) }
     }
 }
 

@@ -99,7 +99,7 @@ async fn first(app: &App, customer: AccountId, pre_order_id: i64) -> Result<Opti
 
 /// Refuses early who would be refused by the commit (TR-24).
 async fn check_pace(app: &App, cx: &Cx, customer: AccountId) -> Result<(), Error> {
-    let window = app.deps.config.pace_window;
+    let window = app.deps.config.min_interval_per_customer;
     if window.is_zero() {
         return Ok(());
     }
@@ -293,7 +293,7 @@ impl Placing<'_> {
 
     /// The order waits for its units, but not for ever. What it is to be paid until is said now.
     fn queue(&self, basket: &Basket, mut row: OrderRow) -> Change {
-        let place_until = self.cx.now.plus(self.app.deps.config.hot.place_within).min(self.pay_until());
+        let place_until = self.cx.now.plus(self.app.deps.config.queued_placement.timeout).min(self.pay_until());
         row.state = OrderState::Placing;
         row.stored.place_until = Some(place_until.into());
         row.stored.cart_version = basket.cart.as_ref().map_or(0, |cart| cart.version);
@@ -312,8 +312,8 @@ impl Placing<'_> {
     /// The one commit: the order and its events, its timer, the end of its draft, and the answer.
     async fn write(&self, mut change: Change, held: Parts) -> Result<Order, Error> {
         let (app, cx, id) = (self.app, self.cx, change.row.id);
-        if !app.deps.config.pace_window.is_zero() {
-            let since = cx.now.minus(app.deps.config.pace_window);
+        if !app.deps.config.min_interval_per_customer.is_zero() {
+            let since = cx.now.minus(app.deps.config.min_interval_per_customer);
             change.with(|commit, row| paces::pass(commit, row.customer, since, cx.now));
         }
         if let Some(draft) = &self.opened {

@@ -13,11 +13,9 @@ use super::begin::begin;
 use super::change::Change;
 use super::{App, hold};
 use crate::domain::machine::{Move, Role};
+use crate::queued_placement::CONSUMER;
 use crate::store::carts;
 use crate::store::orders::{self, OrderRow};
-
-/// Who does it.
-const WHO: &str = "order.hot_lane";
 
 /// Places those of the orders that wait for it and can have their units; the others learn why not. Each for itself.
 ///
@@ -25,7 +23,7 @@ const WHO: &str = "order.hot_lane";
 /// Those of the store and of stock; what waits goes on waiting.
 pub(crate) async fn place_queued_orders(app: &App, ids: &[i64]) -> Result<(), Error> {
     let store = &app.deps.store;
-    let cx = Cx::system(WHO, store.clock().now());
+    let cx = Cx::system(CONSUMER, store.clock().now());
     store
         .attempt(&cx, || async {
             let mut rows = orders::by_ids(store, ids).await?;
@@ -53,7 +51,9 @@ pub(crate) async fn place_queued_orders(app: &App, ids: &[i64]) -> Result<(), Er
             }
             Ok(store.commit(&cx, commit).await?)
         })
-        .await
+        .await?;
+    ids.iter().for_each(|id| app.placements.notify(id));
+    Ok(())
 }
 
 /// Until when an order is placed, or not at all.

@@ -50,7 +50,12 @@ async fn cannot_supply(app: &App, cx: &Cx, delivery: &Delivery, row: OrderRow) -
 }
 
 /// An order was cancelled: what it reserved a second time is free again. Stock hears of the first reservation itself.
-pub(crate) async fn release_second(app: &App, cx: &Cx, event: OrderCancelled) -> Result<(), Error> {
+pub(crate) async fn release_second(
+    app: &App,
+    cx: &Cx,
+    _delivery: &Delivery,
+    event: OrderCancelled,
+) -> Result<(), Error> {
     let row = orders::by_id(&app.deps.store, OrderId::new(event.order_id)).await?;
     match row.filter(|row| row.state == OrderState::Cancelled && row.stored.second_reservation_id != 0) {
         Some(row) => hold::release(app, cx, row.stored.second_reservation_id).await,

@@ -16,6 +16,7 @@ use super::change::Change;
 use super::move_order::cancel;
 use super::secure_order::can_revive;
 use super::{App, hold, view};
+use crate::config;
 use crate::domain::machine::{Move, Role, State};
 use crate::domain::payment::{self, LatePayment, Money, Owed, Plan, Why};
 use crate::store::orders::{self, OrderRow};
@@ -36,7 +37,7 @@ pub(crate) async fn take_payment(
         let commit = Commit::new().event(event.order_id, &request_refund(&event, "there is no such order"));
         return Ok(delivery.commit(store, cx, commit).await?);
     };
-    let plan = payment::plan(&owed(&row), &money(&event), app.deps.config.late_payment);
+    let plan = payment::plan(&owed(&row), &money(&event), late_payment(app));
     let has_coupons = hold::has_coupons(&row);
     let commit = match plan {
         Plan::Ignore => return Ok(()),
@@ -45,7 +46,7 @@ pub(crate) async fn take_payment(
             if why == Why::Late {
                 hold::let_go(app, cx, row.id, has_coupons).await?;
             }
-            let second = app.deps.config.late_payment == LatePayment::ReserveAgain;
+            let second = late_payment(app) == LatePayment::ReserveAgain;
             if second && row.stored.second_reservation_id != event.payment_id {
                 hold::release(app, cx, event.payment_id).await?;
             }
@@ -162,5 +163,12 @@ fn request_refund(event: &PaymentSucceeded, reason: &str) -> OrderRefundRequeste
         currency: amount.currency,
         reason: reason.to_owned(),
         payment_id: event.payment_id,
+    }
+}
+
+fn late_payment(app: &App) -> LatePayment {
+    match app.deps.config.late_payment {
+        config::LatePayment::Refund => LatePayment::Refund,
+        config::LatePayment::ReserveAgain => LatePayment::ReserveAgain,
     }
 }

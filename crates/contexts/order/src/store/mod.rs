@@ -6,11 +6,14 @@ pub(crate) mod list;
 pub(crate) mod orders;
 pub(crate) mod paces;
 
+use pulse_context::Tables;
 use pulse_store::{Migration, StoreError};
 
-/// The tables of the context, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "orders", sql: include_str!("../../migrations/0001_orders.sql") }];
+/// The tables of the context.
+pub const TABLES: Tables = Tables {
+    context: "order",
+    migrations: &[Migration { version: 1, name: "orders", sql: include_str!("../../migrations/0001_orders.sql") }],
+};
 
 /// Decodes what a row keeps as one message.
 fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {

@@ -17,11 +17,11 @@ use crate::street::{Street, line, placing, told};
 use crate::vouchers::{buying, voucher};
 use crate::{MINUTE, SECOND, code, tally};
 
-const LANE: &str = "order.hot_lane";
+const LANE: &str = "order.queued_placement";
 
 /// Runs the behaviour on every engine, where the third order of something within a second makes it hot.
 fn on_a_hot_day(behaviour: impl AsyncFn(&mut TestNode)) {
-    with(|config| (config.order.hot.enter, config.order.hot.leave) = (3, 2), behaviour);
+    with(|config| (config.order.queued_placement.start_orders_per_second, config.order.queued_placement.stop_orders_per_second) = (3, 2), behaviour);
 }
 
 fn with(change: impl Fn(&mut Config), behaviour: impl AsyncFn(&mut TestNode)) {
@@ -412,8 +412,8 @@ fn without_the_lane_orders_are_placed_one_by_one() {
         node.assert_books().await;
     });
     let off = |config: &mut Config| {
-        (config.order.hot.enter, config.order.hot.leave) = (3, 2);
-        config.order.hot.is_on = false;
+        (config.order.queued_placement.start_orders_per_second, config.order.queued_placement.stop_orders_per_second) = (3, 2);
+        config.order.queued_placement.enabled = false;
     };
     with(off, async |node| {
         let street = Street::with_tea(node, 20).await;

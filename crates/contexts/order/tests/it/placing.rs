@@ -164,7 +164,7 @@ fn orders_of_one_customer_keep_their_distance() {
     for engine in [pulse_testkit::Engine::Sqlite, pulse_testkit::Engine::Postgres, pulse_testkit::Engine::MariaDb] {
         pulse_testkit::run_with(
             engine,
-            |config| config.order.pace_window = window,
+            |config| config.order.min_interval_per_customer = window,
             async |node| {
                 let street = Street::with_tea(node, 100).await;
                 let request = placing(street.teas(1), Street::tea_total(1));

@@ -16,7 +16,7 @@ pub(crate) async fn ask_refund(
     app: &App,
     cx: &Cx,
     delivery: &Delivery,
-    event: &OrderRefundRequested,
+    event: OrderRefundRequested,
 ) -> Result<(), Error> {
     let before = payments::of_order(app.store(), OrderId::new(event.order_id)).await?;
     let (Some(before), Some(currency)) = (before, Currency::from_code(&event.currency)) else {
@@ -30,8 +30,8 @@ pub(crate) async fn ask_refund(
 }
 
 /// Nothing was ever paid to us for this order: there is nothing to pay back, and nobody to ask.
-async fn refuse(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderRefundRequested) -> Result<(), Error> {
-    let OrderRefundRequested { order_id, refund_id, .. } = *event;
+async fn refuse(app: &App, cx: &Cx, delivery: &Delivery, event: OrderRefundRequested) -> Result<(), Error> {
+    let OrderRefundRequested { order_id, refund_id, .. } = event;
     tracing::error!(order.id = order_id, refund.id = refund_id, "a refund of an order without a payment");
     let failure = "nothing was paid for the order".to_owned();
     let failed = PaymentRefundFailed { payment_id: 0, order_id, refund_id, failure, is_undone: false };

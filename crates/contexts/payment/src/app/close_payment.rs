@@ -16,12 +16,7 @@ use crate::store::payments;
 /// The currency of no currency (ISO 4217).
 const NO_CURRENCY: &str = "XXX";
 
-pub(crate) async fn close_payment(
-    app: &App,
-    cx: &Cx,
-    delivery: &Delivery,
-    event: &OrderCancelled,
-) -> Result<(), Error> {
+pub(crate) async fn close_payment(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelled) -> Result<(), Error> {
     let known = payments::of_order(app.store(), OrderId::new(event.order_id)).await?;
     let commit = match known {
         Some(before) => {
@@ -35,7 +30,7 @@ pub(crate) async fn close_payment(
     Ok(delivery.commit(app.store(), cx, commit).await?)
 }
 
-fn nothing_to_pay(app: &App, cx: &Cx, event: &OrderCancelled) -> Payment {
+fn nothing_to_pay(app: &App, cx: &Cx, event: OrderCancelled) -> Payment {
     Payment::opened(Intent {
         id: PaymentId::new(app.store().next_id(cx.now)),
         order: OrderId::new(event.order_id),

@@ -4,11 +4,11 @@ mod ask_refund;
 mod cancel_attempts;
 mod close_payment;
 mod conclude;
-mod forget_webhooks;
 mod get_order_payment;
 mod get_statement;
 mod list_ledger;
 mod pay_back;
+mod purge_webhooks;
 mod receive_webhook;
 mod reconcile;
 mod reconcile_again;
@@ -20,17 +20,17 @@ use std::sync::Arc;
 
 use pulse_store::Store;
 
-use crate::PaymentDeps;
+use crate::deps::PaymentDeps;
 use crate::providers::Providers;
 
 pub(crate) use ask_refund::ask_refund;
 pub(crate) use cancel_attempts::{CANCEL, cancel_attempts};
 pub(crate) use close_payment::close_payment;
-pub(crate) use forget_webhooks::{FORGET, first_forgetting, forget_webhooks};
 pub(crate) use get_order_payment::get_order_payment;
 pub(crate) use get_statement::get_statement;
 pub(crate) use list_ledger::{list_ledger_accounts, list_ledger_entries};
 pub(crate) use pay_back::{PAY_BACK, pay_back};
+pub(crate) use purge_webhooks::{PURGE, first_purge, purge_webhooks};
 pub(crate) use receive_webhook::{deliver_from_sandbox, receive_webhook};
 pub(crate) use reconcile::reconcile_payments;
 pub(crate) use reconcile_again::{RECONCILE, first_reconciliation, reconcile_again};

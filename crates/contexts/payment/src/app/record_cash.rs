@@ -14,7 +14,7 @@ use crate::domain::merge::{AttemptState, IntentState};
 use crate::domain::payment::{Attempt, AttemptId, Intent, Payment, PaymentId};
 use crate::store::payments;
 
-pub(crate) async fn record_cash(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderCompleted) -> Result<(), Error> {
+pub(crate) async fn record_cash(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCompleted) -> Result<(), Error> {
     let Some(order) = event.order.as_ref().filter(|order| order.payment_method() == PaymentMethod::CashOnDelivery)
     else {
         return Ok(());

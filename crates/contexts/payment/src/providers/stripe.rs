@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::events::{ATTEMPT_ID, Intent, List, ORDER_ID, REFUND_ID, Refund, amount_of};
 use super::{Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError};
-use crate::StripeConfig;
+use crate::config::StripeConfig;
 use crate::domain::payment::{AttemptFact, RefundFact, failure_text};
 use crate::outbound::{Outbound, OutboundReply, OutboundRequest};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pulse_kernel::Timestamp;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
 use crate::domain::ledger::Entry;
 use crate::domain::payment::Intent;
@@ -36,8 +36,8 @@ pub(crate) fn book(mut commit: Commit, intent: &Intent, bookings: &[Booking], no
             *id,
             entry.kind().word(),
             *subject,
-            intent.id.get(),
-            intent.order.get(),
+            intent.id,
+            intent.order,
             intent.shop,
             currency,
             debits.sum::<i64>(),
@@ -78,24 +78,15 @@ fn slot(id: i64) -> i64 {
     i64::try_from(spread.rem_euclid(SLOTS)).unwrap_or(0)
 }
 
-/// An account and its balance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AccountRow {
-    pub(crate) account: String,
-    pub(crate) currency: String,
-    pub(crate) balance_minor: i64,
-    /// What its lines come to.
-    pub(crate) lines_minor: i64,
-}
-
-impl FromRow for AccountRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            account: row.get("account")?,
-            currency: row.get("currency")?,
-            balance_minor: row.get("balance_minor")?,
-            lines_minor: row.get("lines_minor")?,
-        })
+row! {
+    /// An account and its balance.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct AccountRow {
+        pub(crate) account: String = "account",
+        pub(crate) currency: String = "currency",
+        pub(crate) balance_minor: i64 = "balance_minor",
+        /// Sum of the lines of the account.
+        pub(crate) lines_minor: i64 = "lines_minor",
     }
 }
 
@@ -139,23 +130,14 @@ pub(crate) fn mend_balance(commit: Commit, row: &AccountRow) -> Commit {
     move_balances(commit, &BTreeMap::from([(key, difference)]))
 }
 
-/// An entry as its row tells.
-#[derive(Clone, Debug)]
-pub(crate) struct EntryRow {
-    pub(crate) id: i64,
-    pub(crate) kind: String,
-    pub(crate) order: i64,
-    pub(crate) booked_at: Timestamp,
-}
-
-impl FromRow for EntryRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.get("id")?,
-            kind: row.get("kind")?,
-            order: row.get("order_id")?,
-            booked_at: row.get("booked_at")?,
-        })
+row! {
+    /// An entry of the ledger.
+    #[derive(Clone, Debug)]
+    pub(crate) struct EntryRow {
+        pub(crate) id: i64 = "id",
+        pub(crate) kind: String = "kind",
+        pub(crate) order: i64 = "order_id",
+        pub(crate) booked_at: Timestamp = "booked_at",
     }
 }
 
@@ -172,23 +154,14 @@ pub(crate) async fn entries(store: &Store, order: i64, before: i64, count: i64) 
     store.all(query).await
 }
 
-/// A line as its row tells.
-#[derive(Clone, Debug)]
-pub(crate) struct LineRow {
-    pub(crate) entry: i64,
-    pub(crate) account: String,
-    pub(crate) currency: String,
-    pub(crate) amount_minor: i64,
-}
-
-impl FromRow for LineRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            entry: row.get("entry_id")?,
-            account: row.get("account")?,
-            currency: row.get("currency")?,
-            amount_minor: row.get("amount_minor")?,
-        })
+row! {
+    /// A line of an entry.
+    #[derive(Clone, Debug)]
+    pub(crate) struct LineRow {
+        pub(crate) entry: i64 = "entry_id",
+        pub(crate) account: String = "account",
+        pub(crate) currency: String = "currency",
+        pub(crate) amount_minor: i64 = "amount_minor",
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rows of the payment context: what is read, and the statements that a commit is made of.
+//! Tables of the payment context: rows, queries, and the writes of commits.
 
 pub(crate) mod books;
 pub(crate) mod payments;
@@ -6,20 +6,26 @@ pub(crate) mod sandbox;
 pub(crate) mod statements;
 pub(crate) mod webhooks;
 
-use pulse_kernel::{Currency, Money};
-use pulse_store::{Migration, StoreError};
+use pulse_context::Tables;
+use pulse_contract::payment::v1 as wire;
+use pulse_kernel::Money;
+use pulse_store::{Migration, Row, StoreError, stored_enum, stored_id};
 
-/// The tables of the context, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "payments", sql: include_str!("../../migrations/0001_payments.sql") }];
+use crate::domain::merge::{AttemptState, IntentState, RefundState};
+use crate::domain::payment::{AttemptId, PaymentId, RefundId};
 
-/// The amount that a row tells.
-fn money(minor: i64, currency: &str) -> Result<Money, StoreError> {
-    let currency = Currency::from_code(currency).ok_or_else(|| damaged("a currency"))?;
-    Ok(Money::new(minor, currency))
-}
+/// The tables of the context.
+pub const TABLES: Tables = Tables {
+    context: "payment",
+    migrations: &[Migration { version: 1, name: "payments", sql: include_str!("../../migrations/0001_payments.sql") }],
+};
 
-/// A row says what nobody has written.
-fn damaged(what: &'static str) -> StoreError {
-    StoreError::Defect { detail: format!("{what} in a row is not one").into(), source: None }
+stored_id!(PaymentId, AttemptId, RefundId);
+stored_enum! { IntentState as wire::IntentState }
+stored_enum! { AttemptState as wire::AttemptState }
+stored_enum! { RefundState as wire::RefundState }
+
+/// The amount in `amount_minor` and `currency`.
+fn amount(row: &Row) -> Result<Money, StoreError> {
+    Ok(Money { minor: row.get("amount_minor")?, currency: row.get("currency")? })
 }

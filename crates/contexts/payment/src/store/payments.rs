@@ -6,30 +6,28 @@
 use std::collections::BTreeMap;
 
 use pulse_contract::errors;
-use pulse_kernel::id::{AccountId, OrderId};
+use pulse_kernel::id::OrderId;
 use pulse_kernel::{Money, Timestamp};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, row, values};
 
-use super::{damaged, money};
-use crate::domain::merge::{AttemptState, IntentState, RefundState};
+use super::amount;
 use crate::domain::payment::{
     ATTEMPTS_MAX, Attempt, AttemptId, Failure, Intent, Payment, PaymentId, REFUNDS_MAX, Refund, RefundId,
 };
 
-impl FromRow for Intent {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: PaymentId::new(row.get("id")?),
-            order: OrderId::new(row.get("order_id")?),
-            shop: row.get("shop_id")?,
-            customer: row.get::<AccountId>("customer_id")?,
-            amount: amount(row)?,
-            state: intent_state(row.get("state")?)?,
-            is_closed: row.get("is_closed")?,
-            paid_attempt: row.get::<Option<i64>>("paid_attempt_id")?.map(AttemptId::new),
-            created_at: row.get("created_at")?,
-            version: row.get("version")?,
-        })
+row! {
+    Intent {
+        id = "id",
+        order = "order_id",
+        shop = "shop_id",
+        customer = "customer_id",
+        state = "state",
+        is_closed = "is_closed",
+        paid_attempt = "paid_attempt_id",
+        created_at = "created_at",
+        version = "version",
+    } with {
+        amount: Money { minor = "amount_minor", currency = "currency" },
     }
 }
 
@@ -38,10 +36,10 @@ impl FromRow for Attempt {
         let failed_at: Option<Timestamp> = row.get("failed_at")?;
         let failure: Option<String> = row.get("failure")?;
         Ok(Self {
-            id: AttemptId::new(row.get("id")?),
+            id: row.get("id")?,
             provider: row.get("provider")?,
             reference: row.get("provider_reference")?,
-            state: attempt_state(row.get("state")?)?,
+            state: row.get("state")?,
             pay_url: row.get("pay_url")?,
             return_url: row.get("return_url")?,
             failure: failure.zip(failed_at).map(|(text, at)| Failure { at, text }),
@@ -54,10 +52,10 @@ impl FromRow for Attempt {
 impl FromRow for Refund {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            id: RefundId::new(row.get("id")?),
-            attempt: row.get::<Option<i64>>("attempt_id")?.map(AttemptId::new),
+            id: row.get("id")?,
+            attempt: row.get("attempt_id")?,
             amount: amount(row)?,
-            state: refund_state(row.get("state")?)?,
+            state: row.get("state")?,
             reason: row.get("reason")?,
             reference: row.get("provider_reference")?,
             failure: row.get("failure")?,
@@ -68,25 +66,21 @@ impl FromRow for Refund {
     }
 }
 
-fn amount(row: &Row) -> Result<Money, StoreError> {
-    money(row.get("amount_minor")?, &row.get::<String>("currency")?)
-}
-
 /// The payment of an order.
 pub(crate) async fn of_order(store: &Store, order: OrderId) -> Result<Option<Payment>, StoreError> {
-    let query = Statement::new("SELECT * FROM payment_intents WHERE order_id = ?", values![order.get()]);
+    let query = Statement::new("SELECT * FROM payment_intents WHERE order_id = ?", values![order]);
     whole(store, store.optional(query).await?).await
 }
 
 /// A payment by its id.
 pub(crate) async fn by_id(store: &Store, id: PaymentId) -> Result<Option<Payment>, StoreError> {
-    let query = Statement::new("SELECT * FROM payment_intents WHERE id = ?", values![id.get()]);
+    let query = Statement::new("SELECT * FROM payment_intents WHERE id = ?", values![id]);
     whole(store, store.optional(query).await?).await
 }
 
 async fn whole(store: &Store, intent: Option<Intent>) -> Result<Option<Payment>, StoreError> {
     let Some(intent) = intent else { return Ok(None) };
-    let id = intent.id.get();
+    let id = intent.id;
     let attempts = Statement::new(
         "SELECT * FROM payment_attempts WHERE intent_id = ? ORDER BY id LIMIT ?",
         values![id, limit(ATTEMPTS_MAX)],
@@ -112,7 +106,7 @@ pub(crate) async fn id_by_reference(
         "SELECT intent_id FROM payment_attempts WHERE provider = ? AND provider_reference = ?",
         values![provider, reference],
     );
-    one_id(store, query).await
+    store.optional(query).await
 }
 
 /// To which payment an attempt belongs.
@@ -123,19 +117,15 @@ pub(crate) async fn id_by_attempt(
 ) -> Result<Option<PaymentId>, StoreError> {
     let query = Statement::new(
         "SELECT intent_id FROM payment_attempts WHERE id = ? AND provider = ?",
-        values![attempt.get(), provider],
+        values![attempt, provider],
     );
-    one_id(store, query).await
+    store.optional(query).await
 }
 
 /// To which payment a refund belongs.
 pub(crate) async fn id_by_refund(store: &Store, refund: RefundId) -> Result<Option<PaymentId>, StoreError> {
-    let query = Statement::new("SELECT intent_id FROM payment_refunds WHERE id = ?", values![refund.get()]);
-    one_id(store, query).await
-}
-
-async fn one_id(store: &Store, query: Statement) -> Result<Option<PaymentId>, StoreError> {
-    Ok(store.optional::<(i64,)>(query).await?.map(|(id,)| PaymentId::new(id)))
+    let query = Statement::new("SELECT intent_id FROM payment_refunds WHERE id = ?", values![refund]);
+    store.optional(query).await
 }
 
 /// The attempts with a provider that began in this time, after the one with this start and id, oldest first.
@@ -148,41 +138,14 @@ pub(crate) async fn started_between(
     let query = Statement::new(
         "SELECT * FROM payment_attempts WHERE provider = ? AND started_at <= ? \
          AND (started_at > ? OR (started_at = ? AND id > ?)) ORDER BY started_at, id LIMIT ?",
-        values![provider, until, after.0, after.0, after.1.get(), count],
+        values![provider, until, after.0, after.0, after.1, count],
     );
     store.all(query).await
 }
 
 /// Adds the rows of a new payment. Who makes the same one at the same moment loads it instead.
 pub(crate) fn insert(commit: Commit, payment: &Payment) -> Commit {
-    let Intent { id, order, shop, customer, amount, state, is_closed, paid_attempt, created_at, version } =
-        &payment.intent;
-    let columns = &[
-        "id",
-        "order_id",
-        "shop_id",
-        "customer_id",
-        "currency",
-        "amount_minor",
-        "state",
-        "is_closed",
-        "paid_attempt_id",
-        "created_at",
-        "version",
-    ];
-    let insert = Insert::into("payment_intents", columns).row(values![
-        id.get(),
-        order.get(),
-        *shop,
-        *customer,
-        amount.currency.code(),
-        amount.minor,
-        number_of_intent(*state),
-        *is_closed,
-        paid_attempt.map(AttemptId::get),
-        *created_at,
-        *version
-    ]);
+    let insert = Insert::rows("payment_intents", [&payment.intent]);
     let commit = commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
     let none = Payment::opened(payment.intent.clone());
     write_below(commit, &none, payment)
@@ -197,15 +160,7 @@ pub(crate) fn update(commit: Commit, before: &Payment, after: &Payment) -> Commi
     let update = Statement::new(
         "UPDATE payment_intents SET currency = ?, amount_minor = ?, state = ?, is_closed = ?, paid_attempt_id = ?, \
          version = version + 1 WHERE id = ? AND version = ?",
-        values![
-            amount.currency.code(),
-            amount.minor,
-            number_of_intent(*state),
-            *is_closed,
-            paid_attempt.map(AttemptId::get),
-            id.get(),
-            before.intent.version
-        ],
+        values![amount.currency, amount.minor, *state, *is_closed, *paid_attempt, *id, before.intent.version],
     );
     write_below(commit.write(update).expect_rows(1), before, after)
 }
@@ -249,11 +204,11 @@ fn insert_attempt(intent: PaymentId, attempt: &Attempt) -> Insert {
         "started_at",
     ];
     Insert::into("payment_attempts", columns).row(values![
-        attempt.id.get(),
-        intent.get(),
+        attempt.id,
+        intent,
         attempt.provider.as_str(),
         attempt.reference.as_deref(),
-        number_of_attempt(attempt.state),
+        attempt.state,
         attempt.pay_url.as_str(),
         attempt.return_url.as_str(),
         attempt.failure.as_ref().map(|failure| failure.text.as_str()),
@@ -269,12 +224,12 @@ fn update_attempt(attempt: &Attempt) -> Statement {
          is_booked = ? WHERE id = ?",
         values![
             attempt.reference.as_deref(),
-            number_of_attempt(attempt.state),
+            attempt.state,
             attempt.pay_url.as_str(),
             attempt.failure.as_ref().map(|failure| failure.text.as_str()),
             attempt.failure.as_ref().map(|failure| failure.at),
             attempt.is_booked,
-            attempt.id.get()
+            attempt.id
         ],
     )
 }
@@ -296,14 +251,14 @@ fn insert_refund(intent: PaymentId, provider: Option<&str>, refund: &Refund) -> 
         "created_at",
     ];
     Insert::into("payment_refunds", columns).row(values![
-        refund.id.get(),
-        intent.get(),
-        refund.attempt.map(AttemptId::get),
+        refund.id,
+        intent,
+        refund.attempt,
         provider,
         refund.reference.as_deref(),
-        refund.amount.currency.code(),
+        refund.amount.currency,
         refund.amount.minor,
-        number_of_refund(refund.state),
+        refund.state,
         refund.reason.as_str(),
         refund.failure.as_str(),
         refund.is_booked,
@@ -318,69 +273,21 @@ fn update_refund(refund: &Refund) -> Statement {
          is_failure_told = ? WHERE id = ?",
         values![
             refund.reference.as_deref(),
-            number_of_refund(refund.state),
+            refund.state,
             refund.failure.as_str(),
             refund.is_booked,
             refund.is_failure_told,
-            refund.id.get()
+            refund.id
         ],
     )
-}
-
-// The numbers of the states are those of the contract.
-
-pub(crate) const fn number_of_intent(state: IntentState) -> i32 {
-    match state {
-        IntentState::Open => 1,
-        IntentState::Processing => 2,
-        IntentState::Succeeded => 3,
-        IntentState::Cancelled => 4,
-    }
-}
-
-fn intent_state(number: i64) -> Result<IntentState, StoreError> {
-    use IntentState::{Cancelled, Open, Processing, Succeeded};
-    let states = [Open, Processing, Succeeded, Cancelled];
-    let found = states.into_iter().find(|state| i64::from(number_of_intent(*state)) == number);
-    found.ok_or_else(|| damaged("the state of a payment"))
-}
-
-pub(crate) const fn number_of_attempt(state: AttemptState) -> i32 {
-    match state {
-        AttemptState::Created => 1,
-        AttemptState::Open => 2,
-        AttemptState::Processing => 3,
-        AttemptState::Succeeded => 4,
-        AttemptState::Failed => 5,
-        AttemptState::Cancelled => 6,
-    }
-}
-
-fn attempt_state(number: i64) -> Result<AttemptState, StoreError> {
-    use AttemptState::{Cancelled, Created, Failed, Open, Processing, Succeeded};
-    let states = [Created, Open, Processing, Succeeded, Failed, Cancelled];
-    let found = states.into_iter().find(|state| i64::from(number_of_attempt(*state)) == number);
-    found.ok_or_else(|| damaged("the state of an attempt"))
-}
-
-pub(crate) const fn number_of_refund(state: RefundState) -> i32 {
-    match state {
-        RefundState::Pending => 1,
-        RefundState::Succeeded => 2,
-        RefundState::Failed => 3,
-    }
-}
-
-fn refund_state(number: i64) -> Result<RefundState, StoreError> {
-    use RefundState::{Failed, Pending, Succeeded};
-    let found = [Pending, Succeeded, Failed].into_iter().find(|state| i64::from(number_of_refund(*state)) == number);
-    found.ok_or_else(|| damaged("the state of a refund"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::merge::{AttemptState, IntentState, RefundState};
     use pulse_contract::payment::v1 as wire;
+    use pulse_store::{FromValue, Value};
 
     #[test]
     fn the_numbers_are_those_of_the_contract() {
@@ -391,8 +298,8 @@ mod tests {
             (IntentState::Succeeded, I::Succeeded),
             (IntentState::Cancelled, I::Cancelled),
         ] {
-            assert_eq!(number_of_intent(ours), i32::from(theirs));
-            assert_eq!(intent_state(i32::from(theirs).into()).unwrap(), ours);
+            assert_eq!(Value::from(ours), Value::from(i32::from(theirs)));
+            assert_eq!(IntentState::from_value(&i32::from(theirs).into()), Some(ours));
         }
         for (ours, theirs) in [
             (AttemptState::Created, A::Created),
@@ -402,17 +309,19 @@ mod tests {
             (AttemptState::Failed, A::Failed),
             (AttemptState::Cancelled, A::Cancelled),
         ] {
-            assert_eq!(number_of_attempt(ours), i32::from(theirs));
-            assert_eq!(attempt_state(i32::from(theirs).into()).unwrap(), ours);
+            assert_eq!(Value::from(ours), Value::from(i32::from(theirs)));
+            assert_eq!(AttemptState::from_value(&i32::from(theirs).into()), Some(ours));
         }
         for (ours, theirs) in [
             (RefundState::Pending, R::Pending),
             (RefundState::Succeeded, R::Succeeded),
             (RefundState::Failed, R::Failed),
         ] {
-            assert_eq!(number_of_refund(ours), i32::from(theirs));
-            assert_eq!(refund_state(i32::from(theirs).into()).unwrap(), ours);
+            assert_eq!(Value::from(ours), Value::from(i32::from(theirs)));
+            assert_eq!(RefundState::from_value(&i32::from(theirs).into()), Some(ours));
         }
-        assert!(intent_state(0).is_err() && attempt_state(7).is_err() && refund_state(-1).is_err());
+        assert_eq!(IntentState::from_value(&Value::Int(0)), None);
+        assert_eq!(AttemptState::from_value(&Value::Int(7)), None);
+        assert_eq!(RefundState::from_value(&Value::Int(-1)), None);
     }
 }

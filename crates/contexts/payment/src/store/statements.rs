@@ -1,26 +1,17 @@
-//! What a shop earned in a time, added up by the database.
+//! Revenue of a shop in a period, summed by the database.
 
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::ShopId;
-use pulse_store::{FromRow, Row, Statement, Store, StoreError, values};
+use pulse_store::{Statement, Store, StoreError, row, values};
 
-/// Entries of one kind in one currency, added up.
-#[derive(Clone, Debug)]
-pub(crate) struct SumRow {
-    pub(crate) kind: String,
-    pub(crate) currency: String,
-    pub(crate) count: i64,
-    pub(crate) minor: i64,
-}
-
-impl FromRow for SumRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            kind: row.get("kind")?,
-            currency: row.get("currency")?,
-            count: row.get("entry_count")?,
-            minor: row.get("total_minor")?,
-        })
+row! {
+    /// Sum of the entries of one kind in one currency.
+    #[derive(Clone, Debug)]
+    pub(crate) struct SumRow {
+        pub(crate) kind: String = "kind",
+        pub(crate) currency: String = "currency",
+        pub(crate) count: i64 = "entry_count",
+        pub(crate) minor: i64 = "total_minor",
     }
 }
 
@@ -50,5 +41,5 @@ pub(crate) async fn unbalanced_count(
          HAVING SUM(l.amount_minor) <> 0) wrong",
         values![shop, start, end],
     );
-    Ok(store.one::<(i64,)>(query).await?.0)
+    store.one(query).await
 }

@@ -10,7 +10,7 @@ pub(crate) async fn is_known(store: &Store, provider: &str, event: &str) -> Resu
         "SELECT received_at FROM payment_webhooks WHERE provider = ? AND provider_event_id = ?",
         values![provider, event],
     );
-    Ok(store.optional::<(Timestamp,)>(query).await?.is_some())
+    Ok(store.optional::<Timestamp>(query).await?.is_some())
 }
 
 /// What is kept of an event.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pulse_contract::order::v1::OrderState;
 use pulse_contract::payment::v1::*;
 use pulse_payment::domain::signature;
-use pulse_testkit::config::{Config, Masked};
+use pulse_testkit::config::{Config, SecretText};
 use pulse_testkit::{Engine, TestNode, run_with};
 use serde_json::{Value, json};
 
@@ -24,8 +24,8 @@ pub(crate) fn with_stripe(url: &str, behaviour: impl AsyncFnOnce(&mut TestNode))
 fn with_stripe_compared(url: &str, every: Duration, behaviour: impl AsyncFnOnce(&mut TestNode)) {
     let url = url.to_owned();
     let change = move |config: &mut Config| {
-        config.payment.stripe_secret_key = Masked::new("sk_test_of_the_tests");
-        config.payment.stripe_webhook_secret = Masked::new(SECRET);
+        config.payment.stripe_secret_key = SecretText::new("sk_test_of_the_tests");
+        config.payment.stripe_webhook_secret = SecretText::new(SECRET);
         config.payment.stripe_api_url = url;
         config.payment.reconcile_every = every;
     };

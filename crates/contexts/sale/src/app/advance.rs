@@ -18,7 +18,7 @@ const SETTLE_EVERY: Duration = Duration::from_secs(60);
 const PAGE: i64 = 100;
 
 /// The time has come for a sale.
-pub(crate) async fn advance(app: &App, due: DueTimer) -> Result<(), Error> {
+pub(crate) async fn advance(app: &App, due: &DueTimer) -> Result<(), Error> {
     let store = &app.deps.store;
     let cx = Cx::system("sale.advance", store.clock().now());
     let go = || async {
@@ -46,7 +46,7 @@ pub(super) async fn advance_row(app: &App, cx: &Cx, row: SaleRow) -> Result<Sale
         Stage::Draft => Ok(row),
         Stage::Scheduled | Stage::Warm if cx.now >= window.ends_at => close(app, cx, row).await,
         Stage::Scheduled => {
-            let warm_at = window.starts_at.minus(app.deps.config.warm_before);
+            let warm_at = window.starts_at.minus(app.deps.config.preload_before_start);
             if cx.now < warm_at {
                 app.floor.show(Running::of(&row));
                 app.deps.store.commit(cx, Commit::new().timer(timer(row.id, warm_at))).await?;

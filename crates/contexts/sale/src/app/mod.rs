@@ -34,7 +34,7 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, StoreError, Timer};
 use tokio::sync::Notify;
 
-use crate::SaleDeps;
+use crate::deps::SaleDeps;
 use crate::domain::stage::Stage;
 use crate::floor::{Floor, Running};
 use crate::register::Register;

@@ -2,8 +2,8 @@
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::sale::v1::{
-    DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, ListDeadLettersRequest, ListDeadLettersResponse,
-    OrderCreationStatus, SetOrderCreationPausedRequest,
+    DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, GetOrderCreationStatusRequest,
+    ListDeadLettersRequest, ListDeadLettersResponse, OrderCreationStatus, SetOrderCreationPausedRequest,
 };
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
@@ -15,7 +15,11 @@ use crate::store::{admissions, switches};
 /// How many are counted at most.
 pub(crate) const COUNTED_MAX: i64 = 100_000;
 
-pub(crate) async fn get_order_creation_status(app: &App) -> Result<OrderCreationStatus, Error> {
+pub(crate) async fn get_order_creation_status(
+    app: &App,
+    _cx: &Cx,
+    _request: GetOrderCreationStatusRequest,
+) -> Result<OrderCreationStatus, Error> {
     let store = &app.deps.store;
     Ok(OrderCreationStatus {
         is_paused: switches::is_lane_held(store).await?,
@@ -33,11 +37,12 @@ pub(crate) async fn set_order_creation_paused(
     tracing::warn!(is_paused = request.is_paused, "somebody has switched the making of orders");
     // Whoever works here need not wait for its next look.
     app.admitted.notify_one();
-    get_order_creation_status(app).await
+    get_order_creation_status(app, cx, GetOrderCreationStatusRequest {}).await
 }
 
 pub(crate) async fn list_dead_letters(
     app: &App,
+    _cx: &Cx,
     request: ListDeadLettersRequest,
 ) -> Result<ListDeadLettersResponse, Error> {
     let page = Page::new(request.page_size, &request.page_token)?;

@@ -11,7 +11,7 @@ use crate::register;
 use crate::store::admissions::{self, AdmissionState};
 use crate::store::{counts, sales};
 
-pub(crate) async fn return_units(app: &App, cx: &Cx, delivery: &Delivery, event: &OrderCancelled) -> Result<(), Error> {
+pub(crate) async fn return_units(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelled) -> Result<(), Error> {
     let store = &app.deps.store;
     let Some(row) = admissions::with_units(store, event.order_id).await? else { return Ok(()) };
     // Stock hears of the cancellation too, perhaps later; whoever is admitted next must find the units there.

@@ -7,11 +7,14 @@ pub(crate) mod sales;
 pub(crate) mod shares;
 pub(crate) mod switches;
 
+use pulse_context::Tables;
 use pulse_store::{Migration, StoreError};
 
-/// The tables of the context, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "sales", sql: include_str!("../../migrations/0001_sales.sql") }];
+/// The tables of the context.
+pub const TABLES: Tables = Tables {
+    context: "sale",
+    migrations: &[Migration { version: 1, name: "sales", sql: include_str!("../../migrations/0001_sales.sql") }],
+};
 
 /// Decodes what a row keeps as one message.
 fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {

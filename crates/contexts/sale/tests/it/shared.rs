@@ -7,7 +7,7 @@ use pulse_contract::sale::v1::{GetResultRequest, ResultState};
 use pulse_limiter::admission::{
     AdmissionEngine, AdmissionRequest, RedisAdmissionEngine, RedisAdmissionOptions, Verdict,
 };
-use pulse_testkit::config::Secret;
+use pulse_testkit::config::SecretUrl;
 use pulse_testkit::servers::Redis;
 use pulse_testkit::{Engine, TestNode, run_with};
 
@@ -20,8 +20,8 @@ fn with_redis(engine: Engine, behaviour: impl AsyncFnOnce(&mut TestNode, &Redis)
     run_with(
         engine,
         |config| {
-            config.sale.redis = Secret::new(&url);
-            config.sale.take_over_after = Duration::ZERO;
+            config.sale.redis = SecretUrl::new(&url);
+            config.sale.orphan_timeout = Duration::ZERO;
         },
         async |node| behaviour(node, &redis).await,
     );

@@ -27,11 +27,12 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use crate::item_list::ItemList;
+use crate::deps::ShopDeps;
+use crate::domain;
 use crate::places::Places;
 use crate::store::products::{ProductId, ProductRow};
 use crate::store::shops::ShopRow;
-use crate::{ShopDeps, domain};
+use crate::supplier_item_projector::SupplierItemProjector;
 use hours::Zones;
 
 pub(crate) use categories::{create_category, list_categories};
@@ -65,7 +66,7 @@ pub(crate) type KnownProduct = Arc<ProductRow>;
 pub(crate) struct App {
     pub(crate) deps: Arc<ShopDeps>,
     pub(crate) places: Arc<Places>,
-    pub(crate) item_list: ItemList,
+    pub(crate) item_projector: SupplierItemProjector,
     pub(crate) zones: Arc<Zones>,
     pub(crate) cache: Cache<ShopId, Arc<KnownShop>>,
     pub(crate) products: Cache<(ShopId, ProductId), KnownProduct>,
@@ -79,7 +80,11 @@ impl App {
         let policy = CachePolicy { ttl: Duration::from_secs(10), weight_max: 50_000, ..CachePolicy::default() };
         Self {
             places: Arc::new(Places::new(deps.is_nearby_served)),
-            item_list: ItemList::start(deps.store.clone(), deps.config.item_list),
+            item_projector: SupplierItemProjector::start(
+                deps.store.clone(),
+                deps.config.item_list_window,
+                deps.config.item_list_items_max,
+            ),
             zones: Arc::new(Zones::new(&deps.config.time_zone)),
             cache: Cache::new("shop", policy.clone(), clock.clone()),
             products: Cache::new("product", policy.clone(), clock.clone()),

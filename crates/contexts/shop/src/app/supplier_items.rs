@@ -116,7 +116,7 @@ pub(crate) async fn list_supplier_items(
     let category = category(request.category_code)?;
     let found = items::in_category(&app.deps.store, category, after, page.limit_plus_one()).await?;
     let (found, next_page_token) = page.cut(found, |row| page::token(&[row.id]));
-    let as_of = app.item_list.as_of().map(Into::into);
+    let as_of = app.item_projector.as_of().map(Into::into);
     Ok(ListSupplierItemsResponse { items: found.into_iter().map(view).collect(), next_page_token, as_of })
 }
 

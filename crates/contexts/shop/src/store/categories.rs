@@ -2,32 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
 use crate::domain::category::Code;
 
-/// A category as its row tells.
-#[derive(Clone, Debug)]
-pub(crate) struct CategoryRow {
-    pub(crate) code: Code,
-    pub(crate) name: String,
-    pub(crate) name_zh: String,
-    pub(crate) legacy_code: String,
-}
-
-impl FromRow for CategoryRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            code: Code::new(row.get("code")?).unwrap_or(Code::ALL),
-            name: row.get("name")?,
-            name_zh: row.get("name_zh")?,
-            legacy_code: row.get("legacy_code")?,
-        })
+row! {
+    /// A category.
+    #[derive(Clone, Debug)]
+    pub(crate) struct CategoryRow {
+        pub(crate) code: Code = "code",
+        pub(crate) name: String = "name",
+        pub(crate) name_zh: String = "name_zh",
+        pub(crate) legacy_code: String = "legacy_code",
     }
 }
 
 pub(crate) async fn by_code(store: &Store, code: Code) -> Result<Option<CategoryRow>, StoreError> {
-    store.optional(Statement::new("SELECT * FROM shop_categories WHERE code = ?", values![code.get()])).await
+    store.optional(Statement::new("SELECT * FROM shop_categories WHERE code = ?", values![code])).await
 }
 
 /// Those of the codes that are there.
@@ -36,14 +27,12 @@ pub(crate) async fn known(store: &Store, codes: &BTreeSet<Code>) -> Result<BTree
         return Ok(BTreeSet::new());
     }
     let text = "SELECT code FROM shop_categories WHERE code IN (??)";
-    let rows: Vec<(i64,)> = store.all(Statement::listing(text, codes.iter().map(|code| code.get()), values![])).await?;
-    Ok(rows.into_iter().filter_map(|(code,)| Code::new(code)).collect())
+    Ok(store.all(Statement::listing(text, codes.iter().copied(), values![])).await?.into_iter().collect())
 }
 
 /// The children of a category, in the order of their codes; at most a thousand, by the law of codes.
 pub(crate) async fn children(store: &Store, parent: Code) -> Result<Vec<CategoryRow>, StoreError> {
-    let query =
-        Statement::new("SELECT * FROM shop_categories WHERE parent_code = ? ORDER BY code", values![parent.get()]);
+    let query = Statement::new("SELECT * FROM shop_categories WHERE parent_code = ? ORDER BY code", values![parent]);
     store.all(query).await
 }
 
@@ -54,8 +43,7 @@ pub(crate) async fn parents_below(store: &Store, parent: Code) -> Result<Vec<Cod
         "SELECT DISTINCT parent_code FROM shop_categories WHERE parent_code BETWEEN ? AND ?",
         values![*range.start(), *range.end()],
     );
-    let rows: Vec<(i64,)> = store.all(query).await?;
-    Ok(rows.into_iter().filter_map(|(code,)| Code::new(code)).collect())
+    store.all(query).await
 }
 
 /// A category and everything below it, in the order of their codes.
@@ -73,13 +61,7 @@ pub(crate) fn insert<'a>(rows: impl IntoIterator<Item = &'a CategoryRow>) -> Ins
     let insert = Insert::into("shop_categories", &["code", "parent_code", "name", "name_zh", "legacy_code"]);
     rows.into_iter().fold(insert, |insert, row| {
         let parent = row.code.parent().unwrap_or(Code::ALL);
-        insert.row(values![
-            row.code.get(),
-            parent.get(),
-            row.name.as_str(),
-            row.name_zh.as_str(),
-            row.legacy_code.as_str()
-        ])
+        insert.row(values![row.code, parent, row.name.as_str(), row.name_zh.as_str(), row.legacy_code.as_str()])
     })
 }
 
@@ -89,13 +71,13 @@ pub(crate) fn hold(commit: Commit, code: Code) -> Commit {
     if code == Code::ALL {
         return commit;
     }
-    let hold = Statement::new("UPDATE shop_categories SET name = name WHERE code = ?", values![code.get()]);
+    let hold = Statement::new("UPDATE shop_categories SET name = name WHERE code = ?", values![code]);
     commit.write(hold).expect_rows(1)
 }
 
 /// As [`hold`], for several in one statement; a batch of an import uses at most as many as it has rows.
 pub(crate) fn hold_all(commit: Commit, codes: &BTreeSet<Code>) -> Commit {
-    let codes: Vec<i64> = codes.iter().filter(|code| **code != Code::ALL).map(|code| code.get()).collect();
+    let codes: Vec<Code> = codes.iter().copied().filter(|code| *code != Code::ALL).collect();
     if codes.is_empty() {
         return commit;
     }

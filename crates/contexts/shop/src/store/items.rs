@@ -2,42 +2,25 @@
 
 use pulse_contract::errors;
 use pulse_kernel::id::MerchantId;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
 use crate::domain::category::Code;
 
-/// An item as its row tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ItemRow {
-    pub(crate) id: i64,
-    pub(crate) merchant: MerchantId,
-    pub(crate) code: String,
-    pub(crate) name: String,
-    pub(crate) category: Code,
-    pub(crate) price_minor: i64,
-    pub(crate) currency: String,
-    pub(crate) is_available: bool,
-    pub(crate) version: i64,
-}
-
-impl FromRow for ItemRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.get("id")?,
-            merchant: row.get("merchant_id")?,
-            code: row.get("item_code")?,
-            name: row.get("name")?,
-            category: Code::new(row.get("category_code")?).unwrap_or(Code::ALL),
-            price_minor: row.get("price_minor")?,
-            currency: row.get("currency")?,
-            is_available: row.get("is_available")?,
-            version: row.get("version")?,
-        })
+row! {
+    /// An item of a supplier.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct ItemRow {
+        pub(crate) id: i64 = "id",
+        pub(crate) merchant: MerchantId = "merchant_id",
+        pub(crate) code: String = "item_code",
+        pub(crate) name: String = "name",
+        pub(crate) category: Code = "category_code",
+        pub(crate) price_minor: i64 = "price_minor",
+        pub(crate) currency: String = "currency",
+        pub(crate) is_available: bool = "is_available",
+        pub(crate) version: i64 = "version",
     }
 }
-
-const COLUMNS: [&str; 9] =
-    ["id", "merchant_id", "item_code", "name", "category_code", "price_minor", "currency", "is_available", "version"];
 
 /// The items of a supplier with these codes.
 pub(crate) async fn by_codes(store: &Store, merchant: MerchantId, codes: &[&str]) -> Result<Vec<ItemRow>, StoreError> {
@@ -61,20 +44,7 @@ pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<ItemRow>, S
 pub(crate) fn put(commit: Commit, created: &[ItemRow], updated: &[ItemRow]) -> Commit {
     let mut commit = commit;
     if !created.is_empty() {
-        let insert = created.iter().fold(Insert::into("shop_supplier_items", &COLUMNS), |insert, row| {
-            insert.row(values![
-                row.id,
-                row.merchant,
-                row.code.as_str(),
-                row.name.as_str(),
-                row.category.get(),
-                row.price_minor,
-                row.currency.as_str(),
-                row.is_available,
-                row.version
-            ])
-        });
-        commit = commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
+        commit = commit.insert(Insert::rows("shop_supplier_items", created)).duplicate_is(&errors::STORE_CONTENDED);
     }
     for row in updated {
         let update = Statement::new(
@@ -82,7 +52,7 @@ pub(crate) fn put(commit: Commit, created: &[ItemRow], updated: &[ItemRow]) -> C
              is_available = ?, version = ? WHERE id = ? AND version = ?",
             values![
                 row.name.as_str(),
-                row.category.get(),
+                row.category,
                 row.price_minor,
                 row.currency.as_str(),
                 row.is_available,
@@ -104,7 +74,7 @@ pub(crate) fn list(commit: Commit, rows: &[ItemRow]) -> Commit {
         let insert = Insert::into("shop_item_list", &["item_id", "category_code", "version"]);
         let insert = listed
             .iter()
-            .fold(insert, |insert, row| insert.row(values![row.id, row.category.get(), row.version]))
+            .fold(insert, |insert, row| insert.row(values![row.id, row.category, row.version]))
             .on_conflict_update(&["item_id"], &["category_code", "version"]);
         commit = commit.insert(insert);
     }
@@ -137,5 +107,5 @@ pub(crate) fn recode(from: Code, to: Code) -> [Statement; 2] {
         "UPDATE shop_supplier_items SET category_code = ? WHERE category_code = ?",
         "UPDATE shop_item_list SET category_code = ? WHERE category_code = ?",
     ]
-    .map(|text| Statement::new(text, values![to.get(), from.get()]))
+    .map(|text| Statement::new(text, values![to, from]))
 }

@@ -2,31 +2,19 @@
 
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, MerchantId};
-use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Insert, Statement, Store, StoreError, row, values};
 
-/// A merchant as its row tells.
-#[derive(Clone, Debug)]
-pub(crate) struct MerchantRow {
-    pub(crate) id: MerchantId,
-    pub(crate) owner: AccountId,
-    pub(crate) name: String,
-    pub(crate) legal_name: String,
-    pub(crate) contact_phone: String,
-    pub(crate) shop_count: i64,
-    pub(crate) created_at: Timestamp,
-}
-
-impl FromRow for MerchantRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.get("id")?,
-            owner: row.get("owner_account_id")?,
-            name: row.get("name")?,
-            legal_name: row.get("legal_name")?,
-            contact_phone: row.get("contact_phone")?,
-            shop_count: row.get("shop_count")?,
-            created_at: row.get("created_at")?,
-        })
+row! {
+    /// A merchant.
+    #[derive(Clone, Debug)]
+    pub(crate) struct MerchantRow {
+        pub(crate) id: MerchantId = "id",
+        pub(crate) owner: AccountId = "owner_account_id",
+        pub(crate) name: String = "name",
+        pub(crate) legal_name: String = "legal_name",
+        pub(crate) contact_phone: String = "contact_phone",
+        pub(crate) shop_count: i64 = "shop_count",
+        pub(crate) created_at: Timestamp = "created_at",
     }
 }
 
@@ -35,19 +23,7 @@ pub(crate) async fn by_id(store: &Store, id: MerchantId) -> Result<Option<Mercha
 }
 
 pub(crate) fn insert(row: &MerchantRow) -> Insert {
-    Insert::into(
-        "shop_merchants",
-        &["id", "owner_account_id", "name", "legal_name", "contact_phone", "shop_count", "created_at"],
-    )
-    .row(values![
-        row.id,
-        row.owner,
-        row.name.as_str(),
-        row.legal_name.as_str(),
-        row.contact_phone.as_str(),
-        row.shop_count,
-        row.created_at
-    ])
+    Insert::rows("shop_merchants", [row])
 }
 
 /// Counts one more shop; another one at the same time makes it a conflict, so that the limit holds.

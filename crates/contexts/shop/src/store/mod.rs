@@ -1,4 +1,4 @@
-//! The rows of the shop context: what is read, and the statements that a commit is made of.
+//! Tables of the shop context: rows, queries, and the writes of commits.
 
 pub(crate) mod categories;
 pub(crate) mod items;
@@ -6,16 +6,17 @@ pub(crate) mod merchants;
 pub(crate) mod products;
 pub(crate) mod shops;
 
-use pulse_store::{Migration, StoreError};
+use pulse_context::Tables;
+use pulse_store::{Migration, stored_number};
 
-/// The tables of the context, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "shops", sql: include_str!("../../migrations/0001_shops.sql") }];
+use crate::domain::category::Code;
 
-/// Decodes what a row keeps as one message.
-fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {
-    M::decode(bytes.as_slice()).map_err(|error| StoreError::Defect {
-        detail: "a stored message cannot be read".into(),
-        source: Some(error.into()),
-    })
+/// The tables of the context.
+pub const TABLES: Tables = Tables {
+    context: "shop",
+    migrations: &[Migration { version: 1, name: "shops", sql: include_str!("../../migrations/0001_shops.sql") }],
+};
+
+stored_number! {
+    Code: Code::get, |number| Some(Code::new(number).unwrap_or(Code::ALL));
 }

@@ -1,11 +1,10 @@
 //! Products and their variants.
 
-use prost::Message;
 use pulse_contract::errors;
 use pulse_contract::shop::v1::StoredProduct;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::ShopId;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, Value, row, values};
 
 use crate::domain::category::Code;
 
@@ -14,38 +13,26 @@ pulse_kernel::define_id!(
     ProductId, "prd"
 );
 
-/// A product as its row tells.
-#[derive(Clone, Debug)]
-pub(crate) struct ProductRow {
-    pub(crate) id: ProductId,
-    pub(crate) shop: ShopId,
-    pub(crate) name: String,
-    pub(crate) category: Code,
-    pub(crate) is_on_sale: bool,
-    pub(crate) is_shared: bool,
-    pub(crate) details: StoredProduct,
-    pub(crate) version: i64,
-    pub(crate) created_at: Timestamp,
-}
+pulse_store::stored_id!(ProductId);
 
-impl FromRow for ProductRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: ProductId::new(row.get("id")?),
-            shop: row.get("shop_id")?,
-            name: row.get("name")?,
-            category: Code::new(row.get("category_code")?).unwrap_or(Code::ALL),
-            is_on_sale: row.get("is_on_sale")?,
-            is_shared: row.get("is_shared")?,
-            details: super::decode(row.get("details")?)?,
-            version: row.get("version")?,
-            created_at: row.get("created_at")?,
-        })
+row! {
+    /// A product.
+    #[derive(Clone, Debug)]
+    pub(crate) struct ProductRow {
+        pub(crate) id: ProductId = "id",
+        pub(crate) shop: ShopId = "shop_id",
+        pub(crate) name: String = "name",
+        pub(crate) category: Code = "category_code",
+        pub(crate) is_on_sale: bool = "is_on_sale",
+        pub(crate) is_shared: bool = "is_shared",
+        pub(crate) details: StoredProduct = "details" as message,
+        pub(crate) version: i64 = "version",
+        pub(crate) created_at: Timestamp = "created_at",
     }
 }
 
 pub(crate) async fn by_id(store: &Store, shop: ShopId, id: ProductId) -> Result<Option<ProductRow>, StoreError> {
-    let query = Statement::new("SELECT * FROM shop_products WHERE id = ? AND shop_id = ?", values![id.get(), shop]);
+    let query = Statement::new("SELECT * FROM shop_products WHERE id = ? AND shop_id = ?", values![id, shop]);
     store.optional(query).await
 }
 
@@ -66,11 +53,11 @@ pub(crate) async fn visible_to(
     // Two index ranges, each with its own limit, instead of an OR that would scan.
     let own = Statement::new(
         "SELECT * FROM shop_products WHERE shop_id = ? AND id > ? ORDER BY id LIMIT ?",
-        values![shop, after.get(), limit],
+        values![shop, after, limit],
     );
     let shared = Statement::new(
         "SELECT * FROM shop_products WHERE is_shared = 1 AND id > ? ORDER BY id LIMIT ?",
-        values![after.get(), limit],
+        values![after, limit],
     );
     let mut rows: Vec<ProductRow> = store.all(own).await?;
     let others: Vec<ProductRow> = store.all(shared).await?;
@@ -82,27 +69,12 @@ pub(crate) async fn visible_to(
 
 pub(crate) async fn count_of_shop(store: &Store, shop: ShopId) -> Result<i64, StoreError> {
     let query = Statement::new("SELECT COUNT(*) FROM shop_products WHERE shop_id = ?", values![shop]);
-    Ok(store.one::<(i64,)>(query).await?.0)
+    store.one(query).await
 }
 
 /// Adds the writes that make a product.
 pub(crate) fn insert(commit: Commit, row: &ProductRow) -> Commit {
-    let product = Insert::into(
-        "shop_products",
-        &["id", "shop_id", "name", "category_code", "is_on_sale", "is_shared", "details", "version", "created_at"],
-    )
-    .row(values![
-        row.id.get(),
-        row.shop,
-        row.name.as_str(),
-        row.category.get(),
-        row.is_on_sale,
-        row.is_shared,
-        row.details.encode_to_vec(),
-        row.version,
-        row.created_at
-    ]);
-    index(commit.insert(product), row)
+    index(commit.insert(Insert::rows("shop_products", [row])), row)
 }
 
 /// Adds the writes that replace a product that was read under the version before.
@@ -112,12 +84,12 @@ pub(crate) fn update(commit: Commit, row: &ProductRow) -> Commit {
          WHERE id = ? AND version = ?",
         values![
             row.name.as_str(),
-            row.category.get(),
+            row.category,
             row.is_on_sale,
             row.is_shared,
-            row.details.encode_to_vec(),
+            Value::message(&row.details),
             row.version,
-            row.id.get(),
+            row.id,
             row.version - 1
         ],
     );
@@ -128,26 +100,26 @@ pub(crate) fn update(commit: Commit, row: &ProductRow) -> Commit {
 /// Adds the writes that remove a product.
 pub(crate) fn delete(commit: Commit, row: &ProductRow) -> Commit {
     let product =
-        Statement::new("DELETE FROM shop_products WHERE id = ? AND version = ?", values![row.id.get(), row.version]);
+        Statement::new("DELETE FROM shop_products WHERE id = ? AND version = ?", values![row.id, row.version]);
     commit.write(product).expect_rows(1).write(unindex(row.id))
 }
 
 fn index(commit: Commit, row: &ProductRow) -> Commit {
     let insert = Insert::into("shop_variants", &["id", "product_id"]);
     let variants = row.details.variants.iter();
-    let insert = variants.fold(insert, |insert, variant| insert.row(values![variant.variant_id, row.id.get()]));
+    let insert = variants.fold(insert, |insert, variant| insert.row(values![variant.variant_id, row.id]));
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
 }
 
 fn unindex(id: ProductId) -> Statement {
-    Statement::new("DELETE FROM shop_variants WHERE product_id = ?", values![id.get()])
+    Statement::new("DELETE FROM shop_variants WHERE product_id = ?", values![id])
 }
 
 /// Gives the products of a moved category its new code.
 pub(crate) fn recode(from: Code, to: Code) -> Statement {
     Statement::new(
         "UPDATE shop_products SET category_code = ?, version = version + 1 WHERE category_code = ?",
-        values![to.get(), from.get()],
+        values![to, from],
     )
 }
 

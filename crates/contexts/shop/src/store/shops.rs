@@ -1,15 +1,14 @@
 //! Shops.
 
-use prost::Message;
 use pulse_contract::shop::v1::{ShopState, StoredShop};
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{MerchantId, ShopId};
-use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, ToRow, Value, values};
 
 use crate::domain::category::Code;
 use crate::domain::geo::GeoPoint;
 
-/// A shop as its row tells.
+/// A shop.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ShopRow {
     pub(crate) id: ShopId,
@@ -28,23 +27,6 @@ pub(crate) struct ShopRow {
     pub(crate) created_at: Timestamp,
 }
 
-const COLUMNS: [&str; 14] = [
-    "id",
-    "merchant_id",
-    "name",
-    "state",
-    "external_id",
-    "category_code",
-    "latitude_e7",
-    "longitude_e7",
-    "price_level",
-    "rating_hundredths",
-    "rating_count",
-    "details",
-    "version",
-    "created_at",
-];
-
 impl FromRow for ShopRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         let at = GeoPoint::from_e7(row.get("latitude_e7")?, row.get("longitude_e7")?);
@@ -52,17 +34,55 @@ impl FromRow for ShopRow {
             id: row.get("id")?,
             merchant: row.get("merchant_id")?,
             name: row.get("name")?,
-            state: ShopState::try_from(row.get::<i32>("state")?).unwrap_or(ShopState::Unspecified),
+            state: row.wire_enum("state")?,
             external_id: row.get("external_id")?,
-            category: Code::new(row.get("category_code")?).unwrap_or(Code::ALL),
+            category: row.get("category_code")?,
             at: at.ok_or_else(|| defect("a shop is not on earth"))?,
             price_level: row.get("price_level")?,
             rating_hundredths: row.get("rating_hundredths")?,
             rating_count: row.get("rating_count")?,
-            details: super::decode(row.get("details")?)?,
+            details: row.message("details")?,
             version: row.get("version")?,
             created_at: row.get("created_at")?,
         })
+    }
+}
+
+impl ToRow for ShopRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "merchant_id",
+        "name",
+        "state",
+        "external_id",
+        "category_code",
+        "latitude_e7",
+        "longitude_e7",
+        "price_level",
+        "rating_hundredths",
+        "rating_count",
+        "details",
+        "version",
+        "created_at",
+    ];
+
+    fn to_row(&self) -> Vec<Value> {
+        values![
+            self.id,
+            self.merchant,
+            self.name.as_str(),
+            i32::from(self.state),
+            self.external_id.as_deref(),
+            self.category,
+            self.at.lat_e7(),
+            self.at.lon_e7(),
+            self.price_level,
+            self.rating_hundredths,
+            self.rating_count,
+            Value::message(&self.details),
+            self.version,
+            self.created_at
+        ]
     }
 }
 
@@ -119,24 +139,7 @@ pub(crate) async fn in_state(
 
 /// The write that makes these shops; a row each.
 pub(crate) fn insert<'a>(rows: impl IntoIterator<Item = &'a ShopRow>) -> Insert {
-    rows.into_iter().fold(Insert::into("shop_shops", &COLUMNS), |insert, row| {
-        insert.row(values![
-            row.id,
-            row.merchant,
-            row.name.as_str(),
-            i32::from(row.state),
-            row.external_id.as_deref(),
-            row.category.get(),
-            row.at.lat_e7(),
-            row.at.lon_e7(),
-            row.price_level,
-            row.rating_hundredths,
-            row.rating_count,
-            row.details.encode_to_vec(),
-            row.version,
-            row.created_at
-        ])
-    })
+    Insert::rows("shop_shops", rows)
 }
 
 /// The write that replaces what was read under the version before; somebody else's write makes it a conflict.
@@ -149,13 +152,13 @@ pub(crate) fn update(row: &ShopRow) -> Statement {
             row.merchant,
             row.name.as_str(),
             i32::from(row.state),
-            row.category.get(),
+            row.category,
             row.at.lat_e7(),
             row.at.lon_e7(),
             row.price_level,
             row.rating_hundredths,
             row.rating_count,
-            row.details.encode_to_vec(),
+            Value::message(&row.details),
             row.version,
             row.id,
             row.version - 1
@@ -167,7 +170,7 @@ pub(crate) fn update(row: &ShopRow) -> Statement {
 pub(crate) fn recode(from: Code, to: Code) -> Statement {
     Statement::new(
         "UPDATE shop_shops SET category_code = ?, version = version + 1 WHERE category_code = ?",
-        values![to.get(), from.get()],
+        values![to, from],
     )
 }
 

@@ -22,12 +22,13 @@ use pulse_contract::stock::v1::{Reservation, ReservationKey, ReservationLine, Re
 use pulse_kernel::Error;
 use pulse_kernel::id::ShopId;
 
+use crate::deps::StockDeps;
 use crate::desk::Desk;
 use crate::domain::command::Reply;
 use crate::domain::reservation::{Key, Line};
 use crate::domain::resource::{Resource, ResourceRef};
 use crate::store::resources;
-use crate::{StockDeps, view, wire};
+use crate::{view, wire};
 
 pub(crate) use confirm_reservation::confirm_reservation;
 pub(crate) use expire_reservation::expire_reservation;

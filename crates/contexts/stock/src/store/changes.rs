@@ -7,27 +7,9 @@ use pulse_store::{Commit, Store, Timer};
 
 use super::{movements, reservations, resources};
 use crate::domain::ledger::{Changes, Signal};
-use crate::domain::reservation::{Key, Owner};
+use crate::domain::reservation::Key;
+use crate::timers;
 use crate::wire;
-
-/// The timers of reservations: a kind for each owner, the key is the owner's id.
-pub(crate) const EXPIRY_KINDS: [(&str, Owner); 4] = [
-    ("stock.order_expires", Owner::Order),
-    ("stock.coupon_expires", Owner::Coupon),
-    ("stock.sale_expires", Owner::Sale),
-    ("stock.external_expires", Owner::External),
-];
-
-/// The kind of the timer of a reservation.
-pub(crate) fn expiry_kind(owner: Owner) -> &'static str {
-    let [order, coupon, sale, external] = EXPIRY_KINDS.map(|(kind, _)| kind);
-    match owner {
-        Owner::Order => order,
-        Owner::Coupon => coupon,
-        Owner::Sale => sale,
-        Owner::External => external,
-    }
-}
 
 /// Resources first, in their order: whoever changes the same ones waits here, and has locked nothing that others need.
 pub(crate) fn commit(store: &Store, now: Timestamp, changes: Changes) -> Commit {
@@ -39,7 +21,7 @@ pub(crate) fn commit(store: &Store, now: Timestamp, changes: Changes) -> Commit 
 }
 
 fn ring(commit: Commit, key: Key, at: Option<Timestamp>) -> Commit {
-    let kind = expiry_kind(key.owner);
+    let kind = timers::kind_of(key.owner);
     match at {
         Some(due_at) => commit.timer(Timer { kind, key: key.id, due_at, payload: Bytes::new() }),
         None => commit.cancel_timer(kind, key.id),

@@ -5,6 +5,7 @@ pub(crate) mod movements;
 pub(crate) mod reservations;
 pub(crate) mod resources;
 
+use pulse_context::Tables;
 use pulse_contract::stock::v1::{ReservationOwner, ResourceKind};
 use pulse_store::{Migration, Row, StoreError};
 
@@ -12,9 +13,11 @@ use crate::domain::reservation::Key;
 use crate::domain::resource::ResourceRef;
 use crate::wire;
 
-/// The tables of the context, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "stock", sql: include_str!("../../migrations/0001_stock.sql") }];
+/// The tables of the context.
+pub const TABLES: Tables = Tables {
+    context: "stock",
+    migrations: &[Migration { version: 1, name: "stock", sql: include_str!("../../migrations/0001_stock.sql") }],
+};
 
 /// How many rows one query asks for by their ids.
 const IDS_MAX: usize = 2_048;

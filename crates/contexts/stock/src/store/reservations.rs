@@ -9,9 +9,10 @@ use pulse_kernel::Timestamp;
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
 use super::IDS_MAX;
-use super::changes::EXPIRY_KINDS;
+
 use crate::domain::ledger::Changed;
 use crate::domain::reservation::{JudgedLine, Key, Line, Owner, Reservation, State};
+use crate::timers;
 use crate::wire;
 
 /// A reservation and its key.
@@ -156,7 +157,7 @@ fn replace(key: Key, from: State, row: &Reservation, now: Timestamp) -> Statemen
 /// Those of the keys whose reservation has a timer.
 pub(crate) async fn with_timer(store: &Store, wanted: &BTreeSet<Key>) -> Result<BTreeSet<Key>, StoreError> {
     let mut found = BTreeSet::new();
-    for (kind, owner) in EXPIRY_KINDS {
+    for (kind, owner) in timers::KINDS {
         let ids: Vec<i64> = wanted.iter().filter(|key| key.owner == owner).map(|key| key.id).collect();
         for ids in ids.chunks(IDS_MAX) {
             let query = Statement::listing(

@@ -12,7 +12,7 @@ use crate::domain::journal::{Movement, MovementKind};
 use crate::domain::ledger::Changed;
 use crate::domain::reservation::{Key, State};
 use crate::domain::resource::{Resource, ResourceRef};
-use crate::store::changes::expiry_kind;
+use crate::timers;
 use crate::store::reservations::{self, ReservationRow};
 use crate::store::{movements, resources};
 use crate::wire;
@@ -180,7 +180,7 @@ async fn check_timers(report: &mut Report, page: &[ReservationRow]) -> Result<()
         let (Some(at), State::Active) = (found.row.expires_at, found.row.state) else { continue };
         let subject = format!("{} {}", wire::owner(found.key.owner).as_str_name(), found.key.id);
         let is_repaired = report.is_repairing && {
-            let (kind, key) = (expiry_kind(found.key.owner), found.key.id);
+            let (kind, key) = (timers::kind_of(found.key.owner), found.key.id);
             let timer = Timer { kind, key, due_at: at, payload: Bytes::new() };
             report.store.commit(&report.cx, Commit::new().timer(timer)).await?;
             true

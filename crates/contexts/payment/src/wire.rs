@@ -1,0 +1,12 @@
+//! Enums of the domain and of the contract.
+
+use pulse_contract::payment::v1 as wire;
+use pulse_contract::wire_enum;
+
+use crate::domain::merge::{AttemptState, IntentState, RefundState};
+
+wire_enum! {
+    IntentState = wire::IntentState { Open, Processing, Succeeded, Cancelled };
+    AttemptState = wire::AttemptState { Created, Open, Processing, Succeeded, Failed, Cancelled };
+    RefundState = wire::RefundState { Pending, Succeeded, Failed }
+}
