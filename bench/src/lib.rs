@@ -1,10 +1,10 @@
 //! Load and benchmarks: open loop, percentiles, always beside a reference of the same run.
 //!
-//! Four things are measured here, and all but [`Crowd`] end in a [`Measurement`]:
+//! There are four kinds of measurement. All except [`LoadRun`] result in a [`Measurement`]:
 //!
-//! - a server over HTTP ([`Load`]), at full speed or at a given arrival rate;
-//! - a server that visitors come to ([`Crowd`]), each with a few requests that follow from one another;
-//! - a function within the process ([`run_concurrent`]), called by many tasks at a time;
+//! - single requests to a server over HTTP ([`Load`]), at full speed or at a given arrival rate;
+//! - visits of several requests that depend on each other ([`LoadRun`]), on a schedule;
+//! - a function within the process ([`run_concurrent`]), called by many concurrent tasks;
 //! - a job that runs once ([`Outcome::of_job`]).
 //!
 //! # How to read the numbers
@@ -75,4 +75,6 @@ pub use paired::{LOAD_PERCENT, Paired, Rounds, Side, alternate};
 pub use progress::Progress;
 pub use reply::Malformed;
 pub use request::{Request, Requests};
-pub use visits::{Answer, Arrivals, Crowd, Glimpse, Next, Operation, Percentiles, Scenario, Spacing, Visited};
+pub use visits::{
+    Arrivals, LoadReport, LoadRun, NextStep, Operation, Percentiles, ResponseStats, Scenario, Snapshot, Spacing,
+};

@@ -1,5 +1,5 @@
-//! When visitors come: a schedule that is known before the first one does, and that waits for nobody.
-#![expect(clippy::float_arithmetic, reason = "random distances in time are fractions; nothing is decided by them")]
+//! Schedule of visits. It is fixed before the run and does not depend on the server.
+#![expect(clippy::float_arithmetic, reason = "random intervals are fractions; nothing is decided by them")]
 
 use std::time::Duration;
 
@@ -8,59 +8,59 @@ use rand::{Rng, SeedableRng};
 
 use crate::rates::{fraction, nanos};
 
-/// How far visitors are apart.
+/// Distribution of the intervals between visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spacing {
-    /// As independent people come: at random (a Poisson process), so that there are crowds and pauses.
+    /// Random intervals of independent users (a Poisson process), with bursts and pauses.
     Random,
-    /// Always the same distance.
-    Even,
+    /// Constant intervals.
+    Constant,
 }
 
-/// When visitors come. The same value always gives the same instants.
+/// Schedule of visits. Equal values give equal due times.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
-    /// So many per second once the ramp is over.
+    /// Visits per second after the ramp.
     pub rate_per_s: f64,
-    /// How long the rate grows from nothing to `rate_per_s`; part of `duration`.
+    /// Time in which the rate grows linearly from 0 to `rate_per_s`; part of `duration`.
     pub ramp: Duration,
-    /// How long visitors come.
+    /// Time from the start to the last due visit.
     pub duration: Duration,
-    /// How far they are apart.
+    /// Distribution of the intervals.
     pub spacing: Spacing,
-    /// Decides about random distances.
+    /// Seed of random intervals.
     pub seed: u64,
-    /// Not more visitors than this, when there are not more people.
-    pub visitors_max: Option<u64>,
+    /// Maximum number of visits; `None` for no limit.
+    pub visits_max: Option<u64>,
 }
 
 impl Arrivals {
-    /// The instants, in nanoseconds from the start, in order.
-    pub fn instants(&self) -> impl Iterator<Item = u64> + Send + use<> {
-        let Self { rate_per_s, ramp, duration, spacing, seed, visitors_max } = self.clone();
+    /// Due times in nanoseconds from the start, in ascending order.
+    pub fn due_times(&self) -> impl Iterator<Item = u64> + Send + use<> {
+        let Self { rate_per_s, ramp, duration, spacing, seed, visits_max } = self.clone();
         let (end, mut random) = (nanos(duration), StdRng::seed_from_u64(seed));
         let mut sum = 0.0;
         let sums = (0_u64..).map(move |number| match spacing {
-            Spacing::Even => fraction(number),
+            Spacing::Constant => fraction(number),
             Spacing::Random => {
                 // 1 - u is never 0.
                 sum -= (1.0 - random.random::<f64>()).ln();
                 sum
             }
         });
-        let count_max = usize::try_from(visitors_max.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let count_max = usize::try_from(visits_max.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         sums.map(move |sum| instant(rate_per_s, ramp, sum)).take_while(move |due| *due < end).take(count_max)
     }
 
-    /// How many visitors come in all.
+    /// Total number of visits.
     #[must_use]
     pub fn count(&self) -> u64 {
-        u64::try_from(self.instants().count()).unwrap_or(u64::MAX)
+        u64::try_from(self.due_times().count()).unwrap_or(u64::MAX)
     }
 
-    /// How many per second should come at this instant, in nanoseconds from the start.
+    /// Scheduled rate per second at a time, in nanoseconds from the start.
     #[must_use]
-    pub fn wanted_per_s(&self, now: u64) -> f64 {
+    pub fn scheduled_per_s(&self, now: u64) -> f64 {
         match nanos(self.ramp) {
             _ if now >= nanos(self.duration) => 0.0,
             ramp if now < ramp => self.rate_per_s * fraction(now) / fraction(ramp),
@@ -69,7 +69,7 @@ impl Arrivals {
     }
 }
 
-/// When so many visitors are expected to have come: the area below the rate, a triangle and then a rectangle, is `sum`.
+/// Time at which the expected number of visits is `sum`: the area below the rate, a triangle followed by a rectangle.
 fn instant(rate_per_s: f64, ramp: Duration, sum: f64) -> u64 {
     let ramp_s = ramp.as_secs_f64();
     let in_ramp = rate_per_s * ramp_s / 2.0;
@@ -87,27 +87,27 @@ mod tests {
 
     fn arrivals(rate_per_s: f64, ramp_s: u64, duration_s: u64, spacing: Spacing, seed: u64) -> Arrivals {
         let (ramp, duration) = (Duration::from_secs(ramp_s), Duration::from_secs(duration_s));
-        Arrivals { rate_per_s, ramp, duration, spacing, seed, visitors_max: None }
+        Arrivals { rate_per_s, ramp, duration, spacing, seed, visits_max: None }
     }
 
     #[test]
-    fn even_arrivals_are_where_the_rate_says() {
-        let even = arrivals(4.0, 0, 1, Spacing::Even, 0);
-        assert_eq!(even.instants().collect::<Vec<_>>(), [0, 250_000_000, 500_000_000, 750_000_000]);
-        assert_eq!(Arrivals { visitors_max: Some(3), ..even }.count(), 3);
-        // Half as many in the ramp: its mean rate is half of the rate.
-        let ramped = arrivals(100.0, 10, 20, Spacing::Even, 0);
-        assert_eq!(ramped.instants().filter(|at| *at < 10 * S).count(), 500);
+    fn constant_intervals_follow_the_rate() {
+        let constant = arrivals(4.0, 0, 1, Spacing::Constant, 0);
+        assert_eq!(constant.due_times().collect::<Vec<_>>(), [0, 250_000_000, 500_000_000, 750_000_000]);
+        assert_eq!(Arrivals { visits_max: Some(3), ..constant }.count(), 3);
+        // The mean rate of the ramp is half of the rate.
+        let ramped = arrivals(100.0, 10, 20, Spacing::Constant, 0);
+        assert_eq!(ramped.due_times().filter(|at| *at < 10 * S).count(), 500);
         assert_eq!(ramped.count(), 1_500);
-        assert_eq!([0, 5 * S, 10 * S, 20 * S].map(|now| ramped.wanted_per_s(now)), [0.0, 50.0, 100.0, 0.0]);
+        assert_eq!([0, 5 * S, 10 * S, 20 * S].map(|now| ramped.scheduled_per_s(now)), [0.0, 50.0, 100.0, 0.0]);
     }
 
     #[test]
-    fn random_arrivals_have_the_spread_of_independent_people() {
-        // Of a Poisson process the counts of seconds have a variance that is their mean.
+    fn random_intervals_are_a_poisson_process() {
+        // In a Poisson process, the counts per second have a variance equal to their mean.
         let random = arrivals(100.0, 0, 2_000, Spacing::Random, 7);
         let mut seconds = vec![0.0_f64; 2_000];
-        for at in random.instants() {
+        for at in random.due_times() {
             seconds[usize::try_from(at.div_euclid(S)).unwrap()] += 1.0;
         }
         let mean = seconds.iter().sum::<f64>() / 2_000.0;
@@ -119,22 +119,22 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Whatever is asked for: in order, before the end, the same again, and about as many as the rate says.
+        /// Due times are sorted, before the end, reproducible, and close in number to the rate.
         #[test]
-        fn schedules_are_what_was_asked_for(
-            rate in 0.5..2_000.0_f64, ramp in 0_u64..20, more in 1_u64..20, seed: u64, is_even: bool,
+        fn schedules_follow_their_parameters(
+            rate in 0.5..2_000.0_f64, ramp in 0_u64..20, more in 1_u64..20, seed: u64, is_constant: bool,
         ) {
-            let spacing = if is_even { Spacing::Even } else { Spacing::Random };
+            let spacing = if is_constant { Spacing::Constant } else { Spacing::Random };
             let schedule = arrivals(rate, ramp, ramp + more, spacing, seed);
-            let instants: Vec<u64> = schedule.instants().collect();
-            prop_assert!(instants.is_sorted());
-            prop_assert!(instants.iter().all(|at| *at < (ramp + more) * S));
-            prop_assert!(schedule.instants().eq(instants.iter().copied()));
+            let due_times: Vec<u64> = schedule.due_times().collect();
+            prop_assert!(due_times.is_sorted());
+            prop_assert!(due_times.iter().all(|at| *at < (ramp + more) * S));
+            prop_assert!(schedule.due_times().eq(due_times.iter().copied()));
             let expected = rate * (fraction(ramp) / 2.0 + fraction(more));
             let deviation = (fraction(schedule.count()) - expected).abs();
             // Seven standard deviations.
-            let allowed = if is_even { 2.0 } else { 7.0 * expected.sqrt() + 2.0 };
-            prop_assert!(deviation <= allowed, "{} came, {expected} were expected", schedule.count());
+            let allowed = if is_constant { 2.0 } else { 7.0 * expected.sqrt() + 2.0 };
+            prop_assert!(deviation <= allowed, "{} visits, expected {expected}", schedule.count());
         }
     }
 }

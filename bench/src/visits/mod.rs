@@ -1,50 +1,50 @@
-//! Visitors: an open loop of people who each ask for something in a few steps.
+//! Open-loop load test of visits: sequences of requests that depend on each other.
 //!
-//! [`crate::Load`] finds out how fast one request can be answered. Here visitors come as a schedule says, whatever the
-//! server does, and each makes a visit: requests that follow from one another, such as taking a ticket and then buying
-//! with it. Whoever finds all connections busy waits, and the wait is part of what is measured; whoever finds too many
-//! waiting goes away and is counted. So a server that stands still looks as bad as it is (no coordinated omission).
+//! [`crate::Load`] measures a single request. Here, visits are due on a schedule that does not depend on the server. A visit
+//! makes several requests, such as taking a ticket and then buying with it. A visit that finds all connections busy
+//! waits in a queue, and the wait is part of its latency; a visit that finds the queue full is dropped and counted.
+//! Therefore a server that stalls shows the latency that its users see (no coordinated omission).
 
+mod arrival_queue;
 mod arrivals;
-mod backlog;
-mod crowd;
-mod line;
+mod client;
+mod load_run;
 mod report;
-mod tally;
+mod stats;
 
 use bytes::Bytes;
 
 pub use arrivals::{Arrivals, Spacing};
-pub use crowd::{Crowd, Glimpse};
-pub use report::{Answer, Operation, Percentiles, Visited};
+pub use load_run::{LoadRun, Snapshot};
+pub use report::{LoadReport, Operation, Percentiles, ResponseStats};
 
-/// What visitors do.
+/// Requests of a visit.
 pub trait Scenario: Send + Sync {
-    /// The names of what they ask for.
+    /// Names of the operations that the requests belong to.
     fn operations(&self) -> &'static [&'static str];
 
-    /// The codes of refusals that are right answers.
-    fn right_refusals(&self) -> &'static [&'static str];
+    /// Error codes of refusals that are correct results, such as a sold-out item.
+    fn expected_refusals(&self) -> &'static [&'static str];
 
-    /// What the visitor of this number does in this step (0 is the first), after this body of the last answer. It is only
-    /// asked after answers with a status below 400.
-    fn next(&self, visitor: u64, step: usize, last: &[u8]) -> Next;
+    /// Next step of a visit: `visit` is its number, `step` counts from 0, `last` is the body of the last response. Called
+    /// only after responses with a status below 400.
+    fn next(&self, visit: u64, step: usize, last: &[u8]) -> NextStep;
 }
 
-/// A step of a visit.
+/// Next step of a visit.
 #[derive(Clone, Debug)]
-pub enum Next {
-    /// The visitor asks.
-    Ask {
-        /// The place of the operation among the scenario's.
+pub enum NextStep {
+    /// Sends a request.
+    Send {
+        /// Index into the operations of the scenario.
         operation: usize,
         /// The rendered request.
         request: Bytes,
     },
-    /// The visitor has everything.
-    Over,
-    /// The answer was a no that is right, although its status is not one of refusals: a place in a waiting room.
+    /// The visit ends successfully.
+    Done,
+    /// The visit ends with an expected refusal whose status is not an error, such as a position in a waiting room.
     Refused,
-    /// The answer lacks what should be in it.
-    Lost,
+    /// The visit ends because the last response lacks a required value.
+    Unexpected,
 }

@@ -1,4 +1,4 @@
-//! What a run came to, for machines and for people.
+//! Report of a load test, as JSON and as a table.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -6,77 +6,76 @@ use serde::Serialize;
 use crate::columns::columns;
 use crate::rates::{millis, ratio, rounded};
 
-/// The result of a run. Every visitor who came is in exactly one of `served`, `refused`, `wrong`, `failed`, `dropped` and
-/// `unfinished`.
+/// Report of a load test. Every visit is counted in exactly one of `served`, `refused`, `unexpected`, `failed`, `dropped`
+/// and `unfinished`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Visited {
-    /// How long it took.
+pub struct LoadReport {
+    /// Duration of the run, in milliseconds.
     pub elapsed_ms: f64,
-    /// How many visitors came, which the schedule says and not the server.
+    /// Visits that were due, as the schedule determines.
     pub arrived: u64,
-    /// Those who had everything that they came for.
+    /// Visits that completed all steps.
     pub served: u64,
-    /// Those who heard a no that is right, such as that something is sold out.
+    /// Visits that ended with an expected refusal, such as a sold-out item.
     pub refused: u64,
-    /// Those who heard something that is not right.
-    pub wrong: u64,
-    /// Those who had no answer: no connection, broken off, out of time.
+    /// Visits that ended with any other error response.
+    pub unexpected: u64,
+    /// Visits without a response: connection refused, broken off, or timed out.
     pub failed: u64,
-    /// Those for whom the generator itself had no room.
+    /// Visits that found the queue of the generator full.
     pub dropped: u64,
-    /// Those who still waited at the end.
+    /// Visits that were waiting or in progress at the end.
     pub unfinished: u64,
-    /// Those who began more than 1 ms after they were due, because no connection was free or the
-    /// generator itself was late.
+    /// Visits that began more than 1 ms after they were due, because no connection was free or the generator was late.
     pub late: u64,
-    /// Whether somebody ended it before its time.
+    /// Whether the run was stopped before its end.
     pub is_cut_short: bool,
-    /// From the instant at which visitors were due to their last answer, of those who were served or rightly refused. Those
-    /// who waited in vain are in it with the time that they waited: until their time was out, or the run.
+    /// Time from the due time to the last response, of served and refused visits. Visits that timed out or did not finish are
+    /// included with the time that they waited.
     pub visit_ms: Percentiles,
-    /// From the instant at which visitors were due until they began.
+    /// Time from the due time to the first request.
     pub wait_ms: Percentiles,
-    /// What they asked for.
+    /// Statistics per operation.
     pub operations: Vec<Operation>,
 }
 
-/// One thing that visitors ask for.
+/// Statistics of one operation of the scenario.
 #[derive(Clone, Debug, Serialize)]
 pub struct Operation {
-    /// What it is called.
+    /// Name of the operation.
     pub name: String,
-    /// All answers. The first request of a visit counts from the instant at which it was due, a later one from the answer
-    /// before.
+    /// Latency of all responses. The first request of a visit counts from its due time, a later one from the previous
+    /// response.
     pub latency_ms: Percentiles,
-    /// Each kind of answer, the most frequent one first.
-    pub answers: Vec<Answer>,
+    /// Statistics per status and code, the most frequent first.
+    pub responses: Vec<ResponseStats>,
 }
 
-/// Answers of one kind.
+/// Responses with the same status and code.
 #[derive(Clone, Debug, Serialize)]
-pub struct Answer {
-    /// The status; none when there was no answer.
+pub struct ResponseStats {
+    /// HTTP status; `None` when there was no response.
     pub status: Option<u16>,
-    /// The code of a refusal, or what went wrong.
+    /// Error code, or the kind of failure.
     pub code: Option<String>,
-    /// How many, and how long they took.
+    /// Number of responses and their latency.
     pub latency_ms: Percentiles,
 }
 
-/// How long something took, in milliseconds.
+/// Percentiles of a duration, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
-    /// How many were measured.
+    /// Number of measured values.
     pub count: u64,
-    /// Half took less.
+    /// Median.
     pub p50_ms: f64,
-    /// 90 % took less.
+    /// 90th percentile.
     pub p90_ms: f64,
-    /// 99 % took less.
+    /// 99th percentile.
     pub p99_ms: f64,
-    /// 99.9 % took less.
+    /// 99.9th percentile.
     pub p999_ms: f64,
-    /// The slowest.
+    /// Maximum.
     pub max_ms: f64,
 }
 
@@ -100,8 +99,8 @@ impl Percentiles {
     }
 }
 
-impl Answer {
-    /// The status and the code, as far as there are any.
+impl ResponseStats {
+    /// Status and code, such as `409 SALE_SOLD_OUT`.
     #[must_use]
     pub fn label(&self) -> String {
         let words = [self.status.map(|status| status.to_string()), self.code.clone()];
@@ -109,30 +108,30 @@ impl Answer {
     }
 }
 
-impl Visited {
-    /// Visitors who did not have what is right: wrong, failed, dropped and unfinished. When it was ended before its time,
-    /// nobody can be blamed for what is unfinished.
+impl LoadReport {
+    /// Number of visits with an error: unexpected, failed, dropped and unfinished. Unfinished visits of a run that was stopped
+    /// early are not errors.
     #[must_use]
     pub fn errors(&self) -> u64 {
         let unfinished = if self.is_cut_short { 0 } else { self.unfinished };
-        self.wrong + self.failed + self.dropped + unfinished
+        self.unexpected + self.failed + self.dropped + unfinished
     }
 
-    /// Visitors per second who were answered rightly.
+    /// Served and refused visits per second.
     #[must_use]
-    pub fn answered_per_s(&self) -> f64 {
-        let answered = crate::rates::fraction(self.served + self.refused);
-        rounded(ratio(answered, ratio(self.elapsed_ms, 1e3)), 1)
+    pub fn completed_per_s(&self) -> f64 {
+        let completed = crate::rates::fraction(self.served + self.refused);
+        rounded(ratio(completed, ratio(self.elapsed_ms, 1e3)), 1)
     }
 
-    /// What came, and how long everything took, as lines and a table.
+    /// Counts and percentiles as text for people.
     #[must_use]
     pub fn table(&self) -> String {
-        let Self { arrived, served, refused, wrong, failed, dropped, unfinished, late, .. } = self;
+        let Self { arrived, served, refused, unexpected, failed, dropped, unfinished, late, .. } = self;
         let mut text = format!(
-            "{arrived} came, {:.1}/s answered: {served} served, {refused} refused, {wrong} wrong, {failed} failed, \
-             {dropped} dropped, {unfinished} unfinished; {late} late\n\n",
-            self.answered_per_s()
+            "{arrived} visits, {:.1}/s completed: {served} served, {refused} refused, {unexpected} unexpected, {failed} failed, \
+             {dropped} dropped, {unfinished} unfinished; {late} began late\n\n",
+            self.completed_per_s()
         );
         let row = |name: &str, took: &Percentiles| {
             let [count, p50, p90, p99, p999, max] = took.cells();
@@ -140,15 +139,18 @@ impl Visited {
         };
         let mut rows = vec![["", "count", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"].map(str::to_owned)];
         rows.push(row("visit", &self.visit_ms));
-        rows.push(row("  waited to begin", &self.wait_ms));
+        rows.push(row("  waiting time", &self.wait_ms));
         for operation in self.operations.iter().filter(|operation| operation.latency_ms.count > 0) {
-            if let [only] = operation.answers.as_slice() {
+            if let [only] = operation.responses.as_slice() {
                 rows.push(row(&format!("{}: {}", operation.name, only.label()), &only.latency_ms));
                 continue;
             }
             rows.push(row(&operation.name, &operation.latency_ms));
             rows.extend(
-                operation.answers.iter().map(|answer| row(&format!("  {}", answer.label()), &answer.latency_ms)),
+                operation
+                    .responses
+                    .iter()
+                    .map(|response| row(&format!("  {}", response.label()), &response.latency_ms)),
             );
         }
         text.push_str(&columns(&rows, &[0]));

@@ -1,4 +1,4 @@
-//! A connection that is opened again when it has to be, and that never waits for ever.
+//! A client with one connection, which reconnects when necessary and has a timeout for every request.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -6,45 +6,45 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::tally::Heard;
+use super::stats::Response;
 use crate::connection::{Connection, ExchangeError};
 
-/// Unused for so long, a connection is opened anew: servers close those that idle, and the request that finds out would
-/// count as a failure of the server.
+/// Idle time after which a connection is opened again. Servers close idle connections, and a request on a closed
+/// connection would count as a failure of the server.
 const IDLE_MAX: Duration = Duration::from_secs(15);
 
-/// What went wrong when there was no answer in time.
+/// Code of a request that was not answered within its timeout.
 pub(super) const TIMEOUT: &str = "timeout";
 
-/// A connection and the body of the last answer.
-pub(super) struct Line {
+/// A connection, and the body of the last response.
+pub(super) struct Client {
     address: SocketAddr,
-    patience: Duration,
+    timeout: Duration,
     connection: Option<(Connection, Instant)>,
-    /// The body of the last answer; empty when there was none.
+    /// Body of the last response; empty when there was none.
     pub(super) body: Vec<u8>,
 }
 
-/// The part of a problem that says which.
+/// The error code of a problem document.
 #[derive(Deserialize)]
 struct Problem<'a> {
     #[serde(borrow)]
     code: Cow<'a, str>,
 }
 
-impl Line {
-    /// Connects.
-    pub(super) async fn open(address: SocketAddr, patience: Duration) -> Result<Self, ExchangeError> {
+impl Client {
+    /// Opens the connection.
+    pub(super) async fn open(address: SocketAddr, timeout: Duration) -> Result<Self, ExchangeError> {
         let connection = Some((Connection::open(address).await?, Instant::now()));
-        Ok(Self { address, patience, connection, body: Vec::new() })
+        Ok(Self { address, timeout, connection, body: Vec::new() })
     }
 
-    /// Sends a request and reads its answer: the status, or what went wrong.
-    pub(super) async fn ask(&mut self, request: &[u8]) -> Result<u16, &'static str> {
-        let (address, patience) = (self.address, self.patience);
-        let asked = tokio::time::timeout(patience, self.exchange(address, request)).await;
-        // Whatever was read of an answer that is not complete is none.
-        match asked {
+    /// Sends a request and reads its response. Returns the status, or the kind of failure.
+    pub(super) async fn send(&mut self, request: &[u8]) -> Result<u16, &'static str> {
+        let (address, timeout) = (self.address, self.timeout);
+        let sent = tokio::time::timeout(timeout, self.exchange(address, request)).await;
+        // An incomplete body is discarded.
+        match sent {
             Ok(Ok(status)) => Ok(status),
             Ok(Err(error)) => {
                 self.body.clear();
@@ -69,19 +69,19 @@ impl Line {
         Ok(reply.status)
     }
 
-    /// What the last answer says.
-    pub(super) fn heard(&self, asked: Result<u16, &'static str>) -> Heard<'_> {
-        match asked {
-            Ok(status) if status < 400 => Heard { status, code: "" },
+    /// Status and error code of the last response.
+    pub(super) fn response(&self, sent: Result<u16, &'static str>) -> Response<'_> {
+        match sent {
+            Ok(status) if status < 400 => Response { status, code: "" },
             Ok(status) => {
-                // A code is written without escapes, so nothing is copied.
+                // Error codes have no JSON escapes, so the text is borrowed.
                 let code = match serde_json::from_slice::<Problem<'_>>(&self.body).map(|problem| problem.code) {
                     Ok(Cow::Borrowed(code)) => code,
                     Ok(Cow::Owned(_)) | Err(_) => "",
                 };
-                Heard { status, code }
+                Response { status, code }
             }
-            Err(kind) => Heard { status: 0, code: kind },
+            Err(kind) => Response { status: 0, code: kind },
         }
     }
 }
