@@ -8,10 +8,10 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## start a living city on http://127.0.0.1:8080; needs no server
-	$(CARGO) run --release --locked --package pulse-node -- demo
+	$(CARGO) run --release --locked --package pulse -- demo
 
 dist: ## build the binary to deploy: target/dist/pulse
-	$(CARGO) build --profile dist --locked --package pulse-node
+	$(CARGO) build --profile dist --locked --package pulse
 
 test: servers lint ## install what the tests need, then run the whole suite
 	$(CARGO) build --locked --workspace --all-targets
@@ -22,11 +22,11 @@ bench: dist ## measure: every benchmark beside its reference
 	for name in start edge nearby group-commit import hot-sku checkout; do target/dist/pulse bench $$name || exit 1; done
 
 crash: dist ## kill a node under load, hundreds of times, and prove that nothing is lost
-	target/dist/pulse crash --rounds $(or $(ROUNDS),300)
-	PULSE_ORDER__HOT__ENTER=2 PULSE_ORDER__HOT__LEAVE=1 target/dist/pulse crash --rounds $(or $(ROUNDS),300)
+	target/dist/pulse crash-test --rounds $(or $(ROUNDS),300)
+	PULSE_ORDER__HOT__ENTER=2 PULSE_ORDER__HOT__LEAVE=1 target/dist/pulse crash-test --rounds $(or $(ROUNDS),300)
 
 fuzz: servers ## run an independent fuzzer and an OpenAPI validator against a node
-	$(CARGO) build --locked --package pulse-node
+	$(CARGO) build --locked --package pulse
 	PULSE=target/debug/pulse scripts/fuzz-api.sh
 
 coverage: ## report the line coverage of the domains; fails below 80 %

@@ -18,8 +18,8 @@ const HTTP: [&str; 12] = [
     "ureq",
 ];
 
-/// The edge serves, node wires it, console renders for it, bench and testkit are clients of it.
-const ALLOWED: [&str; 5] = ["crates/edge", "crates/node", "crates/console", "crates/testkit", "bench"];
+/// The edge serves, node wires it, console renders for it; drills, bench and testkit are its clients.
+const ALLOWED: [&str; 6] = ["crates/edge", "crates/node", "crates/console", "crates/drills", "crates/testkit", "bench"];
 
 /// The contract carries a context between nodes in gRPC metadata, which are header values of the crate `http`; the tests
 /// of `crates/contract` read them.

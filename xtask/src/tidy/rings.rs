@@ -1,4 +1,5 @@
-//! Dependencies point inward: kernel <- contract <- platform <- contexts <- edge, console <- node.
+//! Dependencies point inward: kernel <- contract <- platform <- contexts <- edge, console <- node <-
+//! drills <- pulse.
 //!
 //! A context never depends on another context: it calls the generated client. Tests may reach for `testkit`,
 //! and what `testkit` starts is its own business.
@@ -20,11 +21,9 @@ const RINGS: &[(&str, &str, &[&str])] = &[
     ("edge", "crates/edge", &["kernel", "contract", "platform"]),
     ("console", "crates/console", &["kernel", "contract", "platform", "edge"]),
     ("bench", "bench", &["kernel"]),
-    (
-        "node",
-        "crates/node",
-        &["kernel", "contract", "platform", "contexts", "exchange", "city", "edge", "console", "bench"],
-    ),
+    ("node", "crates/node", &["kernel", "contract", "platform", "contexts", "exchange", "edge", "console"]),
+    ("drills", "crates/drills", &["kernel", "contract", "platform", "contexts", "exchange", "city", "bench", "node"]),
+    ("pulse", "crates/pulse", &["kernel", "contract", "platform", "exchange", "city", "bench", "node", "drills"]),
     (
         "testkit",
         "crates/testkit",

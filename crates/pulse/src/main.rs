@@ -1,0 +1,14 @@
+//! The binary `pulse`: the command line over the node and the drills.
+
+mod commands;
+
+use std::process::ExitCode;
+
+/// Faster than the allocator of the system for many small allocations, and able to profile the heap: start with
+/// `_RJEM_MALLOC_CONF=prof:true` and read `/admin/profile/heap`.
+#[global_allocator]
+static ALLOCATOR: pulse_telemetry::profile::Jemalloc = pulse_telemetry::profile::Jemalloc;
+
+fn main() -> ExitCode {
+    commands::run()
+}
