@@ -37,8 +37,8 @@ pub(crate) fn document(source: &Source<'_>) -> String {
             "title": source.title,
             "version": source.version,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            "description": "Fields are snake_case, 64-bit integers are strings, instants are RFC 3339 in UTC. \
-                What is not known is refused. Errors are problem+json (RFC 9457) with a stable code.",
+            "description": "Field names are snake_case, 64-bit integers are strings, instants are RFC 3339 in UTC. \
+                Unknown fields are rejected. Errors are problem+json (RFC 9457) with a stable code.",
         },
         "servers": [{ "url": "/" }],
         "tags": tags,

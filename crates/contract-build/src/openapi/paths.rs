@@ -115,8 +115,8 @@ fn parameters(source: &Source<'_>, method: &Method, binding: &Binding) -> Vec<Va
             "name": "Idempotency-Key",
             "in": "header",
             "required": false,
-            "description": "Chosen by the caller, different for each request that is meant to happen. A repeated \
-                request with the same key gets the first answer.",
+            "description": "Unique value that the client generates per intended action, for example a UUID. A repeated \
+                request with the same key returns the response of the first one.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$" },
         }));
     }
@@ -215,7 +215,7 @@ fn success(source: &Source<'_>, method: &Method, binding: &Binding) -> Value {
     };
     let mut content = Map::new();
     if method.desc.is_server_streaming() {
-        let note = format!("Server-sent events; the data of each is a {} as JSON.", output.name());
+        let note = format!("Server-sent events; `data` of each event is one {} as JSON.", output.name());
         // One event of the stream, after the JSON Schema vocabulary for content inside of strings.
         let data = json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": schema });
         let event = json!({ "type": "object", "description": note, "properties": { "data": data } });

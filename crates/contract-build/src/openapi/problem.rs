@@ -95,7 +95,7 @@ fn response(source: &Source<'_>, used: u16) -> Value {
     response
 }
 
-/// The schema of a refusal.
+/// Schema of an error response.
 pub(super) fn schema() -> Value {
     let violation = json!({
         "type": "object",
@@ -103,24 +103,26 @@ pub(super) fn schema() -> Value {
         "properties": {
             "field": { "type": "string", "description": "Path of the field, for example items[2].quantity." },
             "code": { "type": "string", "description": "Stable code of the rule, for example string.max_len." },
-            "message": { "type": "string", "description": "A sentence for a person." },
+            "message": { "type": "string", "description": "Explanation of the violation, for people." },
         },
     });
+    let retry = "Advice about retries: never, same_key (immediately with the same idempotency key) or backoff (later, \
+        with increasing delays).";
     json!({
         "type": "object",
-        "description": "Why a request was refused (RFC 9457).",
+        "description": "Error of a refused or failed request (RFC 9457).",
         "required": ["type", "title", "status", "code", "retry"],
         "properties": {
-            "type": { "type": "string", "format": "uri-reference", "description": "The page about the code." },
-            "title": { "type": "string", "description": "A short title in the language of the caller." },
+            "type": { "type": "string", "format": "uri-reference", "description": "Page about the error code." },
+            "title": { "type": "string", "description": "Short title of the error in the language of the caller." },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
-            "detail": { "type": "string", "description": "What is special about this occurrence." },
-            "instance": { "type": "string", "description": "The request id, for the operator." },
-            "code": { "type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,62}$", "description": "The stable code." },
-            "retry": { "enum": ["never", "same_key", "backoff"], "description": "Whether to try again." },
+            "detail": { "type": "string", "description": "Explanation of this occurrence: the rule and the value." },
+            "instance": { "type": "string", "description": "Request ID, for support and operators." },
+            "code": { "type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,62}$", "description": "Stable error code." },
+            "retry": { "enum": ["never", "same_key", "backoff"], "description": retry },
             "metadata": { "type": "object", "additionalProperties": { "type": "string" } },
             "errors": { "type": "array", "items": violation },
-            "trace_id": { "type": "string", "description": "The trace, for the operator." },
+            "trace_id": { "type": "string", "description": "Trace ID, for operators." },
         },
     })
 }
