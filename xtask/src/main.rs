@@ -1,7 +1,7 @@
-//! Chores of the repository: `cargo xtask tidy | errors | licenses | coverage`.
+//! Commands for maintaining the repository: `cargo xtask tidy | errors | licenses | coverage`.
 //!
-//! Each chore is one file that reads the repository and says what it found. None of them changes source code;
-//! `errors` writes pages below `docs/errors`, and `tidy --bless` writes its own lists below `xtask`.
+//! Each command is one file that reads the repository and reports findings. No command changes source code;
+//! `errors` writes pages below `docs/errors`, and `tidy --bless` writes its lists below `xtask`.
 #![expect(clippy::print_stdout, reason = "a command line tool answers on standard output")]
 
 mod catalogue;
@@ -16,11 +16,12 @@ mod tidy;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-Chores of the repository.
+Commands for maintaining the repository.
 
-  cargo xtask tidy [--bless]      check the rules that no compiler knows; --bless records new frozen files
-                                  and shrinks the ratchet
-  cargo xtask errors [--check]    write the pages of docs/errors that the contract asks for
+  cargo xtask tidy [--bless]      check the repository rules; --bless records new frozen files and updates
+                                  the ratchet
+  cargo xtask errors [--check]    write missing pages and generated parts below docs/errors; --check only
+                                  reports stale files
   cargo xtask licenses [--all]    check the licences of every dependency against deny.toml
   cargo xtask coverage [CRATE..]  measure how much of the domains the tests execute; fails below 80 %
 ";

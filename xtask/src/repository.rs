@@ -1,4 +1,4 @@
-//! What the chores look at: the files that git knows or would add, and the crates that cargo knows.
+//! Files that git tracks or would add, and crates of the cargo workspace.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,11 +19,11 @@ pub(crate) struct Repository {
 pub(crate) struct File {
     /// Relative to the root, with `/`.
     pub(crate) path: String,
-    /// What is in it.
+    /// Content of the file.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// One crate of the workspace and what its manifest asks for.
+/// One crate of the workspace and its dependencies.
 pub(crate) struct Crate {
     /// The name in the manifest.
     pub(crate) name: String,
@@ -33,11 +33,11 @@ pub(crate) struct Crate {
     pub(crate) dependencies: Vec<Dependency>,
 }
 
-/// One line of a manifest.
+/// One dependency of a manifest.
 pub(crate) struct Dependency {
-    /// The crate that is asked for.
+    /// Name of the crate.
     pub(crate) name: String,
-    /// Whether only tests ask for it.
+    /// Whether it is a dev-dependency.
     pub(crate) is_dev: bool,
 }
 
@@ -51,7 +51,7 @@ impl Repository {
         let listing =
             output(Command::new("git").current_dir(&root).args(["ls-files", "-coz", "--exclude-standard"]), "git")?;
         for path in listing.split('\0').filter(|path| !path.is_empty()) {
-            // A file may be listed and gone, or be a link to a folder: neither is ours to judge.
+            // A listed file can be missing, or be a link to a folder; both are skipped.
             if let Ok(bytes) = std::fs::read(root.join(path)) {
                 files.push(File { path: path.to_owned(), bytes });
             }
@@ -66,14 +66,14 @@ impl Repository {
         self.files.iter().find(|file| file.path == path)
     }
 
-    /// Every Rust file that we wrote.
+    /// Every Rust file.
     pub(crate) fn rust(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter(|file| file.path.ends_with(".rs"))
     }
 }
 
 impl File {
-    /// The content when it is text, otherwise nothing.
+    /// Content as text; empty for a binary file.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.bytes).unwrap_or_default()
     }
@@ -84,7 +84,7 @@ impl File {
     }
 }
 
-/// What `cargo metadata` says.
+/// Output of `cargo metadata`.
 pub(crate) fn cargo_metadata(arguments: &[&str]) -> Result<Value, String> {
     let json = output(Command::new("cargo").args(["metadata", "--format-version", "1"]).args(arguments), "cargo")?;
     serde_json::from_str(&json).map_err(|error| format!("cargo metadata: {error}"))
@@ -100,9 +100,9 @@ pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// What a command prints, or what it complains about.
+/// Standard output of a command, or its error output as an error.
 pub(crate) fn output(command: &mut Command, name: &str) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("{name} does not start: {error}"))?;
+    let output = command.output().map_err(|error| format!("cannot start {name}: {error}"))?;
     if !output.status.success() {
         return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)));
     }

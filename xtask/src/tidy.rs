@@ -100,7 +100,7 @@ pub(crate) fn run(bless: bool) -> Result<String, String> {
     Err(lines.join("\n"))
 }
 
-/// Whether `word` stands in `line` as a whole word.
+/// Whether `line` contains `word` as a whole word.
 fn has_word(line: &str, word: &str) -> bool {
     let is_part = |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(word).any(|(start, _)| {
@@ -109,27 +109,27 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// The line without a comment that runs to its end.
+/// The line without a trailing comment.
 fn code(line: &str) -> &str {
     line.split_once("//").map_or(line, |(code, _)| code)
 }
 
 #[cfg(test)]
 mod tests {
-    //! A repository that a test plants, so that every rule proves that it can fail.
+    //! Planted repositories, so that every rule proves that it can fail.
 
     use std::path::PathBuf;
 
     use super::{Check, RULES};
     use crate::repository::{Crate, Dependency, File, Repository};
 
-    /// A repository of these files.
+    /// Repository with these files.
     pub(super) fn planted(files: &[(&str, &str)]) -> Repository {
         let files = files.iter().map(|(path, text)| File { path: (*path).into(), bytes: text.as_bytes().to_vec() });
         Repository { root: PathBuf::new(), files: files.collect(), crates: Vec::new() }
     }
 
-    /// A repository of one crate. A dependency that starts with `dev:` is one of the tests.
+    /// Repository with one crate. A dependency that starts with `dev:` is a dev-dependency.
     pub(super) fn with_crate(name: &str, folder: &str, dependencies: &[&str]) -> Repository {
         let dependencies = dependencies.iter().map(|name| Dependency {
             name: name.trim_start_matches("dev:").to_owned(),
@@ -140,7 +140,7 @@ mod tests {
         Repository { root: PathBuf::new(), files: Vec::new(), crates }
     }
 
-    /// Where the rule finds something: `path:line` per line.
+    /// Findings of the rule as `path:line`.
     pub(super) fn places(check: Check, repository: &Repository) -> Vec<String> {
         check(repository).iter().map(|finding| format!("{}:{}", finding.path, finding.line)).collect()
     }

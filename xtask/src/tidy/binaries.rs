@@ -1,11 +1,11 @@
-//! What is big does not belong into the history, unless it is an asset that the binary serves.
+//! Large files do not belong in the history, except assets that the binary serves.
 
 use super::Finding;
 use crate::repository::Repository;
 
 const BYTES_MAX: usize = 1024 * 1024;
 
-/// Every file by its size.
+/// Checks the size of every file.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let is_asset = |path: &str| path.starts_with("crates/") && path.contains("/assets/");
     let big = repository.files.iter().filter(|file| file.bytes.len() > BYTES_MAX && !is_asset(&file.path));

@@ -1,9 +1,9 @@
-//! Every configuration field tells its reader what it does.
+//! Every configuration field is documented: the comments are the configuration reference.
 
 use super::Finding;
 use crate::repository::Repository;
 
-/// Every public field of every `config.rs` and of every file below a `config` folder.
+/// Checks the public fields of every `config.rs` and of every file below a `config` folder.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let is_config = |path: &str| path.contains("/src/") && (path.ends_with("/config.rs") || path.contains("/config/"));
     let mut findings = Vec::new();
@@ -15,7 +15,11 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
                 is_documented = true;
             } else if !line.starts_with("#[") {
                 if is_field(line) && !is_documented {
-                    findings.push(Finding::new(&file.path, number, "say what it does, its unit and its default"));
+                    findings.push(Finding::new(
+                        &file.path,
+                        number,
+                        "document the field: meaning, unit, range and default",
+                    ));
                 }
                 is_documented = false;
             }
@@ -37,7 +41,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_silent_field_is_found() {
+    fn an_undocumented_field_is_found() {
         let text = "pub struct Config {\n    /// Where.\n    #[serde(default)]\n    pub listen: String,\n    pub drain: Time,\n}";
         let repository = planted(&[("crates/node/src/config.rs", text), ("crates/node/src/other.rs", text)]);
         assert_eq!(places(check, &repository), ["crates/node/src/config.rs:5"]);

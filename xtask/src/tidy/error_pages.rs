@@ -1,14 +1,14 @@
-//! Every error code has a page that says what to do, and every page has a code.
+//! Every error code has a page for clients and operators, and every page has a code.
 
 use super::Finding;
 use crate::catalogue::{self, Entry};
 use crate::error_pages::{SECTIONS, pages, path};
 use crate::repository::Repository;
 
-/// Shorter than this is not a sentence.
+/// A shorter section is not a sentence.
 const SECTION_CHARS_MIN: usize = 30;
 
-/// Every code against its page, every page against its code.
+/// Compares every code with its page, and every page with its code.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let entries = catalogue::read(repository);
     let mut findings = Vec::new();
@@ -24,25 +24,25 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
             findings.push(Finding::new(
                 &entry.path,
                 *line,
-                format!("{code}: prefix of the context, at most 63 letters"),
+                format!("{code}: begin with the name of the context; at most 63 characters"),
             ));
         }
         match repository.file(&path(entry)) {
             None => {
-                findings.push(Finding::new(&entry.path, *line, format!("{code} has no page; `cargo xtask errors`")))
+                findings.push(Finding::new(&entry.path, *line, format!("{code} has no page; run `cargo xtask errors`")))
             }
             Some(page) => findings.extend(silent_sections(page.text()).map(|why| Finding::new(&page.path, 1, why))),
         }
     }
     for (path, text) in pages(repository, &entries) {
         if repository.file(&path).is_some_and(|file| file.text() != text) {
-            findings.push(Finding::new(path, 1, "is not what the contract says; `cargo xtask errors` writes it"));
+            findings.push(Finding::new(path, 1, "differs from the contract; run `cargo xtask errors`"));
         }
     }
     let is_page = |path: &str| path.starts_with("docs/errors/") && !path.ends_with("README.md");
     for page in repository.files.iter().filter(|file| is_page(&file.path)) {
         if entries.iter().all(|entry| path(entry) != page.path) {
-            findings.push(Finding::new(&page.path, 1, "has no code in any errors.proto"));
+            findings.push(Finding::new(&page.path, 1, "belongs to no code of any errors.proto"));
         }
     }
     findings
@@ -52,7 +52,7 @@ fn silent_sections(page: &str) -> impl Iterator<Item = String> {
     SECTIONS.iter().filter_map(move |section| {
         let text = page.split_once(section).map_or("", |(_, rest)| rest);
         let text = text.split("\n## ").next().unwrap_or_default().trim();
-        (text.chars().count() < SECTION_CHARS_MIN).then(|| format!("`{section}` says nothing"))
+        (text.chars().count() < SECTION_CHARS_MIN).then(|| format!("`{section}` is empty or too short"))
     })
 }
 

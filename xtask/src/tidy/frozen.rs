@@ -1,7 +1,7 @@
-//! Migrations and fixtures are only added: a database or a message out there was made by the old one.
+//! Migrations and fixtures are append only: existing databases and messages were created by the old ones.
 //!
-//! `xtask/frozen.txt` holds a SHA-256 per file. `cargo xtask tidy --bless` adds new files and touches no old line.
-//! Until a release has carried a file, whoever changes it takes its line out by hand and blesses again.
+//! `xtask/frozen.txt` contains a SHA-256 per file. `cargo xtask tidy --bless` adds new files and changes no old line.
+//! A file that is not released yet may change: its author removes its line and blesses again.
 
 use sha2::{Digest, Sha256};
 
@@ -10,13 +10,13 @@ use crate::repository::{File, Repository};
 
 const LIST: &str = "xtask/frozen.txt";
 
-/// The listed files are as they were, and every file that must be listed is.
+/// Checks that listed files are unchanged, and that every frozen file is listed.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let mut findings = Vec::new();
     let listed = listed(repository);
     for (number, (digest, path)) in (1..).zip(&listed) {
         match repository.file(path) {
-            None => findings.push(Finding::new(LIST, number, format!("{path} is gone; frozen files stay"))),
+            None => findings.push(Finding::new(LIST, number, format!("{path} was deleted; frozen files stay"))),
             Some(file) if digest_of(file) != *digest => {
                 findings.push(Finding::new(*path, 1, "is frozen and has changed; add a new file instead"));
             }
@@ -29,7 +29,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     findings
 }
 
-/// Adds what is new.
+/// Adds new files to the list.
 pub(super) fn bless(repository: &Repository) -> Result<(), String> {
     let listed = listed(repository);
     let mut lines: Vec<String> = listed.iter().map(|(digest, path)| format!("{digest} {path}")).collect();
@@ -45,7 +45,7 @@ fn listed(repository: &Repository) -> Vec<(&str, &str)> {
     text.lines().filter_map(|line| line.split_once(' ')).collect()
 }
 
-/// The files that are frozen by their place.
+/// Files that are frozen because of their folder.
 fn frozen(repository: &Repository) -> impl Iterator<Item = &File> {
     let is_frozen = |path: &str| path.contains("/migrations/") || path.contains("fixtures/");
     repository.files.iter().filter(move |file| is_frozen(&file.path))

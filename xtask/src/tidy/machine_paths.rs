@@ -1,9 +1,9 @@
-//! Nothing in the repository names a path of somebody's machine or the host of a registry.
+//! No file names a path of a developer's machine or the host of a registry.
 
 use super::Finding;
 use crate::repository::Repository;
 
-/// Parts of such names, written so that this file does not find itself.
+/// Parts of such names, written so that this file does not match itself.
 const BANNED: [&str; 11] = [
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
@@ -18,7 +18,7 @@ const BANNED: [&str; 11] = [
     concat!("deb.", "debian"),
 ];
 
-/// Every line of every text file.
+/// Checks every line of every text file.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Vendored assets carry the addresses of their authors; Cargo.lock is cargo's own file.

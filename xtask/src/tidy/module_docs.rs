@@ -1,13 +1,13 @@
-//! Every module says what it is before it starts.
+//! Every module begins with its documentation.
 
 use super::Finding;
 use crate::repository::Repository;
 
-/// The first line of every Rust file.
+/// Checks the first line of every Rust file.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let starts = |text: &str| text.lines().find(|line| !line.trim().is_empty()).is_some_and(|l| l.starts_with("//!"));
     let silent = repository.rust().filter(|file| !starts(file.text()));
-    silent.map(|file| Finding::new(&file.path, 1, "start with `//!` and one sentence: what is this module?")).collect()
+    silent.map(|file| Finding::new(&file.path, 1, "begin with `//!` and one sentence about the module")).collect()
 }
 
 #[cfg(test)]
@@ -16,7 +16,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_silent_module_is_found() {
+    fn an_undocumented_module_is_found() {
         let repository = planted(&[("a.rs", "use std::fmt;\n"), ("b.rs", "\n//! Speaks.\n"), ("c.rs", "")]);
         assert_eq!(places(check, &repository), ["a.rs:1", "c.rs:1"]);
     }

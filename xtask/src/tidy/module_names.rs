@@ -1,15 +1,15 @@
-//! A module is named after what it holds. A drawer for everything is where the next thing gets lost.
+//! A module is named after its content; collections such as `utils` are not allowed.
 
 use super::Finding;
 use crate::repository::Repository;
 
 const DRAWERS: [&str; 8] = ["base", "common", "helper", "helpers", "manager", "misc", "util", "utils"];
 
-/// Every part of the path of every Rust file.
+/// Checks every part of the path of every Rust file.
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let is_drawer = |path: &str| path.trim_end_matches(".rs").split('/').any(|part| DRAWERS.contains(&part));
     let drawers = repository.rust().filter(|file| is_drawer(&file.path));
-    drawers.map(|file| Finding::new(&file.path, 1, "name the module after the thing that it holds")).collect()
+    drawers.map(|file| Finding::new(&file.path, 1, "name the module after its content")).collect()
 }
 
 #[cfg(test)]

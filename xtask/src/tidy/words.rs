@@ -1,11 +1,11 @@
 //! The banned words of `docs/glossary.md` do not appear where users and operators read.
 //!
 //! The table `| Do not use | Use |` of the glossary is the only list. It is applied to the comments, names and error
-//! titles of the contract, to the help of the command line, to names and HELP texts of metrics, to the comments of
-//! configuration fields, and to the documentation. Code in backquotes and fenced blocks are not text.
+//! titles of the contract, to the help of the command line, to names and HELP texts of metrics, to error details and
+//! log lines, to the comments of configuration fields, and to the documentation. Code in backquotes is not text.
 
-use super::{Finding, metric_help};
-use crate::literals::literals;
+use super::{Finding, lines_before_tests, metric_help};
+use crate::literals::{Literal, literals};
 use crate::proto::{Kind, elements};
 use crate::repository::{File, Repository};
 
@@ -21,6 +21,9 @@ struct Banned {
     /// The replacement, as the glossary states it.
     instead: String,
 }
+
+/// What stands in front of the text of an error or of a log line.
+const SPEAKING: [&str; 6] = [".error(", "error!(", "warn!(", "info!(", "debug!(", "trace!("];
 
 /// Lines that belong to one text, so that a phrase may run over the end of a line.
 struct Passage<'a> {
@@ -72,6 +75,7 @@ fn passages(file: &File) -> Vec<Passage<'_>> {
     }
     if path.ends_with(".rs") && path.starts_with("crates/") && path.contains("/src/") {
         let mut passages = helps(file);
+        passages.extend(messages(file));
         if is_configuration(path) || file.text().contains("use clap") {
             passages.extend(doc_comments(file));
         }
@@ -149,6 +153,18 @@ fn doc_comments(file: &File) -> Vec<Passage<'_>> {
 fn helps(file: &File) -> Vec<Passage<'_>> {
     let helps = metric_help::metrics(file).into_iter().filter_map(|metric| metric.help);
     helps.map(|(line, text)| Passage { path: &file.path, lines: vec![(line, text)] }).collect()
+}
+
+/// Details of errors and messages of log lines, without the tests at the end of the file.
+fn messages(file: &File) -> Vec<Passage<'_>> {
+    let lines_max = lines_before_tests(file);
+    let all = literals(file.text());
+    let is_message = |literal: &&Literal<'_>| {
+        let speaks = SPEAKING.iter().filter_map(|start| literal.before.rsplit_once(start));
+        literal.line <= lines_max && speaks.into_iter().any(|(_, rest)| !rest.contains([';', '}']))
+    };
+    let messages = all.iter().filter(is_message);
+    messages.map(|literal| Passage { path: &file.path, lines: vec![(literal.line, literal.text.clone())] }).collect()
 }
 
 fn passage<'a>(file: &'a File, lines: impl Iterator<Item = (usize, &'a str)>) -> Passage<'a> {
@@ -252,10 +268,16 @@ mod tests {
             ("crates/pulse/src/commands/load.rs", help),
             ("crates/order/src/metric.rs", metric),
             ("crates/order/src/config.rs", "/// So many orders.\npub max: u32,\n// A lane.\n"),
+            (
+                "crates/order/src/lib.rs",
+                "fail.error(\"no lane\");\nwarn!(\n    order = 1,\n    \"lane\"\n);\nlet lane = \"lane\";\n",
+            ),
             ("docs/page.md", "A lane.\n\n```\nlane\n```\nPlanes, `lane`.\n"),
         ]);
         let expected = [
             "crates/order/src/config.rs:1",
+            "crates/order/src/lib.rs:1",
+            "crates/order/src/lib.rs:4",
             "crates/order/src/metric.rs:1",
             "crates/order/src/metric.rs:1",
             "crates/pulse/src/commands/load.rs:2",
