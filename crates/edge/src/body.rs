@@ -1,4 +1,4 @@
-//! The body of an answer: bytes that are there already, or a stream of whoever makes it.
+//! The body of a response: complete bytes, or a stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,31 +6,31 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::grpc::GrpcStream;
+use crate::grpc_stream::GrpcStream;
 use crate::sse::EventStream;
 
-/// Why a body ended early; it only closes the connection.
+/// Error that ends a body early; it closes the connection and is not reported.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of an answer. Bytes need no box; the streams of other crates bring their own.
+/// The body of a response. Complete bytes need no box; the streams of other crates have one.
 pub(crate) enum Body {
-    /// The bytes; `None` once they are sent.
+    /// Complete bytes; `None` after they were sent.
     Full(Option<Bytes>),
     /// A server stream of the contract.
     Events(Box<EventStream>),
-    /// What gRPC answers.
+    /// A gRPC response.
     Grpc { body: tonic::body::Body, stream: Option<GrpcStream> },
-    /// What a page answers.
+    /// A response of a mounted page.
     Page(axum::body::Body),
 }
 
 impl Body {
-    /// No body.
+    /// An empty body.
     pub(crate) const fn empty() -> Self {
         Self::Full(None)
     }
 
-    /// These bytes.
+    /// A body of complete bytes.
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(Some(bytes.into()).filter(|bytes| !bytes.is_empty()))
     }
@@ -44,7 +44,7 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Events(events) => events.poll_event(cx).map(|event| event.map(|event| Ok(Frame::data(event)))),
-            // What is there comes first: a health check hears that the node leaves.
+            // Pending data has priority over the end: a health check still reports that the node drains.
             Self::Grpc { body, stream } => match (Pin::new(body).poll_frame(cx), stream) {
                 (Poll::Pending, Some(stream)) => stream.poll_end(cx).map(|end| end.map(|end| Ok(Frame::trailers(end)))),
                 (frame, _) => frame.map_err(Into::into),

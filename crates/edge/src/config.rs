@@ -1,4 +1,4 @@
-//! How an edge behaves. Every field has a default; an unknown field is refused.
+//! Configuration of the edge. Every key has a default; unknown keys are rejected.
 //!
 //! Durations are written as `"10s"` or `"250ms"`, sizes as `"1 MiB"` or as a number of bytes, networks as `"10.0.0.0/8"`.
 
@@ -14,69 +14,81 @@ pub(crate) use cidr::any_contains;
 pub use cidr::{Cidr, CidrError};
 pub use size::{ByteSize, ByteSizeError};
 
-/// The edge's configuration.
+/// Configuration of the edge.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EdgeConfig {
-    /// How much a caller may send, and how long it may take.
+    /// Base URL under which clients reach the node, for example `https://api.shop.example`, for links in responses.
+    /// Default empty: links are relative to the host of the request.
+    pub public_url: String,
+    /// Limits of one request and one connection.
     pub limits: Limits,
-    /// How much the node takes on at the same time.
+    /// Limits of concurrent work.
     pub capacity: Capacity,
-    /// Which addresses may call, and which may speak for others.
+    /// Lists of client addresses.
     pub access: Access,
-    /// Which web pages of other origins may call.
+    /// Cross-origin requests of web pages.
     pub cors: Cors,
-    /// How a node leaves.
+    /// Shutdown.
     pub drain: Drain,
-    /// What answers look like.
+    /// Format of responses.
     pub replies: Replies,
-    /// Whether a POST of an rpc that saves its answer must carry an `Idempotency-Key`. Default false.
+    /// Whether a POST of an rpc with saved responses must carry an `Idempotency-Key`. Default false.
     pub is_idempotency_key_required: bool,
 }
 
 impl EdgeConfig {
-    /// Refuses values that are each fine and together, or at the end, are not.
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
-        let Self { limits, capacity, replies, cors, .. } = self;
-        let is_origin = |origin: &String| origin == "*" || (origin.contains("://") && !origin.ends_with('/'));
-        for (is_fine, why) in [
-            (limits.header_bytes_max >= HEADER_BYTES_MIN, "limits.header_bytes_max is below 8 KiB"),
-            (!limits.header_timeout.is_zero(), "limits.header_timeout is zero"),
-            (!limits.body_timeout.is_zero(), "limits.body_timeout is zero"),
-            (!replies.heartbeat.is_zero(), "replies.heartbeat is zero"),
-            (capacity.calls_per_rpc_max <= capacity.calls_max, "capacity.calls_per_rpc_max is above calls_max"),
-            (
-                cors.origins.iter().all(is_origin),
-                "cors.origins are like https://shop.example, without a slash at the end",
-            ),
+    /// Checks the values; the error names the key without `edge.`, the rule and the value.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { public_url, limits, capacity, replies, cors, .. } = self;
+        if limits.header_bytes_max < HEADER_BYTES_MIN {
+            let size = limits.header_bytes_max;
+            return Err(format!("limits.header_bytes_max must be at least {HEADER_BYTES_MIN}, got {size}"));
+        }
+        for (key, duration) in [
+            ("limits.header_timeout", limits.header_timeout),
+            ("limits.body_timeout", limits.body_timeout),
+            ("replies.heartbeat", replies.heartbeat),
         ] {
-            if !is_fine {
-                return Err(why);
+            if duration.is_zero() {
+                return Err(format!("{key} must be longer than 0s"));
             }
+        }
+        let (per_rpc, all) = (capacity.calls_per_rpc_max, capacity.calls_max);
+        if per_rpc > all {
+            return Err(format!("capacity.calls_per_rpc_max must be at most calls_max, {all}, got {per_rpc}"));
+        }
+        let is_url = |text: &str| text.contains("://") && !text.ends_with('/');
+        if let Some(origin) = cors.origins.iter().find(|origin| *origin != "*" && !is_url(origin)) {
+            return Err(format!("cors.origins must be * or like https://shop.example, got {origin}"));
+        }
+        if !public_url.is_empty() && !is_url(public_url) {
+            return Err(format!("public_url must be like https://api.shop.example, got {public_url}"));
         }
         Ok(())
     }
 }
 
-/// The HTTP/1.1 parser does not take a smaller buffer.
+/// The HTTP/1.1 parser supports no smaller buffer.
 const HEADER_BYTES_MIN: ByteSize = ByteSize::kib(8);
 
-/// How much a caller may send, and how long it may take.
+/// Limits of one request and one connection.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Request line and headers together. Default 32 KiB, at least 8 KiB; beyond it the answer is 431.
+    /// Maximum size of the request line and the headers; larger ones are answered with 431. At least 8 KiB, default
+    /// 32 KiB.
     pub header_bytes_max: ByteSize,
-    /// From the first byte of a connection, or the end of the answer before, to the end of the headers. It also
-    /// ends idle connections. Default 30 s.
+    /// Maximum time from the start of a connection, or the end of the previous response, to the end of the headers. It
+    /// also closes idle connections. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
-    /// The body of a request. Default 1 MiB; beyond it the answer is 413.
+    /// Maximum size of a request body; larger ones are answered with 413. Default 1 MiB.
     pub body_bytes_max: ByteSize,
-    /// From the end of the headers to the end of the body. Default 15 s; then the answer is 504.
+    /// Maximum time from the end of the headers to the end of the body; then the answer is 504. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
-    /// Streams of one HTTP/2 connection. Default 256.
+    /// Maximum number of concurrent streams of one HTTP/2 connection. Default 256.
     pub streams_per_connection_max: NonZeroU32,
 }
 
@@ -92,24 +104,25 @@ impl Default for Limits {
     }
 }
 
-/// How much the node takes on at the same time; beyond it the answer is 503 with `Retry-After`, at once.
+/// Limits of concurrent work. At a limit the answer is 503 with `Retry-After`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Capacity {
-    /// Open connections; further ones wait in the queue of the kernel. Default 10 000.
+    /// Maximum number of open connections; further ones wait in the accept queue. Default 10 000.
     pub connections_max: NonZeroUsize,
-    /// Contract calls under way. Default 4096.
+    /// Maximum number of concurrent contract calls. Default 4096.
     pub calls_max: NonZeroUsize,
-    /// Contract calls of one rpc under way, at most `calls_max`. Default 1024.
+    /// Maximum number of concurrent calls of one rpc, at most `calls_max`. Default 1024.
     pub calls_per_rpc_max: NonZeroUsize,
-    /// Open server streams, which may last for hours and are counted apart. Default 4096.
+    /// Maximum number of open server streams; they are not counted as calls. Default 4096.
     pub streams_max: NonZeroUsize,
-    /// Contract calls per second of the whole node, as a token bucket of one second; 0 means no limit. Default 0.
+    /// Maximum number of contract calls per second of the node, as a token bucket of one second. 0 means no limit.
+    /// Default 0.
     pub calls_per_second_max: u32,
-    /// Verified tokens that are remembered, rounded up to a power of two; about 1 KiB each. Default 16 384.
-    pub tokens_max: NonZeroUsize,
-    /// Multiplies the count of every rate limit of the contract: 2 lets twice as many calls pass. For benchmarks, and
-    /// for a node whose callers all come through one address. Default 1.
+    /// Maximum number of verified tokens in the cache, rounded up to a power of two; about 1 KiB each. Default 16 384.
+    pub token_cache_max: NonZeroUsize,
+    /// Factor for the count of every rate limit of the contract. For benchmarks, and for a node whose clients share one
+    /// address. Default 1.
     pub rate_factor: NonZeroU32,
 }
 
@@ -122,23 +135,23 @@ impl Default for Capacity {
             calls_per_rpc_max: count(1_024),
             streams_max: count(4_096),
             calls_per_second_max: 0,
-            tokens_max: count(16_384),
+            token_cache_max: count(16_384),
             rate_factor: NonZeroU32::MIN,
         }
     }
 }
 
-/// Which addresses may call, and which may speak for others.
+/// Lists of client addresses.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Access {
-    /// When not empty, only these networks may call. Default empty.
+    /// Networks of allowed clients; empty allows all. Default empty.
     pub allow: Vec<Cidr>,
-    /// These networks may not call, even when they are allowed. Default empty.
+    /// Networks of rejected clients, also when `allow` contains them. Default empty.
     pub deny: Vec<Cidr>,
-    /// Proxies whose `X-Forwarded-For` is believed. Default none.
+    /// Networks of proxies whose `X-Forwarded-For` is trusted. Default empty.
     pub trusted_proxies: Vec<Cidr>,
-    /// Networks that may read `/metrics` without being an operator. Default loopback and private networks.
+    /// Networks that may read `/metrics` without an operator's token. Default: loopback and private networks.
     pub metrics: Vec<Cidr>,
 }
 
@@ -154,13 +167,13 @@ impl Default for Access {
     }
 }
 
-/// Which web pages of other origins may call (Fetch standard, CORS protocol).
+/// Cross-origin requests of web pages (Fetch standard, CORS protocol).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cors {
-    /// Origins such as `https://shop.example`, or `*` for every one. Default none: the header is not sent.
+    /// Allowed origins such as `https://shop.example`, or `*` for all. Default empty: no CORS headers are sent.
     pub origins: Vec<String>,
-    /// How long a browser may remember the answer of a preflight. Default 10 min.
+    /// Time that a browser may cache the response of a preflight. Default 10 min.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
 }
@@ -171,39 +184,36 @@ impl Default for Cors {
     }
 }
 
-/// How a node leaves: readiness goes false, then it stops accepting, then it finishes what is under way.
+/// Shutdown: readiness becomes false, then the node stops accepting connections and finishes the requests in progress.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Drain {
-    /// How long readiness is false before the node stops accepting, so that balancers notice. Default 0 s.
+    /// Time between readiness false and the end of accepting connections, for load balancers to react. Default 0 s.
     #[serde(with = "humantime_serde")]
-    pub notice: Duration,
-    /// How long requests under way may take after that. Default 30 s.
+    pub delay: Duration,
+    /// Maximum time for the requests in progress after that. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
 }
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { notice: Duration::ZERO, deadline: Duration::from_secs(30) }
+        Self { delay: Duration::ZERO, deadline: Duration::from_secs(30) }
     }
 }
 
-/// What answers look like.
+/// Format of responses.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Replies {
-    /// Bodies longer than this are compressed for callers that accept gzip. Default 1 KiB.
+    /// Size above which a body is compressed for clients that accept gzip. Default 1 KiB.
     pub gzip_bytes_min: ByteSize,
-    /// How often an idle server stream sends a comment, so that proxies keep it open. Default 15 s.
+    /// Interval of the comments that keep an idle server stream open through proxies. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
-    /// Where the page of an error code is; the code is appended. Default `https://docs.pulse.dev/errors/`.
-    pub errors_url: String,
-    /// Whether callers reach the edge by TLS only, so that `Strict-Transport-Security` is sent. Default false.
+    /// Whether clients reach the edge by TLS only; then `Strict-Transport-Security` is sent. Default false.
     pub is_behind_tls: bool,
-    /// Whether every request is logged at `info`; otherwise at `debug`. Failures are logged in both cases.
-    /// Default false.
+    /// Whether every request is logged at `info` instead of `debug`. Failures are logged in both cases. Default false.
     pub has_access_log: bool,
 }
 
@@ -212,7 +222,6 @@ impl Default for Replies {
         Self {
             gzip_bytes_min: ByteSize::kib(1),
             heartbeat: Duration::from_secs(15),
-            errors_url: "https://docs.pulse.dev/errors/".to_owned(),
             is_behind_tls: false,
             has_access_log: false,
         }
@@ -224,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_units_and_refuses_unknown_fields() {
+    fn units_are_read_and_unknown_keys_rejected() {
         let config: EdgeConfig = toml::from_str(
             r#"
             is_idempotency_key_required = true
@@ -234,7 +243,7 @@ mod tests {
             [access]
             deny = ["203.0.113.0/24", "2001:db8::/32"]
             [drain]
-            notice = "250ms"
+            delay = "250ms"
             "#,
         )
         .unwrap();
@@ -242,7 +251,7 @@ mod tests {
         assert_eq!(config.limits.body_bytes_max, ByteSize::mib(2));
         assert_eq!(config.limits.header_timeout, Duration::from_secs(5));
         assert_eq!(config.access.deny.len(), 2);
-        assert_eq!(config.drain.notice, Duration::from_millis(250));
+        assert_eq!(config.drain.delay, Duration::from_millis(250));
         assert_eq!(config.capacity.calls_max.get(), 4_096);
         for wrong in ["no_such_field = 1", "[limits]\nbody_bytes = 1", "[capacity]\ncalls_max = 0"] {
             assert!(toml::from_str::<EdgeConfig>(wrong).is_err(), "{wrong}");
@@ -250,23 +259,30 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn invalid_values_are_rejected_with_key_rule_and_value() {
         assert_eq!(EdgeConfig::default().check(), Ok(()));
-        for wrong in [
-            "limits.header_bytes_max = \"4 KiB\"",
-            "limits.header_timeout = \"0s\"",
-            "replies.heartbeat = \"0s\"",
-            "capacity.calls_max = 10",
-            "cors.origins = [\"shop.example\"]",
-            "cors.origins = [\"https://shop.example/\"]",
+        for (wrong, expected) in [
+            ("limits.header_bytes_max = \"4 KiB\"", "limits.header_bytes_max must be at least 8 KiB, got 4 KiB"),
+            ("limits.header_timeout = \"0s\"", "limits.header_timeout must be longer than 0s"),
+            ("replies.heartbeat = \"0s\"", "replies.heartbeat must be longer than 0s"),
+            ("capacity.calls_max = 10", "capacity.calls_per_rpc_max must be at most calls_max, 10, got 1024"),
+            (
+                "cors.origins = [\"shop.example\"]",
+                "cors.origins must be * or like https://shop.example, got shop.example",
+            ),
+            (
+                "cors.origins = [\"https://a.example/\"]",
+                "cors.origins must be * or like https://shop.example, got https://a.example/",
+            ),
+            ("public_url = \"a.example\"", "public_url must be like https://api.shop.example, got a.example"),
         ] {
             let config: EdgeConfig = toml::from_str(wrong).unwrap();
-            assert!(config.check().is_err(), "{wrong}");
+            assert_eq!(config.check(), Err(expected.to_owned()), "{wrong}");
         }
     }
 
     #[test]
-    fn what_is_printed_can_be_read_again() {
+    fn the_printed_configuration_can_be_read() {
         let printed = toml::to_string(&EdgeConfig::default()).unwrap();
         let again: EdgeConfig = toml::from_str(&printed).unwrap();
         assert_eq!(toml::to_string(&again).unwrap(), printed);

@@ -1,4 +1,4 @@
-//! How an edge is put together.
+//! Builds an edge from its configuration, routes, services and pages.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,8 +9,8 @@ use axum::Router;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::Request;
-use pulse_contract::Route;
 use pulse_contract::grpc::Admission;
+use pulse_contract::{Route, Served};
 use pulse_kernel::{Clock, Principal};
 use pulse_limiter::{Limiter, Quota};
 use pulse_telemetry::Sampling;
@@ -22,91 +22,94 @@ use tonic::service::Routes as Services;
 use tower::Service;
 
 use crate::config::EdgeConfig;
-use crate::core::{Core, Meters, Rpcs, Target};
 use crate::grpc::{self, GrpcAdmission};
 use crate::pages::{self, IsReady, PAGES, Pages};
-use crate::pipeline::capacity::{Guests, Room};
+use crate::pipeline::capacity::{AnonymousStreams, ConcurrencyLimit};
 use crate::pipeline::cors::Cors;
+use crate::pipeline::guard::RequestGuard;
 use crate::pipeline::meter::{self, Meter};
+use crate::pipeline::rpc::Rpc;
 use crate::pipeline::token::Tokens;
-use crate::pipeline::{Doorkeeper, Rpc};
+use crate::problem::ErrorLinks;
 use crate::rest::Endpoint;
 use crate::routes::{RouteError, Routes};
 use crate::server::{Server, listen};
+use crate::shared::{Meters, Rpcs, Shared};
+use crate::table::{Table, Target};
 
-/// Why an edge cannot be built.
+/// An edge cannot be built.
 #[derive(Debug, Error)]
 pub enum EdgeError {
-    /// The routes contradict each other.
-    #[error("the routes cannot be served")]
+    /// Two routes conflict, or one cannot be served.
+    #[error("a route cannot be served")]
     Route(#[from] RouteError),
-    /// The configuration contradicts itself.
-    #[error("the configuration of the edge cannot be used: {0}")]
-    Config(&'static str),
+    /// A configuration value is not valid.
+    #[error("edge.{0}")]
+    Config(String),
     /// The descriptors of the contract cannot be read.
-    #[error("the services cannot be described")]
+    #[error("the descriptors of the services are not valid")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// What an edge asks for every call.
+/// The services that an edge uses for each call.
 pub struct Deps {
-    /// What time it is.
+    /// Clock of the node.
     pub clock: Clock,
-    /// Counts calls against rate limits.
+    /// Counts calls against the rate limits.
     pub limiter: Arc<dyn Limiter>,
-    /// Verifies tokens.
+    /// Verifies access tokens.
     pub keys: KeyRing,
-    /// Whether the principal's session was ended before its token expires. Asked for every call that carries a
-    /// token, so it must answer from memory.
+    /// Whether the session of a principal was revoked before its token expires. Called for every request with a token,
+    /// so it must answer from memory.
     pub is_revoked: Box<dyn Fn(&Principal) -> bool + Send + Sync>,
 }
 
-/// An edge that is complete and has no address yet.
+/// A complete edge without an address.
 pub struct Edge {
-    core: Arc<Core>,
+    table: Arc<Table>,
     health: tonic_health::server::HealthReporter,
 }
 
-/// Puts an edge together.
+/// Builder of an edge.
 ///
-/// The metrics recorder must be installed before, since the numbers of every route are registered here.
+/// The metrics recorder must be installed before: the metrics of every route are registered here.
 pub struct EdgeBuilder {
     config: EdgeConfig,
     clock: Clock,
     sampling: Sampling,
-    door: Arc<Doorkeeper>,
-    rpcs: Arc<Rpcs>,
+    guard: RequestGuard,
+    rpcs: Rpcs,
     routes: Vec<Route>,
-    raw: Vec<(&'static str, &'static str, Bytes)>,
+    constants: Vec<(&'static str, &'static str, Bytes)>,
     services: Services,
     descriptors: Vec<&'static [u8]>,
     pages: Pages,
 }
 
 impl Edge {
-    /// An edge without routes.
+    /// A builder without routes.
     #[must_use]
     pub fn builder(config: EdgeConfig, deps: Deps) -> EdgeBuilder {
         let capacity = &config.capacity;
         let per_second = capacity.calls_per_second_max;
-        let door = Doorkeeper {
-            tokens: Tokens::new(deps.keys, deps.is_revoked, capacity.tokens_max),
+        let guard = RequestGuard {
+            tokens: Tokens::new(deps.keys, deps.is_revoked, capacity.token_cache_max),
             limiter: deps.limiter,
             access: config.access.clone(),
-            calls: Room::with_places(capacity.calls_max),
-            streams: Room::with_places(capacity.streams_max),
-            guests: Guests::default(),
-            entrance: (per_second > 0).then_some(Quota::new(per_second, 1_000)),
+            calls: ConcurrencyLimit::new(capacity.calls_max),
+            streams: ConcurrencyLimit::new(capacity.streams_max),
+            anonymous_streams: AnonymousStreams::default(),
+            node_rate: (per_second > 0).then_some(Quota::new(per_second, 1_000)),
             is_idempotency_key_required: config.is_idempotency_key_required,
         };
         EdgeBuilder {
-            rpcs: Arc::new(Rpcs::new(config.capacity.clone())),
+            rpcs: Rpcs::new(config.capacity.clone()),
             config,
             clock: deps.clock,
             sampling: Sampling::default(),
-            door: Arc::new(door),
+            guard,
             routes: Vec::new(),
-            raw: Vec::new(),
+            constants: Vec::new(),
             services: Services::default(),
             descriptors: Vec::new(),
             pages: Pages {
@@ -119,32 +122,39 @@ impl Edge {
         }
     }
 
-    /// Takes an address; port 0 lets the system choose one.
+    /// Binds an address; with port 0 the system assigns one.
     ///
     /// # Errors
-    /// When the address cannot be taken.
+    /// When the address is not available.
     pub fn bind(self, address: SocketAddr) -> io::Result<Server> {
         let listener = listen(address)?;
         let address = listener.local_addr()?;
-        Ok(Server { core: self.core, health: self.health, listener, address })
+        Ok(Server { table: self.table, health: self.health, listener, address })
     }
 }
 
 impl EdgeBuilder {
-    /// Serves these REST routes of the contract.
+    /// Adds the REST routes and the gRPC server of a service.
+    #[must_use]
+    pub fn service(mut self, service: &Served) -> Self {
+        self.services = service.add_grpc(self.services, Arc::new(GrpcAdmission));
+        self.routes(service.routes().iter().cloned())
+    }
+
+    /// Adds REST routes of the contract.
     #[must_use]
     pub fn routes(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
         self.routes.extend(routes);
         self
     }
 
-    /// What the gRPC services of the contract are made with.
+    /// The admission with which the gRPC services of the contract are created.
     #[must_use]
     pub fn admission(&self) -> Arc<dyn Admission> {
         Arc::new(GrpcAdmission)
     }
 
-    /// Serves this gRPC service, made with [`EdgeBuilder::admission`].
+    /// Adds a gRPC service that was created with [`EdgeBuilder::admission`].
     #[must_use]
     pub fn grpc<S>(mut self, service: S) -> Self
     where
@@ -156,28 +166,28 @@ impl EdgeBuilder {
         self
     }
 
-    /// Describes the services to gRPC reflection: an encoded `FileDescriptorSet`.
+    /// Adds descriptors for gRPC reflection: an encoded `FileDescriptorSet`.
     #[must_use]
     pub fn descriptors(mut self, descriptors: &'static [u8]) -> Self {
         self.descriptors.push(descriptors);
         self
     }
 
-    /// Serves this at `/openapi.json`.
+    /// Sets the document that is served at `/openapi.json`.
     #[must_use]
     pub fn openapi(mut self, document: impl Into<Bytes>) -> Self {
         self.pages.openapi = document.into();
         self
     }
 
-    /// Decides by this which requests are traced. Without it, one of a hundred, and those whose caller asks for it.
+    /// Sets which requests are traced. Default: one of a hundred, and those whose caller samples them.
     #[must_use]
     pub fn sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = sampling;
         self
     }
 
-    /// Is ready for requests only while this says so; without it, from the start until it drains.
+    /// Sets the readiness check. Default: ready from the start until the node drains.
     #[must_use]
     pub fn readiness(mut self, is_ready: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let is_ready: IsReady = Box::new(is_ready);
@@ -185,56 +195,38 @@ impl EdgeBuilder {
         self
     }
 
-    /// Serves further pages to everybody. A page of the contract or of the edge with the same path wins.
+    /// Mounts pages for everybody. Routes of the contract and pages of the edge have priority.
     #[must_use]
     pub fn pages(mut self, pages: Router) -> Self {
         self.pages.public = self.pages.public.merge(pages);
         self
     }
 
-    /// Serves further pages to operators; their paths begin with `/admin/`.
+    /// Mounts pages for operators; their paths begin with `/admin/`.
     #[must_use]
     pub fn operator_pages(mut self, pages: Router) -> Self {
         self.pages.operators = self.pages.operators.merge(pages);
         self
     }
 
-    /// Answers with the same bytes after nothing but routing: what the overhead of an edge is measured against.
+    /// Adds a constant response that bypasses the pipeline: the reference for the overhead of the edge.
     #[must_use]
-    pub fn raw(mut self, verb: &'static str, path: &'static str, bytes: impl Into<Bytes>) -> Self {
-        self.raw.push((verb, path, bytes.into()));
+    pub fn constant(mut self, verb: &'static str, path: &'static str, bytes: impl Into<Bytes>) -> Self {
+        self.constants.push((verb, path, bytes.into()));
         self
     }
 
-    /// The edge.
+    /// Builds the edge.
     ///
     /// # Errors
-    /// When the configuration or the routes contradict themselves, or descriptors cannot be read.
+    /// When a configuration value or a route is not valid, routes conflict, or descriptors cannot be read.
     pub fn build(self) -> Result<Edge, EdgeError> {
         self.config.check().map_err(EdgeError::Config)?;
         meter::describe();
-        let mut table = Routes::default();
         for spec in pulse_contract::METHODS {
             self.rpcs.of(spec);
         }
-        for route in self.routes {
-            let rpc: Arc<Rpc> = self.rpcs.of(route.spec);
-            let meter = Meter::new(format!("{} {}", route.verb, route.template));
-            if route.is_stream {
-                rpc.mark_as_stream();
-            }
-            if route.verb == "GET" {
-                rpc.mark_as_read();
-            }
-            let (verb, path) = (route.verb, route.path);
-            table.insert(verb, &path, Target::Call(Box::new(Endpoint { route, rpc, meter })))?;
-        }
-        for (verb, path, bytes) in self.raw {
-            table.insert_page(verb, path, Target::Raw(bytes))?;
-        }
-        for (path, page) in PAGES {
-            table.insert_page("GET", path, Target::Page(page))?;
-        }
+        let routes = table_of(self.routes, self.constants, &self.rpcs)?;
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut services = self.services.add_service(health_service);
         if !self.descriptors.is_empty() {
@@ -245,24 +237,51 @@ impl EdgeBuilder {
             operators: pages::with_misses(self.pages.operators),
             ..self.pages
         };
-        let core = Core {
+        let shared = Shared {
             cors: Cors::new(&self.config.cors),
+            error_links: ErrorLinks::new(&self.config.public_url),
             config: self.config,
             clock: self.clock,
             sampling: self.sampling,
-            door: self.door,
+            guard: self.guard,
             rpcs: self.rpcs,
-            table,
-            services: grpc::serve(services),
-            pages,
             meters: Meters::new(),
             draining: CancellationToken::new(),
         };
-        Ok(Edge { core: Arc::new(core), health })
+        let table = Table { shared: Arc::new(shared), routes, services: grpc::serve(services), pages };
+        Ok(Edge { table: Arc::new(table), health })
     }
 }
 
-/// Adds gRPC reflection, in the version that tools use today and in the one that older ones use.
+/// The routes of the contract, the constants and the pages.
+fn table_of(
+    routes: Vec<Route>,
+    constants: Vec<(&'static str, &'static str, Bytes)>,
+    rpcs: &Rpcs,
+) -> Result<Routes<Target>, RouteError> {
+    let mut table = Routes::default();
+    for route in routes {
+        let rpc: Arc<Rpc> = rpcs.of(route.spec);
+        let meter = Meter::new(format!("{} {}", route.verb, route.template));
+        if route.is_stream {
+            rpc.mark_as_stream();
+        }
+        if route.verb == "GET" {
+            rpc.mark_as_read();
+        }
+        let (verb, path) = (route.verb, route.path);
+        table.insert(verb, &path, Target::Call(Box::new(Endpoint { route, rpc, meter })))?;
+    }
+    for (verb, path, bytes) in constants {
+        table.insert_page(verb, path, Target::Constant(bytes))?;
+    }
+    for (path, page) in PAGES {
+        table.insert_page("GET", path, Target::Page(page))?;
+    }
+    Ok(table)
+}
+
+/// Adds gRPC reflection in version v1, and in v1alpha for older tools.
 fn with_reflection(services: Services, descriptors: &[&'static [u8]]) -> Result<Services, EdgeError> {
     use tonic_reflection::server::Builder;
     let builder = || {

@@ -1,8 +1,6 @@
-//! gRPC and gRPC-web on the same port: the same doorkeeper, tonic for the rest.
+//! gRPC and gRPC-web on the same port: the request guard of REST, and tonic for the protocol.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use http::header::CONTENT_TYPE;
@@ -13,61 +11,63 @@ use hyper::body::Incoming;
 use pulse_contract::grpc::{Admission, error_of, kind_of, status_of};
 use pulse_contract::{MethodSpec, errors};
 use pulse_kernel::{Cx, Error};
-use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::util::MapResponse;
 use tower::{Layer, ServiceExt};
 
 use crate::body::Body;
-use crate::core::Core;
-use crate::pipeline::capacity::StreamPlace;
-use crate::pipeline::origin::Origin;
-use crate::pipeline::outlive::{to_the_end, too_late};
-use crate::pipeline::{Asked, Rpc, deadline};
+use crate::grpc_stream::GrpcStream;
+use crate::pipeline::capacity::StreamPermit;
+use crate::pipeline::client::ClientInfo;
+use crate::pipeline::deadline;
+use crate::pipeline::detached::{deadline_exceeded, run_to_completion};
+use crate::pipeline::guard::CallInput;
+use crate::pipeline::rpc::Rpc;
 use crate::problem;
+use crate::shared::Shared;
 
-/// The services behind the web layer.
-pub(crate) type Services = tonic_web::GrpcWebService<Noted>;
-/// The services, whose failures are noted for whoever counts them.
-pub(crate) type Noted = MapResponse<Routes, fn(Response<tonic::body::Body>) -> Response<tonic::body::Body>>;
+/// The services behind the gRPC-web layer.
+pub(crate) type Services = tonic_web::GrpcWebService<WithFailures>;
+/// The services; a failed response carries its error as the extension [`Failure`].
+pub(crate) type WithFailures = MapResponse<Routes, fn(Response<tonic::body::Body>) -> Response<tonic::body::Body>>;
 
-/// The services as the edge serves them.
+/// Wraps the services for the edge.
 pub(crate) fn serve(services: Routes) -> Services {
     tonic_web::GrpcWebLayer::new().layer(MapResponse::new(services.prepare(), note_failure))
 }
 
-/// Why a service refused, on its way to whoever counts and tells.
+/// The error of a failed response, for metrics and log.
 #[derive(Clone)]
 pub(crate) struct Failure(pub(crate) Arc<Error>);
 
-/// Notes why a service refused. Of our own failures the caller reads the same as over REST.
+/// Attaches the error of a failed response, and removes internal details from its status, as over REST.
 fn note_failure(response: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
     let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) else {
         return response;
     };
-    let (error, mut response) = match unread(&status) {
+    let (error, mut response) = match undecoded(&status) {
         Some(error) => {
-            let told = status_of(&error).into_http();
-            (error, told)
+            let replaced = status_of(&error).into_http();
+            (error, replaced)
         }
         None => {
             let error = error_of(&status);
-            let told = problem::veil(&error).map(|veiled| status_of(&veiled).into_http());
-            (error, told.unwrap_or(response))
+            let replaced = problem::redact(&error).map(|redacted| status_of(&redacted).into_http());
+            (error, replaced.unwrap_or(response))
         }
     };
     response.extensions_mut().insert(Failure(Arc::new(error)));
     response
 }
 
-/// What is wrong with a message that never reached its service: what the services say comes with details.
-fn unread(status: &Status) -> Option<Error> {
+/// The error of a message that never reached its service. Statuses of the services carry details, those of tonic do not.
+fn undecoded(status: &Status) -> Option<Error> {
     if !status.details().is_empty() {
         return None;
     }
     if matches!(status.code(), Code::Internal | Code::Unknown | Code::InvalidArgument) {
-        return Some(errors::VALIDATION_FAILED.error("the message cannot be read").caused_by(status.clone()));
+        return Some(errors::VALIDATION_FAILED.error("the message is not valid protobuf").caused_by(status.clone()));
     }
     let is_too_large = matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted);
     is_too_large.then(|| errors::PAYLOAD_TOO_LARGE.error("the message is too large").caused_by(status.clone()))
@@ -78,15 +78,15 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// The context of a call that was admitted before a byte of its body was read.
+/// The context of a call that passed the request guard.
 #[derive(Clone)]
 struct Admitted {
-    /// The rpc.
+    /// Path of the rpc.
     path: &'static str,
     cx: Cx,
 }
 
-/// Hands the context of an admitted call to its service.
+/// Passes the context of a call from the request guard to its service.
 pub(crate) struct GrpcAdmission;
 
 #[async_trait]
@@ -99,74 +99,49 @@ impl Admission for GrpcAdmission {
     ) -> Result<Cx, Error> {
         let Admitted { path, cx } = extensions
             .get::<Admitted>()
-            .ok_or_else(|| errors::INTERNAL.error("the call did not come through the edge"))?;
+            .ok_or_else(|| errors::INTERNAL.error("the call did not pass the request guard"))?;
         if *path != spec.path {
-            return Err(errors::INTERNAL.error("the call was admitted to another rpc"));
+            return Err(errors::INTERNAL.error("the call passed the request guard for another rpc"));
         }
         Ok(cx.clone())
     }
 }
 
-/// Answers one call. `rpc` is what is known of it by its path.
-pub(crate) async fn answer(
-    core: &Core,
+/// Runs one call. `rpc` is `None` for services outside of the contract.
+pub(crate) async fn run(
+    shared: &Shared,
+    services: &Services,
     rpc: Option<&Rpc>,
     (mut parts, incoming): (Parts, Incoming),
-    origin: &Origin,
+    client: &ClientInfo,
 ) -> Result<Response<Body>, Error> {
-    let door = &core.door;
-    // Streams of unknown length, such as reflection and health, are counted apart from calls.
-    let (places, place) = match rpc {
-        Some(rpc) if !rpc.is_stream() => (Some(door.enter(Some(rpc))?), None),
-        Some(_) => (None, Some(StreamPlace::Contract(door.enter_stream()?))),
-        None => (None, Some(StreamPlace::Guest(door.enter_as_guest(origin.ip)?))),
+    let guard = &shared.guard;
+    // Streams of unknown length, such as reflection and health, have limits of their own.
+    let (permits, stream_permit) = match rpc {
+        Some(rpc) if !rpc.is_stream() => (Some(guard.acquire(Some(rpc))?), None),
+        Some(_) => (None, Some(StreamPermit::Contract(guard.acquire_stream()?))),
+        None => (None, Some(StreamPermit::Anonymous(guard.acquire_anonymous_stream(client.ip)?))),
     };
     let timeout = deadline::of_grpc(&parts.headers, rpc.map_or(deadline::DEFAULT, |rpc| rpc.timeout));
     if let Some(rpc) = rpc {
-        let asked = Asked { rpc, headers: &parts.headers, origin, timeout };
-        let cx = door.admit(asked, &mut None).await?;
+        let call = CallInput { rpc, headers: &parts.headers, client, timeout };
+        let cx = guard.check_call(call, &mut None).await?;
         parts.extensions.insert(Admitted { path: rpc.spec.path, cx });
     }
-    let incoming = Limited::new(incoming, core.config.limits.body_bytes_max.as_usize());
+    let incoming = Limited::new(incoming, shared.config.limits.body_bytes_max.as_usize());
     let request = Request::from_parts(parts, tonic::body::Body::new(incoming));
-    let work = core.services.clone().oneshot(request);
+    let work = services.clone().oneshot(request);
     let response = match rpc.is_none_or(Rpc::cancels_on_disconnect) {
-        true => tokio::time::timeout(timeout, work).await.map_err(|_elapsed| too_late())?,
-        false => to_the_end(work, places, timeout).await?,
+        true => tokio::time::timeout(timeout, work).await.map_err(|_elapsed| deadline_exceeded())?,
+        false => run_to_completion(work, permits, timeout).await?,
     };
     let response = response.unwrap_or_else(|never| match never {});
-    let stream = place.map(|place| GrpcStream::new(core.draining.clone().cancelled_owned(), place));
+    let stream = stream_permit.map(|permit| GrpcStream::new(shared.draining.clone().cancelled_owned(), permit));
     Ok(response.map(|body| Body::Grpc { body, stream }))
 }
 
-/// What a streamed answer needs besides its body: its place, and to hear when the node leaves.
-pub(crate) struct GrpcStream {
-    draining: Pin<Box<WaitForCancellationFutureOwned>>,
-    is_over: bool,
-    _place: StreamPlace,
-}
-
-impl GrpcStream {
-    fn new(draining: WaitForCancellationFutureOwned, place: StreamPlace) -> Self {
-        Self { draining: Box::pin(draining), is_over: false, _place: place }
-    }
-
-    /// The last words of a stream that the node ends because it is leaving; then nothing.
-    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<HeaderMap>> {
-        if self.is_over {
-            return Poll::Ready(None);
-        }
-        ready!(self.draining.as_mut().poll(cx));
-        self.is_over = true;
-        let status = status_of(&errors::DRAINING.error("the node is leaving; connect again"));
-        let mut trailers = status.into_http::<tonic::body::Body>().into_parts().0.headers;
-        trailers.remove(CONTENT_TYPE);
-        Poll::Ready(Some(trailers))
-    }
-}
-
-/// An error that came up before the call reached its service, in the content type that the caller speaks.
-pub(crate) fn refusal(error: &Error, kind: Option<HeaderValue>) -> Response<Body> {
+/// The response of an error that occurred before the call reached its service, in the content type of the caller.
+pub(crate) fn error_response(error: &Error, kind: Option<HeaderValue>) -> Response<Body> {
     let mut response: Response<tonic::body::Body> = status_of(error).into_http();
     if let Some(kind) = kind {
         response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -174,7 +149,7 @@ pub(crate) fn refusal(error: &Error, kind: Option<HeaderValue>) -> Response<Body
     response.map(|body| Body::Grpc { body, stream: None })
 }
 
-/// The HTTP status that counts for an answer: gRPC itself always says 200.
+/// The HTTP status for the metrics; gRPC responses always have status 200.
 pub(crate) fn status_for_meter(response: &Response<Body>) -> StatusCode {
     let Some(code) = response.headers().get("grpc-status") else { return response.status() };
     let code = Code::from_bytes(code.as_bytes());

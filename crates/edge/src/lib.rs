@@ -1,19 +1,22 @@
-//! The edge: the only crate that knows HTTP.
+//! The edge: HTTP, for REST, gRPC and pages on one port. No other context or platform crate knows HTTP.
 //!
-//! It serves the REST routes of the contract, the same rpcs over gRPC and gRPC-web, and a few pages, all on one port.
-//! Who may call, how often and how long a call may take comes from the contract; nothing here is written per route.
+//! It serves the REST routes of the contract, the same rpcs over gRPC and gRPC-web, and a few pages. Callers, rate limits
+//! and deadlines come from the contract; no code here is written per route.
 //!
-//! A request goes through [`mod@serve`]: origin (address, trace, id), addresses that may not call, places (shedding),
-//! then the doorkeeper (`pipeline`): token, role, rate limits, idempotency key; only then is its body read.
+//! A request passes [`mod@serve`]: client (address, trace, id), address lists, concurrency limits; then the request guard
+//! (`pipeline::guard`): token, policy, rate limits, idempotency key; only then its body is read.
 //!
-//! **Invariants:** whatever bytes arrive, the answer is never our own failure; a panic ends one request and not the
-//! process; no answer tells what is inside; per-route work is done when the edge is built, not per request.
+//! Modules, lowest first: `config`, `pipeline`, `body`, `problem`, `shared` (state of every request), `rest` / `grpc` /
+//! `pages` (one kind of target each), `table` (routes to targets), `serve`, `server`, `edge` (builder).
+//!
+//! **Invariants:** no request can cause a server error by its bytes; a panic fails one request and not the process; no
+//! response contains internals; work per route is done when the edge is built and not per request.
 
 mod body;
 pub mod config;
-mod core;
 mod edge;
 mod grpc;
+mod grpc_stream;
 mod pages;
 mod pipeline;
 mod problem;
@@ -21,7 +24,9 @@ mod rest;
 mod routes;
 mod serve;
 mod server;
+mod shared;
 mod sse;
+mod table;
 
 pub use config::EdgeConfig;
 pub use edge::{Deps, Edge, EdgeBuilder, EdgeError};

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem details: the one place where kinds become statuses.
+//! Errors as RFC 9457 problem details. The only mapping from error kinds to HTTP statuses.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -15,15 +15,18 @@ use pulse_contract::json::WriteJson;
 use pulse_kernel::{Error, ErrorSpec, Kind, Locale, Retry, Violation};
 
 use crate::body::Body;
-use crate::pipeline::origin::Origin;
-use crate::pipeline::rates::ceil_seconds;
+use crate::pipeline::client::ClientInfo;
+use crate::pipeline::rate_limits::ceil_seconds;
 
-/// Most problems fit.
+/// Path of the pages of error codes; the code follows.
+pub(crate) const ERROR_PAGES: &str = "/errors/";
+
+/// Capacity of the JSON buffer; most problems fit.
 const JSON_SIZE_GUESS: usize = 512;
-/// Those of a problem, of tracing, of security and of rate limits.
+/// Capacity of the header map: problem, tracing, security and rate limit headers.
 const HEADERS_CAPACITY: usize = 16;
 
-/// When something is not available and nobody knows for how long.
+/// `Retry-After` of an unavailable dependency without an estimate.
 const RETRY_DEFAULT: Duration = Duration::from_secs(1);
 
 /// The HTTP status of an error.
@@ -46,15 +49,32 @@ pub(crate) const fn status_of_kind(kind: Kind) -> StatusCode {
     }
 }
 
-/// The error as an answer.
-pub(crate) fn response(error: &Error, origin: &Origin, errors_url: &str) -> Response<Body> {
+/// Links to the pages of error codes, for the member `type`.
+pub(crate) struct ErrorLinks {
+    /// The text before the code, escaped for JSON.
+    before: String,
+}
+
+impl ErrorLinks {
+    /// Links below `public_url`; relative to the node when it is empty (RFC 9457, section 3.1.1).
+    pub(crate) fn new(public_url: &str) -> Self {
+        let mut before = Vec::new();
+        format!("{}{ERROR_PAGES}", public_url.trim_end_matches('/')).write_json(&mut before);
+        // Without the closing quote: the code, which needs no escaping, continues the text.
+        before.pop();
+        Self { before: String::from_utf8(before).unwrap_or_default() }
+    }
+}
+
+/// The response of an error.
+pub(crate) fn response(error: &Error, client: &ClientInfo, links: &ErrorLinks) -> Response<Body> {
     let spec = error.spec();
-    let mut response = Response::new(Body::full(json(error, origin, errors_url)));
+    let mut response = Response::new(Body::full(json(error, client, links)));
     *response.status_mut() = status_of(spec);
     let headers = response.headers_mut();
     headers.reserve(HEADERS_CAPACITY);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(origin.locale.tag()));
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(client.locale.tag()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     write_waits(error, headers);
     response
@@ -74,23 +94,22 @@ fn write_waits(error: &Error, headers: &mut HeaderMap) {
     }
 }
 
-/// The error as JSON. Written by hand: whoever is refused in a rush costs no more than whoever gets something.
-pub(crate) fn json(error: &Error, origin: &Origin, errors_url: &str) -> Bytes {
+/// The error as JSON. Written without a serializer: during a flash sale most responses are errors.
+pub(crate) fn json(error: &Error, client: &ClientInfo, links: &ErrorLinks) -> Bytes {
     let spec = error.spec();
     let mut json = Json(Vec::with_capacity(JSON_SIZE_GUESS));
-    json.text("{\"type\":", errors_url);
-    // The code goes on with the text: it has nothing to be escaped.
-    json.0.pop();
+    json.raw("{\"type\":");
+    json.raw(&links.before);
     json.raw(spec.code);
-    let title = match origin.locale {
+    let title = match client.locale {
         Locale::En => spec.title,
         Locale::Zh => spec.title_zh,
     };
     json.text("\",\"title\":", title);
     json.raw(",\"status\":");
     json.raw(status_of(spec).as_str());
-    json.text(",\"detail\":", public_detail(error, origin.locale));
-    json.text(",\"instance\":", origin.request_id_text());
+    json.text(",\"detail\":", public_detail(error, client.locale));
+    json.text(",\"instance\":", client.request_id_text());
     json.text(",\"code\":", spec.code);
     let retry = match spec.retry {
         Retry::Never => "never",
@@ -101,12 +120,12 @@ pub(crate) fn json(error: &Error, origin: &Origin, errors_url: &str) -> Bytes {
     json.metadata(error);
     json.violations(error.violations());
     json.raw(",\"trace_id\":\"");
-    json.hex(&origin.trace.trace_id.to_be_bytes());
+    json.hex(&client.trace.trace_id.to_be_bytes());
     json.raw("\"}");
     json.0.into()
 }
 
-/// JSON as it is written.
+/// A JSON text under construction.
 struct Json(Vec<u8>);
 
 impl Json {
@@ -114,7 +133,7 @@ impl Json {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// What stands before a text, and the text.
+    /// Appends `before`, then `text` as a JSON string.
     fn text(&mut self, before: &str, text: &str) {
         self.raw(before);
         text.write_json(&mut self.0);
@@ -123,7 +142,7 @@ impl Json {
     fn hex(&mut self, bytes: &[u8]) {
         let from = self.0.len();
         self.0.resize(from + bytes.len() * 2, b'0');
-        // It has the room, so this cannot fail.
+        // The buffer has the right length, so this cannot fail.
         hex::encode_to_slice(bytes, self.0.get_mut(from..).unwrap_or_default()).unwrap_or_default();
     }
 
@@ -157,13 +176,15 @@ impl Json {
     }
 }
 
-/// What the caller may read. Of our own defects, and of what does not answer, that is always the same sentence.
+/// The detail for the client. Server errors and unavailable dependencies have a fixed text without internals.
 fn public_detail(error: &Error, locale: Locale) -> &str {
     match (error.kind(), locale) {
-        (Kind::Internal, Locale::En) => "The request failed on our side. Its id finds the story in our log.",
-        (Kind::Internal, Locale::Zh) => "请求在我们这边失败了。凭请求编号可在日志中查到原因。",
-        (Kind::Unavailable, Locale::En) => "Try again in a moment.",
-        (Kind::Unavailable, Locale::Zh) => "请稍后再试。",
+        (Kind::Internal, Locale::En) => {
+            "The server failed to process the request. Quote `instance` when you report it."
+        }
+        (Kind::Internal, Locale::Zh) => "服务器处理请求时出错。反馈问题时请附上 instance 的值。",
+        (Kind::Unavailable, Locale::En) => "A required service is temporarily unavailable; retry later.",
+        (Kind::Unavailable, Locale::Zh) => "依赖的服务暂时不可用，请稍后重试。",
         (
             Kind::InvalidArgument
             | Kind::Unauthenticated
@@ -179,27 +200,27 @@ fn public_detail(error: &Error, locale: Locale) -> &str {
     }
 }
 
-/// The same error with nothing of our inside in it; `None` when there was nothing.
-pub(crate) fn veil(error: &Error) -> Option<Error> {
+/// The error without internal details; `None` when it has none.
+pub(crate) fn redact(error: &Error) -> Option<Error> {
     if !matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
         return None;
     }
-    let veiled = error.spec().error(public_detail(error, Locale::En).to_owned());
+    let redacted = error.spec().error(public_detail(error, Locale::En).to_owned());
     Some(match error.retry_after() {
-        Some(wait) => veiled.retry_in(wait),
-        None => veiled,
+        Some(wait) => redacted.retry_in(wait),
+        None => redacted,
     })
 }
 
-/// Counts an error, and tells its story once: loudly only when somebody must act. Called inside of the trace.
+/// Counts an error and logs it once, in the trace of its request. The level says whether somebody must act.
 pub(crate) fn report(error: &Error, route: &str) {
     let code = error.code();
     count(code);
     match error.kind() {
-        Kind::Internal => tracing::error!(route, code, story = error.report(), "a request failed"),
-        // That we are busy or leaving is known without a line per request.
+        Kind::Internal => tracing::error!(route, code, error = error.report(), "request failed"),
+        // Overload and draining have metrics and a log line of their own.
         Kind::Unavailable if code != errors::OVERLOADED.code && code != errors::DRAINING.code => {
-            tracing::warn!(route, code, story = error.report(), "something that we need does not answer");
+            tracing::warn!(route, code, error = error.report(), "dependency unavailable");
         }
         Kind::InvalidArgument
         | Kind::Unauthenticated
@@ -211,12 +232,12 @@ pub(crate) fn report(error: &Error, route: &str) {
         | Kind::ResourceExhausted
         | Kind::Unavailable
         | Kind::DeadlineExceeded => {
-            tracing::debug!(route, code, story = story(error).as_ref(), "a request was refused");
+            tracing::debug!(route, code, error = text_of(error).as_ref(), "request rejected");
         }
     }
 }
 
-/// Counts an error. Handles are made once per code: a rush is refused as fast as it comes.
+/// Counts an error. Handles are created once per code, so a rejected request costs no lookup by label.
 fn count(code: &'static str) {
     static COUNTERS: LazyLock<RwLock<HashMap<&'static str, Counter>>> = LazyLock::new(RwLock::default);
     if let Some(counter) = COUNTERS.read().get(code) {
@@ -228,8 +249,8 @@ fn count(code: &'static str) {
     COUNTERS.write().insert(code, counter);
 }
 
-/// The story without an allocation when there is nothing behind the detail.
-fn story(error: &Error) -> Cow<'_, str> {
+/// The error with its causes, without an allocation when it has none.
+fn text_of(error: &Error) -> Cow<'_, str> {
     match std::error::Error::source(error) {
         None => Cow::Borrowed(error.detail()),
         Some(_) => Cow::Owned(error.report()),

@@ -16,24 +16,26 @@ use pulse_kernel::{Cx, Error, Violation};
 use pulse_telemetry::in_trace;
 
 use crate::body::Body;
-use crate::core::Core;
-use crate::pipeline::capacity::Slot;
+use crate::pipeline::capacity::{InFlightPermits, Permit};
+use crate::pipeline::client::ClientInfo;
 use crate::pipeline::deadline::in_time;
+use crate::pipeline::detached::{deadline_exceeded, run_to_completion};
+use crate::pipeline::guard::CallInput;
 use crate::pipeline::meter::Meter;
-use crate::pipeline::origin::Origin;
-use crate::pipeline::outlive::{to_the_end, too_late};
-use crate::pipeline::rates::Standing;
-use crate::pipeline::{Asked, Places, Rpc, body, compress, deadline};
+use crate::pipeline::rate_limits::RateLimitStatus;
+use crate::pipeline::rpc::Rpc;
+use crate::pipeline::{body, compress, deadline};
 use crate::problem;
-use crate::routes::Found;
+use crate::routes::PathVariables;
+use crate::shared::Shared;
 use crate::sse::EventStream;
 
-/// Bodies above this are compressed on a thread of their own: on this one it would take more than a millisecond.
+/// Larger bodies are compressed on a blocking thread: they would occupy this one for more than a millisecond.
 const GZIP_INLINE_BYTES_MAX: usize = 128 * 1024;
-/// Security headers, tracing headers and what the body needs.
+/// Capacity of the header map: content, tracing and security headers.
 const HEADERS_CAPACITY: usize = 16;
 
-/// A route of the contract with everything that is the same for each of its calls.
+/// A route of the contract with the values that are the same for each of its calls.
 pub(crate) struct Endpoint {
     pub(crate) route: Route,
     pub(crate) rpc: Arc<Rpc>,
@@ -41,61 +43,66 @@ pub(crate) struct Endpoint {
 }
 
 /// One call.
-pub(crate) struct Call<'a, 'table, 'path> {
-    pub(crate) core: &'a Arc<Core>,
+pub(crate) struct Call<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
     pub(crate) endpoint: &'a Endpoint,
-    pub(crate) found: &'a Found<'table, 'path, crate::core::Target>,
+    pub(crate) path: &'a PathVariables<'a, 'a>,
     pub(crate) parts: &'a Parts,
-    pub(crate) origin: &'a Origin,
+    pub(crate) client: &'a ClientInfo,
 }
 
-impl Call<'_, '_, '_> {
-    /// The answer; where the caller stands with its rate limits goes to `standing`.
-    pub(crate) async fn answer(
+impl Call<'_> {
+    /// Runs the call; `rate_status` receives the state of its rate limits.
+    pub(crate) async fn run(
         &self,
         incoming: &mut Incoming,
-        standing: &mut Option<Standing>,
+        rate_status: &mut Option<RateLimitStatus>,
     ) -> Result<Response<Body>, Error> {
-        let Self { core, endpoint, parts, origin, .. } = self;
-        let (door, limits) = (&core.door, &core.config.limits);
-        let places = door.enter(Some(&endpoint.rpc))?;
+        let Self { shared, endpoint, parts, client, .. } = self;
+        let (guard, limits) = (&shared.guard, &shared.config.limits);
+        let permits = guard.acquire(Some(&endpoint.rpc))?;
         let bytes_max = limits.body_bytes_max.as_usize();
         if endpoint.route.has_body {
             body::check_headers(&parts.headers, bytes_max)?;
         }
         let timeout = deadline::of_rest(&parts.headers, endpoint.rpc.timeout)?;
-        let asked = Asked { rpc: &endpoint.rpc, headers: &parts.headers, origin, timeout };
-        let cx = door.admit(asked, standing).await?;
-        let slot = if endpoint.route.is_stream { Some(door.enter_stream()?) } else { None };
+        let call = CallInput { rpc: &endpoint.rpc, headers: &parts.headers, client, timeout };
+        let cx = guard.check_call(call, rate_status).await?;
+        let stream_permit = if endpoint.route.is_stream { Some(guard.acquire_stream()?) } else { None };
         let body = match endpoint.route.has_body {
             true => body::read(incoming, bytes_max, limits.body_timeout).await?,
             false => Bytes::new(),
         };
-        match (self.reply(cx, &body, (places, timeout)).await?, slot) {
+        match (self.reply(cx, &body, (permits, timeout)).await?, stream_permit) {
             (RestReply::Json(json), _) => Ok(self.json(json).await),
-            (RestReply::Stream(messages), Some(slot)) => Ok(self.events(messages, slot)),
-            (RestReply::Stream(messages), None) => Ok(self.events(messages, door.enter_stream()?)),
+            (RestReply::Stream(messages), Some(permit)) => Ok(self.events(messages, permit)),
+            (RestReply::Stream(messages), None) => Ok(self.events(messages, guard.acquire_stream()?)),
         }
     }
 
-    /// Calls the route and waits until `timeout` after the request came.
-    async fn reply(&self, cx: Cx, body: &[u8], (places, timeout): (Places, Duration)) -> Result<RestReply, Error> {
+    /// Calls the handler and waits until `timeout` after the arrival of the request.
+    async fn reply(
+        &self,
+        cx: Cx,
+        body: &[u8],
+        (permits, timeout): (InFlightPermits, Duration),
+    ) -> Result<RestReply, Error> {
         let work = {
-            let variables = self.found.variables().ok_or_else(not_utf8)?;
+            let variables = self.path.decode().ok_or_else(path_not_utf8)?;
             let path: Vec<(&str, &str)> = variables.iter().map(as_pair).collect();
             let query = self.parts.uri.query().unwrap_or_default();
             (self.endpoint.route.handler)(cx, RestRequest { path: &path, query, body })
         };
-        let left = || timeout.saturating_sub(self.origin.started.elapsed());
+        let left = || timeout.saturating_sub(self.client.started.elapsed());
         if self.endpoint.rpc.cancels_on_disconnect() {
-            return in_time(left, work).await.ok_or_else(too_late)?;
+            return in_time(left, work).await.ok_or_else(deadline_exceeded)?;
         }
-        to_the_end(work, Some(places), left()).await?
+        run_to_completion(work, Some(permits), left()).await?
     }
 
     async fn json(&self, json: Bytes) -> Response<Body> {
         let mut headers = reply_headers("application/json");
-        if json.len() <= self.core.config.replies.gzip_bytes_min.as_usize() {
+        if json.len() <= self.shared.config.replies.gzip_bytes_min.as_usize() {
             return response(headers, Body::full(json));
         }
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
@@ -113,11 +120,11 @@ impl Call<'_, '_, '_> {
         response(headers, Body::full(json))
     }
 
-    fn events(&self, messages: BoxStream<'static, Result<Bytes, Error>>, slot: Slot) -> Response<Body> {
-        let (core, origin) = (Arc::clone(self.core), self.origin.clone());
+    fn events(&self, messages: BoxStream<'static, Result<Bytes, Error>>, permit: Permit) -> Response<Body> {
+        let (shared, client) = (Arc::clone(self.shared), self.client.clone());
         let route: Arc<str> = self.endpoint.meter.route.as_str().into();
-        // What makes the messages runs after the answer has begun, and still belongs to its trace.
-        let trace = self.origin.trace;
+        // The messages are produced after the response has started, and belong to the same trace.
+        let trace = self.client.trace;
         let messages = futures::stream::unfold(messages, move |mut messages| {
             let route = Arc::clone(&route);
             in_trace(trace, async move {
@@ -125,10 +132,10 @@ impl Call<'_, '_, '_> {
                 Some((message.inspect_err(|error| problem::report(error, &route)), messages))
             })
         });
-        let problem = move |error: &Error| problem::json(error, &origin, &core.config.replies.errors_url);
-        let draining = self.core.draining.clone().cancelled_owned();
-        let heartbeat = self.core.config.replies.heartbeat;
-        let events = EventStream::new(messages.boxed(), problem, heartbeat, draining, slot);
+        let problem = move |error: &Error| problem::json(error, &client, &shared.error_links);
+        let draining = self.shared.draining.clone().cancelled_owned();
+        let heartbeat = self.shared.config.replies.heartbeat;
+        let events = EventStream::new(messages.boxed(), problem, heartbeat, draining, permit);
         response(reply_headers("text/event-stream"), Body::Events(Box::new(events)))
     }
 }
@@ -150,10 +157,10 @@ fn response(headers: HeaderMap, body: Body) -> Response<Body> {
     response
 }
 
-fn not_utf8() -> Error {
-    errors::VALIDATION_FAILED.error("the path is not UTF-8").with_violations([Violation {
+fn path_not_utf8() -> Error {
+    errors::VALIDATION_FAILED.error("the path is not valid UTF-8").with_violations([Violation {
         field: "path".into(),
         code: "path.utf8".into(),
-        message: "percent-encode text as UTF-8".into(),
+        message: "must be UTF-8, percent-encoded".into(),
     }])
 }

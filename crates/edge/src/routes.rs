@@ -1,6 +1,6 @@
-//! Which target a method and a path lead to: one table per method, computed once.
+//! Routing: one table per HTTP method, computed when the edge is built.
 //!
-//! **Invariant:** the answer does not depend on the order of registration. Per segment a literal wins over
+//! **Invariant:** the result does not depend on the order of registration. Per segment a literal has priority over
 //! `{variable}:verb`, that over `{variable}`, and that over `{rest=**}`, so the longest literal prefix wins.
 
 mod template;
@@ -15,39 +15,39 @@ use pulse_contract::route::Template;
 pub(crate) use template::Variable;
 use template::{pattern_of, variables_of};
 
-/// Why a set of routes cannot be served.
+/// A set of routes cannot be served.
 #[derive(Debug, Error)]
 pub enum RouteError {
-    /// The path cannot be told from others by the table, for example a verb behind `**`.
-    #[error("`{pattern}` cannot be served")]
+    /// The table does not support the path, for example a verb after `**`.
+    #[error("the path pattern `{pattern}` is not supported")]
     Pattern {
-        /// The path as the table writes it.
+        /// Pattern of the path.
         pattern: String,
-        /// What the table says.
+        /// Error of the table.
         #[source]
         source: InsertError,
     },
-    /// The verb is not a method of HTTP.
-    #[error("`{verb}` of `{pattern}` is not a method")]
+    /// The verb is not an HTTP method.
+    #[error("`{verb}` of `{pattern}` is not an HTTP method")]
     Verb {
         /// The verb.
         verb: String,
-        /// The path as the table writes it.
+        /// Pattern of the path.
         pattern: String,
     },
-    /// Two routes answer the same requests.
-    #[error("`{verb} {pattern}` overlaps with `{other}`")]
+    /// Two routes match the same requests.
+    #[error("`{verb} {pattern}` conflicts with `{other}`")]
     Ambiguous {
         /// The verb.
         verb: String,
-        /// The path that came second, as the table writes it.
+        /// Pattern of the second path.
         pattern: String,
-        /// What it overlaps with.
+        /// Pattern of the first path.
         other: String,
     },
 }
 
-/// The tables of all methods.
+/// The tables of all HTTP methods.
 #[derive(Debug)]
 pub(crate) struct Routes<T> {
     by_method: Vec<(Method, Router<Leaf<T>>)>,
@@ -59,10 +59,16 @@ struct Leaf<T> {
     variables: Vec<Variable>,
 }
 
-/// A route that was found.
+/// The route of a request.
 #[derive(Debug)]
 pub(crate) struct Found<'table, 'path, T> {
     pub(crate) target: &'table T,
+    pub(crate) path: PathVariables<'table, 'path>,
+}
+
+/// The variables of a route in the path of a request.
+#[derive(Debug)]
+pub(crate) struct PathVariables<'table, 'path> {
     variables: &'table [Variable],
     params: Params<'table, 'path>,
 }
@@ -79,7 +85,7 @@ impl<T> Routes<T> {
         self.add(verb, pattern_of(path), Leaf { target, variables: variables_of(path) })
     }
 
-    /// Adds a path without variables.
+    /// Adds a page. A variable in its path only matches; its value is not passed on.
     pub(crate) fn insert_page(&mut self, verb: &str, path: &str, target: T) -> Result<(), RouteError> {
         self.add(verb, path.to_owned(), Leaf { target, variables: Vec::new() })
     }
@@ -101,7 +107,7 @@ impl<T> Routes<T> {
         })
     }
 
-    /// The route of a request; a HEAD is answered by the GET route.
+    /// The route of a request; HEAD uses the GET route.
     pub(crate) fn find<'table, 'path>(
         &'table self,
         method: &Method,
@@ -110,10 +116,11 @@ impl<T> Routes<T> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         let (_, table) = self.by_method.iter().find(|(known, _)| known == method)?;
         let found = table.at(path).ok()?;
-        Some(Found { target: &found.value.target, variables: &found.value.variables, params: found.params })
+        let path = PathVariables { variables: &found.value.variables, params: found.params };
+        Some(Found { target: &found.value.target, path })
     }
 
-    /// The methods that the path takes, for `Allow`; empty when there is no such path.
+    /// The methods that the path supports, for `Allow`; empty for an unknown path.
     pub(crate) fn methods_of(&self, path: &str) -> Vec<&Method> {
         let mut methods: Vec<&Method> =
             self.by_method.iter().filter(|(_, table)| table.at(path).is_ok()).map(|(method, _)| method).collect();
@@ -125,9 +132,9 @@ impl<T> Routes<T> {
     }
 }
 
-impl<T> Found<'_, '_, T> {
-    /// The variables of the path with their decoded values; `None` when one is not UTF-8.
-    pub(crate) fn variables(&self) -> Option<Vec<(&'static str, Cow<'_, str>)>> {
+impl PathVariables<'_, '_> {
+    /// The variables with their decoded values; `None` when one is not UTF-8.
+    pub(crate) fn decode(&self) -> Option<Vec<(&'static str, Cow<'_, str>)>> {
         let values = self.variables.iter().map(|variable| Some((variable.field(), variable.value(&self.params)?)));
         values.collect()
     }

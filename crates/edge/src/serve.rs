@@ -1,4 +1,4 @@
-//! One request, from its headers to the headers of its answer.
+//! One request, from its headers to the headers of its response.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -20,99 +20,101 @@ use pulse_kernel::Error;
 use pulse_telemetry::{SpanKind, TraceSpan};
 
 use crate::body::Body;
-use crate::core::{Core, Target};
 use crate::pages::Page;
 use crate::pipeline::body;
+use crate::pipeline::client::{ClientInfo, REQUEST_ID, TRACEPARENT};
 use crate::pipeline::meter::Meter;
-use crate::pipeline::origin::{Origin, REQUEST_ID, TRACEPARENT};
 use crate::rest::{Call, Endpoint};
-use crate::routes::Found;
+use crate::routes::PathVariables;
+use crate::table::{Table, Target};
 use crate::{grpc, problem};
 
 type Answer = Result<Response<Body>, Error>;
 
-/// Answers a request that came from `peer`.
+/// Serves a request that came from `peer`.
 pub(crate) async fn serve(
-    core: Arc<Core>,
+    table: Arc<Table>,
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let (parts, incoming) = request.into_parts();
     if grpc::is_grpc(&parts.headers) {
-        return Ok(Box::pin(serve_grpc(&core, peer, parts, incoming)).await);
+        return Ok(Box::pin(serve_grpc(&table, peer, parts, incoming)).await);
     }
-    let Some(found) = core.table.find(&parts.method, parts.uri.path()) else {
-        return Ok(Box::pin(serve_other(&core, peer, parts, incoming)).await);
+    let Some(found) = table.routes.find(&parts.method, parts.uri.path()) else {
+        return Ok(Box::pin(serve_other(&table, peer, parts, incoming)).await);
     };
     let response = match found.target {
-        Target::Raw(bytes) => Response::new(Body::full(bytes.clone())),
+        Target::Constant(bytes) => Response::new(Body::full(bytes.clone())),
         Target::Call(endpoint) => {
-            let exchange = Exchange::begin(&core, &endpoint.meter, peer, &parts.headers);
-            exchange.span.run(exchange.call(endpoint, &found, &parts, incoming)).await
+            let scope = RequestScope::begin(&table, &endpoint.meter, peer, &parts.headers);
+            scope.span.run(scope.call(endpoint, &found.path, &parts, incoming)).await
         }
         Target::Page(page) => {
-            let exchange = Exchange::begin(&core, &core.meters.page, peer, &parts.headers);
-            Box::pin(exchange.span.run(exchange.page(*page, &parts))).await
+            let scope = RequestScope::begin(&table, &table.shared.meters.page, peer, &parts.headers);
+            Box::pin(scope.span.run(scope.page(*page, &parts))).await
         }
     };
     Ok(response)
 }
 
-async fn serve_grpc(core: &Arc<Core>, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
-    let rpc = core.rpcs.get(parts.uri.path());
-    let meter = rpc.as_deref().map_or(&core.meters.grpc, |rpc| rpc.grpc_meter());
+async fn serve_grpc(table: &Table, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
+    let shared = &table.shared;
+    let rpc = shared.rpcs.get(parts.uri.path());
+    let meter = rpc.as_deref().map_or(&shared.meters.grpc, |rpc| rpc.grpc_meter());
     let headers = parts.headers.clone();
-    let exchange = Exchange::begin(core, meter, peer, &headers);
+    let scope = RequestScope::begin(table, meter, peer, &headers);
     let work = async {
-        let answer = exchange.guarded(grpc::answer(core, rpc.as_deref(), (parts, incoming), &exchange.origin)).await;
-        let mut response = answer.unwrap_or_else(|error| {
-            exchange.report(&error);
-            let error = problem::veil(&error).unwrap_or(error);
-            grpc::refusal(&error, headers.get(CONTENT_TYPE).cloned())
+        let run = grpc::run(shared, &table.services, rpc.as_deref(), (parts, incoming), &scope.client);
+        let mut response = scope.guarded(run).await.unwrap_or_else(|error| {
+            scope.report(&error);
+            let error = problem::redact(&error).unwrap_or(error);
+            grpc::error_response(&error, headers.get(CONTENT_TYPE).cloned())
         });
         if let Some(grpc::Failure(error)) = response.extensions_mut().remove() {
-            exchange.report(&error);
+            scope.report(&error);
         }
-        exchange.write_trace(&mut response);
-        core.cors.write(&headers, response.headers_mut());
-        exchange.record(grpc::status_for_meter(&response));
+        scope.write_trace(&mut response);
+        shared.cors.write(&headers, response.headers_mut());
+        scope.record(grpc::status_for_meter(&response));
         response
     };
-    exchange.span.run(work).await
+    scope.span.run(work).await
 }
 
-/// What is in no table: a preflight, a method that the path does not take, a page that was handed in, or nothing.
-async fn serve_other(core: &Arc<Core>, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
+/// Serves a request without a route: a preflight, an unsupported method, a mounted page, or an unknown path.
+async fn serve_other(table: &Table, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
+    let shared = &table.shared;
     let headers = parts.headers.clone();
-    if let Some(allowed) = core.cors.preflight(&parts.method, &headers) {
-        let exchange = Exchange::begin(core, &core.meters.preflight, peer, &headers);
+    if let Some(allowed) = shared.cors.preflight(&parts.method, &headers) {
+        let scope = RequestScope::begin(table, &shared.meters.preflight, peer, &headers);
         let mut response = no_content();
         *response.headers_mut() = allowed;
-        exchange.write_trace(&mut response);
-        exchange.record(StatusCode::NO_CONTENT);
+        scope.write_trace(&mut response);
+        scope.record(StatusCode::NO_CONTENT);
         return response;
     }
-    let methods = core.table.methods_of(parts.uri.path());
+    let methods = table.routes.methods_of(parts.uri.path());
     if methods.is_empty() {
-        let exchange = Exchange::begin(core, &core.meters.page, peer, &headers);
+        let scope = RequestScope::begin(table, &shared.meters.page, peer, &headers);
         let work = async {
-            let answer = exchange.guarded(core.pages.handed_in(core, (parts, incoming), &exchange.origin)).await;
+            let answer = scope.guarded(table.pages.mounted(shared, (parts, incoming), &scope.client)).await;
             let is_unknown = matches!(&answer, Err(error) if error.code() == errors::UNKNOWN_ROUTE.code);
-            let meter = if is_unknown { &core.meters.none } else { &core.meters.page };
-            exchange.finish(exchange.or_problem(answer), meter)
+            let meter = if is_unknown { &shared.meters.none } else { &shared.meters.page };
+            scope.finish(scope.or_problem(answer), meter)
         };
-        return exchange.span.run(work).await;
+        return scope.span.run(work).await;
     }
-    let exchange = Exchange::begin(core, &core.meters.none, peer, &headers);
+    let scope = RequestScope::begin(table, &shared.meters.none, peer, &headers);
     let allow = methods.iter().map(|method| method.as_str()).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
     let mut response = match parts.method {
         Method::OPTIONS => no_content(),
-        _ => exchange.or_problem(Err(errors::METHOD_NOT_ALLOWED.error(format!("this address takes {allow}")))),
+        _ => scope.or_problem(Err(errors::METHOD_NOT_ALLOWED.error(format!("this path supports {allow}")))),
     };
     if let Ok(allow) = HeaderValue::try_from(allow) {
         response.headers_mut().insert(ALLOW, allow);
     }
-    exchange.finish(response, exchange.meter)
+    scope.finish(response, scope.meter)
 }
 
 fn no_content() -> Response<Body> {
@@ -121,7 +123,7 @@ fn no_content() -> Response<Body> {
     response
 }
 
-/// Whether a header may say which trace a request belongs to (W3C Trace Context, B3).
+/// Whether a header may carry a trace context (W3C Trace Context, B3).
 fn is_of_trace(name: &HeaderName) -> bool {
     let name = name.as_str();
     name == "traceparent" || name == "b3" || name.starts_with("x-b3-")
@@ -130,70 +132,72 @@ fn is_of_trace(name: &HeaderName) -> bool {
 fn of_panic(panic: Box<dyn Any + Send>) -> Answer {
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Err(errors::INTERNAL.error("a defect").caused_by(format!("panic: {message}")))
+    Err(errors::INTERNAL.error("the handler panicked").caused_by(format!("panic: {message}")))
 }
 
-/// A request and its answer.
-struct Exchange<'a> {
-    core: &'a Arc<Core>,
+/// The processing of one request: its trace span, its client and its metrics.
+struct RequestScope<'a> {
+    table: &'a Table,
     meter: &'a Meter,
-    /// The headers of the request.
+    /// Headers of the request.
     headers: &'a HeaderMap,
     span: TraceSpan,
-    origin: Origin,
+    client: ClientInfo,
 }
 
-impl<'a> Exchange<'a> {
-    fn begin(core: &'a Arc<Core>, meter: &'a Meter, peer: IpAddr, headers: &'a HeaderMap) -> Self {
-        // Most requests carry no trace, and looking for each name costs more than looking at the names that are there.
+impl<'a> RequestScope<'a> {
+    fn begin(table: &'a Table, meter: &'a Meter, peer: IpAddr, headers: &'a HeaderMap) -> Self {
+        let shared = &table.shared;
+        // Most requests carry no trace; one pass over the names is cheaper than a lookup per trace header.
         let is_traced = headers.keys().any(is_of_trace);
         let named = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let cause = core.sampling.trace_of(|name| if is_traced { named(name) } else { None });
+        let cause = shared.sampling.trace_of(|name| if is_traced { named(name) } else { None });
         let span = TraceSpan::open(&meter.route, SpanKind::Server, cause);
-        let origin = Origin::read(headers, peer, &core.door.access, (core.clock.now(), span.trace()));
-        Self { core, meter, headers, span, origin }
+        let client = ClientInfo::read(headers, peer, &shared.guard.access, (shared.clock.now(), span.trace()));
+        Self { table, meter, headers, span, client }
     }
 
-    /// Answers an rpc of the contract.
+    /// Serves an rpc of the contract.
     async fn call(
         &self,
         endpoint: &Endpoint,
-        found: &Found<'_, '_, Target>,
+        path: &PathVariables<'_, '_>,
         parts: &Parts,
         mut incoming: Incoming,
     ) -> Response<Body> {
-        let mut standing = None;
-        let call = Call { core: self.core, endpoint, found, parts, origin: &self.origin };
-        let answer = self.guarded(call.answer(&mut incoming, &mut standing)).await;
+        let shared = &self.table.shared;
+        let mut rate_status = None;
+        let call = Call { shared, endpoint, path, parts, client: &self.client };
+        let answer = self.guarded(call.run(&mut incoming, &mut rate_status)).await;
         if answer.is_err() && !incoming.is_end_stream() {
-            body::discard(incoming, parts, &self.core.config.limits).await;
+            body::discard(incoming, parts, &shared.config.limits).await;
         }
         let mut response = self.or_problem(answer);
-        if let Some(standing) = standing {
-            endpoint.rpc.rates.write(standing, response.headers_mut());
+        if let Some(status) = rate_status {
+            endpoint.rpc.rate_limits.write(status, response.headers_mut());
         }
         self.finish(response, self.meter)
     }
 
-    /// Answers a page of the edge itself.
+    /// Serves a page of the edge.
     async fn page(&self, page: Page, parts: &Parts) -> Response<Body> {
-        let answer = self.guarded(self.core.pages.own(self.core, page, parts, &self.origin)).await;
+        let answer = self.guarded(self.table.pages.own(&self.table.shared, page, parts, &self.client)).await;
         self.finish(self.or_problem(answer), self.meter)
     }
 
-    /// Runs `work` for whoever may call from there; a panic in it becomes an answer, and the process lives.
+    /// Runs `work` if the address of the client is allowed. A panic in it becomes an error of this request.
     fn guarded<W: Future<Output = Answer>>(&self, work: W) -> impl Future<Output = Answer> + use<W> {
-        match self.core.door.check_address(self.origin.ip) {
+        match self.table.shared.guard.check_address(self.client.ip) {
             Ok(()) => Either::Left(AssertUnwindSafe(work).catch_unwind().map(|done| done.unwrap_or_else(of_panic))),
             Err(denied) => Either::Right(ready(Err(denied))),
         }
     }
 
-    /// The answer, or the problem instead of it.
+    /// The response, or the problem of the error.
     fn or_problem(&self, answer: Answer) -> Response<Body> {
         answer.unwrap_or_else(|error| {
             self.report(&error);
-            problem::response(&error, &self.origin, &self.core.config.replies.errors_url)
+            problem::response(&error, &self.client, &self.table.shared.error_links)
         })
     }
 
@@ -205,11 +209,11 @@ impl<'a> Exchange<'a> {
     }
 
     fn write_trace(&self, response: &mut Response<Body>) {
-        response.headers_mut().insert(TRACEPARENT, self.origin.traceparent());
-        response.headers_mut().insert(REQUEST_ID, self.origin.request_id.clone());
+        response.headers_mut().insert(TRACEPARENT, self.client.traceparent());
+        response.headers_mut().insert(REQUEST_ID, self.client.request_id.clone());
     }
 
-    /// Adds what every answer carries, and counts it.
+    /// Adds the headers of every response, and records its metrics.
     fn finish(&self, mut response: Response<Body>, meter: &Meter) -> Response<Body> {
         self.write_trace(&mut response);
         let headers = response.headers_mut();
@@ -219,10 +223,10 @@ impl<'a> Exchange<'a> {
             let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
             headers.insert(CONTENT_SECURITY_POLICY, nothing);
         }
-        if self.core.config.replies.is_behind_tls {
+        if self.table.shared.config.replies.is_behind_tls {
             headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
-        self.core.cors.write(self.headers, headers);
+        self.table.shared.cors.write(self.headers, headers);
         let status = response.status();
         self.record_as(meter, status);
         response
@@ -232,16 +236,16 @@ impl<'a> Exchange<'a> {
         self.record_as(self.meter, status);
     }
 
-    /// Counts an answer, and writes its line into the log.
+    /// Records the metrics of a response and writes its access log line.
     fn record_as(&self, meter: &Meter, status: StatusCode) {
-        let took = self.origin.started.elapsed();
+        let took = self.client.started.elapsed();
         meter.record(status, took);
         self.span.set("http.response.status_code", status.as_u16());
         let (route, status) = (meter.route.as_str(), status.as_u16());
-        if self.core.config.replies.has_access_log {
-            tracing::info!(route, status, duration_us = took.as_micros(), "answered");
+        if self.table.shared.config.replies.has_access_log {
+            tracing::info!(route, status, duration_us = took.as_micros(), "request completed");
         } else {
-            tracing::debug!(route, status, duration_us = took.as_micros(), "answered");
+            tracing::debug!(route, status, duration_us = took.as_micros(), "request completed");
         }
     }
 }

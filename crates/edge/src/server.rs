@@ -1,4 +1,4 @@
-//! The socket: accepts connections up to a limit, serves HTTP/1.1 and HTTP/2 on one port, and leaves in order.
+//! The socket: accepts connections up to a limit, serves HTTP/1.1 and HTTP/2 on one port, and drains on shutdown.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,17 +18,18 @@ use tokio::time::{Sleep, sleep, timeout};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::core::Core;
 use crate::serve::serve;
+use crate::shared::Shared;
+use crate::table::Table;
 
-/// Connections that wait to be accepted; the kernel may allow fewer.
+/// Length of the accept queue; the kernel may allow less.
 const BACKLOG: u32 = 1024;
-/// When the process has no file handles left, accepting again at once would only burn time.
+/// Pause after a failed accept, for example without free file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// An edge that has its address and does not yet serve.
+/// An edge that is bound to its address and does not serve yet.
 pub struct Server {
-    pub(crate) core: Arc<Core>,
+    pub(crate) table: Arc<Table>,
     pub(crate) health: HealthReporter,
     pub(crate) listener: TcpListener,
     pub(crate) address: SocketAddr,
@@ -43,87 +44,97 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Server {
-    /// Where it listens; with the port that the system chose when it was asked to.
+    /// The bound address, with the port that the system assigned for port 0.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `leave` is ready, then drains: readiness goes false, and after the notice no connection is
-    /// accepted, idle ones are closed, and requests under way are finished up to the deadline.
+    /// Serves until `shutdown` is ready, then drains: readiness becomes false; after the drain delay the node stops
+    /// accepting connections, closes idle ones, and finishes the requests in progress until the drain deadline.
     ///
-    /// Returns whether everything under way was finished.
-    pub async fn run(self, leave: impl Future<Output = ()>) -> bool {
-        let Self { core, health, listener, .. } = self;
-        set_health(&core, &health, ServingStatus::Serving).await;
+    /// Returns whether all requests in progress were finished.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
+        let Self { table, health, listener, .. } = self;
+        let shared = &table.shared;
+        set_health(shared, &health, ServingStatus::Serving).await;
         let connections = GracefulShutdown::new();
-        let room = Arc::new(Semaphore::new(core.config.capacity.connections_max.get()));
+        let limit = Arc::new(Semaphore::new(shared.config.capacity.connections_max.get()));
         {
-            let accepting = accept_all(&core, &listener, &connections, &room);
-            tokio::pin!(accepting, leave);
+            let accepting = accept_all(&table, &listener, &connections, &limit);
+            tokio::pin!(accepting, shutdown);
             tokio::select! {
                 () = &mut accepting => {}
-                () = &mut leave => {}
+                () = &mut shutdown => {}
             }
-            tracing::info!("draining: readiness is false");
-            // First, so that whoever watches hears it before the node ends the stream.
-            set_health(&core, &health, ServingStatus::NotServing).await;
-            core.draining.cancel();
+            tracing::info!(delay_ms = shared.config.drain.delay.as_millis(), "draining started; readiness is false");
+            // Before the cancellation, so that a health watch receives the status before its stream ends.
+            set_health(shared, &health, ServingStatus::NotServing).await;
+            shared.draining.cancel();
             tokio::select! {
                 () = &mut accepting => {}
-                () = sleep(core.config.drain.notice) => {}
+                () = sleep(shared.config.drain.delay) => {}
             }
         }
         drop(listener);
         let open = connections.count();
-        let is_finished = timeout(core.config.drain.deadline, connections.shutdown()).await.is_ok();
-        tracing::info!(connections = open, is_finished, "drained");
+        let is_finished = timeout(shared.config.drain.deadline, connections.shutdown()).await.is_ok();
+        if is_finished {
+            tracing::info!(connections = open, "draining finished");
+        } else {
+            tracing::warn!(connections = open, "draining deadline passed; open requests were aborted");
+        }
         is_finished
     }
 }
 
-/// Says to gRPC health how every service is, and with the empty name how the node is.
-async fn set_health(core: &Core, health: &HealthReporter, status: ServingStatus) {
-    for service in core.rpcs.services().into_iter().chain([""]) {
+/// Sets the gRPC health of every service, and of the node under the empty name.
+async fn set_health(shared: &Shared, health: &HealthReporter, status: ServingStatus) {
+    for service in shared.rpcs.services().into_iter().chain([""]) {
         health.set_service_status(service, status).await;
     }
 }
 
-/// Accepts connections for ever.
-async fn accept_all(core: &Arc<Core>, listener: &TcpListener, connections: &GracefulShutdown, room: &Arc<Semaphore>) {
+/// Accepts connections until it is dropped.
+async fn accept_all(
+    table: &Arc<Table>,
+    listener: &TcpListener,
+    connections: &GracefulShutdown,
+    limit: &Arc<Semaphore>,
+) {
     loop {
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(room).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(limit).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                tokio::spawn(serve_connection(Arc::clone(core), (stream, peer), connections.watcher(), place));
+                tokio::spawn(serve_connection(Arc::clone(table), (stream, peer), connections.watcher(), permit));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "no connection could be accepted");
+                tracing::warn!(%error, "accepting a connection failed; retrying");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Whether only the connection that came is broken.
+/// Whether the error concerns only the incoming connection.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn serve_connection(
-    core: Arc<Core>,
+    table: Arc<Table>,
     (stream, peer): (TcpStream, SocketAddr),
     watcher: Watcher,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection broke before its first request");
+        tracing::debug!(%error, "connection failed before its first request");
         return;
     }
-    let limits = &core.config.limits;
+    let limits = &table.shared.config.limits;
     let header_bytes_max = limits.header_bytes_max.as_usize();
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(header_bytes_max);
@@ -135,23 +146,23 @@ async fn serve_connection(
         .keep_alive_interval(limits.header_timeout)
         .adaptive_window(true);
     let io = TokioIo::new(FirstBytes::new(stream, limits.header_timeout));
-    let service = service_fn(|request| serve(Arc::clone(&core), peer.ip(), request));
+    let service = service_fn(|request| serve(Arc::clone(&table), peer.ip(), request));
     let connection = builder.serve_connection(io, service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(error = %error, "a connection ended early");
+        tracing::debug!(error = %error, "connection ended early");
     }
-    drop(place);
+    drop(permit);
 }
 
-/// What HTTP/2 begins with (RFC 9113, section 3.4).
+/// Connection preface of HTTP/2 (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A stream whose first bytes must come in time.
+/// A stream with a timeout for its first bytes.
 ///
-/// Until they tell HTTP/1.1 from HTTP/2, no other timeout is running.
+/// No other timeout runs until these bytes distinguish HTTP/1.1 from HTTP/2.
 struct FirstBytes {
     stream: TcpStream,
-    /// How much of [`PREFACE`] has come, while it may still be one.
+    /// Number of received bytes that match [`PREFACE`].
     seen: usize,
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -161,11 +172,11 @@ impl FirstBytes {
         Self { stream, seen: 0, deadline: Some(Box::pin(sleep(within))) }
     }
 
-    /// Looks at what came: another byte than that of the preface, or its last one, ends the wait.
-    fn look(&mut self, came: &[u8]) {
+    /// Ends the timeout at the first byte outside of the preface, and at the end of the preface.
+    fn observe(&mut self, received: &[u8]) {
         let expected = PREFACE.get(self.seen..).unwrap_or_default();
-        self.seen += came.len();
-        if !expected.starts_with(came) || self.seen >= PREFACE.len() {
+        self.seen += received.len();
+        if !expected.starts_with(received) || self.seen >= PREFACE.len() {
             self.deadline = None;
         }
     }
@@ -179,8 +190,8 @@ impl AsyncRead for FirstBytes {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Ready(Ok(())) => {
-                let came = buffer.filled().get(before..).unwrap_or_default();
-                self.look(came);
+                let received = buffer.filled().get(before..).unwrap_or_default();
+                self.observe(received);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

@@ -1,7 +1,7 @@
 //! Server streams as server-sent events (HTML standard, section 9.2).
 //!
-//! Each message is one `data:` line of JSON. A stream that ends by itself ends the answer; one that fails, or that
-//! the node ends because it is leaving, sends a last event `error` whose data is the problem.
+//! Each message is one `data:` line of JSON. The end of the stream ends the response. A stream that fails, or that the
+//! node ends because it drains, sends a last event `error` whose data is the problem.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,29 +13,29 @@ use pulse_kernel::Error;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::pipeline::capacity::Slot;
+use crate::pipeline::capacity::Permit;
 
-/// A server stream on its way out.
+/// A server stream as the body of a response.
 pub(crate) struct EventStream {
     messages: BoxStream<'static, Result<Bytes, Error>>,
-    /// Turns the error that ends the stream into the JSON of a problem.
+    /// Converts the error that ends the stream into the JSON of a problem.
     problem: Box<dyn Fn(&Error) -> Bytes + Send + Sync>,
     heartbeat: Duration,
     pause: Pin<Box<Sleep>>,
     draining: Pin<Box<WaitForCancellationFutureOwned>>,
     is_done: bool,
-    /// The place that the stream takes, given back when the caller goes away.
-    _slot: Slot,
+    /// Held until the stream ends or its caller disconnects.
+    _permit: Permit,
 }
 
 impl EventStream {
-    /// Sends `messages`, and a comment whenever nothing was sent for `heartbeat`.
+    /// Sends `messages`, and a comment after each `heartbeat` without a message.
     pub(crate) fn new(
         messages: BoxStream<'static, Result<Bytes, Error>>,
         problem: impl Fn(&Error) -> Bytes + Send + Sync + 'static,
         heartbeat: Duration,
         draining: WaitForCancellationFutureOwned,
-        slot: Slot,
+        permit: Permit,
     ) -> Self {
         Self {
             messages,
@@ -44,22 +44,22 @@ impl EventStream {
             pause: Box::pin(sleep(heartbeat)),
             draining: Box::pin(draining),
             is_done: false,
-            _slot: slot,
+            _permit: permit,
         }
     }
 
-    /// The next piece of the answer; `None` when it is over.
+    /// The next event; `None` after the last one.
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.is_done {
             return Poll::Ready(None);
         }
         if self.draining.as_mut().poll(cx).is_ready() {
-            let error = pulse_contract::errors::DRAINING.error("the node is leaving; connect again");
+            let error = pulse_contract::errors::DRAINING.error("the node is shutting down; connect again");
             return Poll::Ready(Some(self.last(&error)));
         }
         match self.messages.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(message))) => {
-                self.rest();
+                self.reset_heartbeat();
                 Poll::Ready(Some(event("data: ", &message)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(self.last(&error))),
@@ -69,8 +69,8 @@ impl EventStream {
             }
             Poll::Pending => {
                 ready!(self.pause.as_mut().poll(cx));
-                self.rest();
-                // The new pause must be polled once, or nobody wakes us when it is over.
+                self.reset_heartbeat();
+                // A new timer wakes the task only after it was polled once.
                 if self.pause.as_mut().poll(cx).is_ready() {
                     cx.waker().wake_by_ref();
                 }
@@ -85,15 +85,15 @@ impl EventStream {
         event("event: error\ndata: ", &(self.problem)(error))
     }
 
-    /// Something was sent: the next comment is due a heartbeat from now.
-    fn rest(&mut self) {
+    /// Schedules the next comment one heartbeat from now.
+    fn reset_heartbeat(&mut self) {
         self.pause.as_mut().reset(Instant::now() + self.heartbeat);
     }
 }
 
-/// One event. JSON as the contract writes it has no line break, so one line carries it.
+/// One event. The JSON of the contract has no line breaks, so it fits one `data:` line.
 fn event(head: &str, json: &[u8]) -> Bytes {
-    debug_assert!(!json.contains(&b'\n'), "the contract writes JSON in one line");
+    debug_assert!(!json.contains(&b'\n'), "the JSON of an event has no line breaks");
     let mut event = BytesMut::with_capacity(head.len() + json.len() + 2);
     event.put_slice(head.as_bytes());
     event.put_slice(json);

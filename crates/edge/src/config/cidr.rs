@@ -1,48 +1,43 @@
-//! A network: an address and how many of its leading bits count (RFC 4632, RFC 4291).
+//! A network: an address and the length of its prefix (RFC 4632, RFC 4291).
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// A network such as `10.0.0.0/8` or `2001:db8::/32`; a bare address is a network of one.
+/// A network such as `10.0.0.0/8` or `2001:db8::/32`; an address without a prefix length is a network of one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
-    address: IpAddr,
-    prefix: u8,
+pub struct Cidr(IpNet);
+
+/// The text is not `address` or `address/bits`, or has address bits after the prefix.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum CidrError {
+    /// The text is not an address with an optional prefix length.
+    #[error("`{0}` is not a network such as 10.0.0.0/8 or 2001:db8::/32")]
+    Syntax(String),
+    /// Address bits after the prefix are set.
+    #[error("`{given}` has address bits after the prefix; the network is `{network}`")]
+    HostBits {
+        /// The network as it was given.
+        given: IpNet,
+        /// The network that contains the address.
+        network: IpNet,
+    },
 }
 
-/// The text is not `address` or `address/bits`, or address bits behind the prefix are set.
-#[derive(Debug, PartialEq, Eq, Error)]
-#[error("a network is an address with a prefix length, for example 10.0.0.0/8, and nothing behind the prefix")]
-pub struct CidrError;
-
 impl Cidr {
-    /// Whether the address lies in this network. IPv4 addresses that are mapped into IPv6 count as IPv4.
+    /// Whether the network contains the address. An IPv4 address mapped into IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => head4(network, self.prefix) == head4(address, self.prefix),
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                head6(network.to_bits(), self.prefix) == head6(address.to_bits(), self.prefix)
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 }
 
-fn head4(address: Ipv4Addr, prefix: u8) -> u32 {
-    address.to_bits().checked_shr(32_u32.saturating_sub(u32::from(prefix))).unwrap_or(0)
-}
-
-fn head6(bits: u128, prefix: u8) -> u128 {
-    bits.checked_shr(128_u32.saturating_sub(u32::from(prefix))).unwrap_or(0)
-}
-
-/// Whether the address lies in one of the networks.
+/// Whether one of the networks contains the address.
 pub(crate) fn any_contains(networks: &[Cidr], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
@@ -51,22 +46,16 @@ impl FromStr for Cidr {
     type Err = CidrError;
 
     fn from_str(text: &str) -> Result<Self, CidrError> {
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address: IpAddr = address.parse().or(Err(CidrError))?;
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(bits), str::parse).or(Err(CidrError))?;
-        let host_bits = u32::from(bits).checked_sub(u32::from(prefix)).ok_or(CidrError)?;
-        let trailing_zeros = match address {
-            IpAddr::V4(address) => address.to_bits().trailing_zeros(),
-            IpAddr::V6(address) => address.to_bits().trailing_zeros(),
-        };
-        if trailing_zeros < host_bits { Err(CidrError) } else { Ok(Self { address, prefix }) }
+        let single = || Some(IpNet::from(text.parse::<IpAddr>().ok()?));
+        let given = text.parse().ok().or_else(single).ok_or_else(|| CidrError::Syntax(text.to_owned()))?;
+        let network = given.trunc();
+        if network == given { Ok(Self(network)) } else { Err(CidrError::HostBits { given, network }) }
     }
 }
 
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
 
@@ -87,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_what_lies_inside() {
+    fn addresses_inside_and_outside_are_distinguished() {
         for (network, address, is_inside) in [
             ("10.0.0.0/8", "10.255.0.1", true),
             ("10.0.0.0/8", "11.0.0.0", false),
@@ -106,9 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_a_network() {
-        for wrong in ["", "10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/", "10.0.0.0/x", "::/129", "host/8"] {
-            assert_eq!(wrong.parse::<Cidr>(), Err(CidrError), "{wrong:?}");
+    fn other_texts_are_rejected() {
+        for wrong in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129", "host/8"] {
+            assert_eq!(wrong.parse::<Cidr>(), Err(CidrError::Syntax(wrong.to_owned())), "{wrong:?}");
         }
+        let error = "10.0.0.1/8".parse::<Cidr>().unwrap_err();
+        assert_eq!(error.to_string(), "`10.0.0.1/8` has address bits after the prefix; the network is `10.0.0.0/8`");
     }
 }

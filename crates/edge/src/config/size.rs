@@ -1,4 +1,4 @@
-//! A number of bytes that people can read and write.
+//! A number of bytes with a unit.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,29 +8,29 @@ use thiserror::Error;
 
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// A number of bytes; written as `"16 MiB"`, `"512 B"`, or as a plain number.
+/// A number of bytes, written as `"16 MiB"`, `"512 B"`, or as a plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(u64);
 
-/// The text is not a whole number with the unit B, KiB, MiB or GiB.
+/// The text is not a whole number with the unit B, KiB, MiB or GiB, or does not fit 64 bits.
 #[derive(Debug, PartialEq, Eq, Error)]
-#[error("a size is a whole number with B, KiB, MiB or GiB, for example \"16 MiB\"")]
-pub struct ByteSizeError;
+#[error("`{0}` is not a size: a whole number with B, KiB, MiB or GiB, for example \"16 MiB\"")]
+pub struct ByteSizeError(String);
 
 impl ByteSize {
-    /// So many bytes.
+    /// `count` bytes.
     #[must_use]
     pub const fn bytes(count: u64) -> Self {
         Self(count)
     }
 
-    /// So many times 1024 bytes.
+    /// `count` times 1024 bytes.
     #[must_use]
     pub const fn kib(count: u64) -> Self {
         Self(count.saturating_mul(1 << 10))
     }
 
-    /// So many times 1024 × 1024 bytes.
+    /// `count` times 1024 × 1024 bytes.
     #[must_use]
     pub const fn mib(count: u64) -> Self {
         Self(count.saturating_mul(1 << 20))
@@ -42,7 +42,7 @@ impl ByteSize {
         self.0
     }
 
-    /// The number of bytes as an index, or the largest index when it does not fit.
+    /// The number of bytes as an index; saturates.
     #[must_use]
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -53,11 +53,11 @@ impl FromStr for ByteSize {
     type Err = ByteSizeError;
 
     fn from_str(text: &str) -> Result<Self, ByteSizeError> {
-        let text = text.trim();
-        let with_unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
-        let (digits, factor) = with_unit.unwrap_or((text, 1));
-        let count: u64 = digits.trim_end().parse().or(Err(ByteSizeError))?;
-        count.checked_mul(factor).map(Self).ok_or(ByteSizeError)
+        let trimmed = text.trim();
+        let with_unit = UNITS.iter().find_map(|(unit, factor)| Some((trimmed.strip_suffix(unit)?, *factor)));
+        let (digits, factor) = with_unit.unwrap_or((trimmed, 1));
+        let count = digits.trim_end().parse::<u64>().ok();
+        count.and_then(|count| count.checked_mul(factor)).map(Self).ok_or_else(|| ByteSizeError(text.to_owned()))
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
             assert_eq!((size.get(), size.to_string().as_str()), (bytes, printed), "{text}");
         }
         for wrong in ["", "MiB", "1 MB", "-1", "1.5 MiB", "99999999999 GiB"] {
-            assert_eq!(wrong.parse::<ByteSize>(), Err(ByteSizeError), "{wrong:?}");
+            assert_eq!(wrong.parse::<ByteSize>(), Err(ByteSizeError(wrong.to_owned())), "{wrong:?}");
         }
     }
 }

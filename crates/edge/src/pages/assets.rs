@@ -1,13 +1,13 @@
-//! The interactive API page: Swagger UI, compiled into the binary. It loads nothing from elsewhere.
+//! The interactive API reference: Swagger UI, compiled into the binary. It loads nothing from other hosts.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use rust_embed::RustEmbed;
 
-use super::Document;
+use super::document::Document;
 
-/// The page runs its own scripts, styles and icons, and calls this node; nothing else.
+/// Allows scripts, styles and images of the page itself, and calls to this node.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -15,7 +15,7 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 #[folder = "assets"]
 struct Assets;
 
-/// A file of the page.
+/// A file of the API reference.
 #[derive(Debug)]
 pub(crate) struct Asset {
     file: &'static str,
@@ -34,7 +34,7 @@ impl Asset {
         Self { file, kind, document: OnceLock::new() }
     }
 
-    /// The file as it is sent; `None` when it was not compiled in. Made when it is first asked for.
+    /// The file as a document, created by the first request; `None` when it is not compiled in.
     pub(super) fn document(&self) -> Option<&Document> {
         if let Some(known) = self.document.get() {
             return Some(known);

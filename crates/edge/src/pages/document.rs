@@ -1,4 +1,5 @@
-//! Documents that do not change while the process lives: hashed and compressed once, not sent again to who has them.
+//! Documents that are constant while the process runs: hashed and compressed once, and answered with 304 when the
+//! client has them.
 
 use std::borrow::Cow;
 
@@ -10,18 +11,18 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::body::Body;
 use crate::pipeline::compress;
 
-/// A document as it is sent.
+/// A constant document.
 #[derive(Debug)]
 pub(crate) struct Document {
     kind: &'static str,
     tag: HeaderValue,
     plain: Bytes,
-    /// As gzip.
+    /// The bytes as gzip.
     packed: Option<Bytes>,
 }
 
 impl Document {
-    /// Hashes and compresses the bytes: some 50 ms for a megabyte.
+    /// Hashes and compresses the bytes; takes about 50 ms per megabyte.
     pub(crate) fn new(kind: &'static str, bytes: Cow<'static, [u8]>) -> Self {
         let plain = match bytes {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
@@ -30,7 +31,7 @@ impl Document {
         Self { kind, tag: etag(&plain), packed: compress::gzip(&plain), plain }
     }
 
-    /// The answer to a request for it.
+    /// The response to a request for the document.
     pub(crate) fn answer(&self, parts: &Parts) -> Response<Body> {
         let is_known = parts.headers.get(IF_NONE_MATCH).is_some_and(|known| known == self.tag);
         let mut response = Response::new(Body::empty());
@@ -54,7 +55,7 @@ impl Document {
     }
 }
 
-/// A weak tag: the compressed form has the same.
+/// A weak entity tag, shared by the plain and the compressed form.
 fn etag(bytes: &[u8]) -> HeaderValue {
     let tag = pulse_limiter::Key::of("edge.etag", bytes).to_bytes();
     HeaderValue::try_from(format!("W/\"{}\"", hex::encode(tag))).unwrap_or(HeaderValue::from_static("W/\"\""))

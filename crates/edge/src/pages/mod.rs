@@ -1,8 +1,10 @@
-//! What is not an rpc: the description of the API, health, numbers and profiles, and pages that the node hands in.
+//! Pages beside the rpcs: API reference, error codes, health, metrics and profiles, and the pages that the node mounts.
 
 mod assets;
 mod document;
+mod error_pages;
 mod profile;
+mod reply;
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::CONTENT_SECURITY_POLICY;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Limited;
@@ -21,34 +23,40 @@ use tower::ServiceExt;
 
 use crate::body::Body;
 use crate::config::any_contains;
-use crate::core::Core;
-use crate::pipeline::origin::Origin;
+use crate::pipeline::client::ClientInfo;
+use crate::problem::ERROR_PAGES;
+use crate::shared::Shared;
 pub(crate) use assets::Asset;
 pub(crate) use document::Document;
 pub(crate) use profile::Profile;
+use reply::{health, page_of, task_failed};
 
-/// Paths below this are for operators.
+/// Prefix of the paths that only operators may read.
 const OPERATORS: &str = "/admin/";
 
-/// A page of the edge itself.
+/// A page of the edge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Page {
-    /// Whether the process lives.
+    /// Liveness.
     Live,
-    /// Whether the node takes requests.
+    /// Readiness.
     Ready,
-    /// The numbers, for Prometheus.
+    /// Metrics, for Prometheus.
     Metrics,
-    /// The description of the API.
+    /// The OpenAPI document.
     OpenApi,
-    /// The interactive page and its parts.
+    /// A file of the API reference.
     Asset(&'static Asset),
-    /// What the process is doing, for operators.
+    /// The list of error codes.
+    Errors,
+    /// The page of one error code.
+    Error,
+    /// A profile of the process, for operators.
     Profile(Profile),
 }
 
-/// The pages and where they are.
-pub(crate) const PAGES: [(&str, Page); 13] = [
+/// The pages by path.
+pub(crate) const PAGES: [(&str, Page); 15] = [
     ("/health", Page::Ready),
     ("/health/live", Page::Live),
     ("/health/ready", Page::Ready),
@@ -59,35 +67,37 @@ pub(crate) const PAGES: [(&str, Page); 13] = [
     ("/docs/swagger-ui.css", Page::Asset(&assets::STYLE)),
     ("/docs/swagger-ui-bundle.js", Page::Asset(&assets::BUNDLE)),
     ("/docs/favicon-32x32.png", Page::Asset(&assets::ICON)),
+    ("/errors", Page::Errors),
+    ("/errors/{code}", Page::Error),
     ("/admin/profile/cpu", Page::Profile(Profile::Cpu)),
     ("/admin/profile/heap", Page::Profile(Profile::Heap)),
     ("/admin/profile/tasks", Page::Profile(Profile::Tasks)),
 ];
 
-/// Says whether the node is ready for requests.
+/// Whether the node is ready for requests.
 pub(crate) type IsReady = Box<dyn Fn() -> bool + Send + Sync>;
 
-/// What the pages need.
+/// State of the pages.
 pub(crate) struct Pages {
     pub(crate) is_ready: IsReady,
     pub(crate) openapi: Bytes,
-    /// The same, as it is sent; made when it is first asked for.
+    /// The OpenAPI document as it is sent; created by the first request.
     pub(crate) openapi_document: OnceLock<Document>,
-    /// Pages that the node handed in.
+    /// Mounted pages for everybody.
     pub(crate) public: Router,
-    /// The same, for operators alone; their paths begin with `/admin/`.
+    /// Mounted pages for operators; their paths begin with `/admin/`.
     pub(crate) operators: Router,
 }
 
-/// Marks the answer of a router that has no such page.
+/// Extension of a response: the router has no such page.
 #[derive(Clone)]
 struct NoPage;
 
-/// Marks the answer of a page that failed.
+/// Extension of a response: the page failed.
 #[derive(Clone)]
 struct FailedPage(Arc<Error>);
 
-/// What a page that was handed in answers when it fails: the edge makes a problem of it, as of every error.
+/// The response of a mounted page that failed. The edge replaces it by the problem of the error.
 #[must_use]
 pub fn failed_page(error: Error) -> axum::response::Response {
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -95,7 +105,7 @@ pub fn failed_page(error: Error) -> axum::response::Response {
     response
 }
 
-/// A router whose misses are recognized.
+/// A router that marks the responses for unknown paths.
 pub(crate) fn with_misses(router: Router) -> Router {
     router.fallback(|| async {
         let mut response = StatusCode::NOT_FOUND.into_response();
@@ -105,25 +115,25 @@ pub(crate) fn with_misses(router: Router) -> Router {
 }
 
 impl Pages {
-    /// Answers a page of the edge itself.
+    /// Serves a page of the edge.
     pub(crate) async fn own(
         &self,
-        core: &Core,
+        shared: &Shared,
         page: Page,
         parts: &Parts,
-        origin: &Origin,
+        client: &ClientInfo,
     ) -> Result<Response<Body>, Error> {
         match page {
             Page::Live => Ok(health(StatusCode::OK, "live")),
-            Page::Ready if core.draining.is_cancelled() => Ok(health(StatusCode::SERVICE_UNAVAILABLE, "draining")),
+            Page::Ready if shared.draining.is_cancelled() => Ok(health(StatusCode::SERVICE_UNAVAILABLE, "draining")),
             Page::Ready if (self.is_ready)() => Ok(health(StatusCode::OK, "ready")),
             Page::Ready => Ok(health(StatusCode::SERVICE_UNAVAILABLE, "starting")),
             Page::Metrics => {
-                if !any_contains(&core.door.access.metrics, origin.ip) {
-                    core.door.check_operator(&parts.headers, origin.now)?;
+                if !any_contains(&shared.guard.access.metrics, client.ip) {
+                    shared.guard.check_operator(&parts.headers, client.now)?;
                 }
-                core.door.measure();
-                let text = tokio::task::spawn_blocking(pulse_telemetry::metrics::render).await.map_err(defect)?;
+                shared.guard.measure();
+                let text = tokio::task::spawn_blocking(pulse_telemetry::metrics::render).await.map_err(task_failed)?;
                 Ok(page_of(pulse_telemetry::metrics::CONTENT_TYPE, text))
             }
             Page::OpenApi => {
@@ -133,59 +143,56 @@ impl Pages {
                 Ok(document.answer(parts))
             }
             Page::Profile(profile) => {
-                core.door.check_operator(&parts.headers, origin.now)?;
+                shared.guard.check_operator(&parts.headers, client.now)?;
                 profile.answer(parts.uri.query().unwrap_or_default()).await
             }
             Page::Asset(asset) => {
                 let document = asset.document().ok_or_else(|| errors::INTERNAL.error("an asset is missing"))?;
-                let mut response = document.answer(parts);
-                response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(assets::POLICY));
-                Ok(response)
+                Ok(with_policy(document.answer(parts), assets::POLICY))
+            }
+            Page::Errors => {
+                let document = error_pages::index().ok_or_else(|| errors::INTERNAL.error("an asset is missing"))?;
+                Ok(with_policy(document.answer(parts), error_pages::POLICY))
+            }
+            Page::Error => {
+                let code = parts.uri.path().strip_prefix(ERROR_PAGES).unwrap_or_default();
+                let document = error_pages::of_code(code).ok_or_else(unknown_path)?;
+                Ok(with_policy(document.answer(parts), error_pages::POLICY))
             }
         }
     }
 
-    /// Answers a page that was handed in.
-    pub(crate) async fn handed_in(
+    /// Serves a mounted page.
+    pub(crate) async fn mounted(
         &self,
-        core: &Core,
+        shared: &Shared,
         (parts, incoming): (Parts, Incoming),
-        origin: &Origin,
+        client: &ClientInfo,
     ) -> Result<Response<Body>, Error> {
         let router = if parts.uri.path().starts_with(OPERATORS) {
-            core.door.check_operator(&parts.headers, origin.now)?;
+            shared.guard.check_operator(&parts.headers, client.now)?;
             &self.operators
         } else {
             &self.public
         };
-        let body = Limited::new(incoming, core.config.limits.body_bytes_max.as_usize());
+        let body = Limited::new(incoming, shared.config.limits.body_bytes_max.as_usize());
         let request = Request::from_parts(parts, axum::body::Body::new(body));
         let mut response = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         if let Some(error) = response.extensions_mut().remove().and_then(|FailedPage(error)| Arc::into_inner(error)) {
             return Err(error);
         }
         if response.extensions().get::<NoPage>().is_some() {
-            return Err(errors::UNKNOWN_ROUTE.error("there is nothing at this address"));
+            return Err(unknown_path());
         }
         Ok(response.map(Body::Page))
     }
 }
 
-/// A thread of ours ended without an answer.
-fn defect(error: tokio::task::JoinError) -> Error {
-    errors::INTERNAL.error("a defect").caused_by(error)
-}
-
-fn health(status: StatusCode, word: &str) -> Response<Body> {
-    let mut response = page_of("application/json", format!("{{\"status\":\"{word}\"}}"));
-    *response.status_mut() = status;
+fn with_policy(mut response: Response<Body>, policy: &'static str) -> Response<Body> {
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response
 }
 
-/// An answer that nobody keeps.
-fn page_of(kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Body::full(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+fn unknown_path() -> Error {
+    errors::UNKNOWN_ROUTE.error("no page or operation has this path")
 }

@@ -1,4 +1,4 @@
-//! What the process is doing, for operators: where the time goes, who holds the memory, what the tasks do.
+//! Profiles of the process, for operators: CPU time, allocated memory, tasks.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use pulse_kernel::{Error, Violation};
 use pulse_telemetry::profile::{CPU_DURATION_MAX, ProfileError, cpu, heap};
 use tokio::runtime::Handle;
 
-use super::{defect, page_of};
+use super::reply::{page_of, task_failed};
 use crate::body::Body;
 
-/// How long the CPU is watched when nobody says otherwise.
+/// Default duration of a CPU profile.
 const CPU_DURATION: Duration = Duration::from_secs(30);
 
-/// A flame graph brings its own style and script; it may load nothing.
+/// A flame graph contains its style and script and loads nothing.
 const FLAMEGRAPH_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// A profile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Profile {
-    /// Where the time goes: `?seconds=30`, and `&format=pprof` for other tools than a browser.
+    /// CPU time by function. Query: `seconds`, 1 to 300, default 30; `format`, `flamegraph` (default) or `pprof`.
     Cpu,
-    /// Who holds the memory, for `pprof`.
+    /// Allocated memory by function, for `pprof`.
     Heap,
-    /// What tasks and threads do, as text.
+    /// Tasks and threads, as text.
     Tasks,
 }
 
@@ -48,7 +48,7 @@ impl Profile {
             Self::Tasks => {
                 let runtime = Handle::current();
                 let report = tokio::task::spawn_blocking(move || pulse_telemetry::runtime::report(&runtime));
-                Ok(page_of("text/plain; charset=utf-8", report.await.map_err(defect)?))
+                Ok(page_of("text/plain; charset=utf-8", report.await.map_err(task_failed)?))
             }
         }
     }
@@ -60,7 +60,7 @@ fn download(bytes: Vec<u8>, disposition: &'static str) -> Response<Body> {
     response
 }
 
-/// What the query asks for.
+/// The options of the query.
 #[derive(Debug, PartialEq, Eq)]
 struct Wanted {
     duration: Duration,
@@ -72,11 +72,14 @@ impl Wanted {
         let mut wanted = Self { duration: CPU_DURATION, is_pprof: false };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=').unwrap_or((pair, "")) {
-                ("seconds", text) => wanted.duration = seconds(text).ok_or_else(|| wrong("seconds", "1 to 300"))?,
+                ("seconds", text) => {
+                    wanted.duration =
+                        seconds(text).ok_or_else(|| wrong("seconds", "must be a whole number from 1 to 300"))?
+                }
                 ("format", "pprof") => wanted.is_pprof = true,
                 ("format", "flamegraph") => wanted.is_pprof = false,
-                ("format", _) => return Err(wrong("format", "flamegraph or pprof")),
-                (_, _) => return Err(wrong("query", "only seconds and format")),
+                ("format", _) => return Err(wrong("format", "must be flamegraph or pprof")),
+                (_, _) => return Err(wrong("query", "supports seconds and format")),
             }
         }
         Ok(wanted)
@@ -90,13 +93,13 @@ fn seconds(text: &str) -> Option<Duration> {
 
 fn wrong(field: &'static str, message: &'static str) -> Error {
     let violation = Violation { field: field.into(), code: "query.value".into(), message: message.into() };
-    errors::VALIDATION_FAILED.error("the query cannot be read").with_violations([violation])
+    errors::VALIDATION_FAILED.error("the query is not valid").with_violations([violation])
 }
 
 fn refusal(error: ProfileError) -> Error {
     match error {
-        ProfileError::Busy => errors::OVERLOADED.error("another profile is being taken").retry_in(CPU_DURATION),
-        ProfileError::NotBuilt => errors::UNIMPLEMENTED.error("the allocator of this process does not profile"),
+        ProfileError::Busy => errors::OVERLOADED.error("another profile is in progress").retry_in(CPU_DURATION),
+        ProfileError::NotBuilt => errors::UNIMPLEMENTED.error("heap profiles need a build with the jemalloc feature"),
         ProfileError::Failed(_) => errors::INTERNAL.error("the profiler failed").caused_by(error),
     }
 }

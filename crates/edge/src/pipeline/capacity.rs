@@ -1,4 +1,4 @@
-//! How much is under way, and whether there is room for one more. Beyond it, requests are turned away at once.
+//! Concurrency limits. At a limit, requests are rejected immediately instead of queued.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,85 +9,99 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-/// A counted number of places.
+/// A maximum number of concurrent calls or streams.
 #[derive(Clone, Debug)]
-pub(crate) struct Room {
-    places: Arc<Places>,
+pub(crate) struct ConcurrencyLimit {
+    counter: Arc<Counter>,
 }
 
 #[derive(Debug)]
-struct Places {
-    taken: AtomicUsize,
-    total: usize,
+struct Counter {
+    in_use: AtomicUsize,
+    max: usize,
 }
 
-/// A place in a [`Room`]; dropping it gives the place back.
+/// One unit of a [`ConcurrencyLimit`]; dropping it releases the unit.
 #[derive(Debug)]
-pub(crate) struct Slot(Arc<Places>);
+pub(crate) struct Permit(Arc<Counter>);
 
-impl Room {
-    /// A room with `total` places.
-    pub(crate) fn with_places(total: NonZeroUsize) -> Self {
-        Self { places: Arc::new(Places { taken: AtomicUsize::new(0), total: total.get() }) }
+impl ConcurrencyLimit {
+    /// A limit of `max` units.
+    pub(crate) fn new(max: NonZeroUsize) -> Self {
+        Self { counter: Arc::new(Counter { in_use: AtomicUsize::new(0), max: max.get() }) }
     }
 
-    /// A place, when there is one.
-    pub(crate) fn enter(&self) -> Option<Slot> {
-        if self.places.taken.fetch_add(1, Ordering::Relaxed) < self.places.total {
-            return Some(Slot(Arc::clone(&self.places)));
+    /// A permit; `None` at the limit.
+    pub(crate) fn acquire(&self) -> Option<Permit> {
+        if self.counter.in_use.fetch_add(1, Ordering::Relaxed) < self.counter.max {
+            return Some(Permit(Arc::clone(&self.counter)));
         }
-        self.places.taken.fetch_sub(1, Ordering::Relaxed);
+        self.counter.in_use.fetch_sub(1, Ordering::Relaxed);
         None
     }
 
-    /// How many places are taken.
-    pub(crate) fn taken(&self) -> usize {
-        self.places.taken.load(Ordering::Relaxed)
+    /// Number of permits in use.
+    pub(crate) fn in_use(&self) -> usize {
+        self.counter.in_use.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.in_use.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Streams that belong to no rpc of the contract, such as gRPC health and reflection: nobody signs in for them, so
-/// each address has few.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Guests {
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+/// The permits that a call holds until its work ends.
+#[derive(Debug)]
+pub(crate) struct InFlightPermits {
+    _rpc: Option<Permit>,
+    _node: Permit,
 }
 
-/// How many streams the guests have together.
-const GUESTS_MAX: usize = 1_024;
-/// How many streams one address has.
-const GUESTS_PER_ADDRESS_MAX: usize = 16;
+impl InFlightPermits {
+    /// The permit of the node, and that of the rpc when the call has one.
+    pub(crate) const fn new(node: Permit, rpc: Option<Permit>) -> Self {
+        Self { _rpc: rpc, _node: node }
+    }
+}
 
-/// The place of a guest; dropping it gives the place back.
+/// Limit of streams outside of the contract, such as gRPC health and reflection. They need no token, so each address has
+/// a small limit of its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AnonymousStreams {
+    in_use: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// Maximum number of anonymous streams of the node.
+const ANONYMOUS_STREAMS_MAX: usize = 1_024;
+/// Maximum number of anonymous streams of one address.
+const ANONYMOUS_STREAMS_PER_ADDRESS_MAX: usize = 16;
+
+/// The permit of an anonymous stream; dropping it releases the unit.
 #[derive(Debug)]
-pub(crate) struct GuestSlot {
-    guests: Guests,
+pub(crate) struct AnonymousPermit {
+    streams: AnonymousStreams,
     ip: IpAddr,
 }
 
-impl Guests {
-    /// A place, when there is one.
-    pub(crate) fn enter(&self, ip: IpAddr) -> Option<GuestSlot> {
-        let mut taken = self.taken.lock();
-        let total: usize = taken.values().sum();
-        let own = taken.get(&ip).copied().unwrap_or(0);
-        if total >= GUESTS_MAX || own >= GUESTS_PER_ADDRESS_MAX {
+impl AnonymousStreams {
+    /// A permit for `ip`; `None` at one of the limits.
+    pub(crate) fn acquire(&self, ip: IpAddr) -> Option<AnonymousPermit> {
+        let mut in_use = self.in_use.lock();
+        let total: usize = in_use.values().sum();
+        let own = in_use.get(&ip).copied().unwrap_or(0);
+        if total >= ANONYMOUS_STREAMS_MAX || own >= ANONYMOUS_STREAMS_PER_ADDRESS_MAX {
             return None;
         }
-        taken.insert(ip, own + 1);
-        Some(GuestSlot { guests: self.clone(), ip })
+        in_use.insert(ip, own + 1);
+        Some(AnonymousPermit { streams: self.clone(), ip })
     }
 }
 
-impl Drop for GuestSlot {
+impl Drop for AnonymousPermit {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut own) = self.guests.taken.lock().entry(self.ip) {
+        if let Entry::Occupied(mut own) = self.streams.in_use.lock().entry(self.ip) {
             *own.get_mut() -= 1;
             if *own.get() == 0 {
                 own.remove();
@@ -96,11 +110,13 @@ impl Drop for GuestSlot {
     }
 }
 
-/// The place of a stream, until it ends.
+/// The permit that a stream holds until it ends.
 #[derive(Debug)]
-pub(crate) enum StreamPlace {
-    Contract(#[expect(dead_code, reason = "held until it is dropped")] Slot),
-    Guest(#[expect(dead_code, reason = "held until it is dropped")] GuestSlot),
+pub(crate) enum StreamPermit {
+    /// A server stream of the contract.
+    Contract(#[expect(dead_code, reason = "held until it is dropped")] Permit),
+    /// A stream outside of the contract.
+    Anonymous(#[expect(dead_code, reason = "held until it is dropped")] AnonymousPermit),
 }
 
 #[cfg(test)]
@@ -108,30 +124,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_few_places_for_guests() {
-        let guests = Guests::default();
+    fn anonymous_streams_are_limited_per_address_and_per_node() {
+        let streams = AnonymousStreams::default();
         let address = |last: u8| IpAddr::from([10, 0, 0, last]);
-        let mut slots: Vec<GuestSlot> = (0..GUESTS_PER_ADDRESS_MAX).filter_map(|_| guests.enter(address(1))).collect();
-        assert_eq!(slots.len(), GUESTS_PER_ADDRESS_MAX);
-        assert!(guests.enter(address(1)).is_none());
-        assert!(guests.enter(address(2)).is_some());
-        slots.pop();
-        assert!(guests.enter(address(1)).is_some());
-        drop(slots);
-        assert!(guests.taken.lock().is_empty());
-        let crowd = (0..=u8::MAX).flat_map(|last| (0..8).map(move |_| address(last)));
-        let crowd: Vec<GuestSlot> = crowd.filter_map(|ip| guests.enter(ip)).collect();
-        assert_eq!(crowd.len(), GUESTS_MAX);
+        let mut permits: Vec<AnonymousPermit> =
+            (0..ANONYMOUS_STREAMS_PER_ADDRESS_MAX).filter_map(|_| streams.acquire(address(1))).collect();
+        assert_eq!(permits.len(), ANONYMOUS_STREAMS_PER_ADDRESS_MAX);
+        assert!(streams.acquire(address(1)).is_none());
+        assert!(streams.acquire(address(2)).is_some());
+        permits.pop();
+        assert!(streams.acquire(address(1)).is_some());
+        drop(permits);
+        assert!(streams.in_use.lock().is_empty());
+        let addresses = (0..=u8::MAX).flat_map(|last| (0..8).map(move |_| address(last)));
+        let permits: Vec<AnonymousPermit> = addresses.filter_map(|ip| streams.acquire(ip)).collect();
+        assert_eq!(permits.len(), ANONYMOUS_STREAMS_MAX);
     }
 
     #[test]
-    fn a_place_comes_back_when_it_is_dropped() {
-        let room = Room::with_places(NonZeroUsize::MIN);
-        let slot = room.enter();
-        assert!(slot.is_some());
-        assert!(room.enter().is_none());
-        assert_eq!(room.taken(), 1);
-        drop(slot);
-        assert!(room.enter().is_some());
+    fn a_dropped_permit_is_released() {
+        let limit = ConcurrencyLimit::new(NonZeroUsize::MIN);
+        let permit = limit.acquire();
+        assert!(permit.is_some());
+        assert!(limit.acquire().is_none());
+        assert_eq!(limit.in_use(), 1);
+        drop(permit);
+        assert!(limit.acquire().is_some());
     }
 }

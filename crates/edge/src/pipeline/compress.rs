@@ -1,4 +1,4 @@
-//! gzip for callers that accept it.
+//! gzip compression of responses.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 
-/// Whether the caller accepts gzip (RFC 9110, section 12.5.3).
+/// Whether the client accepts gzip (RFC 9110, section 12.5.3).
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value: &HeaderValue| value.to_str().ok());
     let mut by_star = false;
@@ -25,7 +25,7 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     by_star
 }
 
-/// The bytes as gzip, at the fastest level: JSON shrinks to a fifth there, and a better level costs three times as much.
+/// The bytes as gzip at the fastest level: it reduces JSON to a fifth; better levels take three times as long.
 pub(crate) fn gzip(bytes: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() >> 2), Compression::fast());
     encoder.write_all(bytes).ok()?;
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_who_accepts_gzip() {
+    fn accept_encoding_is_parsed() {
         for (header, expected) in [
             ("gzip", true),
             ("deflate, GZIP;q=0.5", true),

@@ -1,4 +1,4 @@
-//! Pages of other origins: which may call, and what they may read (Fetch standard, CORS protocol).
+//! Cross-origin requests of web pages (Fetch standard, CORS protocol).
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -14,37 +14,37 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
     "traceparent, x-request-id, retry-after, ratelimit, ratelimit-policy, content-language, allow, \
      grpc-status, grpc-message, grpc-status-details-bin",
 );
-/// A header may ask for this many bytes of header names; more is nobody we know.
+/// Maximum length of `Access-Control-Request-Headers` that is answered.
 const REQUEST_HEADERS_BYTES_MAX: usize = 1024;
 
-/// Which origins may call.
+/// The allowed origins.
 #[derive(Debug)]
 pub(crate) struct Cors {
-    is_everybody: bool,
+    is_any_origin: bool,
     origins: Vec<String>,
     max_age: HeaderValue,
 }
 
 impl Cors {
-    /// As configured.
+    /// The origins of the configuration.
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            is_everybody: config.origins.iter().any(|origin| origin == "*"),
+            is_any_origin: config.origins.iter().any(|origin| origin == "*"),
             origins: config.origins.clone(),
             max_age: HeaderValue::from(config.max_age.as_secs()),
         }
     }
 
-    /// What `Access-Control-Allow-Origin` says to this request; `None` when its origin may not call.
+    /// Value of `Access-Control-Allow-Origin`; `None` when the origin of the request is not allowed.
     fn allowed(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(ORIGIN)?;
-        if self.is_everybody {
+        if self.is_any_origin {
             return Some(HeaderValue::from_static("*"));
         }
         self.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()).then(|| origin.clone())
     }
 
-    /// The headers that answer a preflight; `None` when the request is not one.
+    /// Response headers of a preflight request; `None` for other requests.
     pub(crate) fn preflight(&self, method: &Method, request: &HeaderMap) -> Option<HeaderMap> {
         if *method != Method::OPTIONS || !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -63,12 +63,12 @@ impl Cors {
         Some(headers)
     }
 
-    /// Adds to an answer what lets the page of an allowed origin read it.
+    /// Adds the headers that let a page of an allowed origin read the response.
     pub(crate) fn write(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
-        if !self.is_everybody {
+        if !self.is_any_origin {
             answer.append(VARY, HeaderValue::from_static("origin"));
         }
         if let Some(origin) = self.allowed(request) {

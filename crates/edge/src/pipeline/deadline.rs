@@ -1,4 +1,4 @@
-//! How long a call may take: what its policy says, or less when the caller stops waiting earlier.
+//! Deadlines of calls: the timeout of the policy, or a shorter one of the caller.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -9,15 +9,15 @@ use http::{HeaderMap, HeaderName};
 use pulse_contract::errors;
 use pulse_kernel::{Error, Violation};
 
-/// How long a REST caller waits, for example `250ms` or `2s`.
+/// Timeout of a REST caller, for example `250ms` or `2s`.
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// What a call may take when nothing is known of it.
+/// Timeout of calls outside of the contract.
 pub(crate) const DEFAULT: Duration = Duration::from_secs(10);
 
-/// What `work` comes to; `None` when it takes longer than `left` says. Work that need not wait pays for no timer and no
-/// look at the clock.
+/// The result of `work`; `None` when it takes longer than `left`. Work that is ready immediately needs no timer and no
+/// clock reading.
 pub(crate) async fn in_time<T>(left: impl FnOnce() -> Duration, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
@@ -26,26 +26,26 @@ pub(crate) async fn in_time<T>(left: impl FnOnce() -> Duration, work: impl Futur
     tokio::time::timeout(left(), work).await.ok()
 }
 
-/// How long a REST call may take.
+/// Timeout of a REST call.
 pub(crate) fn of_rest(headers: &HeaderMap, policy: Duration) -> Result<Duration, Error> {
     let Some(value) = headers.get(REQUEST_TIMEOUT) else { return Ok(policy) };
     let timeout = value.to_str().ok().and_then(|text| humantime::parse_duration(text).ok());
     timeout.map(|timeout| timeout.min(policy)).ok_or_else(|| {
-        errors::VALIDATION_FAILED.error("a header cannot be read").with_violations([Violation {
+        errors::VALIDATION_FAILED.error("a header is not valid").with_violations([Violation {
             field: "x-request-timeout".into(),
             code: "header.duration".into(),
-            message: "a duration such as 250ms or 2s".into(),
+            message: "must be a duration such as 250ms or 2s".into(),
         }])
     })
 }
 
-/// How long a gRPC call may take. A broken `grpc-timeout` is passed over, as other servers do.
+/// Timeout of a gRPC call. An invalid `grpc-timeout` is ignored, as by other servers.
 pub(crate) fn of_grpc(headers: &HeaderMap, policy: Duration) -> Duration {
     let timeout = headers.get(GRPC_TIMEOUT).and_then(|value| parse_grpc(value.to_str().ok()?));
     timeout.map_or(policy, |timeout| timeout.min(policy))
 }
 
-/// At most eight digits and a unit (gRPC over HTTP/2).
+/// Parses up to eight digits and a unit (gRPC over HTTP/2).
 fn parse_grpc(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -70,7 +70,7 @@ mod tests {
     const POLICY: Duration = Duration::from_secs(5);
 
     #[test]
-    fn the_shorter_of_policy_and_caller_counts() {
+    fn the_shorter_timeout_applies() {
         for (text, expected) in [
             ("100m", Some(Duration::from_millis(100))),
             ("1H", Some(POLICY)),

@@ -1,4 +1,4 @@
-//! Counts and times of one route. The handles are made once, so that counting formats and allocates nothing.
+//! Metrics of one route. The handles are created once, so recording neither formats nor allocates.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 use http::StatusCode;
 use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 
-/// The statuses that the edge answers with; others are counted under 500.
+/// Statuses with a counter of their own; every other status is counted as 500.
 const STATUSES: [u16; 24] = [
     500, 200, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 501, 502, 503, 504, 201, 202,
     206,
 ];
 
-/// Counts and times of one route.
+/// Request count and duration of one route.
 pub(crate) struct Meter {
-    /// The label: a template, an rpc, or the kind of page. Never the path of a request.
+    /// Value of the label `route`: a path template, an rpc, or a kind of page. Never the path of a request.
     pub(crate) route: String,
-    latency: Histogram,
+    duration: Histogram,
     by_status: [OnceLock<Counter>; STATUSES.len()],
 }
 
 impl Meter {
-    /// A meter; the recorder must be installed before.
+    /// Registers the metrics of a route; the recorder must be installed before.
     pub(crate) fn new(route: impl Into<String>) -> Self {
         let route = route.into();
-        let latency = histogram!("pulse_edge_latency_seconds", "route" => route.clone());
-        Self { route, latency, by_status: [const { OnceLock::new() }; STATUSES.len()] }
+        let duration = histogram!("pulse_edge_request_duration_seconds", "route" => route.clone());
+        Self { route, duration, by_status: [const { OnceLock::new() }; STATUSES.len()] }
     }
 
-    /// Counts one answer.
+    /// Records one response.
     pub(crate) fn record(&self, status: StatusCode, took: Duration) {
-        self.latency.record(took);
+        self.duration.record(took);
         let index = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(0);
         if let (Some(counter), Some(status)) = (self.by_status.get(index), STATUSES.get(index)) {
             let make =
@@ -40,12 +40,18 @@ impl Meter {
     }
 }
 
-/// Says what the numbers of the edge mean.
+/// Registers the HELP text of the edge's metrics.
 pub(crate) fn describe() {
-    describe_counter!("pulse_edge_requests_total", "Requests that were answered, by route and status");
-    describe_histogram!("pulse_edge_latency_seconds", "From the headers of a request to the headers of its answer");
-    describe_counter!("pulse_edge_errors_total", "Refusals and failures, by error code");
-    describe_gauge!("pulse_edge_calls", "Contract calls under way");
-    describe_gauge!("pulse_edge_streams", "Open server streams");
-    describe_counter!("pulse_edge_gate_failures_total", "Rate limits that could not be checked");
+    describe_counter!("pulse_edge_requests_total", "Completed requests, by route and HTTP status.");
+    describe_histogram!(
+        "pulse_edge_request_duration_seconds",
+        "Time from the headers of a request to the headers of its response, by route."
+    );
+    describe_counter!("pulse_edge_errors_total", "Error responses, by error code.");
+    describe_gauge!("pulse_edge_requests_in_flight", "Contract calls in progress.");
+    describe_gauge!("pulse_edge_streams", "Open server streams.");
+    describe_counter!(
+        "pulse_edge_rate_limiter_errors_total",
+        "Rate limit checks that failed; the requests were allowed."
+    );
 }

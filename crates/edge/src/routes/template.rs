@@ -1,4 +1,4 @@
-//! The path of a route as a pattern of the table, and where its variables are in a path that fits.
+//! Patterns of the table for the path templates of the contract, and the variables in a matching path.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use matchit::Params;
 use percent_encoding::percent_decode_str;
 use pulse_contract::route::{Segment, Template};
 
-/// A variable of a route and how its value is put together.
+/// A variable of a route and the pieces of its value.
 #[derive(Debug)]
 pub(crate) struct Variable {
     field: &'static str,
@@ -16,12 +16,12 @@ pub(crate) struct Variable {
 
 #[derive(Clone, Debug)]
 enum Piece {
-    /// The name that the pattern gives to a segment.
+    /// Name of a segment in the pattern.
     Parameter(String),
     Literal(&'static str),
 }
 
-/// The pattern of a path. Its parameters are numbered, so that routes which name them differently do not clash.
+/// The pattern of a path. Its parameters are numbered, so routes with different variable names do not conflict.
 pub(super) fn pattern_of(path: &Template) -> String {
     let mut pattern = String::new();
     for (segment, index) in path.segments.iter().zip(0_usize..) {
@@ -30,7 +30,7 @@ pub(super) fn pattern_of(path: &Template) -> String {
             Segment::One => write!(pattern, "/{{{index}}}"),
             Segment::Rest => write!(pattern, "/{{*{index}}}"),
         };
-        debug_assert!(written.is_ok(), "a String takes everything");
+        debug_assert!(written.is_ok(), "writing to a String cannot fail");
     }
     if !path.verb.is_empty() {
         pattern.push(':');
@@ -58,7 +58,7 @@ pub(super) fn variables_of(path: &Template) -> Vec<Variable> {
 }
 
 impl Variable {
-    /// The field of the request that takes the value.
+    /// Field of the request for the value.
     pub(super) const fn field(&self) -> &'static str {
         self.field
     }

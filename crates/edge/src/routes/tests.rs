@@ -1,4 +1,4 @@
-//! The table against every order of registration.
+//! Routing with every order of registration.
 
 use pulse_contract::route::{Segment, Variable};
 
@@ -19,14 +19,14 @@ const ROUTES: [(&str, &str); 12] = [
     ("DELETE", "/v1/orders/{order_id}"),
 ];
 
-/// A template as the generator would write it.
+/// The template as the generator writes it.
 fn parse(text: &'static str) -> Template {
     let (path, verb) = match text.rsplit_once(':') {
         Some((path, verb)) if !verb.contains(['}', '/']) => (path, verb),
         _ => (text, ""),
     };
     let (mut segments, mut variables) = (Vec::new(), Vec::new());
-    // Slashes inside of braces do not end a segment here.
+    // A slash inside braces does not end a segment here.
     for part in path.split("/").skip(1).fold(Vec::<String>::new(), join_braces) {
         let inner = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
         let (field, steps) = inner.map_or(("", part.as_str()), |inner| inner.split_once('=').unwrap_or((inner, "*")));
@@ -65,7 +65,7 @@ fn table(order: &[usize]) -> Routes<&'static str> {
 
 fn check(routes: &Routes<&'static str>, verb: &str, path: &str, expected: Option<(&str, &str)>) {
     let found = routes.find(&verb.parse().expect("a method"), path).map(|found| {
-        let variables = found.variables().expect("UTF-8");
+        let variables = found.path.decode().expect("UTF-8");
         (*found.target, variables.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
     });
     let found = found.as_ref().map(|(target, variables)| (*target, variables.as_str()));
@@ -77,7 +77,7 @@ fn check(routes: &Routes<&'static str>, verb: &str, path: &str, expected: Option
 fn the_longest_prefix_wins_in_every_order() {
     let mut order: Vec<usize> = (0..ROUTES.len()).collect();
     for round in 0..200_usize {
-        // A fixed walk through the permutations: swap two places that depend on the round alone.
+        // A fixed sequence of permutations: the swapped positions depend on the round alone.
         order.swap(round * 7 % ROUTES.len(), round * 5 % ROUTES.len());
         order.rotate_left(round % 3);
         let routes = table(&order);
@@ -117,13 +117,13 @@ fn allow_names_every_method_of_a_path() {
 }
 
 #[test]
-fn a_value_that_is_not_utf8_is_noticed() {
+fn a_value_that_is_not_utf8_is_rejected() {
     let routes = table(&[1]);
-    assert!(routes.find(&Method::GET, "/v1/orders/%FF").unwrap().variables().is_none());
+    assert!(routes.find(&Method::GET, "/v1/orders/%FF").unwrap().path.decode().is_none());
 }
 
 #[test]
-fn ambiguous_and_broken_templates_are_refused() {
+fn ambiguous_and_invalid_templates_are_rejected() {
     let mut routes = Routes::default();
     routes.insert("GET", &parse("/v1/shops/{id}"), ()).unwrap();
     assert!(matches!(routes.insert("GET", &parse("/v1/shops/{shop_id}"), ()), Err(RouteError::Ambiguous { .. })));

@@ -3,23 +3,23 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::caller::{Ask, ask, exchange, get};
-use crate::town::{Town, town};
+use crate::http_client::{TestRequest, exchange, get, request};
+use crate::test_edge::{TestEdge, edge};
 
-/// Runs `strategy` against one town; every input gets an answer below 500, or none.
-fn check<T: std::fmt::Debug>(cases: u32, strategy: impl Strategy<Value = T>, send: impl Fn(&Town, T) -> Vec<u8>) {
+/// Runs `strategy` against one edge; every input gets an answer below 500, or none.
+fn check<T: std::fmt::Debug>(cases: u32, strategy: impl Strategy<Value = T>, send: impl Fn(&TestEdge, T) -> Vec<u8>) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let town = runtime.block_on(town());
+    let edge = runtime.block_on(edge());
     let mut runner =
         TestRunner::new_with_rng(Config { cases, failure_persistence: None, ..Config::default() }, seeded());
     let outcome = runner.run(&strategy, |input| {
         let shown = format!("{input:?}");
-        let reply = runtime.block_on(exchange(town.address, &send(&town, input)));
+        let reply = runtime.block_on(exchange(edge.address, &send(&edge, input)));
         prop_assert!(reply.as_ref().is_none_or(|reply| reply.status < 500), "{shown}: {reply:?}");
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
-    let alive = runtime.block_on(get("/test/echo").send(town.address));
+    let alive = runtime.block_on(get("/test/echo").send(edge.address));
     assert_eq!(alive.status, 200);
 }
 
@@ -60,7 +60,7 @@ fn raw_bytes_never_break_it() {
         any_line(),
     ];
     let strategy = (starts, proptest::collection::vec(any_line(), 0..8), proptest::collection::vec(any::<u8>(), 0..64));
-    check(400, strategy, |_town, (start, lines, body)| {
+    check(400, strategy, |_edge, (start, lines, body)| {
         let mut bytes = start;
         bytes.extend_from_slice(b"\r\nhost: a\r\nconnection: close");
         for line in lines {
@@ -107,10 +107,11 @@ fn json_of_every_shape_never_breaks_it() {
         ("POST", "/v1/account/sessions:sign-out"),
     ]);
     let cut = prop_oneof![4 => Just(None), 1 => (0_usize..200).prop_map(Some)];
-    check(400, (routes, any_json(), cut), |town, ((method, path), json, cut)| {
+    check(400, (routes, any_json(), cut), |edge, ((method, path), json, cut)| {
         let mut body = json.to_string().into_bytes();
         body.truncate(cut.unwrap_or(usize::MAX));
-        let request: Ask = ask(method, path).header("content-type", "application/json").bearer(&town.operator());
+        let request: TestRequest =
+            request(method, path).header("content-type", "application/json").bearer(&edge.operator());
         request.body(body).bytes()
     });
 }
@@ -122,5 +123,5 @@ fn paths_and_queries_never_break_it() {
         prop_oneof!["[!-~]{0,12}", "v1", "accounts", "me", "%[0-9a-fA-F]{2}", "%", "\\.\\.", "[0-9]{1,25}", "\\{id\\}"];
     let path = proptest::collection::vec(piece, 0..6).prop_map(|pieces| format!("/{}", pieces.join("/")));
     let query = prop_oneof!["", "\\?[!-~]{0,40}", "\\?page_size=[!-~]{0,10}&page_token=[!-~]{0,20}"];
-    check(400, (path, query), |town, (path, query)| get(&format!("{path}{query}")).bearer(&town.operator()).bytes());
+    check(400, (path, query), |edge, (path, query)| get(&format!("{path}{query}")).bearer(&edge.operator()).bytes());
 }

@@ -14,11 +14,11 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_types::StatusExt;
 
-use crate::caller::{ask, get};
-use crate::town::{ENDED_SESSION, Town, configured, town};
+use crate::http_client::{get, request};
+use crate::test_edge::{ENDED_SESSION, TestEdge, configured, edge};
 
-async fn channel(town: &Town) -> Channel {
-    let endpoint: Endpoint = format!("http://{}", town.address).parse().expect("an address");
+async fn channel(edge: &TestEdge) -> Channel {
+    let endpoint: Endpoint = format!("http://{}", edge.address).parse().expect("an address");
     endpoint.connect().await.expect("the edge speaks HTTP/2")
 }
 
@@ -36,37 +36,37 @@ fn reason(status: &Status) -> String {
 /// PL-28: REST and gRPC answer the same on one port.
 #[tokio::test]
 async fn the_same_port_speaks_grpc_and_rest() {
-    let town = town().await;
-    let mut client = AccountServiceClient::new(channel(&town).await);
-    let me = client.get_me(with_token(GetMeRequest {}, &town.consumer())).await.unwrap();
+    let edge = edge().await;
+    let mut client = AccountServiceClient::new(channel(&edge).await);
+    let me = client.get_me(with_token(GetMeRequest {}, &edge.consumer())).await.unwrap();
     assert_eq!(me.get_ref().account_id, 7);
     assert!(me.metadata().contains_key("traceparent") && me.metadata().contains_key("x-request-id"));
-    assert_eq!(get("/v1/me").bearer(&town.consumer()).send(town.address).await.json()["account_id"], "7");
+    assert_eq!(get("/v1/me").bearer(&edge.consumer()).send(edge.address).await.json()["account_id"], "7");
 }
 
 /// PL-28: the same policy guards gRPC, and refusals carry the same codes.
 #[tokio::test]
 async fn grpc_calls_go_through_the_same_door() {
-    let town = town().await;
-    let mut client = AccountServiceClient::new(channel(&town).await);
+    let edge = edge().await;
+    let mut client = AccountServiceClient::new(channel(&edge).await);
     let missing = client.get_me(GetMeRequest {}).await.unwrap_err();
     assert_eq!((missing.code(), reason(&missing).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
-    let ended = client.get_me(with_token(GetMeRequest {}, &town.token(ENDED_SESSION, &[], &[]))).await.unwrap_err();
+    let ended = client.get_me(with_token(GetMeRequest {}, &edge.token(ENDED_SESSION, &[], &[]))).await.unwrap_err();
     assert_eq!(reason(&ended), "TOKEN_INVALID");
     let absent = client.get_profile(GetProfileRequest { account_id: 404 }).await.unwrap_err();
     assert_eq!((absent.code(), reason(&absent).as_str()), (Code::NotFound, "ACCOUNT_NOT_FOUND"));
     let wrong = UpdateMeRequest { display_name: Some(String::new()), ..UpdateMeRequest::default() };
-    let wrong = client.update_me(with_token(wrong, &town.consumer())).await.unwrap_err();
+    let wrong = client.update_me(with_token(wrong, &edge.consumer())).await.unwrap_err();
     let fields = wrong.get_details_bad_request().unwrap().field_violations;
     assert_eq!((wrong.code(), fields[0].field.as_str()), (Code::InvalidArgument, "display_name"));
     // 60 changes a minute; REST and gRPC count together.
-    let change = || with_token(UpdateMeRequest::default(), &town.consumer());
+    let change = || with_token(UpdateMeRequest::default(), &edge.consumer());
     for _ in 0..59 {
         client.update_me(change()).await.unwrap();
     }
     let limited = client.update_me(change()).await.unwrap_err();
     assert_eq!((limited.code(), reason(&limited).as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
-    let over_rest = ask("PATCH", "/v1/me").bearer(&town.consumer()).body("{}").send(town.address).await;
+    let over_rest = request("PATCH", "/v1/me").bearer(&edge.consumer()).body("{}").send(edge.address).await;
     assert_eq!(over_rest.status, 429);
 }
 
@@ -76,8 +76,8 @@ async fn grpc_refusals_are_grpc() {
     let denied = configured("access.deny = [\"127.0.0.1\"]").await;
     let refused = AccountServiceClient::new(channel(&denied).await).get_me(GetMeRequest {}).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "CLIENT_DENIED"));
-    let town = town().await;
-    let mut grpc = tonic::client::Grpc::new(channel(&town).await);
+    let edge = edge().await;
+    let mut grpc = tonic::client::Grpc::new(channel(&edge).await);
     grpc.ready().await.unwrap();
     let path = "/pulse.account.v1.AccountService/Nothing".parse().unwrap();
     let codec = tonic_prost::ProstCodec::<GetMeRequest, Account>::default();
@@ -88,15 +88,15 @@ async fn grpc_refusals_are_grpc() {
 /// DL-05: over gRPC, too, what is inside stays inside.
 #[tokio::test]
 async fn grpc_failures_tell_nothing_of_the_inside() {
-    let town = town().await;
-    let mut client = AccountServiceClient::new(channel(&town).await);
+    let edge = edge().await;
+    let mut client = AccountServiceClient::new(channel(&edge).await);
     let failed = client.get_profile(GetProfileRequest { account_id: 500 }).await.unwrap_err();
     assert_eq!((failed.code(), reason(&failed).as_str()), (Code::Internal, "INTERNAL"));
     assert!(!format!("{failed:?}").contains("account_accounts"), "{failed:?}");
-    let web = ask("POST", "/pulse.account.v1.AccountService/GetProfile")
+    let web = request("POST", "/pulse.account.v1.AccountService/GetProfile")
         .header("content-type", "application/grpc-web+proto")
         .body([0, 0, 0, 0, 3, 8, 0xf4, 3]);
-    let reply = web.send(town.address).await;
+    let reply = web.send(edge.address).await;
     let all = format!("{} {}", reply.head, String::from_utf8_lossy(&reply.body));
     assert!(all.contains("13") && !all.contains("account_accounts"), "{all}");
 }
@@ -104,15 +104,15 @@ async fn grpc_failures_tell_nothing_of_the_inside() {
 /// PL-28: a message that is none is the caller's mistake, and who may not call is told before it is read.
 #[tokio::test]
 async fn grpc_messages_that_cannot_be_read_are_refused() {
-    let town = town().await;
+    let edge = edge().await;
     let call = |method: &str, body: Vec<u8>| {
-        ask("POST", &format!("/pulse.account.v1.AccountService/{method}"))
+        request("POST", &format!("/pulse.account.v1.AccountService/{method}"))
             .header("content-type", "application/grpc-web+proto")
             .body(body)
-            .send(town.address)
+            .send(edge.address)
     };
     let frame = |message: &[u8]| [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message].concat();
-    let said = |reply: crate::caller::Reply| format!("{} {}", reply.head, String::from_utf8_lossy(&reply.body));
+    let said = |reply: crate::http_client::Reply| format!("{} {}", reply.head, String::from_utf8_lossy(&reply.body));
     // Field 1 is a number; here it is a text that is cut off. Then: no message at all.
     for body in [frame(&[0x0a, 0x7f]), Vec::new()] {
         let refused = said(call("GetProfile", body).await);
@@ -125,9 +125,9 @@ async fn grpc_messages_that_cannot_be_read_are_refused() {
 /// PL-28: a deadline of the caller that has passed.
 #[tokio::test]
 async fn grpc_deadlines_are_kept() {
-    let town = town().await;
-    let mut client = AccountServiceClient::new(channel(&town).await);
-    let mut request = with_token(GetMeRequest {}, &town.consumer());
+    let edge = edge().await;
+    let mut client = AccountServiceClient::new(channel(&edge).await);
+    let mut request = with_token(GetMeRequest {}, &edge.consumer());
     request.metadata_mut().insert("grpc-timeout", "0n".parse().unwrap());
     let late = client.get_me(request).await.unwrap_err();
     assert!(matches!(late.code(), Code::DeadlineExceeded | Code::Cancelled), "{late}");
@@ -136,8 +136,8 @@ async fn grpc_deadlines_are_kept() {
 /// PL-28: reflection lists the services of the contract.
 #[tokio::test]
 async fn reflection_lists_the_services() {
-    let town = town().await;
-    let mut client = ServerReflectionClient::new(channel(&town).await);
+    let edge = edge().await;
+    let mut client = ServerReflectionClient::new(channel(&edge).await);
     let request = ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
@@ -152,15 +152,15 @@ async fn reflection_lists_the_services() {
 /// PL-46: gRPC health follows the drain.
 #[tokio::test]
 async fn health_follows_the_drain() {
-    let mut town = configured("drain.notice = \"1h\"").await;
-    let mut client = HealthClient::new(channel(&town).await);
+    let mut edge = configured("drain.delay = \"1h\"").await;
+    let mut client = HealthClient::new(channel(&edge).await);
     for service in ["", "pulse.account.v1.AccountService"] {
         let health = client.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap();
         assert_eq!(health.into_inner().status(), ServingStatus::Serving, "{service:?}");
     }
     let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
-    town.leave();
+    edge.shut_down();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     assert_eq!(
         client.check(HealthCheckRequest::default()).await.unwrap().into_inner().status(),
@@ -171,22 +171,22 @@ async fn health_follows_the_drain() {
 /// PL-28: gRPC-web over HTTP/1.1, answered and refused.
 #[tokio::test]
 async fn grpc_web_is_spoken() {
-    let town = configured("cors.origins = [\"https://shop.example\"]").await;
+    let edge = configured("cors.origins = [\"https://shop.example\"]").await;
     let call = |token: &str| {
-        ask("POST", "/pulse.account.v1.AccountService/GetMe")
+        request("POST", "/pulse.account.v1.AccountService/GetMe")
             .header("content-type", "application/grpc-web+proto")
             .header("origin", "https://shop.example")
             .bearer(token)
             .body([0, 0, 0, 0, 0])
     };
-    let reply = call(&town.consumer()).send(town.address).await;
+    let reply = call(&edge.consumer()).send(edge.address).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/grpc-web+proto")));
     assert_eq!(reply.header("access-control-allow-origin"), Some("https://shop.example"));
     let (frame, rest) = reply.body.split_at(5);
     let length = usize::try_from(u32::from_be_bytes([frame[1], frame[2], frame[3], frame[4]])).unwrap();
     assert_eq!(Account::decode(&rest[..length]).unwrap().account_id, 7);
     assert!(String::from_utf8_lossy(&rest[length..]).contains("grpc-status:0"));
-    let refused = call("junk").send(town.address).await;
+    let refused = call("junk").send(edge.address).await;
     let status = refused.header("grpc-status").map(str::to_owned);
     let trailers = String::from_utf8_lossy(&refused.body).into_owned();
     assert!(status.as_deref() == Some("16") || trailers.contains("grpc-status:16"), "{refused:?}");

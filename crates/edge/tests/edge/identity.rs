@@ -5,25 +5,25 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pulse_kernel::Role;
 use pulse_token::{Key, KeyRing};
 
-use crate::caller::{get, post};
-use crate::town::{ENDED_SESSION, TTL, configured, town};
+use crate::http_client::{get, post};
+use crate::test_edge::{ENDED_SESSION, TTL, configured, edge};
 
 /// PL-28: a token is missing, expired, tampered with, of another key, of another algorithm, of none.
 #[tokio::test]
 async fn tokens_are_verified() {
-    let town = town().await;
-    let missing = get("/test/mine").send(town.address).await;
+    let edge = edge().await;
+    let missing = get("/test/mine").send(edge.address).await;
     assert_eq!((missing.status, missing.code().as_str()), (401, "UNAUTHENTICATED"));
     assert_eq!(missing.header("www-authenticate"), Some("Bearer realm=\"pulse\""));
 
-    let good = town.consumer();
-    let reply = get("/test/mine").bearer(&good).send(town.address).await;
+    let good = edge.consumer();
+    let reply = get("/test/mine").bearer(&good).send(edge.address).await;
     assert_eq!((reply.status, reply.json()["actor"].as_str()), (200, Some("acc_7")));
 
     let (header, rest) = good.split_once('.').unwrap();
     let (payload, signature) = rest.split_once('.').unwrap();
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let kid = &town.keys.kids()[0];
+    let kid = &edge.keys.kids()[0];
     let none = encode(r#"{"alg":"none","typ":"JWT"}"#);
     let rs256 = encode(&format!(r#"{{"alg":"RS256","kid":"{kid}","typ":"JWT"}}"#));
     let other_payload = encode(
@@ -31,7 +31,7 @@ async fn tokens_are_verified() {
     );
     let stranger = KeyRing::of(Key::generate().unwrap());
     let of_stranger = {
-        let claims = town.keys.verify(&good, crate::town::NOW).unwrap();
+        let claims = edge.keys.verify(&good, crate::test_edge::NOW).unwrap();
         stranger.sign(&claims)
     };
     for bad in [
@@ -44,47 +44,47 @@ async fn tokens_are_verified() {
         "junk".to_owned(),
         String::new(),
     ] {
-        let reply = get("/test/mine").bearer(&bad).send(town.address).await;
+        let reply = get("/test/mine").bearer(&bad).send(edge.address).await;
         assert_eq!((reply.status, reply.code().as_str()), (401, "TOKEN_INVALID"), "{bad}");
         assert!(reply.header("www-authenticate").unwrap().contains("invalid_token"));
     }
-    let ended = town.token(ENDED_SESSION, &[], &[]);
-    assert_eq!(get("/test/mine").bearer(&ended).send(town.address).await.code(), "TOKEN_INVALID");
+    let ended = edge.token(ENDED_SESSION, &[], &[]);
+    assert_eq!(get("/test/mine").bearer(&ended).send(edge.address).await.code(), "TOKEN_INVALID");
 
-    town.clock.advance(TTL);
-    let expired = get("/test/mine").bearer(&good).send(town.address).await;
+    edge.clock.advance(TTL);
+    let expired = get("/test/mine").bearer(&good).send(edge.address).await;
     assert_eq!((expired.status, expired.code().as_str()), (401, "TOKEN_EXPIRED"));
 }
 
 /// PL-28: where everybody may call, a token that is over counts as none, and a forged one does not.
 #[tokio::test]
 async fn old_tokens_do_not_stand_in_the_way_of_public_calls() {
-    let town = town().await;
-    let token = town.consumer();
-    assert_eq!(get("/test/echo").bearer(&token).send(town.address).await.json()["actor"], "acc_7");
+    let edge = edge().await;
+    let token = edge.consumer();
+    assert_eq!(get("/test/echo").bearer(&token).send(edge.address).await.json()["actor"], "acc_7");
     assert_eq!(
-        get("/test/echo").bearer(&town.token(ENDED_SESSION, &[], &[])).send(town.address).await.json()["actor"],
+        get("/test/echo").bearer(&edge.token(ENDED_SESSION, &[], &[])).send(edge.address).await.json()["actor"],
         "nobody"
     );
-    assert_eq!(get("/test/echo").bearer("forged").send(town.address).await.status, 401);
-    town.clock.advance(TTL);
-    assert_eq!(get("/test/echo").bearer(&token).send(town.address).await.json()["actor"], "nobody");
+    assert_eq!(get("/test/echo").bearer("forged").send(edge.address).await.status, 401);
+    edge.clock.advance(TTL);
+    assert_eq!(get("/test/echo").bearer(&token).send(edge.address).await.json()["actor"], "nobody");
 }
 
 /// PL-28: roles are checked before a byte of the body is looked at.
 #[tokio::test]
 async fn roles_are_checked_before_the_body() {
-    let town = town().await;
-    for (token, status) in [(town.consumer(), 403), (town.token(3, &[Role::Courier], &[]), 403), (town.operator(), 200)]
+    let edge = edge().await;
+    for (token, status) in [(edge.consumer(), 403), (edge.token(3, &[Role::Courier], &[]), 403), (edge.operator(), 200)]
     {
-        assert_eq!(get("/test/operator").bearer(&token).send(town.address).await.status, status);
+        assert_eq!(get("/test/operator").bearer(&token).send(edge.address).await.status, status);
     }
     let broken_json = || post("/v1/operator/accounts/5/roles", "{");
-    assert_eq!(broken_json().send(town.address).await.code(), "UNAUTHENTICATED");
-    assert_eq!(broken_json().bearer(&town.consumer()).send(town.address).await.code(), "PERMISSION_DENIED");
-    assert_eq!(broken_json().bearer(&town.operator()).send(town.address).await.code(), "MALFORMED_JSON");
+    assert_eq!(broken_json().send(edge.address).await.code(), "UNAUTHENTICATED");
+    assert_eq!(broken_json().bearer(&edge.consumer()).send(edge.address).await.code(), "PERMISSION_DENIED");
+    assert_eq!(broken_json().bearer(&edge.operator()).send(edge.address).await.code(), "MALFORMED_JSON");
     for (roles, status) in [(&[Role::MerchantStaff][..], 200), (&[Role::Operator], 200), (&[], 403)] {
-        let reply = post("/test/staff", "{}").bearer(&town.token(4, roles, &[9])).send(town.address).await;
+        let reply = post("/test/staff", "{}").bearer(&edge.token(4, roles, &[9])).send(edge.address).await;
         assert_eq!(reply.status, status, "{roles:?}");
     }
 }
@@ -92,14 +92,14 @@ async fn roles_are_checked_before_the_body() {
 /// PL-28: a rotation keeps the tokens of the key before.
 #[tokio::test]
 async fn keys_rotate_while_serving() {
-    let town = town().await;
-    let old = town.consumer();
-    town.keys.rotate().unwrap();
-    for token in [&old, &town.consumer()] {
-        assert_eq!(get("/test/mine").bearer(token).send(town.address).await.status, 200);
+    let edge = edge().await;
+    let old = edge.consumer();
+    edge.keys.rotate().unwrap();
+    for token in [&old, &edge.consumer()] {
+        assert_eq!(get("/test/mine").bearer(token).send(edge.address).await.status, 200);
     }
-    town.keys.rotate().unwrap();
-    assert_eq!(get("/test/mine").bearer(&old).send(town.address).await.code(), "TOKEN_INVALID");
+    edge.keys.rotate().unwrap();
+    assert_eq!(get("/test/mine").bearer(&old).send(edge.address).await.code(), "TOKEN_INVALID");
 }
 
 /// PL-28: allow and deny lists.
@@ -120,8 +120,8 @@ async fn addresses_are_allowed_and_denied() {
 #[tokio::test]
 async fn forwarded_addresses_need_a_trusted_proxy() {
     let ip = async |config: &str| {
-        let town = configured(config).await;
-        let reply = get("/test/echo").header("x-forwarded-for", "6.6.6.6, 198.51.100.7").send(town.address).await;
+        let edge = configured(config).await;
+        let reply = get("/test/echo").header("x-forwarded-for", "6.6.6.6, 198.51.100.7").send(edge.address).await;
         reply.json()["ip"].as_str().unwrap().to_owned()
     };
     assert_eq!(ip("").await, "127.0.0.1");
@@ -133,35 +133,35 @@ async fn forwarded_addresses_need_a_trusted_proxy() {
 /// PL-47: a trace is continued from `traceparent` or B3, and one `traceparent` is answered.
 #[tokio::test]
 async fn traces_go_through() {
-    let town = town().await;
+    let edge = edge().await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     for (name, value) in
         [("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")), ("b3", format!("{trace}-00f067aa0ba902b7-1"))]
     {
-        let reply = get("/test/echo").header(name, &value).send(town.address).await;
+        let reply = get("/test/echo").header(name, &value).send(edge.address).await;
         assert_eq!(reply.json()["trace_id"], trace, "{name}");
         assert!(reply.header("traceparent").unwrap().starts_with(&format!("00-{trace}-")), "{name}");
     }
-    let fresh = get("/nothing").send(town.address).await;
+    let fresh = get("/nothing").send(edge.address).await;
     let traceparent = fresh.header("traceparent").unwrap();
     assert_eq!(traceparent.split('-').nth(1), fresh.json()["trace_id"].as_str());
     assert_eq!(fresh.header("x-request-id"), fresh.json()["instance"].as_str());
-    let named = get("/test/echo").header("x-request-id", "order-5-attempt-2").send(town.address).await;
+    let named = get("/test/echo").header("x-request-id", "order-5-attempt-2").send(edge.address).await;
     assert_eq!(named.header("x-request-id"), Some("order-5-attempt-2"));
 }
 
 /// PL-28: the language of the caller reaches the use case and the problem.
 #[tokio::test]
 async fn languages_are_negotiated() {
-    let town = town().await;
-    let reply = get("/test/echo").header("accept-language", "zh-CN,zh;q=0.9,en;q=0.8").send(town.address).await;
+    let edge = edge().await;
+    let reply = get("/test/echo").header("accept-language", "zh-CN,zh;q=0.9,en;q=0.8").send(edge.address).await;
     assert_eq!(reply.json()["locale"], "zh-CN");
-    let problem = get("/nothing").header("accept-language", "zh").send(town.address).await;
+    let problem = get("/nothing").header("accept-language", "zh").send(edge.address).await;
     assert_eq!(
         (problem.header("content-language"), problem.json()["title"].as_str()),
         (Some("zh-CN"), Some("请求的路径不存在"))
     );
-    let problem = get("/nothing").send(town.address).await;
+    let problem = get("/nothing").send(edge.address).await;
     assert_eq!(
         (problem.header("content-language"), problem.json()["title"].as_str()),
         (Some("en"), Some("The path does not exist"))
@@ -171,15 +171,15 @@ async fn languages_are_negotiated() {
 /// PL-28: the shorter of the policy's and the caller's patience is the deadline.
 #[tokio::test]
 async fn deadlines_come_from_policy_and_caller() {
-    let town = town().await;
+    let edge = edge().await;
     for (timeout, expected) in [(None, 60_000), (Some("250ms"), 250), (Some("10m"), 60_000)] {
         let request = get("/test/echo");
         let request = if let Some(timeout) = timeout { request.header("x-request-timeout", timeout) } else { request };
-        assert_eq!(request.send(town.address).await.json()["timeout_ms"], expected, "{timeout:?}");
+        assert_eq!(request.send(edge.address).await.json()["timeout_ms"], expected, "{timeout:?}");
     }
-    let wrong = get("/test/echo").header("x-request-timeout", "soon").send(town.address).await;
+    let wrong = get("/test/echo").header("x-request-timeout", "soon").send(edge.address).await;
     assert_eq!((wrong.status, wrong.json()["errors"][0]["field"].as_str()), (400, Some("x-request-timeout")));
-    let late = get("/test/wait").header("x-request-timeout", "1ms").send(town.address).await;
+    let late = get("/test/wait").header("x-request-timeout", "1ms").send(edge.address).await;
     assert_eq!((late.status, late.code().as_str()), (504, "DEADLINE_EXCEEDED"));
     assert_eq!(late.json()["retry"], "same_key");
 }

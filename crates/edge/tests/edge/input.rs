@@ -1,12 +1,12 @@
 //! What callers send wrongly, and what they are told.
 
-use crate::caller::{ask, get, post};
-use crate::town::town;
+use crate::http_client::{get, post, request};
+use crate::test_edge::edge;
 
 /// PL-28, DL-05: every field that is wrong is named with its path, all at once where they can be read.
 #[tokio::test]
 async fn wrong_fields_are_named() {
-    let town = town().await;
+    let edge = edge().await;
     for (body, code, fields) in [
         (
             r#"{"email":"x","code":"1","password":"short","display_name":""}"#,
@@ -19,7 +19,7 @@ async fn wrong_fields_are_named() {
         (r#"{"email":7}"#, "VALIDATION_FAILED", &["email"]),
         (r#"{"email":{"a":1}}"#, "VALIDATION_FAILED", &["email"]),
     ] {
-        let reply = post("/v1/account/registrations", body).send(town.address).await;
+        let reply = post("/v1/account/registrations", body).send(edge.address).await;
         assert_eq!((reply.status, reply.code().as_str()), (400, code), "{body}");
         let problem = reply.json();
         let named: Vec<&str> =
@@ -31,13 +31,13 @@ async fn wrong_fields_are_named() {
 /// PL-28: what is not JSON at all.
 #[tokio::test]
 async fn broken_json_is_refused() {
-    let town = town().await;
+    let edge = edge().await;
     for body in ["{", "nonsense", "{\"email\":}", "{\"email\":\"a", "\u{0}", "{}{}"] {
-        let reply = post("/v1/account/registrations", body).send(town.address).await;
+        let reply = post("/v1/account/registrations", body).send(edge.address).await;
         assert_eq!((reply.status, reply.code().as_str()), (400, "MALFORMED_JSON"), "{body:?}");
     }
     for body in ["[]", "1", "null", "\"text\""] {
-        let reply = post("/v1/account/registrations", body).send(town.address).await;
+        let reply = post("/v1/account/registrations", body).send(edge.address).await;
         assert_eq!(reply.status, 400, "{body:?}");
     }
 }
@@ -45,7 +45,7 @@ async fn broken_json_is_refused() {
 /// PL-28: path variables and query parameters are checked like fields.
 #[tokio::test]
 async fn paths_and_queries_are_checked() {
-    let town = town().await;
+    let edge = edge().await;
     for path in [
         "/v1/accounts/zero",
         "/v1/accounts/0",
@@ -55,7 +55,7 @@ async fn paths_and_queries_are_checked() {
         "/v1/accounts/1?unknown=1",
         "/v1/accounts/1/followers?page_size=many",
     ] {
-        let reply = get(path).send(town.address).await;
+        let reply = get(path).send(edge.address).await;
         assert_eq!((reply.status, reply.code().as_str()), (400, "VALIDATION_FAILED"), "{path}: {reply:?}");
         assert!(!reply.json()["errors"].as_array().unwrap().is_empty(), "{path}");
     }
@@ -64,20 +64,20 @@ async fn paths_and_queries_are_checked() {
 /// PL-28: what is not JSON by its type is 415.
 #[tokio::test]
 async fn bodies_of_other_types_are_refused() {
-    let town = town().await;
+    let edge = edge().await;
     for kind in
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""]
     {
-        let reply = ask("POST", "/test/echo").header("content-type", kind).body("{}").send(town.address).await;
+        let reply = request("POST", "/test/echo").header("content-type", kind).body("{}").send(edge.address).await;
         assert_eq!((reply.status, reply.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{kind:?}");
     }
-    let packed = post("/test/echo", "{}").header("content-encoding", "gzip").send(town.address).await;
+    let packed = post("/test/echo", "{}").header("content-encoding", "gzip").send(edge.address).await;
     assert_eq!(packed.status, 415);
     for kind in ["application/json", "application/json; charset=utf-8", "application/problem+json"] {
-        let reply = ask("POST", "/test/echo").header("content-type", kind).body("{}").send(town.address).await;
+        let reply = request("POST", "/test/echo").header("content-type", kind).body("{}").send(edge.address).await;
         assert_eq!(reply.status, 200, "{kind}");
     }
-    assert_eq!(ask("POST", "/test/echo").body("{}").send(town.address).await.status, 200);
-    let empty = ask("POST", "/test/echo").header("content-type", "text/plain").body("").send(town.address).await;
+    assert_eq!(request("POST", "/test/echo").body("{}").send(edge.address).await.status, 200);
+    let empty = request("POST", "/test/echo").header("content-type", "text/plain").body("").send(edge.address).await;
     assert_eq!(empty.status, 200, "an empty body has no type");
 }

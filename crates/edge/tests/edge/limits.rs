@@ -5,15 +5,15 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::caller::{ask, exchange, get, post, read_reply};
-use crate::town::{configured, town};
+use crate::http_client::{exchange, get, post, read_reply, request};
+use crate::test_edge::{configured, edge};
 
 /// PL-24, PL-28: beyond a rate the answer is 429 with `Retry-After`, per account, and time heals it.
 #[tokio::test]
 async fn rates_per_account() {
-    let town = town().await;
-    let (one, other) = (town.token(1, &[], &[]), town.token(2, &[], &[]));
-    let call = async |token: &str| get("/test/per-user").bearer(token).send(town.address).await;
+    let edge = edge().await;
+    let (one, other) = (edge.token(1, &[], &[]), edge.token(2, &[], &[]));
+    let call = async |token: &str| get("/test/per-user").bearer(token).send(edge.address).await;
     let first = call(&one).await;
     assert_eq!((first.status, first.header("ratelimit")), (200, Some("\"user\";r=1")));
     assert_eq!(first.header("ratelimit-policy"), Some("\"user\";q=2;w=60"));
@@ -24,15 +24,15 @@ async fn rates_per_account() {
     assert_eq!(refused.header("ratelimit"), Some("\"user\";r=0;t=30"));
     assert_eq!(refused.json()["retry"], "backoff");
     assert_eq!(call(&other).await.status, 200, "another account has its own bucket");
-    town.clock.advance(Duration::from_secs(30));
+    edge.clock.advance(Duration::from_secs(30));
     assert_eq!(call(&one).await.status, 200);
 }
 
 /// PL-24: rates per address and per route.
 #[tokio::test]
 async fn rates_per_address_and_per_route() {
-    let town = configured("access.trusted_proxies = [\"127.0.0.1\"]").await;
-    let call = async |path: &str, ip: &str| get(path).header("x-forwarded-for", ip).send(town.address).await.status;
+    let edge = configured("access.trusted_proxies = [\"127.0.0.1\"]").await;
+    let call = async |path: &str, ip: &str| get(path).header("x-forwarded-for", ip).send(edge.address).await.status;
     for (ip, statuses) in [("198.51.100.1", [200, 200, 429]), ("198.51.100.2", [200, 200, 429])] {
         for status in statuses {
             assert_eq!(call("/test/per-ip", ip).await, status, "{ip}");
@@ -50,17 +50,17 @@ async fn rates_per_address_and_per_route() {
 /// PL-24: the token bucket of the whole node.
 #[tokio::test]
 async fn the_node_takes_so_many_calls_per_second() {
-    let town = configured("capacity.calls_per_second_max = 5").await;
+    let edge = configured("capacity.calls_per_second_max = 5").await;
     for _ in 0..5 {
-        assert_eq!(get("/test/echo").send(town.address).await.status, 200);
+        assert_eq!(get("/test/echo").send(edge.address).await.status, 200);
     }
-    let refused = get("/test/echo").send(town.address).await;
+    let refused = get("/test/echo").send(edge.address).await;
     assert_eq!(
         (refused.status, refused.code().as_str(), refused.header("retry-after")),
         (503, "OVERLOADED", Some("1"))
     );
-    town.clock.advance(Duration::from_millis(200));
-    assert_eq!(get("/test/echo").send(town.address).await.status, 200);
+    edge.clock.advance(Duration::from_millis(200));
+    assert_eq!(get("/test/echo").send(edge.address).await.status, 200);
 }
 
 /// PL-28: calls beyond the capacity are turned away at once, per rpc and per node, and pages still answer.
@@ -69,16 +69,16 @@ async fn load_is_shed() {
     for (config, other_rpc) in
         [("capacity.calls_per_rpc_max = 1", 200), ("capacity = { calls_max = 1, calls_per_rpc_max = 1 }", 503)]
     {
-        let town = configured(config).await;
-        let address = town.address;
+        let edge = configured(config).await;
+        let address = edge.address;
         let first = tokio::spawn(async move { get("/test/wait").send(address).await });
-        town.somebody_waits().await;
+        edge.wait_for_call().await;
         let shed = get("/test/wait").send(address).await;
         assert_eq!((shed.status, shed.code().as_str()), (503, "OVERLOADED"), "{config}");
         assert_eq!(shed.header("retry-after"), Some("1"));
         assert_eq!(get("/test/echo").send(address).await.status, other_rpc, "{config}");
         assert_eq!(get("/health/live").send(address).await.status, 200);
-        town.go_on.notify_one();
+        edge.go_on.notify_one();
         assert_eq!(first.await.unwrap().status, 200);
         assert_eq!(get("/test/echo").send(address).await.status, 200, "the place came back");
     }
@@ -87,12 +87,12 @@ async fn load_is_shed() {
 /// PL-28: a caller that goes away gives its place back.
 #[tokio::test]
 async fn a_caller_that_hangs_up_gives_its_place_back() {
-    let town = configured("capacity = { calls_max = 1, calls_per_rpc_max = 1 }").await;
-    let mut stream = TcpStream::connect(town.address).await.unwrap();
+    let edge = configured("capacity = { calls_max = 1, calls_per_rpc_max = 1 }").await;
+    let mut stream = TcpStream::connect(edge.address).await.unwrap();
     stream.write_all(&get("/test/wait").bytes()).await.unwrap();
-    town.somebody_waits().await;
+    edge.wait_for_call().await;
     drop(stream);
-    while get("/test/echo").send(town.address).await.status == 503 {
+    while get("/test/echo").send(edge.address).await.status == 503 {
         tokio::task::yield_now().await;
     }
 }
@@ -100,13 +100,13 @@ async fn a_caller_that_hangs_up_gives_its_place_back() {
 /// PL-28: a body beyond the limit is 413, announced, lied about or in pieces.
 #[tokio::test]
 async fn bodies_have_a_limit() {
-    let town = configured("limits.body_bytes_max = \"1 KiB\"").await;
-    let fits = post("/test/echo", vec![b' '; 1024]).send(town.address).await;
+    let edge = configured("limits.body_bytes_max = \"1 KiB\"").await;
+    let fits = post("/test/echo", vec![b' '; 1024]).send(edge.address).await;
     assert_eq!((fits.status, fits.json()["body_bytes"].as_u64()), (200, Some(1024)));
-    let too_long = post("/test/echo", vec![b' '; 1025]).send(town.address).await;
+    let too_long = post("/test/echo", vec![b' '; 1025]).send(edge.address).await;
     assert_eq!((too_long.status, too_long.code().as_str()), (413, "PAYLOAD_TOO_LARGE"));
     assert_eq!(too_long.json()["metadata"]["bytes_max"], "1024");
-    let announced = ask("POST", "/test/echo").header("content-length", "99999999999").send(town.address).await;
+    let announced = request("POST", "/test/echo").header("content-length", "99999999999").send(edge.address).await;
     assert_eq!(announced.status, 413);
     let mut chunked =
         b"POST /test/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
@@ -114,14 +114,14 @@ async fn bodies_have_a_limit() {
         chunked.extend_from_slice(format!("200\r\n{}\r\n", " ".repeat(512)).as_bytes());
     }
     chunked.extend_from_slice(b"0\r\n\r\n");
-    assert_eq!(exchange(town.address, &chunked).await.unwrap().status, 413);
+    assert_eq!(exchange(edge.address, &chunked).await.unwrap().status, 413);
 }
 
 /// PL-28: who sends a whole refused body before it reads gets the answer, and keeps the connection.
 #[tokio::test]
 async fn a_refused_body_does_not_cost_the_connection() {
-    let town = configured("limits.body_bytes_max = \"1 MiB\"").await;
-    let mut stream = TcpStream::connect(town.address).await.unwrap();
+    let edge = configured("limits.body_bytes_max = \"1 MiB\"").await;
+    let mut stream = TcpStream::connect(edge.address).await.unwrap();
     let body = " ".repeat(1024 * 1024);
     let head = "POST /test/echo HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ncontent-length: 1048576\r\n\r\n";
     let next = "GET /test/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
@@ -135,12 +135,12 @@ async fn a_refused_body_does_not_cost_the_connection() {
 /// PL-28: a body that does not come in time, and headers that do not, do not hold a connection.
 #[tokio::test]
 async fn slow_callers_are_let_go() {
-    let town = configured("limits = { body_timeout = \"1ms\", header_timeout = \"20ms\" }").await;
+    let edge = configured("limits = { body_timeout = \"1ms\", header_timeout = \"20ms\" }").await;
     let body = b"POST /test/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\n{";
-    let reply = exchange(town.address, body).await.unwrap();
+    let reply = exchange(edge.address, body).await.unwrap();
     assert_eq!((reply.status, reply.code().as_str()), (504, "DEADLINE_EXCEEDED"));
     for start in [&b""[..], b"PRI * HT", b"GET /test/echo HTTP/1.1\r\nhost: a\r\n"] {
-        let mut stream = TcpStream::connect(town.address).await.unwrap();
+        let mut stream = TcpStream::connect(edge.address).await.unwrap();
         stream.write_all(start).await.unwrap();
         let reply = read_reply(&mut stream).await;
         assert!(reply.is_none_or(|reply| reply.status == 408), "{start:?}");
@@ -150,25 +150,25 @@ async fn slow_callers_are_let_go() {
 /// PL-28: headers have a limit.
 #[tokio::test]
 async fn headers_have_a_limit() {
-    let town = configured("limits.header_bytes_max = \"8 KiB\"").await;
-    let fits = get("/test/echo").header("x-long", &"x".repeat(6_000)).send(town.address).await;
+    let edge = configured("limits.header_bytes_max = \"8 KiB\"").await;
+    let fits = get("/test/echo").header("x-long", &"x".repeat(6_000)).send(edge.address).await;
     assert_eq!(fits.status, 200);
     // Whoever still sends when the answer comes may lose it with the connection.
-    let too_long = exchange(town.address, &get("/test/echo").header("x-long", &"x".repeat(9_000)).bytes()).await;
+    let too_long = exchange(edge.address, &get("/test/echo").header("x-long", &"x".repeat(9_000)).bytes()).await;
     assert!(too_long.is_none_or(|reply| reply.status == 431));
     let too_many = (0..200).fold(get("/test/echo"), |request, n| request.header(&format!("x-{n}"), "y"));
-    let too_many = exchange(town.address, &too_many.bytes()).await;
+    let too_many = exchange(edge.address, &too_many.bytes()).await;
     assert!(too_many.as_ref().is_some_and(|reply| reply.status == 431), "{too_many:?}");
-    let long_path = exchange(town.address, &get(&format!("/{}", "p".repeat(70_000))).bytes()).await;
+    let long_path = exchange(edge.address, &get(&format!("/{}", "p".repeat(70_000))).bytes()).await;
     assert!(long_path.is_none_or(|reply| matches!(reply.status, 414 | 431)));
 }
 
 /// PL-28: connections beyond the limit wait until one is free.
 #[tokio::test]
 async fn connections_have_a_limit() {
-    let town = configured("capacity.connections_max = 1").await;
-    let first = TcpStream::connect(town.address).await.unwrap();
-    let address = town.address;
+    let edge = configured("capacity.connections_max = 1").await;
+    let first = TcpStream::connect(edge.address).await.unwrap();
+    let address = edge.address;
     let second = tokio::spawn(async move { get("/test/echo").send(address).await.status });
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -181,8 +181,8 @@ async fn connections_have_a_limit() {
 /// PL-28: the key of a POST reaches the use case, and a malformed one is refused.
 #[tokio::test]
 async fn idempotency_keys_are_read() {
-    let town = town().await;
-    let call = async |key: &str| post("/test/echo", "{}").header("idempotency-key", key).send(town.address).await;
+    let edge = edge().await;
+    let call = async |key: &str| post("/test/echo", "{}").header("idempotency-key", key).send(edge.address).await;
     for key in ["a", "8e03978e-40d5-43e8-bc93-6894a57f9324", &"k".repeat(255)] {
         assert_eq!(call(key).await.json()["key"], key);
     }
@@ -190,7 +190,7 @@ async fn idempotency_keys_are_read() {
         let reply = call(key).await;
         assert_eq!((reply.status, reply.code().as_str()), (400, "IDEMPOTENCY_KEY_INVALID"), "{key:?}");
     }
-    let without = post("/test/echo", "{}").send(town.address).await;
+    let without = post("/test/echo", "{}").send(edge.address).await;
     assert_eq!((without.status, &without.json()["key"]), (200, &serde_json::Value::Null));
 
     let strict = configured("is_idempotency_key_required = true").await;

@@ -8,8 +8,8 @@ use pulse_contract::account::v1::GetProfileRequest;
 use pulse_contract::account::v1::account_service_client::AccountServiceClient;
 use pulse_telemetry::{LogFormat, TelemetryConfig};
 
-use crate::caller::get;
-use crate::town::configured;
+use crate::http_client::get;
+use crate::test_edge::configured;
 
 /// Keeps what is written.
 #[derive(Clone, Default)]
@@ -36,18 +36,18 @@ async fn every_line_carries_its_trace() {
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     // The runtime of this test has one thread, so the edge writes here too.
     let _default = tracing::subscriber::set_default(subscriber);
-    let town = configured("replies.has_access_log = true").await;
-    let request = get("/test/fails?internal").bearer(&town.consumer());
-    let reply = request.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-00")).send(town.address).await;
+    let edge = configured("replies.has_access_log = true").await;
+    let request = get("/test/fails?internal").bearer(&edge.consumer());
+    let reply = request.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-00")).send(edge.address).await;
     assert_eq!(reply.status, 500);
-    let mut client = AccountServiceClient::connect(format!("http://{}", town.address)).await.unwrap();
+    let mut client = AccountServiceClient::connect(format!("http://{}", edge.address)).await.unwrap();
     client.get_profile(GetProfileRequest { account_id: 500 }).await.unwrap_err();
     let written = String::from_utf8(lines.0.lock().clone()).expect("text");
     let lines: Vec<&str> = written.lines().filter(|line| line.contains(trace)).collect();
     assert_eq!(lines.len(), 2, "{written}");
     let story = lines.iter().find(|line| line.contains("\"ERROR\"")).expect("the story");
     assert!(story.contains("row 7 of table account_accounts") && story.contains("disk full"), "{story}");
-    let access = lines.iter().find(|line| line.contains("answered")).expect("the line of the request");
+    let access = lines.iter().find(|line| line.contains("request completed")).expect("the line of the request");
     assert!(access.contains("GET /test/fails") && access.contains("500"), "{access}");
     let over_grpc =
         written.lines().find(|line| line.contains("GetProfile") && line.contains("\"ERROR\"")).expect("its story");

@@ -1,8 +1,8 @@
 //! The edge over real sockets: one test per concern (PL-28).
 
-mod caller;
 mod fuzz;
 mod grpc;
+mod http_client;
 mod identity;
 mod input;
 mod lifecycle;
@@ -12,4 +12,4 @@ mod pages;
 mod replies;
 mod routing;
 mod streams;
-mod town;
+mod test_edge;

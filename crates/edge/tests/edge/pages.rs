@@ -2,26 +2,26 @@
 
 use std::io::Read;
 
-use crate::caller::get;
-use crate::town::{configured, town};
+use crate::http_client::get;
+use crate::test_edge::{configured, edge};
 
 /// PL-28: the description of the API and the page that shows it, without anything from elsewhere.
 #[tokio::test]
 async fn the_api_describes_itself() {
-    let town = town().await;
-    let document = get("/openapi.json").send(town.address).await;
+    let edge = edge().await;
+    let document = get("/openapi.json").send(edge.address).await;
     assert_eq!((document.status, document.json()["openapi"].as_str()), (200, Some("3.1.0")));
-    let page = get("/docs").send(town.address).await;
+    let page = get("/docs").send(edge.address).await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(page.header("content-security-policy").unwrap().contains("script-src 'self'"));
     let links: Vec<&str> = page.text().split('"').filter(|text| text.starts_with('/')).collect();
     assert!(links.len() >= 4, "{links:?}");
     for link in links {
-        let reply = get(link).send(town.address).await;
+        let reply = get(link).send(edge.address).await;
         assert_eq!(reply.status, 200, "{link}");
-        let again = get(link).header("if-none-match", reply.header("etag").unwrap()).send(town.address).await;
+        let again = get(link).header("if-none-match", reply.header("etag").unwrap()).send(edge.address).await;
         assert_eq!((again.status, again.body.len()), (304, 0), "{link}");
-        let packed = get(link).header("accept-encoding", "gzip").send(town.address).await;
+        let packed = get(link).header("accept-encoding", "gzip").send(edge.address).await;
         let mut unpacked = Vec::new();
         flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, reply.body, "{link}");
@@ -31,8 +31,8 @@ async fn the_api_describes_itself() {
 /// PL-28: the numbers are for the neighbourhood and for operators.
 #[tokio::test]
 async fn the_numbers_are_not_for_everybody() {
-    let town = town().await;
-    let reply = get("/metrics").send(town.address).await;
+    let edge = edge().await;
+    let reply = get("/metrics").send(edge.address).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));
     assert!(reply.text().contains("# TYPE "), "{}", reply.text());
     let strict = configured("access.metrics = []").await;
@@ -44,15 +44,15 @@ async fn the_numbers_are_not_for_everybody() {
 /// PL-52: profiles are for operators.
 #[tokio::test(flavor = "multi_thread")]
 async fn profiles_are_for_operators() {
-    let town = town().await;
+    let edge = edge().await;
     for path in ["/admin/profile/cpu", "/admin/profile/heap", "/admin/profile/tasks"] {
-        assert_eq!(get(path).send(town.address).await.status, 401, "{path}");
-        assert_eq!(get(path).bearer(&town.consumer()).send(town.address).await.status, 403, "{path}");
+        assert_eq!(get(path).send(edge.address).await.status, 401, "{path}");
+        assert_eq!(get(path).bearer(&edge.consumer()).send(edge.address).await.status, 403, "{path}");
     }
-    let tasks = get("/admin/profile/tasks").bearer(&town.operator()).send(town.address).await;
+    let tasks = get("/admin/profile/tasks").bearer(&edge.operator()).send(edge.address).await;
     assert!(tasks.status == 200 && tasks.text().contains("workers"), "{tasks:?}");
-    let pprof = get("/admin/profile/cpu?seconds=1&format=pprof").bearer(&town.operator()).send(town.address).await;
+    let pprof = get("/admin/profile/cpu?seconds=1&format=pprof").bearer(&edge.operator()).send(edge.address).await;
     assert_eq!((pprof.status, pprof.header("content-disposition")), (200, Some("attachment; filename=\"cpu.pb\"")));
-    let wrong = get("/admin/profile/cpu?seconds=1000").bearer(&town.operator()).send(town.address).await;
+    let wrong = get("/admin/profile/cpu?seconds=1000").bearer(&edge.operator()).send(edge.address).await;
     assert_eq!((wrong.status, wrong.json()["errors"][0]["field"].as_str()), (400, Some("seconds")));
 }

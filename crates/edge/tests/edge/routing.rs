@@ -1,36 +1,36 @@
 //! Which requests lead where.
 
-use crate::caller::{ask, get, post};
-use crate::town::{town, town_with};
+use crate::http_client::{get, post, request};
+use crate::test_edge::{edge, edge_with};
 
 /// PL-28, PL-29: routes of the contract, by verb and by variable.
 #[tokio::test]
 async fn routes_of_the_contract_are_found() {
-    let town = town().await;
-    let profile = get("/v1/accounts/42").send(town.address).await;
+    let edge = edge().await;
+    let profile = get("/v1/accounts/42").send(edge.address).await;
     assert_eq!((profile.status, profile.json()["account_id"].as_str()), (200, Some("42")));
-    let me = get("/v1/me").bearer(&town.consumer()).send(town.address).await;
+    let me = get("/v1/me").bearer(&edge.consumer()).send(edge.address).await;
     assert_eq!((me.status, me.json()["account_id"].as_str()), (200, Some("7")));
-    let head = ask("HEAD", "/v1/accounts/42").send(town.address).await;
+    let head = request("HEAD", "/v1/accounts/42").send(edge.address).await;
     assert_eq!((head.status, head.body.len()), (200, 0));
-    let constant = get("/bench/constant").send(town.address).await;
+    let constant = get("/bench/constant").send(edge.address).await;
     assert_eq!((constant.status, constant.text()), (200, "ok"));
 }
 
 /// PL-28: what is not there is 404, what takes other methods is 405 with `Allow`.
 #[tokio::test]
 async fn unknown_paths_and_methods_are_told_apart() {
-    let town = town().await;
+    let edge = edge().await;
     for path in ["/", "/v1", "/v1/nothing", "/v1/me/", "/V1/me", "//v1/me", "/v1/accounts/1/2/3"] {
-        let reply = get(path).send(town.address).await;
+        let reply = get(path).send(edge.address).await;
         assert_eq!((reply.status, reply.code().as_str()), (404, "UNKNOWN_ROUTE"), "{path}");
     }
-    let reply = ask("DELETE", "/v1/me").send(town.address).await;
+    let reply = request("DELETE", "/v1/me").send(edge.address).await;
     assert_eq!((reply.status, reply.code().as_str()), (405, "METHOD_NOT_ALLOWED"));
     assert_eq!(reply.header("allow"), Some("GET, PATCH, HEAD, OPTIONS"));
-    let reply = ask("OPTIONS", "/v1/me").send(town.address).await;
+    let reply = request("OPTIONS", "/v1/me").send(edge.address).await;
     assert_eq!((reply.status, reply.header("allow")), (204, Some("GET, PATCH, HEAD, OPTIONS")));
-    let verb = post("/v1/account/sessions:nonsense", "{}").send(town.address).await;
+    let verb = post("/v1/account/sessions:nonsense", "{}").send(edge.address).await;
     assert_eq!(verb.status, 404);
 }
 
@@ -42,15 +42,15 @@ async fn pages_that_are_handed_in_come_after_the_contract() {
     let public =
         Router::new().route("/dev/inbox", page(|| async { "inbox" })).route("/v1/me", page(|| async { "mine" }));
     let operators = Router::new().route("/admin/jobs", page(|| async { "jobs" }));
-    let town = town_with("", |edge| edge.pages(public).operator_pages(operators)).await;
-    let inbox = get("/dev/inbox").send(town.address).await;
+    let edge = edge_with("", |edge| edge.pages(public).operator_pages(operators)).await;
+    let inbox = get("/dev/inbox").send(edge.address).await;
     assert_eq!((inbox.status, inbox.text()), (200, "inbox"));
-    assert_eq!(get("/v1/me").send(town.address).await.status, 401);
-    assert_eq!(get("/admin/jobs").send(town.address).await.status, 401);
-    assert_eq!(get("/admin/jobs").bearer(&town.consumer()).send(town.address).await.status, 403);
-    let jobs = get("/admin/jobs").bearer(&town.operator()).send(town.address).await;
+    assert_eq!(get("/v1/me").send(edge.address).await.status, 401);
+    assert_eq!(get("/admin/jobs").send(edge.address).await.status, 401);
+    assert_eq!(get("/admin/jobs").bearer(&edge.consumer()).send(edge.address).await.status, 403);
+    let jobs = get("/admin/jobs").bearer(&edge.operator()).send(edge.address).await;
     assert_eq!((jobs.status, jobs.text()), (200, "jobs"));
-    assert_eq!(get("/admin/nothing").bearer(&town.operator()).send(town.address).await.code(), "UNKNOWN_ROUTE");
+    assert_eq!(get("/admin/nothing").bearer(&edge.operator()).send(edge.address).await.code(), "UNKNOWN_ROUTE");
 }
 
 /// T10: every route of the contract can be told from every other.
@@ -59,7 +59,7 @@ async fn the_routes_of_the_contract_do_not_overlap() {
     use pulse_contract::shop::v1::{CatalogClient, ShopClient, catalog_routes, shop_routes};
     let nowhere = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let routes = [shop_routes(&ShopClient::remote(nowhere.clone())), catalog_routes(&CatalogClient::remote(nowhere))];
-    let town = town_with("", |edge| edge.routes(routes.into_iter().flatten())).await;
-    let shop = get("/v1/shops/5").send(town.address).await;
+    let edge = edge_with("", |edge| edge.routes(routes.into_iter().flatten())).await;
+    let shop = get("/v1/shops/5").send(edge.address).await;
     assert_eq!((shop.status, shop.code().as_str()), (503, "REMOTE_UNAVAILABLE"));
 }

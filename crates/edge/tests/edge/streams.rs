@@ -3,8 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::caller::get;
-use crate::town::{Town, configured, town};
+use crate::http_client::get;
+use crate::test_edge::{TestEdge, configured, edge};
 
 /// An open stream, and what it has sent so far.
 struct Events {
@@ -13,8 +13,8 @@ struct Events {
 }
 
 impl Events {
-    async fn open(town: &Town, path: &str) -> Self {
-        let mut stream = TcpStream::connect(town.address).await.expect("the edge listens");
+    async fn open(edge: &TestEdge, path: &str) -> Self {
+        let mut stream = TcpStream::connect(edge.address).await.expect("the edge listens");
         stream.write_all(&get(path).bytes()).await.expect("the request is sent");
         Self { stream, seen: String::new() }
     }
@@ -40,13 +40,13 @@ impl Events {
 /// PL-28: messages come one by one as they are made, and a stream may end well or badly.
 #[tokio::test]
 async fn messages_come_as_they_are_made() {
-    let town = town().await;
+    let edge = edge().await;
     for (path, last) in [("/test/stream", "data: {\"n\":2}"), ("/test/stream?bad", "event: error\ndata: {\"type\":")] {
-        let mut events = Events::open(&town, path).await;
+        let mut events = Events::open(&edge, path).await;
         events.until("data: {\"n\":1}\n\n").await;
         assert!(events.seen.contains("content-type: text/event-stream"), "{}", events.seen);
         assert!(!events.seen.contains(last), "{}", events.seen);
-        town.go_on.notify_one();
+        edge.go_on.notify_one();
         let all = events.rest().await;
         assert!(all.contains(last), "{all}");
         assert_eq!(all.contains("\"code\":\"STORE_UNAVAILABLE\""), path.ends_with("bad"), "{all}");
@@ -56,25 +56,25 @@ async fn messages_come_as_they_are_made() {
 /// PL-28: an idle stream shows that it lives.
 #[tokio::test]
 async fn an_idle_stream_sends_comments() {
-    let town = configured("replies.heartbeat = \"1ms\"").await;
-    let mut events = Events::open(&town, "/test/stream").await;
+    let edge = configured("replies.heartbeat = \"1ms\"").await;
+    let mut events = Events::open(&edge, "/test/stream").await;
     events.until("\n:\n\n").await;
-    town.go_on.notify_one();
+    edge.go_on.notify_one();
     assert!(events.rest().await.contains("data: {\"n\":2}"));
 }
 
 /// PL-28: streams are counted apart from calls, and give their place back.
 #[tokio::test]
 async fn streams_have_a_limit_of_their_own() {
-    let town = configured("capacity = { streams_max = 1, calls_max = 1, calls_per_rpc_max = 1 }").await;
-    let mut events = Events::open(&town, "/test/stream").await;
+    let edge = configured("capacity = { streams_max = 1, calls_max = 1, calls_per_rpc_max = 1 }").await;
+    let mut events = Events::open(&edge, "/test/stream").await;
     events.until("data: {\"n\":1}").await;
-    assert_eq!(get("/test/stream").send(town.address).await.code(), "OVERLOADED");
-    assert_eq!(get("/test/echo").send(town.address).await.status, 200, "a stream does not hold the place of a call");
+    assert_eq!(get("/test/stream").send(edge.address).await.code(), "OVERLOADED");
+    assert_eq!(get("/test/echo").send(edge.address).await.status, 200, "a stream does not hold the place of a call");
     drop(events);
     // Whoever comes now waits for the last message, which nobody makes; the first ones show that there was room.
     loop {
-        let mut events = Events::open(&town, "/test/stream").await;
+        let mut events = Events::open(&edge, "/test/stream").await;
         events.until("\r\n\r\n").await;
         if events.seen.starts_with("HTTP/1.1 200") {
             break;
@@ -85,10 +85,10 @@ async fn streams_have_a_limit_of_their_own() {
 /// PL-46: a node that leaves ends its streams with a reason.
 #[tokio::test]
 async fn a_leaving_node_ends_its_streams() {
-    let mut town = town().await;
-    let mut events = Events::open(&town, "/test/stream").await;
+    let mut edge = edge().await;
+    let mut events = Events::open(&edge, "/test/stream").await;
     events.until("data: {\"n\":1}").await;
-    town.leave();
+    edge.shut_down();
     assert!(events.rest().await.contains("\"code\":\"DRAINING\""));
-    assert!(town.running.await.unwrap());
+    assert!(edge.running.await.unwrap());
 }

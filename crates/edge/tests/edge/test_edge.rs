@@ -11,7 +11,8 @@ use futures::{FutureExt, StreamExt};
 use pulse_contract::account::v1::*;
 use pulse_contract::route::{Segment, Template};
 use pulse_contract::{
-    Answers, Begun, Caller, InFlightGuard, MethodSpec, Policy, Rate, RatePer, RestReply, RestRequest, Route, errors,
+    Begin, Caller, IdempotencyStore, InFlightGuard, MethodSpec, Policy, Rate, RatePer, RestReply, RestRequest, Route,
+    errors,
 };
 use pulse_edge::{Deps, Edge, EdgeBuilder, EdgeConfig};
 use pulse_kernel::clock::VirtualClock;
@@ -28,7 +29,7 @@ pub(crate) const TTL: Duration = Duration::from_secs(900);
 pub(crate) const ENDED_SESSION: i64 = 13;
 
 /// A running edge.
-pub(crate) struct Town {
+pub(crate) struct TestEdge {
     pub(crate) address: SocketAddr,
     pub(crate) clock: VirtualClock,
     pub(crate) keys: KeyRing,
@@ -41,16 +42,16 @@ pub(crate) struct Town {
 }
 
 /// An edge with the default configuration.
-pub(crate) async fn town() -> Town {
-    town_with("", |edge| edge).await
+pub(crate) async fn edge() -> TestEdge {
+    edge_with("", |edge| edge).await
 }
 
 /// An edge with this configuration.
-pub(crate) async fn configured(config: &str) -> Town {
-    town_with(config, |edge| edge).await
+pub(crate) async fn configured(config: &str) -> TestEdge {
+    edge_with(config, |edge| edge).await
 }
 
-pub(crate) async fn town_with(config: &str, also: impl FnOnce(EdgeBuilder) -> EdgeBuilder) -> Town {
+pub(crate) async fn edge_with(config: &str, also: impl FnOnce(EdgeBuilder) -> EdgeBuilder) -> TestEdge {
     let clock = VirtualClock::starting_at(NOW);
     let keys = KeyRing::of(Key::generate().expect("the machine has randomness"));
     let (waiting, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
@@ -63,22 +64,22 @@ pub(crate) async fn town_with(config: &str, also: impl FnOnce(EdgeBuilder) -> Ed
     };
     let account = AccountClient::local(Arc::new(AccountService::new(Arc::new(Accounts), Arc::new(NoAnswers))));
     let builder = Edge::builder(config, deps);
-    let grpc = AccountGrpc::new(account.clone(), builder.admission()).into_server();
+    let grpc = AccountGrpc::new(account.clone(), builder.admission());
     let builder = builder
         .routes(account_routes(&account))
         .routes(test_routes(&waiting, &go_on))
         .grpc(grpc)
         .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
         .openapi(r#"{"openapi":"3.1.0"}"#)
-        .raw("GET", "/bench/constant", "ok");
+        .constant("GET", "/bench/constant", "ok");
     let server = also(builder).build().expect("routes that fit").bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let address = server.address();
     let (leave, left) = oneshot::channel();
     let running = tokio::spawn(server.run(async move { left.await.unwrap_or_default() }));
-    Town { address, clock, keys, waiting, go_on, leave: Some(leave), running }
+    TestEdge { address, clock, keys, waiting, go_on, leave: Some(leave), running }
 }
 
-impl Town {
+impl TestEdge {
     /// A token of a consumer.
     pub(crate) fn consumer(&self) -> String {
         self.token(7, &[], &[])
@@ -100,12 +101,12 @@ impl Town {
     }
 
     /// Waits until a call of `/test/wait` has reached its use case.
-    pub(crate) async fn somebody_waits(&self) {
+    pub(crate) async fn wait_for_call(&self) {
         self.waiting.acquire().await.expect("never closed").forget();
     }
 
     /// Tells the edge to leave.
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         self.leave.take().expect("nobody has said so before").send(()).expect("the edge runs");
     }
 }
@@ -114,9 +115,9 @@ impl Town {
 struct NoAnswers;
 
 #[async_trait]
-impl Answers for NoAnswers {
-    async fn begin(&self, _cx: &Cx) -> Result<Begun, Error> {
-        Ok(Begun::Proceed(InFlightGuard::new(|| ())))
+impl IdempotencyStore for NoAnswers {
+    async fn begin(&self, _cx: &Cx) -> Result<Begin, Error> {
+        Ok(Begin::Proceed(InFlightGuard::new(|| ())))
     }
 }
 
@@ -149,7 +150,7 @@ macro_rules! accounts {
                 Ok(account_of(cx, "granted"))
             }
             $(async fn $name(&self, _cx: &Cx, _request: $request) -> Result<$reply, Error> {
-                Err(errors::UNIMPLEMENTED.error("not in this town"))
+                Err(errors::UNIMPLEMENTED.error("not in this edge"))
             })*
         }
     };

@@ -1,9 +1,8 @@
-//! What every connection shares: the table, the doorkeeper, the pages.
+//! State that every request needs, whatever it is routed to: configuration, clock, request guard, rpcs, metrics.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::RwLock;
 use pulse_contract::MethodSpec;
 use pulse_kernel::Clock;
@@ -11,42 +10,27 @@ use pulse_telemetry::Sampling;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Capacity, EdgeConfig};
-use crate::grpc::Services;
-use crate::pages::Page;
-use crate::pages::Pages;
 use crate::pipeline::cors::Cors;
+use crate::pipeline::guard::RequestGuard;
 use crate::pipeline::meter::Meter;
-use crate::pipeline::{Doorkeeper, Rpc};
-use crate::rest::Endpoint;
-use crate::routes::Routes;
+use crate::pipeline::rpc::Rpc;
+use crate::problem::ErrorLinks;
 
-/// What every connection shares.
-pub(crate) struct Core {
+/// State that every request needs. It knows no route, service or page: those are in [`crate::table::Table`].
+pub(crate) struct Shared {
     pub(crate) config: EdgeConfig,
     pub(crate) clock: Clock,
     pub(crate) sampling: Sampling,
-    pub(crate) door: Arc<Doorkeeper>,
-    pub(crate) rpcs: Arc<Rpcs>,
-    pub(crate) table: Routes<Target>,
-    pub(crate) services: Services,
-    pub(crate) pages: Pages,
+    pub(crate) guard: RequestGuard,
+    pub(crate) rpcs: Rpcs,
     pub(crate) cors: Cors,
+    pub(crate) error_links: ErrorLinks,
     pub(crate) meters: Meters,
-    /// Cancelled when the node begins to leave.
+    /// Cancelled when the node starts to drain.
     pub(crate) draining: CancellationToken,
 }
 
-/// What a path leads to.
-pub(crate) enum Target {
-    /// An rpc of the contract.
-    Call(Box<Endpoint>),
-    /// A page of the edge itself.
-    Page(Page),
-    /// The same bytes for everybody, answered before the pipeline.
-    Raw(Bytes),
-}
-
-/// Meters of what is not an rpc.
+/// Metrics of requests that are not rpcs.
 pub(crate) struct Meters {
     pub(crate) page: Meter,
     pub(crate) none: Meter,
@@ -65,7 +49,7 @@ impl Meters {
     }
 }
 
-/// The rpcs: those of the contract from the start, others with their first call.
+/// The rpcs by path: those of the contract, and those of further routes.
 pub(crate) struct Rpcs {
     capacity: Capacity,
     by_path: RwLock<HashMap<&'static str, Arc<Rpc>>>,
@@ -76,17 +60,17 @@ impl Rpcs {
         Self { capacity, by_path: RwLock::default() }
     }
 
-    /// The rpc with this path, when it was seen.
+    /// The rpc with this path.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<Rpc>> {
         self.by_path.read().get(path).cloned()
     }
 
-    /// The names of the services.
+    /// Names of the services.
     pub(crate) fn services(&self) -> BTreeSet<&'static str> {
         self.by_path.read().values().map(|rpc| rpc.spec.service).collect()
     }
 
-    /// What is the same for every call of `spec`.
+    /// The rpc of `spec`; created by the first call.
     pub(crate) fn of(&self, spec: &'static MethodSpec) -> Arc<Rpc> {
         if let Some(known) = self.get(spec.path) {
             return known;

@@ -1,4 +1,4 @@
-//! Rate limits of an rpc, asked of the gate with keys that are made without an allocation.
+//! Rate limits of an rpc. The keys of the limiter are built without an allocation.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -14,9 +14,9 @@ const LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The rate limits of one rpc.
 #[derive(Debug)]
-pub(crate) struct Rates {
+pub(crate) struct RateLimits {
     limits: Box<[Limit]>,
-    /// What `RateLimit-Policy` says; it never changes.
+    /// Value of the header `RateLimit-Policy`; it never changes.
     policy: Option<HeaderValue>,
 }
 
@@ -25,71 +25,71 @@ struct Limit {
     per: RatePer,
     name: &'static str,
     quota: Quota,
-    /// The rpc and the place of the limit in its policy: what tells this limit from every other.
-    place: [u8; PLACE_BYTES],
+    /// The rpc and the index of the limit in its policy; unique per limit.
+    scope: [u8; SCOPE_BYTES],
 }
 
-const PLACE_BYTES: usize = 17;
+const SCOPE_BYTES: usize = 17;
 const SUBJECT_BYTES: usize = 16;
 
-/// How close the caller is to a limit.
+/// State of one rate limit for one caller.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct RateLimitStatus {
     name: &'static str,
+    quota: Quota,
     remaining: u32,
     retry_after: Duration,
 }
 
-impl Rates {
-    /// The limits of `spec`, each with so many times its count.
+impl RateLimits {
+    /// The limits of `spec`; each count is multiplied by `factor`.
     pub(crate) fn of(spec: &MethodSpec, factor: NonZeroU32) -> Self {
         let rpc = Key::of("edge.rpc", spec.path.as_bytes()).to_bytes();
         let limits = spec.policy.rates.iter().zip(0_u8..).map(|(rate, index)| {
-            let mut place = [index; PLACE_BYTES];
-            place.iter_mut().zip(rpc).for_each(|(byte, rpc)| *byte = rpc);
+            let mut scope = [index; SCOPE_BYTES];
+            scope.iter_mut().zip(rpc).for_each(|(byte, rpc)| *byte = rpc);
             let quota = Quota::new(rate.count.saturating_mul(factor.get()), rate.window_ms);
-            Limit { per: rate.per, name: name_of(rate.per), quota, place }
+            Limit { per: rate.per, name: name_of(rate.per), quota, scope }
         });
         let limits: Box<[Limit]> = limits.collect();
         let policy = limits.iter().map(Limit::policy).collect::<Vec<_>>().join(", ");
         Self { policy: (!limits.is_empty()).then(|| policy.parse().ok()).flatten(), limits }
     }
 
-    /// Counts one call against every limit; says how close the caller is to the nearest one.
+    /// Counts one call against every limit and returns the state of the one with the fewest calls left.
     ///
-    /// A gate that cannot answer lets everybody pass: limits protect us, and are not worth an outage.
+    /// A call is allowed when the limiter fails: the limits protect the node and are not worth an outage.
     pub(crate) async fn check(
         &self,
         limiter: &dyn Limiter,
         actor: &Actor,
         ip: IpAddr,
         now: Timestamp,
-    ) -> Result<Option<Standing>, (Standing, Error)> {
-        let mut nearest: Option<Standing> = None;
+    ) -> Result<Option<RateLimitStatus>, (RateLimitStatus, Error)> {
+        let mut nearest: Option<RateLimitStatus> = None;
         for limit in &self.limits {
             let decision = match limiter.check(limit.key(actor, ip), limit.quota, 1, now).await {
                 Ok(decision) => decision,
                 Err(error) => {
-                    metrics::counter!("pulse_edge_gate_failures_total").increment(1);
-                    tracing::warn!(story = error.report(), "a rate limit could not be checked; the call passes");
+                    metrics::counter!("pulse_edge_rate_limiter_errors_total").increment(1);
+                    tracing::warn!(limit = limit.name, error = error.report(), "rate limit check failed; call allowed");
                     continue;
                 }
             };
-            let standing = limit.standing(decision);
+            let status = limit.status(decision);
             if !decision.is_allowed {
-                let error = errors::RATE_LIMITED.error(format!("the limit per {} is reached", limit.name));
-                return Err((standing, error.retry_in(decision.retry_after)));
+                return Err((status, status.error(decision.retry_after)));
             }
-            if nearest.is_none_or(|nearest| standing.remaining < nearest.remaining) {
-                nearest = Some(standing);
+            if nearest.is_none_or(|nearest| status.remaining < nearest.remaining) {
+                nearest = Some(status);
             }
         }
         Ok(nearest)
     }
 
     /// Writes the `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers-10).
-    pub(crate) fn write(&self, standing: Standing, headers: &mut HeaderMap) {
-        if let Ok(value) = HeaderValue::try_from(standing.header()) {
+    pub(crate) fn write(&self, status: RateLimitStatus, headers: &mut HeaderMap) {
+        if let Ok(value) = HeaderValue::try_from(status.header()) {
             headers.insert(LIMIT, value);
         }
         if let Some(policy) = &self.policy {
@@ -98,8 +98,8 @@ impl Rates {
     }
 }
 
-impl Standing {
-    /// As the header has it. Put together by hand: nearly every answer carries it.
+impl RateLimitStatus {
+    /// Value of the header `RateLimit`. Concatenated without formatting: nearly every response carries it.
     fn header(self) -> String {
         let (mut remaining, mut wait) = (itoa::Buffer::new(), itoa::Buffer::new());
         let [remaining, wait] = match self.retry_after.is_zero() {
@@ -108,11 +108,19 @@ impl Standing {
         };
         ["\"", self.name, "\";r=", remaining, wait].concat()
     }
+
+    fn error(self, retry_after: Duration) -> Error {
+        let Quota { count, window_ms } = self.quota;
+        let window = ceil_seconds(Duration::from_millis(u64::from(window_ms)));
+        let detail = format!("at most {count} calls per {} in {window} s", self.name);
+        errors::RATE_LIMITED.error(detail).retry_in(retry_after)
+    }
 }
 
 impl Limit {
-    fn standing(&self, decision: Decision) -> Standing {
-        Standing { name: self.name, remaining: decision.remaining, retry_after: decision.retry_after }
+    const fn status(&self, decision: Decision) -> RateLimitStatus {
+        let Decision { remaining, retry_after, .. } = decision;
+        RateLimitStatus { name: self.name, quota: self.quota, remaining, retry_after }
     }
 
     fn policy(&self) -> String {
@@ -128,15 +136,15 @@ impl Limit {
             }
             (RatePer::User, None) | (RatePer::Ip, _) => ("edge.rate.ip", network_of(ip).to_be_bytes()),
         };
-        let mut name = [0; PLACE_BYTES + SUBJECT_BYTES];
-        let (place, rest) = name.split_at_mut(PLACE_BYTES);
-        place.copy_from_slice(&self.place);
+        let mut name = [0; SCOPE_BYTES + SUBJECT_BYTES];
+        let (scope, rest) = name.split_at_mut(SCOPE_BYTES);
+        scope.copy_from_slice(&self.scope);
         rest.copy_from_slice(&subject);
         Key::of(domain, &name)
     }
 }
 
-/// The address as a number; of IPv6 only the first 64 bits, since one caller has all the others.
+/// The address as a number; of IPv6 only the first 64 bits, because one client usually owns all the others.
 fn network_of(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => u128::from(ip.to_bits()),

@@ -38,25 +38,29 @@ impl Reply {
 }
 
 /// A request in the making.
-pub(crate) struct Ask {
+pub(crate) struct TestRequest {
     line: String,
     headers: String,
     body: Vec<u8>,
 }
 
-pub(crate) fn get(path: &str) -> Ask {
-    ask("GET", path)
+pub(crate) fn get(path: &str) -> TestRequest {
+    request("GET", path)
 }
 
-pub(crate) fn post(path: &str, body: impl Into<Vec<u8>>) -> Ask {
-    ask("POST", path).header("content-type", "application/json").body(body)
+pub(crate) fn post(path: &str, body: impl Into<Vec<u8>>) -> TestRequest {
+    request("POST", path).header("content-type", "application/json").body(body)
 }
 
-pub(crate) fn ask(method: &str, path: &str) -> Ask {
-    Ask { line: format!("{method} {path} HTTP/1.1\r\nhost: pulse\r\n"), headers: String::new(), body: Vec::new() }
+pub(crate) fn request(method: &str, path: &str) -> TestRequest {
+    TestRequest {
+        line: format!("{method} {path} HTTP/1.1\r\nhost: pulse\r\n"),
+        headers: String::new(),
+        body: Vec::new(),
+    }
 }
 
-impl Ask {
+impl TestRequest {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push_str(&format!("{name}: {value}\r\n"));
         self

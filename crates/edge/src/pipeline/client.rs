@@ -1,4 +1,4 @@
-//! What is known of a request before anybody looks into it: when, from where, in which trace, under which id.
+//! The client of a request: time of arrival, address, trace, language and request id.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -13,30 +13,30 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Longer request ids of callers are replaced by our own.
+/// Maximum length of a request id; a longer one is replaced.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// More proxies than this in a row are not looked at.
+/// Maximum number of entries of `X-Forwarded-For` that are evaluated, from the end.
 const PROXIES_MAX: usize = 16;
 
-/// What is known of a request before anybody looks into it.
+/// The client of a request, read from its headers.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    /// The one reading of the clock.
+pub(crate) struct ClientInfo {
+    /// Time of arrival; the only clock reading of a request.
     pub(crate) now: Timestamp,
-    /// When it came, for measuring how long it took.
+    /// Time of arrival, to measure the duration.
     pub(crate) started: Instant,
-    /// Who sent it, as far as proxies are trusted.
+    /// Address of the client, behind trusted proxies.
     pub(crate) ip: IpAddr,
-    /// Our place in the caller's trace, or in a new one.
+    /// Trace context of the span, in the trace of the caller or in a new one.
     pub(crate) trace: TraceContext,
-    /// The language for texts that people read.
+    /// Language of texts for people.
     pub(crate) locale: Locale,
-    /// The id that the caller gave, when it is a decent one, or a random one.
+    /// The `X-Request-Id` of the caller when it is valid, else a random id.
     pub(crate) request_id: HeaderValue,
 }
 
-impl Origin {
-    /// Reads the headers of a request that came from `peer`.
+impl ClientInfo {
+    /// Reads the headers of a request from `peer`.
     pub(crate) fn read(headers: &HeaderMap, peer: IpAddr, access: &Access, at: (Timestamp, TraceContext)) -> Self {
         let (now, trace) = at;
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -47,13 +47,13 @@ impl Origin {
             trace,
             locale: text(http::header::ACCEPT_LANGUAGE).map(Locale::from_accept_language).unwrap_or_default(),
             request_id: match headers.get(REQUEST_ID) {
-                Some(given) if is_decent_id(given.as_bytes()) => given.clone(),
+                Some(given) if is_request_id(given.as_bytes()) => given.clone(),
                 Some(_) | None => random_id(),
             },
         }
     }
 
-    /// The `traceparent` of our span.
+    /// The `traceparent` of the span.
     pub(crate) fn traceparent(&self) -> HeaderValue {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         let (_, rest) = text.split_at_mut(3);
@@ -68,7 +68,7 @@ impl Origin {
         HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
     }
 
-    /// The id of this request as text.
+    /// The request id as text.
     pub(crate) fn request_id_text(&self) -> &str {
         self.request_id.to_str().unwrap_or_default()
     }
@@ -82,24 +82,24 @@ fn random_id() -> HeaderValue {
 }
 
 fn write_hex(bytes: &[u8], digits: &mut [u8]) {
-    // The lengths are fixed above, so this cannot fail.
+    // The callers pass slices of the right length, so this cannot fail.
     hex::encode_to_slice(bytes, digits).unwrap_or_default();
 }
 
-fn is_decent_id(id: &[u8]) -> bool {
+fn is_request_id(id: &[u8]) -> bool {
     !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.iter().all(u8::is_ascii_graphic)
 }
 
-/// The nearest address that is not one of our proxies, going back from the peer.
+/// The last address that is not a trusted proxy, starting at the peer.
 ///
-/// A proxy appends the address that it saw to `X-Forwarded-For`, so only the entries that trusted proxies appended
-/// are believed; whatever the caller itself wrote stands before them.
+/// A proxy appends the address of its client to `X-Forwarded-For`, so only the entries appended by trusted proxies are
+/// used; entries written by the client itself come before them.
 fn client_ip(headers: &HeaderMap, peer: IpAddr, access: &Access) -> IpAddr {
     let mut ip = peer;
     if access.trusted_proxies.is_empty() || !any_contains(&access.trusted_proxies, peer) {
         return ip;
     }
-    // Byte by byte: what a caller writes may be no text, and must not hide what the proxy wrote behind it.
+    // As bytes: an entry of the client may be no valid text, and must not hide the entries of proxies after it.
     let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).into_iter().map(HeaderValue::as_bytes).collect();
     let hops = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')).take(PROXIES_MAX);
     for hop in hops {
@@ -112,7 +112,7 @@ fn client_ip(headers: &HeaderMap, peer: IpAddr, access: &Access) -> IpAddr {
     ip
 }
 
-/// An address, with or without a port.
+/// An address with or without a port.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or(hop);
     let ip = bare.parse().ok().or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()));
@@ -123,7 +123,7 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn origin(peer: &str, proxies: &[&str], headers: &[(&'static str, &str)]) -> Origin {
+    fn client(peer: &str, proxies: &[&str], headers: &[(&'static str, &str)]) -> ClientInfo {
         let access = Access {
             trusted_proxies: proxies.iter().map(|proxy| proxy.parse().expect("a network")).collect(),
             ..Access::default()
@@ -136,12 +136,12 @@ mod tests {
         for (name, value) in headers {
             map.append(name, value);
         }
-        Origin::read(&map, peer.parse().expect("an address"), &access, (Timestamp::EPOCH, TraceContext::default()))
+        ClientInfo::read(&map, peer.parse().expect("an address"), &access, (Timestamp::EPOCH, TraceContext::default()))
     }
 
-    /// PL-28: only what trusted proxies appended is believed.
+    /// PL-28: only entries appended by trusted proxies are used.
     #[test]
-    fn forwarded_addresses_are_believed_from_trusted_proxies_only() {
+    fn forwarded_addresses_are_used_from_trusted_proxies_only() {
         let proxies = ["10.0.0.0/8", "fd00::/8"];
         for (peer, forwarded, expected) in [
             ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
@@ -154,33 +154,33 @@ mod tests {
             ("::ffff:10.0.0.1", "2001:db8::7", "2001:db8::7"),
             ("10.0.0.1", "", "10.0.0.1"),
         ] {
-            let origin = origin(peer, &proxies, &[("x-forwarded-for", forwarded)]);
-            assert_eq!(origin.ip.to_string(), expected, "{peer} {forwarded:?}");
+            let client = client(peer, &proxies, &[("x-forwarded-for", forwarded)]);
+            assert_eq!(client.ip.to_string(), expected, "{peer} {forwarded:?}");
         }
         let mut hidden = HeaderMap::new();
         hidden.append(FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 198.51.100.1").expect("a header value"));
         let access = Access { trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..Access::default() };
         assert_eq!(client_ip(&hidden, [10, 0, 0, 1].into(), &access).to_string(), "198.51.100.1");
         let two_lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "198.51.100.1")];
-        assert_eq!(origin("10.0.0.1", &proxies, &two_lines).ip.to_string(), "198.51.100.1");
+        assert_eq!(client("10.0.0.1", &proxies, &two_lines).ip.to_string(), "198.51.100.1");
     }
 
     #[test]
-    fn our_place_in_the_trace_is_answered() {
+    fn the_traceparent_of_the_span_is_written() {
         let trace =
             TraceContext { trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, span_id: 0xf067, is_sampled: true };
         for trace in [trace, TraceContext { is_sampled: false, ..trace }] {
-            let origin = Origin { trace, ..origin("127.0.0.1", &[], &[]) };
-            assert_eq!(origin.traceparent(), trace.traceparent());
+            let client = ClientInfo { trace, ..client("127.0.0.1", &[], &[]) };
+            assert_eq!(client.traceparent(), trace.traceparent());
         }
     }
 
     #[test]
-    fn decent_request_ids_are_kept() {
-        let origin_of = |id| origin("127.0.0.1", &[], &[("x-request-id", id)]).request_id;
-        assert_eq!(origin_of("abc-1"), "abc-1");
-        for indecent in ["", "two words", &"x".repeat(129)] {
-            assert!(origin_of(indecent).to_str().unwrap().starts_with("req_"), "{indecent:?}");
+    fn valid_request_ids_are_kept() {
+        let id_of = |id| client("127.0.0.1", &[], &[("x-request-id", id)]).request_id;
+        assert_eq!(id_of("abc-1"), "abc-1");
+        for invalid in ["", "two words", &"x".repeat(129)] {
+            assert!(id_of(invalid).to_str().unwrap().starts_with("req_"), "{invalid:?}");
         }
     }
 }
