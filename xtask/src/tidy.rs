@@ -50,12 +50,21 @@ const RULES: [(&str, Check); 16] = [
 ];
 
 /// Rule and path prefix of places that do not pass a new rule yet. A line goes when its place passes.
-const NOT_YET: [(&str, &str); 5] = [
-    ("metric-help", "crates/"),
-    ("proto-comments", "proto/pulse/order/v1/events.proto"),
+const NOT_YET: [(&str, &str); 14] = [
+    ("metric-help", "crates/contexts/order/"),
+    ("metric-help", "crates/contexts/payment/"),
+    ("metric-help", "crates/contexts/sale/"),
+    ("metric-help", "crates/contexts/stock/"),
+    ("metric-help", "crates/node/src/verify/"),
+    ("metric-help", "crates/platform/bus/"),
+    ("metric-help", "crates/platform/store/"),
     ("words", "ARCHITECTURE.md"),
     ("words", "README.md"),
-    ("words", "crates/"),
+    ("words", "crates/contexts/"),
+    ("words", "crates/node/src/config"),
+    ("words", "crates/platform/store/"),
+    ("words", "crates/platform/telemetry/"),
+    ("words", "crates/pulse/"),
 ];
 
 /// One violation of a rule.
