@@ -47,13 +47,13 @@ fn emit_client(service: &Service, names: &Names<'_>) -> String {
     let (stem, snake) = (names.stem, names::snake(names.stem));
     format!(
         "impl {stem}Client {{
-            #[doc = \" Calls `api` in this process; `answers` replays the saved answer of a repeated request.\"]
+            #[doc = \" Calls `api` in this process; `idempotency` replays the saved answer of a repeated request.\"]
             #[must_use]
             pub fn in_process(
                 api: impl {stem}Api,
-                answers: ::std::sync::Arc<dyn ::pulse_contract::Answers>,
+                idempotency: ::std::sync::Arc<dyn ::pulse_contract::IdempotencyStore>,
             ) -> Self {{
-                Self::local(::std::sync::Arc::new({stem}Service::new(::std::sync::Arc::new(api), answers)))
+                Self::local(::std::sync::Arc::new({stem}Service::new(::std::sync::Arc::new(api), idempotency)))
             }}
 
             #[doc = \" The REST routes and the gRPC server of {service_name}, which call this client.\"]

@@ -66,7 +66,7 @@ fn emit_method(model: &Model, service: &Service, method: &Method, names: &Names<
             &self,
             request: ::tonic::Request<{input}>,
         ) -> Result<::tonic::Response<{answer}>, ::tonic::Status> {{
-            let call = ::pulse_contract::answers::Call {{ spec: &{spec} }};
+            let call = ::pulse_contract::idempotency::Call {{ spec: &{spec} }};
             let (cx, request) = ::pulse_contract::grpc::receive(call, &self.entrance, request, {scope}).await?;
             ::pulse_contract::grpc::{send}(self.client.{function}(&cx, request).await)
         }}\n",

@@ -43,7 +43,7 @@ fn emit_route(model: &Model, service: &Service, method: &Method, binding: &Bindi
                 ::pulse_contract::route::handler(
                     |rest| {read},
                     |cx, request| ::pulse_contract::route::prepare(
-                        ::pulse_contract::answers::Call {{ spec: &{spec} }}, ({scope})(request), cx, request),
+                        ::pulse_contract::idempotency::Call {{ spec: &{spec} }}, ({scope})(request), cx, request),
                     move |cx, request| {{
                         let client = client.clone();
                         async move {{

@@ -198,8 +198,8 @@ fn emit_service(service: &Service, names: &Names<'_>) -> String {
             let function = names::snake(method.desc.name());
             if method.policy.idempotent {
                 format!(
-                    "{} {{ ::pulse_contract::answers::Call {{ spec: &{} }}
-                        .once(&*self.answers, cx, move |cx| async move {{ self.api.{function}(&cx, request).await }}).await }}\n",
+                    "{} {{ ::pulse_contract::idempotency::Call {{ spec: &{} }}
+                        .execute_once(&*self.idempotency, cx, move |cx| async move {{ self.api.{function}(&cx, request).await }}).await }}\n",
                     names.signature(method),
                     policy::spec(service, method)
                 )
@@ -212,17 +212,17 @@ fn emit_service(service: &Service, names: &Names<'_>) -> String {
         "#[doc = \" {service_name} behind its saved answers: a repeated request gets the answer of the first one.\"]
         pub struct {stem}Service {{
             api: ::std::sync::Arc<dyn {stem}Api>,
-            answers: ::std::sync::Arc<dyn ::pulse_contract::Answers>,
+            idempotency: ::std::sync::Arc<dyn ::pulse_contract::IdempotencyStore>,
         }}
 
         impl {stem}Service {{
-            #[doc = \" Puts `answers` before `api`.\"]
+            #[doc = \" Asks `idempotency` for a saved answer before it calls `api`.\"]
             #[must_use]
             pub fn new(
                 api: ::std::sync::Arc<dyn {stem}Api>,
-                answers: ::std::sync::Arc<dyn ::pulse_contract::Answers>,
+                idempotency: ::std::sync::Arc<dyn ::pulse_contract::IdempotencyStore>,
             ) -> Self {{
-                Self {{ api, answers }}
+                Self {{ api, idempotency }}
             }}
         }}
 

@@ -7,9 +7,9 @@
 
 extern crate self as pulse_contract;
 
-pub mod answers;
 pub mod event;
 pub mod grpc;
+pub mod idempotency;
 pub mod json;
 pub mod method;
 pub mod page;
@@ -20,8 +20,8 @@ pub mod timestamp;
 pub mod validate;
 pub mod wire_enum;
 
-pub use answers::{Answers, Begun, Call, InFlightGuard};
 pub use event::Event;
+pub use idempotency::{Begin, Call, IdempotencyStore, InFlightGuard};
 pub use json::Json;
 pub use method::{Caller, MethodSpec, Policy, Rate, RatePer};
 pub use route::{Handler, RestReply, RestRequest, Route};

@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 
-use crate::answers::Call;
+use crate::idempotency::Call;
 use crate::json::Json;
 use crate::method::MethodSpec;
 use crate::validate::Validate;
@@ -107,7 +107,7 @@ pub fn prepare<T: Validate + prost::Message>(
 ) -> Result<Cx, Error> {
     call.spec.policy.authorize(&cx.actor, scope)?;
     request.validate()?;
-    Ok(call.seal(cx, request))
+    Ok(call.bind(cx, request))
 }
 
 /// Makes a handler of how a request is read, checked and answered.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pulse_bus::{Bus, Faults};
 use pulse_contract::METHODS;
 use pulse_contract::account::v1::AccountClient;
-use pulse_contract::answers::Call;
+use pulse_contract::idempotency::Call;
 use pulse_contract::kitchen::v1::KitchenClient;
 use pulse_contract::marketing::v1::CouponClient;
 use pulse_contract::order::v1::OrderClient;
@@ -365,7 +365,7 @@ impl TestNode {
     pub fn keyed<T: prost::Message>(&self, cx: Cx, key: &str, rpc: &str, request: &T) -> Cx {
         let spec = METHODS.iter().find(|spec| spec.name == rpc).unwrap_or_else(|| panic!("no rpc is called {rpc}"));
         let fresh = Idempotency { scope: String::new(), key: key.to_owned(), fingerprint: [0; 32] };
-        Call { spec }.seal(Cx { idempotency: Some(Arc::new(fresh)), ..cx }, request)
+        Call { spec }.bind(Cx { idempotency: Some(Arc::new(fresh)), ..cx }, request)
     }
 }
 

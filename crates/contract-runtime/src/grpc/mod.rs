@@ -18,7 +18,7 @@ pub use catalogue::kind_of;
 pub use context::{CX_HEADER, CxWireError, cx_from_headers, request_with};
 pub use status::{error_of, status_of};
 
-use crate::answers::Call;
+use crate::idempotency::Call;
 use crate::errors;
 use crate::method::MethodSpec;
 use crate::route::prepare;

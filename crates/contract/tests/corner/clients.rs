@@ -33,9 +33,7 @@ async fn serve(server: CornerGrpc) -> Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let incoming = TcpListenerStream::new(listener);
-    tokio::spawn(
-        async move { Server::builder().add_service(server.into_server()).serve_with_incoming(incoming).await },
-    );
+    tokio::spawn(async move { Server::builder().add_service(server).serve_with_incoming(incoming).await });
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
@@ -143,9 +141,9 @@ async fn between_nodes_nothing_is_checked_twice() {
 #[tokio::test]
 async fn a_sealed_key_arrives_as_it_was_sealed() {
     let [_, (remote, corner)] = clients().await;
-    let call = pulse_contract::answers::Call { spec: &crate::corner::v1::corner_methods::SAVE };
+    let call = pulse_contract::idempotency::Call { spec: &crate::corner::v1::corner_methods::SAVE };
     let request = SaveRequest { text: "a".to_owned() };
-    let cx = call.seal(crate::idempotency::with_key(staff(), "k"), &request);
+    let cx = call.bind(crate::idempotency::with_key(staff(), "k"), &request);
     remote.save(&cx, request).await.unwrap();
     assert_eq!(corner.seen.lock().take().unwrap().idempotency, cx.idempotency);
 }

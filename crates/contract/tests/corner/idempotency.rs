@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message;
-use pulse_contract::answers::Call;
-use pulse_contract::{Answers, Begun, InFlightGuard, RestReply, RestRequest, errors};
+use pulse_contract::idempotency::Call;
+use pulse_contract::{Begin, IdempotencyStore, InFlightGuard, RestReply, RestRequest, errors};
 use pulse_kernel::{Cx, Error, Idempotency};
 use serde_json::Value;
 
@@ -27,21 +27,21 @@ enum Entry {
 }
 
 #[async_trait]
-impl Answers for Kept {
-    async fn begin(&self, cx: &Cx) -> Result<Begun, Error> {
+impl IdempotencyStore for Kept {
+    async fn begin(&self, cx: &Cx) -> Result<Begin, Error> {
         let idempotency = cx.idempotency.clone().unwrap();
         let at = (idempotency.scope.clone(), idempotency.key.clone());
         match self.0.lock().get(&at) {
             Some(Entry::InFlight) => return Err(errors::IDEMPOTENCY_IN_FLIGHT.error("it is under way")),
             Some(Entry::Done(fingerprint, answer)) if *fingerprint == idempotency.fingerprint => {
-                return Ok(Begun::Replay(answer.clone()));
+                return Ok(Begin::Replay(answer.clone()));
             }
             Some(Entry::Done(..)) => return Err(errors::IDEMPOTENCY_KEY_REUSED.error("another request has it")),
             None => {}
         }
         self.0.lock().insert(at.clone(), Entry::InFlight);
         let kept = self.clone();
-        Ok(Begun::Proceed(InFlightGuard::new(move || {
+        Ok(Begin::Proceed(InFlightGuard::new(move || {
             let mut entries = kept.0.lock();
             if matches!(entries.get(&at), Some(Entry::InFlight)) {
                 entries.remove(&at);
@@ -103,7 +103,7 @@ async fn a_key_is_free_again_after_a_failure_and_taken_while_in_flight() {
     assert_eq!(failed.code(), "DEADLINE_EXCEEDED");
     assert_eq!(save(&corner, &kept, with_key(staff(), "k"), "a").await.unwrap(), 1);
 
-    let cx = Call { spec: &corner_methods::SAVE }.seal(with_key(staff(), "busy"), &SaveRequest::default());
+    let cx = Call { spec: &corner_methods::SAVE }.bind(with_key(staff(), "busy"), &SaveRequest::default());
     let begun = kept.begin(&cx).await.unwrap();
     let service = CornerService::new(corner.clone(), Arc::new(kept.clone()));
     let refused = service.save(&cx, SaveRequest::default()).await.unwrap_err();
@@ -117,7 +117,7 @@ async fn a_key_is_free_again_after_a_failure_and_taken_while_in_flight() {
 async fn a_failure_after_another_node_answered_is_its_answer() {
     let kept = Kept::default();
     let call = Call { spec: &corner_methods::SAVE };
-    let cx = call.seal(with_key(staff(), "k"), &SaveRequest::default());
+    let cx = call.bind(with_key(staff(), "k"), &SaveRequest::default());
     let answered = call
         .once::<SaveResponse, _>(&kept, &cx, |cx| {
             kept.keep(&cx, &SaveResponse { saves: 7, text: String::new() });
@@ -143,7 +143,7 @@ async fn a_key_for_one_rpc_does_not_reach_the_rpcs_below_it() {
             deadline_ms: 1,
         },
     };
-    let cx = Call { spec: Box::leak(Box::new(other)) }.seal(with_key(staff(), "k"), &SaveRequest::default());
+    let cx = Call { spec: Box::leak(Box::new(other)) }.bind(with_key(staff(), "k"), &SaveRequest::default());
     for text in ["a", "b"] {
         service.save(&cx, SaveRequest { text: text.to_owned() }).await.unwrap();
         assert!(corner.seen.lock().take().unwrap().idempotency.is_none());
@@ -152,6 +152,6 @@ async fn a_key_for_one_rpc_does_not_reach_the_rpcs_below_it() {
 
 #[test]
 fn an_rpc_that_saves_no_answer_drops_the_key() {
-    let cx = Call { spec: &corner_methods::ECHO }.seal(with_key(staff(), "k"), &EchoRequest::default());
+    let cx = Call { spec: &corner_methods::ECHO }.bind(with_key(staff(), "k"), &EchoRequest::default());
     assert!(cx.idempotency.is_none());
 }

@@ -1,8 +1,8 @@
 //! Idempotency: a repeated request gets the answer of the first one.
 //!
-//! The edge puts the caller's key into the [`Cx`]. The generated handler seals it with what it was used for and with
-//! a fingerprint of the request. The generated service asks the [`Answers`] before it calls the use case, and the use
-//! case puts its answer into its commit.
+//! The edge puts the caller's key into the [`Cx`]. The generated handler binds it to the caller, the rpc and a fingerprint
+//! of the request. The generated service asks the [`IdempotencyStore`] before it calls the use case. The use case puts its
+//! answer into its commit.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use sha2::{Digest, Sha256};
 use crate::errors;
 use crate::method::MethodSpec;
 
-/// Where the answers of earlier requests are.
+/// The store of the answers of earlier requests.
 #[async_trait]
-pub trait Answers: Send + Sync {
-    /// Begins the request under the key of `cx`, which is present and sealed.
+pub trait IdempotencyStore: Send + Sync {
+    /// Begins the request under the key of `cx`, which is present and bound.
     ///
     /// # Errors
     /// `IDEMPOTENCY_IN_FLIGHT` while another request runs under the key, `IDEMPOTENCY_KEY_REUSED` when the key was
     /// used for a request with another fingerprint, `STORE_UNAVAILABLE`.
-    async fn begin(&self, cx: &Cx) -> Result<Begun, Error>;
+    async fn begin(&self, cx: &Cx) -> Result<Begin, Error>;
 }
 
-/// What became of a beginning.
+/// Outcome of [`IdempotencyStore::begin`].
 #[derive(Debug)]
-pub enum Begun {
-    /// It was done before; this is the encoded answer.
+pub enum Begin {
+    /// The request was done before. The bytes are its encoded answer.
     Replay(Bytes),
-    /// It is to be done; the key is taken until the guard is dropped.
+    /// The request is new. Its key is taken until the guard is dropped.
     Proceed(InFlightGuard),
 }
 
-/// Keeps an idempotency key taken; dropping it gives the key free.
+/// Keeps an idempotency key taken. Dropping it releases the key.
 pub struct InFlightGuard(Option<Box<dyn FnOnce() + Send>>);
 
 impl InFlightGuard {
@@ -59,19 +59,20 @@ impl std::fmt::Debug for InFlightGuard {
     }
 }
 
-/// A call of one rpc, for the parts of the contract that do the same for every rpc.
+/// A call of one rpc, with the idempotency that is the same for every rpc.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// The rpc.
+    /// Specification of the rpc.
     pub spec: &'static MethodSpec,
 }
 
 impl Call {
-    /// Says in `cx` what its idempotency key is used for; drops the key when the rpc does not take one.
+    /// Binds the idempotency key of `cx` to the caller, the rpc and the request. Drops the key when the rpc is not
+    /// idempotent.
     ///
-    /// This happens where a request enters Pulse, and nowhere below.
+    /// Called where a request enters Pulse, and nowhere else.
     #[must_use]
-    pub fn seal<T: prost::Message>(self, mut cx: Cx, request: &T) -> Cx {
+    pub fn bind<T: prost::Message>(self, mut cx: Cx, request: &T) -> Cx {
         cx.idempotency = match cx.idempotency.take() {
             Some(idempotency) if self.spec.policy.idempotent => Some(Arc::new(Idempotency {
                 scope: scope(&cx, self.spec),
@@ -83,24 +84,24 @@ impl Call {
         cx
     }
 
-    /// The context of a request that Pulse itself makes once, however often it is repeated: `key` tells it from every
-    /// other request of the same actor and rpc.
+    /// The context of a request that Pulse itself makes exactly once. `key` is unique among the requests of the same actor
+    /// to the same rpc.
     #[must_use]
     pub fn keyed<T: prost::Message>(self, cx: &Cx, key: String, request: &T) -> Cx {
-        let unsealed = Arc::new(Idempotency { scope: String::new(), key, fingerprint: [0; 32] });
-        self.seal(Cx { idempotency: Some(unsealed), ..cx.clone() }, request)
+        let unbound = Arc::new(Idempotency { scope: String::new(), key, fingerprint: [0; 32] });
+        self.bind(Cx { idempotency: Some(unbound), ..cx.clone() }, request)
     }
 
-    /// Runs `work` once per idempotency key; a repetition gets the saved answer.
+    /// Runs `work` once per idempotency key. A repetition gets the saved answer.
     ///
-    /// A key that was sealed for another rpc is not for this one: it belongs to the caller's own caller, and is
-    /// taken out of the context, so that two calls below one request never share it.
+    /// A key that is bound to another rpc belongs to an outer request. It is removed from the context, so that two inner
+    /// calls of one request never share it.
     ///
     /// # Errors
-    /// Those of [`Answers::begin`] and those of `work`; `INTERNAL` when the saved answer cannot be read.
-    pub async fn once<T, Work>(
+    /// Those of [`IdempotencyStore::begin`] and those of `work`; `INTERNAL` when the saved answer cannot be decoded.
+    pub async fn execute_once<T, Work>(
         self,
-        answers: &dyn Answers,
+        store: &dyn IdempotencyStore,
         cx: &Cx,
         work: impl FnOnce(Cx) -> Work + Send,
     ) -> Result<T, Error>
@@ -113,14 +114,14 @@ impl Call {
             cx.idempotency = None;
             return work(cx).await;
         }
-        match answers.begin(&cx).await? {
-            Begun::Replay(answer) => replay(answer),
-            Begun::Proceed(guard) => {
+        match store.begin(&cx).await? {
+            Begin::Replay(answer) => replay(answer),
+            Begin::Proceed(guard) => {
                 let answer = match work(cx.clone()).await {
-                    // The same request may have been answered by another node, and refused here for what it did there.
-                    Err(error) => match answers.begin(&cx).await {
-                        Ok(Begun::Replay(answer)) => replay(answer),
-                        Ok(Begun::Proceed(_)) | Err(_) => Err(error),
+                    // Another node may have answered the same request, whose writes made it fail here.
+                    Err(error) => match store.begin(&cx).await {
+                        Ok(Begin::Replay(answer)) => replay(answer),
+                        Ok(Begin::Proceed(_)) | Err(_) => Err(error),
                     },
                     answer => answer,
                 };
@@ -132,11 +133,11 @@ impl Call {
 }
 
 fn replay<T: prost::Message + Default>(answer: Bytes) -> Result<T, Error> {
-    T::decode(answer).map_err(|error| errors::INTERNAL.error("the saved answer cannot be read").caused_by(error))
+    T::decode(answer).map_err(|error| errors::INTERNAL.error("the saved answer cannot be decoded").caused_by(error))
 }
 
-/// Tells requests with the same key apart. The key is in it, which is kept as a digest only: whoever reads the saved
-/// fingerprints cannot try passwords on them.
+/// Fingerprint of a request. It includes the key, which is stored as a digest only, so that a reader of the saved
+/// fingerprints cannot guess passwords with them.
 fn fingerprint(key: &str, request: &impl prost::Message) -> [u8; 32] {
     let mut hash = Sha256::new_with_prefix(key.len().to_le_bytes());
     hash.update(key);
@@ -144,10 +145,10 @@ fn fingerprint(key: &str, request: &impl prost::Message) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Who uses a key for what: `<who> <rpc>`.
+/// Scope of a key: `<caller> <rpc>`.
 ///
-/// What anybody may call is `anyone`'s: a phone that repeats its sign-in from another network, or after its token has
-/// expired, is still the same caller, and its credentials are in the request.
+/// Public rpcs have the caller `anyone`: a client that repeats its sign-in from another network, or after its token has
+/// expired, is the same caller, and its credentials are in the request.
 fn scope(cx: &Cx, spec: &MethodSpec) -> String {
     let mut scope = String::with_capacity(64);
     let written = match &cx.actor {
@@ -157,7 +158,7 @@ fn scope(cx: &Cx, spec: &MethodSpec) -> String {
         }
         Actor::Principal(_) | Actor::Anonymous => write!(scope, "anyone {}", spec.path),
     };
-    debug_assert!(written.is_ok(), "a String takes everything");
+    debug_assert!(written.is_ok(), "writing to a String cannot fail");
     scope
 }
 
