@@ -1,6 +1,6 @@
-//! Measures group commit against one transaction each, in the same folder and the same run.
+//! Benchmark of group commit against one transaction per use case, in the same folder and the same run.
 //!
-//! A use case is what most of Pulse's are: one row, one event, one idempotency answer, flushed before the answer.
+//! A use case writes one row, one event and one idempotency answer, and is flushed before it returns, like most of Pulse.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,39 +15,39 @@ use tokio::task::JoinSet;
 use crate::{Commit, Database, Migration, Options, Statement, Store, StoreError, WriterStats, values};
 use pulse_contract::Event;
 
-/// What to measure.
+/// Parameters of the benchmark.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// An existing folder on the file system to be measured.
+    /// Existing folder on the file system to measure.
     pub folder: PathBuf,
-    /// How many use cases run through the store.
+    /// Number of use cases through the store.
     pub use_cases: u32,
-    /// How many of them at the same time.
+    /// Number of use cases that run concurrently.
     pub concurrency: u32,
-    /// How many run one by one for comparison.
+    /// Number of use cases that run one by one as the reference.
     pub reference_use_cases: u32,
-    /// Sleeps so long after each flush, as a slow disk would.
+    /// Extra delay after each flush, to simulate a slow disk.
     pub flush_delay: Option<Duration>,
 }
 
-/// How so many use cases went.
+/// Result of a run of use cases.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// From the first to the last.
+    /// Time from the start of the first to the end of the last.
     pub elapsed: Duration,
-    /// Each one's time, sorted.
+    /// Latency of each use case, sorted.
     pub latencies: Vec<Duration>,
 }
 
 impl Run {
     /// Use cases per second.
     #[must_use]
-    #[expect(clippy::float_arithmetic, reason = "a rate for people")]
+    #[expect(clippy::float_arithmetic, reason = "a rate for display")]
     pub fn rate_per_s(&self) -> f64 {
         f64::from(u32::try_from(self.latencies.len()).unwrap_or(u32::MAX)) / self.elapsed.as_secs_f64()
     }
 
-    /// The time that so many per mille of the use cases stayed within.
+    /// Latency quantile, for example 990 for the 99th percentile.
     #[must_use]
     pub fn quantile(&self, per_mille: usize) -> Duration {
         let index = (self.latencies.len() * per_mille).checked_div(1_000).unwrap_or(0);
@@ -55,18 +55,18 @@ impl Run {
     }
 }
 
-/// Both runs.
+/// Results of both runs.
 #[derive(Clone, Debug)]
 pub struct GroupCommit {
-    /// Through the store, many at the same time.
+    /// Run through the store, concurrently.
     pub grouped: Run,
-    /// One transaction each, on one connection without any thread in between.
+    /// Run with one transaction per use case, on one connection in one thread.
     pub reference: Run,
-    /// What the store's writer did.
+    /// Statistics of the writer during the run.
     pub writer: WriterStats,
 }
 
-/// Runs the plan.
+/// Runs the benchmark.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE` when the folder cannot be written to.
@@ -84,7 +84,7 @@ pub async fn group_commit(plan: &Plan) -> Result<GroupCommit, StoreError> {
     let after = database.writer_stats();
     let writer = WriterStats {
         commits: after.commits - before.commits,
-        refused: after.refused - before.refused,
+        rejected: after.rejected - before.rejected,
         groups: after.groups - before.groups,
         busy: after.busy - before.busy,
         flushing: after.flushing - before.flushing,
@@ -101,7 +101,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
 const INSERT_NOTE: &str = "INSERT INTO bench_notes (id, author, body) VALUES (?, ?, ?)";
 const BODY: &str = "The dumplings are worth the queue; come before noon.";
 
-/// Stands for an event and for an answer: an encoded message of about a hundred bytes.
+/// Event and answer of the benchmark: an encoded message of about 100 bytes.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Noted {
     #[prost(int64, tag = "1")]
@@ -159,7 +159,7 @@ async fn use_case(store: &Store) -> Result<(), StoreError> {
 
 const SCOPE: &str = "acc_7241389123412341234 /pulse.bench.v1.BenchService/CreateNote";
 
-/// The same rows into the same tables, one transaction each.
+/// Writes the same rows into the same tables, one transaction per use case.
 fn one_by_one(plan: &Plan) -> rusqlite::Result<Run> {
     let connection = Connection::open(plan.folder.join("one-by-one.db"))?;
     connection.execute_batch(

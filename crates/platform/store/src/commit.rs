@@ -1,10 +1,10 @@
-//! A commit as a value: everything that happens together or not at all.
+//! A commit as a value: the writes that happen together or not at all.
 
 use bytes::Bytes;
 use pulse_kernel::{Cx, ErrorSpec, Idempotency, Timestamp};
 
+use crate::encrypted_response;
 use crate::leases::Lease;
-use crate::sealed;
 use crate::sql::dialect::Dialect;
 use crate::sql::{Insert, Statement, Value};
 use crate::timers::DueTimer;
@@ -12,22 +12,22 @@ use crate::transaction::{Refusal, Step, Transaction};
 use crate::{Store, outbox, values};
 use pulse_contract::{Event, errors};
 
-/// Something to be done at a time. It survives restarts and costs one row until then.
+/// Work that is due at an instant. A timer survives restarts and costs one row until it fires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timer {
-    /// What is to be done, for example `order.payment_overdue`; at most 64 characters.
+    /// Kind of work, for example `order.payment_overdue`. At most 64 characters.
     pub kind: &'static str,
-    /// For which thing. The same kind and key again moves the timer.
+    /// ID of the entity that the work is about. Setting a timer of the same kind and key again moves it.
     pub key: i64,
-    /// When.
+    /// Instant at which the timer fires.
     pub due_at: Timestamp,
-    /// What the handler needs to know; at best nothing.
+    /// Data for the handler; empty in most cases.
     pub payload: Bytes,
 }
 
-/// Rows, events, timers, the idempotency answer, the inbox entry and the fence of one use case.
+/// The rows, events, timers, idempotency answer, inbox entry and fence of one use case.
 ///
-/// They are written in the order: fence, inbox, fired timer, rows, timers, events, answer.
+/// Order of the writes: fence, inbox entry, fired timer, answer, rows, timers, events.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a commit does nothing until Store::commit"]
 pub struct Commit {
@@ -70,29 +70,30 @@ struct Answer {
 }
 
 impl Commit {
-    /// A commit of nothing.
+    /// An empty commit.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Executes a statement.
+    /// Adds a statement.
     pub fn write(mut self, statement: Statement) -> Self {
         self.writes.push(Write { rows: Rows::Statement(statement), expected: None, duplicate: None });
         self
     }
 
-    /// Inserts rows; none is fine.
+    /// Adds rows to insert. An insert without rows does nothing.
     pub fn insert(mut self, insert: Insert) -> Self {
         self.writes.push(Write { rows: Rows::Insert(insert), expected: None, duplicate: None });
         self
     }
 
-    /// The last write must touch so many rows; otherwise `StoreError::Conflict` and nothing is written.
+    /// Requires that the last write changes `count` rows. Otherwise the commit fails with `StoreError::Conflict` and writes
+    /// nothing.
     pub fn expect_rows(self, count: u64) -> Self {
         self.expect(count, Refusal::Conflict)
     }
 
-    /// The last write must touch so many rows; otherwise this refusal and nothing is written.
+    /// Requires that the last write changes `count` rows. Otherwise the commit fails with `refusal` and writes nothing.
     pub fn expect_rows_else(self, count: u64, refusal: &'static ErrorSpec) -> Self {
         self.expect(count, Refusal::Coded(refusal))
     }
@@ -105,9 +106,9 @@ impl Commit {
         self
     }
 
-    /// A unique key that the last write violates means this refusal. Without it, it is a defect.
+    /// Sets the error that a violated unique key of the last write means. Without it, the violation is a defect.
     pub fn duplicate_is(mut self, refusal: &'static ErrorSpec) -> Self {
-        assert!(!self.writes.is_empty(), "a refusal of duplicates needs a write before it");
+        assert!(!self.writes.is_empty(), "an error for duplicates needs a write before it");
         if let Some(write) = self.writes.last_mut() {
             write.duplicate = Some(Refusal::Coded(refusal));
         }
@@ -126,63 +127,65 @@ impl Commit {
         self
     }
 
-    /// Cancels a timer; nothing happens when there is none.
+    /// Cancels a timer. Does nothing when there is none.
     pub fn cancel_timer(mut self, kind: &'static str, key: i64) -> Self {
         self.cancelled.push((kind, key));
         self
     }
 
-    /// Takes a due timer away; when it fired or was cancelled or moved before, `StoreError::AlreadyDone`.
+    /// Removes a due timer. The commit fails with `StoreError::AlreadyDone` when the timer fired, was cancelled or was
+    /// moved before.
     pub fn fired(mut self, due: &DueTimer) -> Self {
         self.fired = Some((due.kind.clone(), due.key, due.id));
         self
     }
 
-    /// Saves the answer under the idempotency key of `cx`, sealed so that only the key opens it; without a key it does
-    /// nothing. It belongs to the last commit of a use case: once a key is answered, commits under it are refused with
+    /// Saves the answer under the idempotency key of `cx`, encrypted with that key. Does nothing when `cx` has no key.
+    ///
+    /// Call it on the last commit of a use case: once a key has an answer, commits under it fail with
     /// `IDEMPOTENCY_IN_FLIGHT`.
     pub fn answer<M: prost::Message>(mut self, cx: &Cx, response: &M) -> Self {
         self.answer = cx.idempotency.as_ref().and_then(|idempotency| {
             Some(Answer {
                 scope: idempotency.scope.clone(),
-                key: sealed::lookup(idempotency),
+                key: encrypted_response::lookup(idempotency),
                 fingerprint: idempotency.fingerprint,
-                answer: sealed::seal(idempotency, &response.encode_to_vec())?,
+                answer: encrypted_response::encrypt(idempotency, &response.encode_to_vec())?,
             })
         });
         self
     }
 
-    /// Notes that `consumer` (at most 64 characters) has consumed the event; `StoreError::AlreadyDone` when it has
-    /// before.
+    /// Records that `consumer`, at most 64 characters, has consumed the event. The commit fails with
+    /// `StoreError::AlreadyDone` when that was recorded before.
     pub fn inbox(mut self, consumer: &'static str, event_id: i64) -> Self {
         self.inbox = Some((consumer, event_id));
         self
     }
 
-    /// Refuses with `StoreError::Fenced` when the lease is somebody else's by now.
+    /// Fails with `StoreError::Fenced` when another holder has acquired the lease.
     pub fn fence(mut self, lease: &Lease) -> Self {
         self.fence = Some((lease.name.clone(), lease.token));
         self
     }
 
-    /// Whether it writes events.
+    /// Whether the commit writes events.
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// When the first of its timers is due.
+    /// Due time of its first timer.
     pub(crate) fn first_due(&self) -> Option<Timestamp> {
         self.timers.iter().map(|timer| timer.due_at).min()
     }
 
-    /// The statements of the commit, in their order.
+    /// The statements of the commit, in order.
     pub(crate) fn into_transaction(self, store: &Store, cx: &Cx) -> Transaction {
         let mut steps = Vec::with_capacity(8);
         steps.extend(self.fence.map(|(name, token)| store.fence_step(name, token)));
         steps.extend(self.inbox.map(|(consumer, event_id)| inbox_step(store, cx, consumer, event_id)));
         steps.extend(self.fired.map(|(kind, key, id)| fired_step(store, kind, key, id)));
-        // Before what it decides: a request that was answered meanwhile must not be refused for what it did itself.
+        // Before the writes: a request that another node answered meanwhile must not fail because of its own writes there.
         steps.extend(match (self.answer, cx.idempotency.as_deref()) {
             (Some(answer), _) => Some(answer_step(store, cx, answer)),
             (None, Some(idempotency)) => Some(unanswered_step(store, idempotency)),
@@ -256,13 +259,13 @@ fn answer_step(store: &Store, cx: &Cx, answer: Answer) -> Step {
     let sql = store
         .sql("INSERT INTO #_answers (scope, idempotency_key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?)");
     let args = values![answer.scope, answer.key, answer.fingerprint, answer.answer, cx.now];
-    // Another node was faster with the same key: its answer is there for the next attempt.
+    // Another node answered the same key first. The next attempt of the caller finds its answer.
     Step::new(sql, args).on_duplicate(Refusal::Coded(&errors::IDEMPOTENCY_IN_FLIGHT))
 }
 
-/// A commit that saves no answer, under a key that may have been answered by another node meanwhile.
+/// Check of a commit without an answer: the key has no answer from another node.
 fn unanswered_step(store: &Store, idempotency: &Idempotency) -> Step {
     let sql = store.sql("SELECT created_at FROM #_answers WHERE scope = ? AND idempotency_key = ?");
-    let args = values![idempotency.scope.clone(), sealed::lookup(idempotency)];
+    let args = values![idempotency.scope.clone(), encrypted_response::lookup(idempotency)];
     Step::new(sql, args).querying().expecting(0, Refusal::Coded(&errors::IDEMPOTENCY_IN_FLIGHT))
 }

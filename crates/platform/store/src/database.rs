@@ -1,59 +1,26 @@
-//! A database by URL: which engine, and how it is used.
+//! A database by URL, on one of three engines.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use pulse_kernel::Timestamp;
 
 use crate::StoreError;
 use crate::leases::NodeLease;
+use crate::options::Options;
 use crate::server::{Mysql, Postgres};
 use crate::sql::dialect::Dialect;
 use crate::sql::{Row, Statement};
-use crate::sqlite::{Sqlite, WriterStats, WriterStep};
+use crate::sqlite::{Sqlite, WriterStats};
 use crate::transaction::{Step, Transaction};
 
-/// How a database is used.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Reader threads of SQLite, each with its own connection. Default 2.
-    pub readers: usize,
-    /// Connections to PostgreSQL or MariaDB. Default 16.
-    pub connections_max: u32,
-    /// How many reads, and how many commits, wait at most; above it callers are refused. Default 4096.
-    pub queue_max: usize,
-    /// How long to wait for a connection, and for a lock that another process holds. Default 5 s.
-    pub busy_timeout: Duration,
-    /// Whether [`crate::Store::open`] applies migrations; otherwise it refuses tables that are behind. Default true.
-    pub migrate: bool,
-    /// Sleeps so long after each flush of SQLite, as a slow disk would. For measurements.
-    pub flush_delay: Option<Duration>,
-    /// Is called on SQLite's writer thread at every step. For fault injection.
-    pub on_writer_step: Option<fn(WriterStep)>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            readers: 2,
-            connections_max: 16,
-            queue_max: 4_096,
-            busy_timeout: Duration::from_secs(5),
-            migrate: true,
-            flush_delay: None,
-            on_writer_step: None,
-        }
-    }
-}
-
-/// A database. Cheap to clone; it closes when the last clone is dropped.
+/// A database. Cheap to clone. It closes when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Database {
     engine: Arc<Engine>,
     pub(crate) options: Arc<Options>,
-    /// Until when, in milliseconds, the node number is ours with which ids are drawn.
+    /// End of the lease of the node number that ids are drawn with, in milliseconds since the epoch.
     node_held_until: Arc<OnceLock<Arc<AtomicI64>>>,
 }
 
@@ -70,6 +37,7 @@ impl Database {
     /// # Errors
     /// `STORE_UNAVAILABLE` when it cannot be opened or reached.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
+        crate::metrics::describe();
         let engine = match url.split_once(':') {
             Some(("sqlite", ":memory:")) => Engine::Sqlite(Sqlite::open(None, &options)?),
             Some(("sqlite", path)) => {
@@ -77,22 +45,26 @@ impl Database {
             }
             Some(("postgres" | "postgresql", _)) => Engine::Postgres(Postgres::open(url, &options).await?),
             Some(("mysql" | "mariadb", _)) => Engine::Mysql(Mysql::open(url, &options).await?),
-            Some(_) | None => return Err(StoreError::unavailable("the URL names no engine that we know")),
+            Some(_) | None => {
+                return Err(StoreError::unavailable(
+                    "unknown scheme of the database URL; expected sqlite, postgres or mysql",
+                ));
+            }
         };
         Ok(Self { engine: Arc::new(engine), options: Arc::new(options), node_held_until: Arc::default() })
     }
 
-    /// From now on commits are refused with `StoreError::Fenced` while the lease of the node number is not held:
-    /// ids that a lapsed node draws are never written.
+    /// Rejects commits with `StoreError::Fenced` from now on while the lease of the node number is not held, so that IDs
+    /// that an expired node draws are never written.
     ///
     /// # Panics
-    /// If it was said before.
+    /// If it was called before.
     pub fn write_only_as(&self, node: &NodeLease) {
         let is_first = self.node_held_until.set(node.held_until()).is_ok();
-        assert!(is_first, "a database is written to as one node");
+        assert!(is_first, "the node of a database is set once");
     }
 
-    /// Whether ids that were drawn by now may be written.
+    /// Checks that the lease of the node number is held, so that IDs that were drawn with it may be written.
     pub(crate) fn check_node(&self, now: Timestamp) -> Result<(), StoreError> {
         match self.node_held_until.get() {
             Some(held_until) if now.as_millis() >= held_until.load(Ordering::Acquire) => Err(StoreError::Fenced),
@@ -100,7 +72,7 @@ impl Database {
         }
     }
 
-    /// Whether other nodes may write here too, so that news must be polled for.
+    /// Whether other nodes may write to the database, so that their changes have to be polled.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match *self.engine {
@@ -109,7 +81,7 @@ impl Database {
         }
     }
 
-    /// What SQLite's writer has done; zeros on other engines.
+    /// Statistics of SQLite's writer. Zeros on other engines.
     #[must_use]
     pub fn writer_stats(&self) -> WriterStats {
         match &*self.engine {
@@ -142,7 +114,7 @@ impl Database {
         }
     }
 
-    /// Executes the steps of a migration, one node at a time.
+    /// Executes the steps of a migration, on one node at a time.
     pub(crate) async fn migrate(&self, lock: &str, steps: Vec<Step>, is_resumed: bool) -> Result<(), StoreError> {
         match &*self.engine {
             Engine::Mysql(mysql) => mysql.execute_locked(lock, &steps, is_resumed).await,
@@ -150,9 +122,9 @@ impl Database {
         }
     }
 
-    /// Ends the connections after what is under way; later calls are refused as unavailable.
+    /// Closes the connections after the running statements. Later calls fail with `StoreError::Unavailable`.
     ///
-    /// SQLite closes by itself with the last clone.
+    /// Does nothing on SQLite, which closes with the last clone.
     pub async fn close(&self) {
         match &*self.engine {
             Engine::Sqlite(_) => {}

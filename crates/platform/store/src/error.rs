@@ -1,4 +1,4 @@
-//! What can go wrong between a use case and its rows.
+//! Errors of reads and commits.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,44 +7,45 @@ use pulse_kernel::{Error, ErrorSpec};
 
 use pulse_contract::errors;
 
-/// The cause of a failure, for the log.
+/// Cause of a failure, for the log.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a read or a commit did not happen.
+/// Error of a read or a commit.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A race was lost: nothing was written. Load again, decide again.
-    #[error("the rows changed since they were loaded")]
+    /// A race was lost. Nothing was written; the use case should load and decide again.
+    #[error("the rows have changed since they were loaded")]
     Conflict,
-    /// The commit met a row or a number of rows for which it names this refusal. Nothing was written.
+    /// A condition of the commit failed, for which it names this error. Nothing was written.
     #[error("{}", .0.code)]
     Refused(&'static ErrorSpec),
-    /// The event was consumed before, or the timer fired or was cancelled before. Nothing was written, all is well.
-    #[error("it was done before")]
+    /// The event was consumed before, or the timer fired or was cancelled before. Nothing was written; this is not a
+    /// failure.
+    #[error("already done")]
     AlreadyDone,
-    /// The lease of the commit is somebody else's now. Nothing was written.
+    /// Another holder has the lease of the commit. Nothing was written.
     #[error("the lease was lost")]
     Fenced,
     /// The queue is full. Nothing was written.
     #[error("the queue of the database is full")]
     Overloaded,
-    /// The database does not answer.
-    #[error("the database does not answer{}", if *.is_outcome_unknown { "; the outcome of the commit is unknown" } else { "" })]
+    /// The database cannot be reached or does not respond.
+    #[error("database unavailable{}", if *.is_outcome_unknown { "; the outcome of the commit is unknown" } else { "" })]
     Unavailable {
-        /// Whether the commit may have happened all the same.
+        /// Whether the commit may have been written.
         is_outcome_unknown: bool,
-        /// What the driver says.
+        /// Error of the driver.
         source: Cause,
     },
-    /// The tables are not what the migrations say.
+    /// The tables do not match the migrations.
     #[error("migrations: {0}")]
     Migration(String),
-    /// A defect of ours: SQL that does not run, a column of another type.
+    /// A defect of Pulse: a statement that fails, a column of another type.
     #[error("{detail}")]
     Defect {
-        /// What is wrong.
+        /// Description of the defect.
         detail: Cow<'static, str>,
-        /// What the driver says.
+        /// Error of the driver.
         source: Option<Cause>,
     },
 }
@@ -67,28 +68,29 @@ impl StoreError {
     }
 }
 
-/// When a caller should come back to a database that does not answer.
+/// Pause before a caller should retry when the database is unavailable.
 const RETRY_IN: Duration = Duration::from_secs(1);
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => errors::STORE_CONTENDED.error("others changed it at the same time"),
+            StoreError::Conflict => errors::STORE_CONTENDED.error("concurrent requests changed the same rows"),
             StoreError::Refused(spec) => spec.error(spec.title),
-            StoreError::AlreadyDone => errors::STORE_CONTENDED.error("it was done at the same time"),
-            StoreError::Fenced => errors::STORE_FENCED.error("another node goes on with this work"),
+            StoreError::AlreadyDone => errors::STORE_CONTENDED.error("another request did the same at the same time"),
+            StoreError::Fenced => errors::STORE_FENCED.error("another node has taken over this work"),
             StoreError::Overloaded => {
-                errors::STORE_UNAVAILABLE.error("too many commits are waiting; nothing was done").retry_in(RETRY_IN)
+                errors::STORE_UNAVAILABLE.error("too many queued commits; nothing was written").retry_in(RETRY_IN)
             }
             StoreError::Unavailable { is_outcome_unknown: true, .. } => errors::STORE_UNAVAILABLE
-                .error("the outcome is unknown; repeat with the same idempotency key")
+                .error("the outcome is unknown; repeat the request with the same idempotency key")
                 .retry_in(RETRY_IN)
                 .caused_by(error),
-            StoreError::Unavailable { .. } => {
-                errors::STORE_UNAVAILABLE.error("nothing was done").retry_in(RETRY_IN).caused_by(error)
-            }
+            StoreError::Unavailable { .. } => errors::STORE_UNAVAILABLE
+                .error("database unavailable; nothing was written")
+                .retry_in(RETRY_IN)
+                .caused_by(error),
             StoreError::Migration(_) | StoreError::Defect { .. } => {
-                errors::INTERNAL.error("the database gave an answer that we did not expect").caused_by(error)
+                errors::INTERNAL.error("unexpected answer of the database").caused_by(error)
             }
         }
     }

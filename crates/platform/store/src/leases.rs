@@ -1,7 +1,7 @@
-//! Leases with fencing tokens: who does a piece of work that only one may do, and how a late holder is refused.
+//! Leases with fencing tokens, for work that one node at a time may do.
 //!
-//! A lease alone proves nothing: its holder may have slept through its end. Therefore each acquisition raises a
-//! token, and [`crate::Commit::fence`] checks the token inside of the commit.
+//! A lease alone is no proof: its holder may have been suspended past its end. Therefore each acquisition raises a token,
+//! and [`crate::Commit::fence`] checks the token inside the commit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,16 +15,16 @@ use crate::sql::{FromRow, Row};
 use crate::transaction::{Refusal, Step, Transaction};
 use crate::{Insert, Store, StoreError, values};
 
-/// A piece of work that this holder may do until `expires_at`, and, when nobody takes it over, after that too.
+/// The right of one holder to do a piece of work until `expires_at`, and after that until another holder acquires it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// What is leased; at most 64 characters.
+    /// Name of the work. At most 64 characters.
     pub name: String,
-    /// Who holds it; unique per start of a process.
+    /// Name of the holder, unique per start of a process.
     pub holder: String,
-    /// Grows with each acquisition; a commit with an old one is refused.
+    /// Fencing token. Grows with each acquisition; a commit with an old token is rejected.
     pub token: i64,
-    /// From when on somebody else may acquire it.
+    /// Instant from which another holder may acquire the lease.
     pub expires_at: Timestamp,
 }
 
@@ -40,7 +40,7 @@ impl FromRow for Lease {
 }
 
 impl Store {
-    /// Acquires the lease for `ttl`; `None` while somebody else holds it. The same holder gets it with a new token.
+    /// Acquires the lease for `ttl`. `None` while another holder has it. The same holder gets it again, with a new token.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -67,26 +67,26 @@ impl Store {
         };
         match self.execute(Transaction { steps: vec![step] }).await {
             Ok(()) => Ok(Some(lease)),
-            // Somebody else was faster.
+            // Another node was faster.
             Err(StoreError::Conflict) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Holds the lease for another `ttl` from now; also after its end, if nobody has acquired it since.
+    /// Extends the lease to `ttl` from now, also after its end if no other holder has acquired it.
     ///
     /// # Errors
-    /// `StoreError::Fenced` when somebody else has acquired it; `STORE_UNAVAILABLE`.
+    /// `StoreError::Fenced` when another holder has acquired it; `STORE_UNAVAILABLE`.
     pub async fn renew_lease(&self, lease: &Lease, ttl: Duration) -> Result<Lease, StoreError> {
         let expires_at = self.clock().now().plus(ttl);
         self.set_expiry(lease, expires_at).await?;
         Ok(Lease { expires_at, ..lease.clone() })
     }
 
-    /// Gives the lease back before its end.
+    /// Releases the lease before its end.
     ///
     /// # Errors
-    /// `StoreError::Fenced` when somebody else has acquired it; `STORE_UNAVAILABLE`.
+    /// `StoreError::Fenced` when another holder has acquired it; `STORE_UNAVAILABLE`.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
         self.set_expiry(lease, Timestamp::EPOCH).await
     }
@@ -102,7 +102,7 @@ impl Store {
             .await
     }
 
-    /// Finds the token in the table, and keeps others from raising it until the commit is over.
+    /// Checks the token and locks it against changes until the end of the commit.
     pub(crate) fn fence_step(&self, name: String, token: i64) -> Step {
         let sql = match self.dialect() {
             Dialect::Sqlite => self.sql("SELECT token FROM #_leases WHERE name = ? AND token = ?"),
@@ -115,21 +115,21 @@ impl Store {
     }
 }
 
-/// The number of this node among the nodes that draw ids, so that no two draw the same.
+/// The lease of a node number, which makes the IDs of a node differ from those of all other nodes.
 ///
-/// The number that was free for the longest time is taken. Its lease must be kept by [`NodeLease::keep`]. When it is
-/// lost, the node ends; [`crate::Database::write_only_as`] sees to it that nothing is written in between.
+/// A node takes the number that has been free for the longest time and keeps its lease with [`NodeLease::keep`]. A node
+/// that loses its lease ends; [`crate::Database::write_only_as`] prevents writes in between.
 #[derive(Clone, Debug)]
 pub struct NodeLease {
     store: Store,
     lease: Lease,
     number: u16,
     ttl: Duration,
-    /// Milliseconds; shared by the clones.
+    /// End of the lease, in milliseconds since the epoch. Shared by the clones.
     held_until: Arc<AtomicI64>,
 }
 
-/// How often to look for another number when others are faster.
+/// Maximum number of attempts to take a number while other nodes are faster.
 const NODE_ATTEMPTS_MAX: u32 = 32;
 
 impl NodeLease {
@@ -140,13 +140,13 @@ impl NodeLease {
     pub async fn acquire(store: &Store, holder: &str, ttl: Duration) -> Result<Self, StoreError> {
         seed_numbers(store).await?;
         for _ in 0..NODE_ATTEMPTS_MAX {
-            // A number rests for another `ttl` after its lease, for holders whose clock is behind.
+            // A number stays free for another `ttl` after its lease, for holders whose clock is behind.
             let free_before = store.clock().now().minus(ttl);
             let query = store.own(
                 "SELECT name FROM #_leases WHERE name LIKE 'node-%' AND expires_at <= ? ORDER BY expires_at, name LIMIT 1",
                 values![free_before],
             );
-            let Some((name,)) = store.optional::<(String,)>(query).await? else {
+            let Some(name) = store.optional::<String>(query).await? else {
                 return Err(StoreError::Conflict);
             };
             let Some(lease) = store.acquire_lease(&name, holder, ttl).await? else {
@@ -160,7 +160,7 @@ impl NodeLease {
         Err(StoreError::Conflict)
     }
 
-    /// The number, below 1024.
+    /// Number of the node, 0 to 1023.
     #[must_use]
     pub fn number(&self) -> u16 {
         self.number
@@ -170,15 +170,16 @@ impl NodeLease {
         Arc::clone(&self.held_until)
     }
 
-    /// Whether the number is ours at `now`. When it is not, ids must not be drawn with it.
+    /// Whether the lease is held at `now`. Otherwise no IDs may be drawn with the number.
     #[must_use]
     pub fn is_held(&self, now: Timestamp) -> bool {
         now.as_millis() < self.held_until.load(Ordering::Acquire)
     }
 
-    /// Renews the lease three times per `ttl`; ends when it is lost, at the latest when it ends, which ends the node too.
+    /// Renews the lease three times per `ttl`. Returns when the lease is lost, at the latest at its end; the node has to end
+    /// then.
     ///
-    /// Cancel-safe: dropping the future lets the lease run out.
+    /// Cancel-safe: dropping the future lets the lease expire.
     pub async fn keep(&self) -> StoreError {
         let clock: &Clock = self.store.clock();
         let pause = self.ttl.checked_div(3).unwrap_or(self.ttl);
@@ -189,20 +190,20 @@ impl NodeLease {
                 Ok(()) => {}
                 Err(error @ StoreError::Fenced) => return error,
                 Err(error) if self.is_held(clock.now()) => {
-                    tracing::warn!(%error, node = self.number, "the node's lease was not renewed; trying again");
+                    tracing::warn!(%error, node = self.number, "cannot renew the lease of the node number; retrying");
                 }
                 Err(error) => return error,
             }
         }
     }
 
-    /// Renews the lease, but waits for the answer of a database that hangs no longer than the lease lasts.
+    /// Renews the lease. Waits for a hanging database no longer than the lease lasts.
     async fn renew_until(&self, held_until: Timestamp) -> Result<(), StoreError> {
         tokio::select! {
             biased;
             renewed = self.renew() => renewed,
             () = self.store.clock().sleep_until(held_until) => {
-                Err(StoreError::unavailable("the lease ended before its renewal was answered"))
+                Err(StoreError::unavailable("the lease ended before the database confirmed its renewal"))
             }
         }
     }
@@ -213,7 +214,7 @@ impl NodeLease {
     /// `StoreError::Fenced` when it was lost; `STORE_UNAVAILABLE`.
     pub async fn renew(&self) -> Result<(), StoreError> {
         if !self.is_held(self.store.clock().now()) {
-            // Others may have drawn with the number since: a lapsed lease is not taken up again.
+            // Another node may have used the number since: an expired lease is not renewed.
             return Err(StoreError::Fenced);
         }
         let renewed = self.store.renew_lease(&self.lease, self.ttl).await?;
@@ -221,22 +222,22 @@ impl NodeLease {
         Ok(())
     }
 
-    /// Gives the number back.
+    /// Releases the number.
     ///
     /// # Errors
     /// `StoreError::Fenced` when it was lost; `STORE_UNAVAILABLE`.
     pub async fn release(self) -> Result<(), StoreError> {
         self.held_until.store(i64::MIN, Ordering::Release);
-        // It ends now and not at the beginning of time: the number rests like any other.
+        // The lease ends now, not at the epoch, so that the number stays free for `ttl` like any other.
         let now = self.store.clock().now();
         self.store.set_expiry(&self.lease, now).await
     }
 }
 
-/// Makes a row for every node number, once.
+/// Inserts the rows of all node numbers when they are missing.
 async fn seed_numbers(store: &Store) -> Result<(), StoreError> {
     let count = store.own("SELECT COUNT(*) FROM #_leases WHERE name LIKE 'node-%'", values![]);
-    if store.one::<(i64,)>(count).await?.0 == i64::from(NODES_MAX) {
+    if store.one::<i64>(count).await? == i64::from(NODES_MAX) {
         return Ok(());
     }
     let insert = Insert::into(store.table("leases"), &["name", "holder", "token", "expires_at"]);

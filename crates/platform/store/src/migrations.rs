@@ -1,6 +1,6 @@
-//! Migrations: scripts in the binary, applied once each, in order, by whichever node comes first.
+//! Migrations: scripts in the binary that the first node applies, each once and in order.
 //!
-//! A migration that was applied is never edited: its checksum is kept and compared.
+//! A migration that was applied is never edited: its checksum is stored and compared.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use crate::sql::{FromRow, Statement};
 use crate::transaction::{Refusal, Step, Transaction};
 use crate::{Database, StoreError, values};
 
-/// A script that changes the tables of a context. Only ever added, never edited.
+/// A script that changes the tables of a context. Migrations are added, never edited.
 ///
 /// Statements end with `;`, comments begin with `--`. Column types: BIGINT, VARCHAR(n), and `{text}`, `{bytes}`,
-/// `{real}` for what engines name differently, `{id}` for a primary key that is one number. `{clustered}` behind the
-/// closing parenthesis keeps a table in the order of its whole primary key. Text is compared byte by byte on every engine.
+/// `{real}` for types that engines name differently, `{id}` for a numeric primary key. `{clustered}` after the closing
+/// parenthesis stores a table in the order of its primary key. Text is compared byte by byte on every engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// Counts from 1, without gaps.
+    /// Version, counted from 1 without gaps.
     pub version: i64,
-    /// A few words about it.
+    /// Short description.
     pub name: &'static str,
-    /// The script.
+    /// Statements of the migration.
     pub sql: &'static str,
 }
 
-/// Whose migrations they are: the store's own come before the context's.
+/// Owner of a migration. Those of the store are applied before those of the context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Store,
@@ -44,29 +44,29 @@ impl Part {
     }
 }
 
-/// A migration as it is noted in the table of migrations.
+/// A row of the table of migrations.
 struct Applied {
     checksum: i64,
-    /// How many of its statements are done; all of them, but on engines whose schema changes commit by themselves.
+    /// Number of executed statements: all of them, except on engines where each schema change commits on its own.
     statements_done: i64,
 }
 
-/// What is to be done for one migration.
+/// A migration that is not fully applied.
 struct Pending {
     part: Part,
     migration: Migration,
     statements: Vec<String>,
     statements_done: usize,
-    /// Whether a node has begun with it, and did not come to its end.
-    is_noted: bool,
+    /// Whether a node started to apply it and did not finish.
+    is_started: bool,
 }
 
-/// How long to wait for another node's migration; a lock alone is not waited for that long.
+/// Maximum time to wait for the migration of another node; a wait for a lock ends earlier.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// How long to pause before looking again whether another node's migration is over.
+/// Pause between two checks whether another node has finished its migration.
 const WAIT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Applies what is missing and says how many migrations that were.
+/// Applies the missing migrations and returns their number.
 pub(crate) async fn apply(
     database: &Database,
     context: &'static str,
@@ -79,11 +79,11 @@ pub(crate) async fn apply(
     let mut wait_until = Instant::now() + WAIT_MAX;
     while let Some(pending) = next_pending(database, context, migrations).await? {
         let steps = steps_of(&pending, context, now, database.dialect());
-        match database.migrate(&format!("pulse_migrate_{context}"), steps, pending.is_noted).await {
+        match database.migrate(&format!("pulse_migrate_{context}"), steps, pending.is_started).await {
             Ok(()) => count += 1,
-            // Another node has applied it at the same time: look again.
+            // Another node applied it at the same time.
             Err(StoreError::AlreadyDone) => {}
-            // Another node is still at it.
+            // Another node is applying it.
             Err(StoreError::Conflict) if Instant::now() < wait_until => {
                 tokio::time::sleep(WAIT_PAUSE).await;
                 continue;
@@ -92,21 +92,26 @@ pub(crate) async fn apply(
             Err(error) => return Err(error),
         }
         wait_until = Instant::now() + WAIT_MAX;
-        tracing::info!(context, version = pending.migration.version, name = pending.migration.name, "migrated");
+        tracing::info!(
+            context,
+            version = pending.migration.version,
+            name = pending.migration.name,
+            "migration applied"
+        );
     }
     Ok(count)
 }
 
 fn locked_for_too_long(context: &str, pending: &Pending) -> StoreError {
     StoreError::Migration(format!(
-        "{} migration {} ({}) of {context} has been locked by somebody else for longer than {WAIT_MAX:?}",
+        "{} migration {} ({}) of {context} has been locked by another node for longer than {WAIT_MAX:?}",
         pending.part.as_str(),
         pending.migration.version,
         pending.migration.name
     ))
 }
 
-/// Refuses tables that are behind.
+/// Rejects tables that are behind.
 pub(crate) async fn check(
     database: &Database,
     context: &'static str,
@@ -114,9 +119,9 @@ pub(crate) async fn check(
 ) -> Result<(), StoreError> {
     assert_context(context);
     match next_pending(database, context, migrations).await {
-        // It may not change the schema, not even by a table that exists already.
+        // The table of migrations is missing, and this function must not create it.
         Err(StoreError::Defect { .. }) => {
-            Err(StoreError::Migration(format!("there are no tables of {context}; run `pulse migrate`")))
+            Err(StoreError::Migration(format!("the tables of {context} are missing; run `pulse migrate`")))
         }
         Err(error) => Err(error),
         Ok(None) => Ok(()),
@@ -130,8 +135,8 @@ pub(crate) async fn check(
 }
 
 fn assert_context(context: &str) {
-    let is_word = context.bytes().all(|byte| byte.is_ascii_lowercase());
-    assert!(is_word && (1..=20).contains(&context.len()), "{context:?} is not a short lower-case word");
+    let is_lower_case = context.bytes().all(|byte| byte.is_ascii_lowercase());
+    assert!(is_lower_case && (1..=20).contains(&context.len()), "{context:?} must be 1 to 20 lower-case letters");
 }
 
 async fn create_table(database: &Database, context: &str) -> Result<(), StoreError> {
@@ -144,7 +149,7 @@ async fn create_table(database: &Database, context: &str) -> Result<(), StoreErr
     let first = database.execute(Transaction { steps: vec![step.clone()] }).await;
     match first {
         Ok(()) => Ok(()),
-        // PostgreSQL lets two nodes race for the name of the table; the second time it is there.
+        // On PostgreSQL two nodes may race to create the table. The second attempt finds it.
         Err(StoreError::Defect { .. }) => database.execute(Transaction { steps: vec![step] }).await,
         Err(error) => Err(error),
     }
@@ -173,8 +178,8 @@ async fn next_pending(
             Some(known) => usize::try_from(known.statements_done).unwrap_or(usize::MAX),
         };
         if statements_done < statements.len() {
-            let is_noted = known.is_some();
-            return Ok(Some(Pending { part, migration: *migration, statements, statements_done, is_noted }));
+            let is_started = known.is_some();
+            return Ok(Some(Pending { part, migration: *migration, statements, statements_done, is_started }));
         }
     }
     Ok(None)
@@ -191,7 +196,7 @@ async fn applied(database: &Database, context: &str) -> Result<BTreeMap<(String,
         .collect()
 }
 
-/// The statements of a migration in the words of the engine.
+/// The statements of a migration in the dialect of the engine.
 fn script(migration: &Migration, part: Part, context: &str, dialect: Dialect) -> Vec<String> {
     statements(migration.sql)
         .into_iter()
@@ -203,7 +208,7 @@ fn script(migration: &Migration, part: Part, context: &str, dialect: Dialect) ->
         .collect()
 }
 
-/// `{sqlite} ...` is for SQLite alone, `{server} ...` for the others.
+/// Drops statements for other engines: `{sqlite} ...` is for SQLite, `{server} ...` for the others.
 fn only_for(statement: String, dialect: Dialect) -> Option<String> {
     let is_sqlite = dialect == Dialect::Sqlite;
     if let Some(rest) = statement.strip_prefix("{sqlite}") {
@@ -215,9 +220,10 @@ fn only_for(statement: String, dialect: Dialect) -> Option<String> {
     Some(statement)
 }
 
-/// Notes the migration first: a second node then waits for this one, and finds it done.
+/// The steps of a migration. The first one writes its row, so that a second node waits for this one.
 ///
-/// Where each schema change commits by itself, how far it came is noted after each, so that it can be resumed.
+/// On engines where each schema change commits on its own, the progress is written after each, so that the migration can
+/// be resumed.
 fn steps_of(pending: &Pending, context: &str, now: Timestamp, dialect: Dialect) -> Vec<Step> {
     let commits_by_itself = matches!(dialect, Dialect::Mysql { .. });
     let (part, migration) = (pending.part.as_str(), pending.migration);
@@ -237,7 +243,7 @@ fn steps_of(pending: &Pending, context: &str, now: Timestamp, dialect: Dialect) 
         Step::new(text, values![to, part, migration.version, from]).expecting(1, Refusal::AlreadyDone)
     };
     let mut steps = vec![match pending.statements_done {
-        0 if pending.is_noted => progress(0, 0),
+        0 if pending.is_started => progress(0, 0),
         0 if commits_by_itself => note(0),
         0 => note(count(pending.statements.len())),
         done => progress(count(done), count(done)),
@@ -251,7 +257,7 @@ fn steps_of(pending: &Pending, context: &str, now: Timestamp, dialect: Dialect) 
     steps
 }
 
-/// FNV-1a over the script without its white space: enough to notice an edit.
+/// FNV-1a over the script with normalized white space, to detect edits.
 fn checksum(script: &str) -> i64 {
     let words = script.split_whitespace().flat_map(|word| word.bytes().chain([b' ']));
     let hash =
@@ -259,18 +265,18 @@ fn checksum(script: &str) -> i64 {
     i64::from_ne_bytes(hash.to_ne_bytes())
 }
 
-/// The store's own tables; `#` is the name of the context.
+/// The tables of the store in every context; `#` is the name of the context.
 const OWN: &[Migration] = &[Migration { version: 1, name: "outbox, inbox, timers, answers, leases", sql: OWN_1 }];
 
 const OWN_1: &str = "
--- On SQLite the one writer gives the order; elsewhere `seq` is given to rows after their commit.
+-- On SQLite the row ID is the order. On the other engines `seq` is assigned after the commit.
 {sqlite} CREATE TABLE #_outbox (seq {identity}, id BIGINT NOT NULL, topic VARCHAR(128) NOT NULL,
     entity_key BIGINT NOT NULL, occurred_at BIGINT NOT NULL, trace {bytes}, payload {bytes} NOT NULL);
 {server} CREATE TABLE #_outbox (position {identity}, seq BIGINT, id BIGINT NOT NULL, topic VARCHAR(128) NOT NULL,
     entity_key BIGINT NOT NULL, occurred_at BIGINT NOT NULL, trace {bytes}, payload {bytes} NOT NULL);
 {server} CREATE UNIQUE INDEX #_outbox_seq ON #_outbox (seq);
 {server} CREATE TABLE #_counters (name VARCHAR(64) NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
--- Where each statement commits by itself, a node that dies here has it executed twice.
+-- May be executed twice on engines where each statement commits on its own.
 {server} INSERT INTO #_counters (name, value) SELECT 'outbox', 0 FROM (SELECT 1 AS one) AS single
     WHERE NOT EXISTS (SELECT 1 FROM #_counters WHERE name = 'outbox');
 CREATE TABLE #_inbox (consumer VARCHAR(64) NOT NULL, event_id BIGINT NOT NULL, consumed_at BIGINT NOT NULL,

@@ -1,9 +1,9 @@
-//! The outbox as a log: events in an order that never changes behind a reader's back.
+//! The outbox as a log: no event ever appears before an event that was read.
 //!
-//! On SQLite the row id of the one writer is that order. Elsewhere transactions commit in another order than they
-//! draw numbers in, so a reader that remembers an offset could miss the late ones. There, rows are inserted without
-//! a `seq`, and whoever reads first gives numbers to the committed rows, in a transaction that moves one counter:
-//! two readers cannot both move it, and the second one's numbers become visible after the first one's.
+//! On SQLite, which has one writer, the row ID is the order of the log. On the other engines transactions commit in another
+//! order than they draw numbers, so a reader that remembers an offset could miss late commits. There, rows are inserted
+//! without a `seq`. The first reader numbers the committed rows in a transaction that advances one counter. Two readers
+//! cannot both advance it, and numbers of the second become visible after those of the first.
 
 use std::sync::Arc;
 
@@ -17,32 +17,32 @@ use crate::sql::{FromRow, Row};
 use crate::transaction::{Refusal, Step, Transaction};
 use crate::{Store, StoreError, Value, values};
 
-/// The columns of the outbox that a commit fills.
+/// Columns of the outbox that a commit fills.
 pub(crate) const COLUMNS: &[&str] = &["id", "topic", "entity_key", "occurred_at", "trace", "payload"];
 
-/// How many rows get their number in one transaction.
+/// Maximum number of rows that one transaction numbers.
 const SEQUENCE_ROWS_MAX: i64 = 256;
-/// How often numbers are tried for in vain while nobody else gives any either: somebody holds a lock and does not end.
+/// Maximum number of failed attempts to number rows while no other reader succeeds either, as behind a stuck lock.
 const SEQUENCE_ATTEMPTS_MAX: u32 = 5;
-/// How many rows are deleted in one transaction.
+/// Maximum number of rows that one transaction deletes.
 const PRUNE_ROWS_MAX: i64 = 1_000;
 
-/// An event as it lies in the outbox.
+/// An event in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
-    /// Its place in the log of its context. Grows, with gaps.
+    /// Position in the log of its context. Ascending, with gaps.
     pub seq: i64,
-    /// Identifies the event everywhere; what inboxes remember.
+    /// ID of the event, unique over all contexts. Inboxes store it.
     pub id: i64,
-    /// What kind of event: `pulse.account.v1.AccountRegistered`. Shared by events of one read.
+    /// Topic, for example `pulse.account.v1.AccountRegistered`. Shared by the events of one read.
     pub topic: Arc<str>,
-    /// Events of one key are delivered in the order of `seq`.
+    /// Key of the entity. Events with the same key are delivered in the order of `seq`.
     pub key: i64,
-    /// When it happened.
+    /// Instant of the commit that wrote it.
     pub occurred_at: Timestamp,
-    /// The trace of the request that caused it.
+    /// Trace of the request that caused it.
     pub trace: TraceContext,
-    /// The encoded message.
+    /// Encoded message.
     pub payload: Bytes,
 }
 
@@ -61,7 +61,7 @@ impl FromRow for StoredEvent {
 }
 
 impl Store {
-    /// The events after `seq`, at most `limit` of them, in order. After them none with a smaller `seq` appears.
+    /// At most `limit` events after `seq`, in order. No event with a smaller `seq` appears later.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -75,14 +75,14 @@ impl Store {
         self.all(query).await
     }
 
-    /// Changes after commits of this process that wrote events. Those of other nodes must be polled for,
-    /// see [`crate::Database::is_shared`].
+    /// Number of commits of this process that wrote events, as a watch. Commits of other nodes have to be polled, see
+    /// [`crate::Database::is_shared`].
     #[must_use]
     pub fn watch_events(&self) -> watch::Receiver<u64> {
         self.inner.events.subscribe()
     }
 
-    /// The `seq` of the newest event; 0 when there was never one.
+    /// `seq` of the newest event. 0 when there never was one.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -94,13 +94,12 @@ impl Store {
                 self.own("SELECT value FROM #_counters WHERE name = 'outbox'", values![])
             }
         };
-        Ok(self.one::<(i64,)>(query).await?.0)
+        self.one(query).await
     }
 
-    /// Deletes the oldest events, up to and with `seq`, for as long as they happened before `occurred_before`; says how
-    /// many those were.
+    /// Deletes the oldest events, up to and including `seq`, that happened before `occurred_before`. Returns their number.
     ///
-    /// The newest event stays, so that its number is never given again.
+    /// The newest event always stays, so that its `seq` is never assigned again.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -108,7 +107,7 @@ impl Store {
         let last = seq.min(self.last_event_seq().await? - 1);
         let mut pruned = 0;
         loop {
-            // By position and not by time, which has no index: what is kept is not looked at.
+            // By position, because the time has no index: rows that stay are not read.
             let oldest = self.own(
                 "SELECT seq, occurred_at FROM #_outbox WHERE seq <= ? ORDER BY seq LIMIT ?",
                 values![last, PRUNE_ROWS_MAX],
@@ -132,19 +131,19 @@ impl Store {
     pub async fn is_consumed(&self, consumer: &str, event_id: i64) -> Result<bool, StoreError> {
         let query =
             self.own("SELECT event_id FROM #_inbox WHERE consumer = ? AND event_id = ?", values![consumer, event_id]);
-        Ok(self.optional::<(i64,)>(query).await?.is_some())
+        Ok(self.optional::<i64>(query).await?.is_some())
     }
 
-    /// Forgets events that were consumed before `consumed_before`, however old they were by then: one that was
-    /// consumed late may still come again.
+    /// Deletes inbox entries of events that were consumed before `consumed_before`. The age of the event itself does not
+    /// matter: an old event that was consumed recently may be delivered again.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     pub async fn prune_inbox(&self, consumed_before: Timestamp) -> Result<(), StoreError> {
-        // Nothing is consumed before it is drawn: the ids, which are the key, spare a look at the younger rows.
+        // An event is consumed after its ID was drawn, so the ID, which is part of the key, excludes younger rows.
         let oldest_id = first_id_at(consumed_before);
-        let consumers: Vec<(String,)> = self.all(self.own("SELECT DISTINCT consumer FROM #_inbox", values![])).await?;
-        for (consumer,) in consumers {
+        let consumers: Vec<String> = self.all(self.own("SELECT DISTINCT consumer FROM #_inbox", values![])).await?;
+        for consumer in consumers {
             let sql = self.sql("DELETE FROM #_inbox WHERE consumer = ? AND event_id < ? AND consumed_at < ?");
             let step = Step::new(sql, values![consumer, oldest_id, consumed_before]);
             self.execute(Transaction { steps: vec![step] }).await?;
@@ -152,7 +151,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives numbers to committed events that have none yet; `StoreError::Conflict` when they stay locked.
+    /// Numbers the committed events that have no `seq` yet. Fails with `StoreError::Conflict` when they stay locked.
     async fn sequence_events(&self) -> Result<(), StoreError> {
         if self.dialect() == Dialect::Sqlite {
             return Ok(());
@@ -163,15 +162,15 @@ impl Store {
                 "SELECT position FROM #_outbox WHERE seq IS NULL ORDER BY position LIMIT ?",
                 values![SEQUENCE_ROWS_MAX],
             );
-            let positions: Vec<(i64,)> = self.all(query).await?;
+            let positions: Vec<i64> = self.all(query).await?;
             if positions.is_empty() {
                 return Ok(());
             }
             let query = self.own("SELECT value FROM #_counters WHERE name = 'outbox'", values![]);
-            let (last,): (i64,) = self.one(query).await?;
+            let last: i64 = self.one(query).await?;
             match self.execute(Transaction { steps: self.sequence_steps(last, &positions) }).await {
                 Ok(()) => {}
-                // When another node was faster, the counter has moved and there may be more by now: look again.
+                // When another node was faster, the counter has advanced, and there may be more rows.
                 Err(StoreError::Conflict) if lost_at != Some(last) => (lost_at, losses) = (Some(last), 1),
                 Err(StoreError::Conflict) if losses < SEQUENCE_ATTEMPTS_MAX => losses += 1,
                 Err(error) => return Err(error),
@@ -179,7 +178,7 @@ impl Store {
         }
     }
 
-    fn sequence_steps(&self, last: i64, positions: &[(i64,)]) -> Vec<Step> {
+    fn sequence_steps(&self, last: i64, positions: &[i64]) -> Vec<Step> {
         let count = i64::try_from(positions.len()).unwrap_or(0);
         let counter = self.sql("UPDATE #_counters SET value = ? WHERE name = 'outbox' AND value = ?");
         let mut steps = vec![Step::new(counter, values![last + count, last]).expecting(1, Refusal::Conflict)];
@@ -188,10 +187,10 @@ impl Store {
         let text =
             format!("UPDATE #_outbox SET seq = CASE position {cases}END WHERE position IN ({list}) AND seq IS NULL");
         let mut args: Vec<Value> = Vec::with_capacity(positions.len() * 3);
-        for (seq, (position,)) in (last + 1..).zip(positions) {
+        for (seq, position) in (last + 1..).zip(positions) {
             args.extend(values![*position, seq]);
         }
-        args.extend(positions.iter().map(|(position,)| Value::Int(*position)));
+        args.extend(positions.iter().copied().map(Value::Int));
         let expected = u64::try_from(count).unwrap_or(0);
         let text = text.replace('#', self.context());
         steps.push(Step::new(text, args).expecting(expected, Refusal::Conflict));
@@ -199,12 +198,12 @@ impl Store {
     }
 }
 
-/// The smallest id that is drawn at `instant`: its milliseconds above the 22 bits of node and sequence.
+/// Smallest ID that can be drawn at `instant`: its milliseconds above the 22 bits of node and sequence.
 fn first_id_at(instant: Timestamp) -> i64 {
     instant.as_millis().saturating_sub(EPOCH_MS).max(0) << 22
 }
 
-/// 16 bytes of trace, 8 of span, 1 of flags; NULL without a trace.
+/// Trace ID in 16 bytes, span ID in 8, flags in 1. NULL without a trace.
 pub(crate) fn encode_trace(trace: TraceContext) -> Value {
     if trace.trace_id == 0 {
         return Value::from(None::<Bytes>);

@@ -1,4 +1,4 @@
-//! One context's view of a database: its tables, its clock, its ids.
+//! The view of one context on a database: its tables, its clock, its IDs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use parking_lot::RwLock;
 use pulse_kernel::{Clock, Cx, Error, IdGenerator, Timestamp};
 use tokio::sync::{Notify, watch};
 
-use crate::answers::InFlight;
+use crate::idempotency::InFlight;
 use crate::sql::dialect::Dialect;
 use crate::sql::{FromRow, Sql};
 use crate::transaction::Transaction;
-use crate::{Commit, Database, Migration, Pace, Row, Statement, StoreError, migrations};
+use crate::{Commit, Database, Migration, Row, Statement, StoreError, Throttle, migrations};
 use pulse_contract::errors;
 
-/// How often a use case that loses races is tried.
+/// Maximum number of attempts of a use case that loses races.
 pub const ATTEMPTS_MAX: u32 = 10;
 
-/// How long the first pause after a lost race is at most; each further one twice as long.
+/// Maximum of the first pause after a lost race, in microseconds. It doubles with each further attempt.
 const PAUSE_MICROS: u64 = 500;
 
-/// One context's view of a database. Cheap to clone.
+/// The view of one context on a database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
-    /// Where reads are not urgent.
-    pace: Option<Arc<Pace>>,
+    /// Limits the reads of background work.
+    throttle: Option<Arc<Throttle>>,
 }
 
 #[derive(Debug)]
@@ -36,14 +36,14 @@ pub(crate) struct Inner {
     context: &'static str,
     clock: Clock,
     ids: Arc<IdGenerator>,
-    /// Our own statements with the context's name in them, by the text in the source.
+    /// Statements of this crate with the name of the context filled in, by their text in the source.
     texts: RwLock<HashMap<&'static str, Arc<str>>>,
-    /// Counts the commits of this process that wrote events.
+    /// Number of commits of this process that wrote events.
     pub(crate) events: watch::Sender<u64>,
-    /// Rings when a timer was set that is due before the pump would look.
+    /// Wakes the timer pump when a timer was set that is due before its next poll.
     pub(crate) timers: Notify,
-    /// When the pump looks for timers by itself, in milliseconds.
-    pub(crate) timers_look_at: AtomicI64,
+    /// Next poll of the timer pump, in milliseconds since the epoch.
+    pub(crate) timers_poll_at: AtomicI64,
     pub(crate) in_flight: Arc<InFlight>,
 }
 
@@ -74,14 +74,14 @@ impl Store {
                 texts: RwLock::default(),
                 events: watch::Sender::new(0),
                 timers: Notify::new(),
-                timers_look_at: AtomicI64::new(i64::MAX),
+                timers_poll_at: AtomicI64::new(i64::MAX),
                 in_flight: Arc::default(),
             }),
-            pace: None,
+            throttle: None,
         })
     }
 
-    /// Brings the tables of `context` up to date and says how many migrations were applied.
+    /// Brings the tables of `context` up to date and returns the number of migrations that were applied.
     ///
     /// # Errors
     /// `StoreError::Migration` when an applied migration was edited.
@@ -94,37 +94,37 @@ impl Store {
         migrations::apply(database, context, migrations, now).await
     }
 
-    /// The same, with reads that take no more than their share of the time.
+    /// The same store, with reads that pause as `throttle` demands.
     #[must_use]
-    pub fn at_pace(&self, pace: &Arc<Pace>) -> Self {
-        Self { inner: Arc::clone(&self.inner), pace: Some(Arc::clone(pace)) }
+    pub fn throttled(&self, throttle: &Arc<Throttle>) -> Self {
+        Self { inner: Arc::clone(&self.inner), throttle: Some(Arc::clone(throttle)) }
     }
 
-    /// The name of the context.
+    /// Name of the context.
     #[must_use]
     pub fn context(&self) -> &'static str {
         self.inner.context
     }
 
-    /// The clock.
+    /// Clock of the node.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
     }
 
-    /// The database below.
+    /// Database of the store.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.inner.database
     }
 
-    /// A new id.
+    /// A new, unique ID whose high bits are `now`.
     #[must_use]
     pub fn next_id(&self, now: Timestamp) -> i64 {
         self.inner.ids.next_id(now)
     }
 
-    /// Every row that the query finds. It sees every commit that was answered before.
+    /// All rows that the query finds. The query sees every commit that was confirmed before.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong.
@@ -132,7 +132,7 @@ impl Store {
         self.query(query).await?.iter().map(T::from_row).collect()
     }
 
-    /// The first row that the query finds, if there is one.
+    /// The first row that the query finds. `None` when it finds none.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong.
@@ -141,26 +141,26 @@ impl Store {
     }
 
     async fn query(&self, query: Statement) -> Result<Vec<Row>, StoreError> {
-        if let Some(pace) = &self.pace {
-            pace.rest().await;
+        if let Some(throttle) = &self.throttle {
+            throttle.pause().await;
         }
         self.inner.database.query(query).await
     }
 
-    /// The row of a query that always finds one, such as a COUNT.
+    /// The row of a query that always finds one, such as a `COUNT`.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`; `INTERNAL` when the query is wrong or finds nothing.
     pub async fn one<T: FromRow>(&self, query: Statement) -> Result<T, StoreError> {
-        self.optional(query).await?.ok_or_else(|| StoreError::defect("a query that always finds a row found none"))
+        self.optional(query).await?.ok_or_else(|| StoreError::defect("a query for exactly one row found none"))
     }
 
-    /// Writes everything that the commit says, or nothing.
+    /// Writes everything in the commit, or nothing.
     ///
-    /// When the future is dropped, the commit may happen all the same.
+    /// When the future is dropped, the commit may still happen.
     ///
     /// # Errors
-    /// See [`StoreError`]; only `Unavailable` with `is_outcome_unknown` leaves open whether it was written.
+    /// See [`StoreError`]. Only `Unavailable` with `is_outcome_unknown` leaves open whether the commit was written.
     pub async fn commit(&self, cx: &Cx, commit: Commit) -> Result<(), StoreError> {
         self.inner.database.check_node(self.inner.clock.now())?;
         let has_events = commit.has_events();
@@ -169,16 +169,16 @@ impl Store {
         if has_events {
             self.inner.events.send_modify(|count| *count += 1);
         }
-        if first_due.is_some_and(|due| due.as_millis() < self.inner.timers_look_at.load(Ordering::Acquire)) {
+        if first_due.is_some_and(|due| due.as_millis() < self.inner.timers_poll_at.load(Ordering::Acquire)) {
             self.inner.timers.notify_one();
         }
         Ok(())
     }
 
-    /// Runs a use case that loads, decides and commits, again and again while it loses races.
+    /// Runs a use case that loads, decides and commits. Repeats it, after a short pause, while it loses races.
     ///
     /// # Errors
-    /// What the use case says; `STORE_CONTENDED` after [`ATTEMPTS_MAX`] lost races.
+    /// Errors of the use case; `STORE_CONTENDED` after [`ATTEMPTS_MAX`] lost races.
     pub async fn attempt<T, Work>(&self, cx: &Cx, mut use_case: impl FnMut() -> Work) -> Result<T, Error>
     where
         Work: Future<Output = Result<T, Error>>,
@@ -195,7 +195,7 @@ impl Store {
         }
     }
 
-    /// A pause that grows with the attempts and differs between the racers, by the low bits of a fresh id.
+    /// A pause that grows with the attempts. The low bits of a fresh ID spread the racers.
     fn pause(&self, cx: &Cx, attempt: u32) -> Duration {
         let ceiling = PAUSE_MICROS << attempt.min(6);
         let spread = self.next_id(cx.now).unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
@@ -210,12 +210,12 @@ impl Store {
         self.inner.database.dialect()
     }
 
-    /// The name of one of our own tables.
+    /// Full name of a table of this crate.
     pub(crate) fn table(&self, name: &str) -> String {
         format!("{}_{name}", self.inner.context)
     }
 
-    /// One of our own statements, with the context's name for each `#`.
+    /// A statement of this crate, with the name of the context for each `#`.
     pub(crate) fn sql(&self, text: &'static str) -> Sql {
         if let Some(known) = self.inner.texts.read().get(text) {
             return Sql::Shared(Arc::clone(known));
@@ -225,7 +225,7 @@ impl Store {
         Sql::Shared(named)
     }
 
-    /// One of our own queries.
+    /// A query of this crate.
     pub(crate) fn own(&self, text: &'static str, args: Vec<crate::Value>) -> Statement {
         Statement { sql: self.sql(text), args }
     }

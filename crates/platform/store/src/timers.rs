@@ -1,7 +1,7 @@
-//! Timers: rows that become due. One pump for all of them, no task and no memory per timer.
+//! Timers: rows that become due. One pump serves all of them, without a task or memory per timer.
 //!
-//! A timer has its effect once: the handler's commit takes the row away with [`crate::Commit::fired`], and only one
-//! commit can. The handler itself may run more than once, after a crash or a failure.
+//! A timer takes effect once: the commit of its handler removes the row with [`crate::Commit::fired`], and only one commit
+//! can. The handler itself may run more than once, after a crash or a failure.
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -20,35 +20,35 @@ use crate::sql::{FromRow, Row};
 use crate::transaction::{Step, Transaction};
 use crate::{Store, StoreError, values};
 
-/// How many handlers run at once.
+/// Default of the maximum number of concurrent handlers.
 pub const FIRING_MAX: usize = 32;
-/// How long the pause after a failed handler is at most.
+/// Maximum pause after a failed handler.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(300);
-/// How long the pause after the first failure is; each further one is twice as long.
+/// Pause after the first failure. It doubles with each further failure.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How long a handler may take, if nothing is said.
+/// Default of the maximum duration of a handler.
 const FIRING_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a timer rests whose failure could not be written down. It takes a place among those that run meanwhile.
+/// Pause after a failure that could not be written. The timer counts as running meanwhile.
 const UNWRITTEN_PAUSE: Duration = Duration::from_secs(10);
-/// How often the pump looks for timers that other nodes have set.
+/// Interval at which the pump polls for timers of other nodes.
 const POLL: Duration = Duration::from_secs(1);
-/// How long another node waits before it takes over the timers of one that does not answer.
+/// Time after which another node takes over the timers of a node that failed.
 const PUMP_LEASE: Duration = Duration::from_secs(10);
 
-/// A timer whose time has come.
+/// A timer that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueTimer {
-    /// What is to be done.
+    /// Kind of work, for example `order.payment_overdue`.
     pub kind: String,
-    /// For which thing.
+    /// ID of the entity that the work is about.
     pub key: i64,
-    /// Identifies this setting of the timer; moving it gives it another.
+    /// ID of this setting of the timer. A moved timer has another one.
     pub id: i64,
-    /// When it was due.
+    /// Instant at which it was due.
     pub due_at: Timestamp,
-    /// How often a handler has failed on it.
+    /// Number of failed attempts.
     pub attempts: u32,
-    /// What was said when it was set.
+    /// Data that was passed when it was set.
     pub payload: Bytes,
 }
 
@@ -66,7 +66,7 @@ impl FromRow for DueTimer {
 }
 
 impl Store {
-    /// The timers that are to be fired at `now`, the longest due first, at most `limit` of them.
+    /// At most `limit` timers that are due at `now`, the oldest first.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -79,25 +79,25 @@ impl Store {
         self.all(query).await
     }
 
-    /// When the first timer after `now` is to be fired; `None` when there is none.
+    /// Due time of the first timer after `now`. `None` when there is none.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     pub async fn next_timer_after(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let query = self.own("SELECT MIN(wake_at) FROM #_timers WHERE wake_at > ?", values![now]);
-        Ok(self.one::<(Option<Timestamp>,)>(query).await?.0)
+        self.one(query).await
     }
 
-    /// How many timers are set.
+    /// Number of timers that are set.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     pub async fn timer_count(&self) -> Result<u64, StoreError> {
-        let (count,): (i64,) = self.one(self.own("SELECT COUNT(*) FROM #_timers", values![])).await?;
+        let count: i64 = self.one(self.own("SELECT COUNT(*) FROM #_timers", values![])).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Lets a timer whose handler failed sleep until `wake_at`.
+    /// Postpones a timer whose handler failed to `wake_at`.
     async fn postpone_timer(&self, due: &DueTimer, wake_at: Timestamp) -> Result<(), StoreError> {
         let sql = self.sql(
             "UPDATE #_timers SET wake_at = ?, attempts = attempts + 1 WHERE kind = ? AND timer_key = ? AND id = ?",
@@ -109,9 +109,9 @@ impl Store {
 
 /// A handler of one kind of timer: `async fn(&App, &DueTimer) -> Result<(), Error>`.
 ///
-/// Implemented by every such function.
+/// Implemented for every such function.
 pub trait HandlesTimer<'a, A: 'a>: Send + Sync {
-    /// What it returns.
+    /// Future of the handler.
     type Outcome: Future<Output = Result<(), Error>> + Send + 'a;
 
     /// Handles one timer that is due.
@@ -133,7 +133,7 @@ where
 
 type Handler = Arc<dyn Fn(DueTimer) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
-/// Fires the timers of one context. Run one per process; among processes a lease decides who fires.
+/// Fires the timers of one context. Run one pump per process; between processes a lease decides which one fires.
 pub struct TimerPump {
     store: Store,
     handlers: BTreeMap<&'static str, Handler>,
@@ -148,8 +148,8 @@ impl TimerPump {
         Self { store: store.clone(), handlers: BTreeMap::new(), firing_max: FIRING_MAX, timeout: FIRING_TIMEOUT }
     }
 
-    /// Handles timers of this kind. The handler ends with a commit that has `.fired(&due)`; one that has nothing to
-    /// do commits that alone. An error lets the timer be tried again, with growing pauses.
+    /// Sets the handler of timers of this kind. It ends with a commit that has `.fired(&due)`, even when there is nothing
+    /// else to write. After an error the timer is retried with growing pauses.
     #[must_use]
     pub fn on<F>(mut self, kind: &'static str, handler: impl Fn(DueTimer) -> F + Send + Sync + 'static) -> Self
     where
@@ -180,27 +180,27 @@ impl TimerPump {
         self
     }
 
-    /// How long one handler may take, half a minute if nothing is said, on the clock of the machine: a handler that
-    /// hangs is not a matter of business time. One that takes longer has failed.
+    /// Sets the maximum duration of a handler, on the clock of the machine. A handler that takes longer has failed. Default:
+    /// 30 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Fires timers until the future is dropped, which is safe at any point: what was not committed is due again.
+    /// Fires timers until the future is dropped. Cancel-safe: a timer whose handler did not commit is due again.
     pub async fn run(self) {
         let holder = format!("pump-{}", self.store.next_id(self.store.clock().now()));
         let mut pump = Firing { pump: self, running: JoinSet::new(), keys: HashSet::new(), lease: None, holder };
         loop {
             if let Err(error) = pump.serve().await {
-                tracing::warn!(%error, context = pump.pump.store.context(), "timers pause");
+                tracing::warn!(%error, context = pump.pump.store.context(), "cannot read timers; retrying in 1 s");
                 tokio::time::sleep(POLL).await;
             }
         }
     }
 
-    /// Fires what is due now and waits for it; says how many handlers ran. For tests and for draining.
+    /// Fires the timers that are due now and waits for them. Returns the number of handler runs. For tests and for draining.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -216,7 +216,7 @@ impl TimerPump {
             let mut running: JoinSet<_> = due.into_iter().map(|due| self.fire(due)).collect();
             let mut written = Ok(());
             while let Some(fired) = running.join_next().await {
-                // Panics of handlers are caught before; this is the runtime going down.
+                // Panics of handlers are caught before; this happens when the runtime shuts down.
                 if let Err(error) = fired.map_err(StoreError::unavailable).flatten() {
                     written = Err(error);
                 }
@@ -225,21 +225,27 @@ impl TimerPump {
         }
     }
 
-    /// Runs the handler of one timer, and lets the timer sleep when it fails; the error is that this was not written.
+    /// Runs the handler of one timer and postpones the timer when it fails. The error means that it was not postponed.
     fn fire(&self, due: DueTimer) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let (store, handler) = (self.store.clone(), self.handlers.get(due.kind.as_str()).cloned());
         let timeout = self.timeout;
         async move {
             let outcome = match handler {
                 Some(handler) => run_caught(handler, due.clone(), timeout).await,
-                None => Err("nobody handles timers of this kind".to_owned()),
+                None => Err("no handler for timers of this kind".to_owned()),
             };
             metrics::counter!("pulse_store_timers_fired_total").increment(1);
-            let Err(story) = outcome else { return Ok(()) };
-            tracing::warn!(kind = due.kind, key = due.key, attempts = due.attempts, error = story, "a timer failed");
+            let Err(report) = outcome else { return Ok(()) };
+            tracing::warn!(
+                kind = due.kind,
+                key = due.key,
+                attempts = due.attempts,
+                error = report,
+                "timer handler failed; retrying later"
+            );
             let wake_at = store.clock().now().plus(retry_pause(due.attempts));
             store.postpone_timer(&due, wake_at).await.inspect_err(|error| {
-                tracing::warn!(%error, kind = due.kind, key = due.key, "a failed timer was not postponed");
+                tracing::warn!(%error, kind = due.kind, key = due.key, "cannot postpone a failed timer");
             })
         }
     }
@@ -251,7 +257,7 @@ impl std::fmt::Debug for TimerPump {
     }
 }
 
-/// The outcome of a handler as text for the log; a panic is an outcome too, and so is no end in time.
+/// Runs a handler. Errors, panics and timeouts become text for the log.
 async fn run_caught(handler: Handler, due: DueTimer, timeout: Duration) -> Result<(), String> {
     let handling = AssertUnwindSafe(async move { handler(due).await }).catch_unwind();
     match tokio::time::timeout(timeout, handling).await {
@@ -261,19 +267,19 @@ async fn run_caught(handler: Handler, due: DueTimer, timeout: Duration) -> Resul
     }
 }
 
-/// A pump at work.
+/// State of a running pump.
 struct Firing {
     pump: TimerPump,
     running: JoinSet<(String, i64)>,
-    /// The timers whose handlers run.
+    /// Timers whose handlers run.
     keys: HashSet<(String, i64)>,
-    /// Held by the one node that fires, where there may be several.
+    /// Lease of the node that fires, on a database that several nodes share.
     lease: Option<Lease>,
     holder: String,
 }
 
 impl Firing {
-    /// Fires what is due, then waits for the next timer, for news, or for a handler to end.
+    /// Fires the due timers, then waits for the next timer, for a new timer, or for the end of a handler.
     async fn serve(&mut self) -> Result<(), StoreError> {
         let store = self.pump.store.clone();
         let now = store.clock().now();
@@ -281,12 +287,12 @@ impl Firing {
             store.clock().sleep_until(now.plus(POLL)).await;
             return Ok(());
         }
-        // Until it is known when to look again, every timer that is set is news.
-        store.inner.timers_look_at.store(i64::MAX, Ordering::Release);
+        // Until the next poll is known, every new timer wakes the pump.
+        store.inner.timers_poll_at.store(i64::MAX, Ordering::Release);
         self.start_due(now).await?;
         let is_full = self.running.len() >= self.pump.firing_max;
         let next = self.next_wake(now).await?;
-        store.inner.timers_look_at.store(next.map_or(i64::MAX, Timestamp::as_millis), Ordering::Release);
+        store.inner.timers_poll_at.store(next.map_or(i64::MAX, Timestamp::as_millis), Ordering::Release);
         tokio::select! {
             () = store.inner.timers.notified(), if !is_full => {}
             () = store.clock().sleep_until(next.unwrap_or(now)), if !is_full && next.is_some() => {}
@@ -298,20 +304,20 @@ impl Firing {
         Ok(())
     }
 
-    /// Starts handlers for what is due, as many as may run.
+    /// Starts handlers for due timers, up to the maximum.
     async fn start_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let running = self.running.len();
         if running >= self.pump.firing_max {
             return Ok(());
         }
-        // The rows of running handlers are still there.
+        // The rows of running handlers still exist, so more are read.
         for timer in self.pump.store.due_timers(now, self.pump.firing_max + running).await? {
             let key = (timer.kind.clone(), timer.key);
             if self.running.len() < self.pump.firing_max && self.keys.insert(key.clone()) {
                 let (work, clock) = (self.pump.fire(timer), self.pump.store.clock().clone());
                 self.running.spawn(async move {
                     if work.await.is_err() {
-                        // Its row is still due: without a rest it would be fired again at once, and again.
+                        // Its row is still due: without a pause it would be fired again immediately.
                         clock.sleep_until(clock.now().plus(UNWRITTEN_PAUSE)).await;
                     }
                     key
@@ -321,7 +327,7 @@ impl Firing {
         Ok(())
     }
 
-    /// When to look again, unless there is news before. What is due already is in the hands of handlers.
+    /// Next poll. Due timers are not counted, because their handlers run.
     async fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let next = self.pump.store.next_timer_after(now).await?;
         if self.pump.store.database().is_shared() {
@@ -336,8 +342,8 @@ impl Firing {
             Ok(key) => {
                 self.keys.remove(&key);
             }
-            // Panics of handlers are caught before; this is the runtime going down.
-            Err(error) => tracing::error!(%error, "a timer's task ended early"),
+            // Panics of handlers are caught before; this happens when the runtime shuts down.
+            Err(error) => tracing::error!(%error, "the task of a timer handler ended early"),
         }
     }
 
@@ -358,7 +364,7 @@ impl Firing {
     }
 }
 
-/// One second, two, four ... up to five minutes.
+/// 1 s, 2 s, 4 s and so on, up to 5 minutes.
 fn retry_pause(attempts: u32) -> Duration {
     RETRY_PAUSE.saturating_mul(1 << attempts.min(16)).min(RETRY_PAUSE_MAX)
 }

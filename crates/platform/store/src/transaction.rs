@@ -1,11 +1,11 @@
-//! What the engines execute: a flat list of statements, each with what must come of it.
+//! The input of the engines: a list of statements, each with its expected outcome.
 
 use pulse_kernel::ErrorSpec;
 
 use crate::StoreError;
 use crate::sql::{Sql, Value};
 
-/// Why a transaction is refused by its own conditions.
+/// Reason why a transaction is rejected by its own conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Conflict,
@@ -30,11 +30,11 @@ impl From<Refusal> for StoreError {
 pub(crate) struct Step {
     pub(crate) sql: Sql,
     pub(crate) args: Vec<Value>,
-    /// How many rows it must touch (or, when it is a query, find), and what it means when it does not.
+    /// Number of rows that it must change or, as a query, find. Otherwise the transaction fails with the refusal.
     pub(crate) expected: Option<(u64, Refusal)>,
-    /// What a violated unique key means; a defect when nothing is said.
+    /// Meaning of a violated unique key; `None` for a defect.
     pub(crate) duplicate: Option<Refusal>,
-    /// A query that keeps what it finds from being changed until the commit.
+    /// Whether it is a query. Its rows cannot be changed by others until the commit.
     pub(crate) is_query: bool,
 }
 
@@ -58,7 +58,7 @@ impl Step {
         self
     }
 
-    /// Whether `rows` touched rows are what was expected.
+    /// Compares the number of changed rows with the expected one.
     pub(crate) fn check(&self, rows: u64) -> Result<(), StoreError> {
         match self.expected {
             Some((expected, refusal)) if rows != expected => Err(refusal.into()),
@@ -66,7 +66,7 @@ impl Step {
         }
     }
 
-    /// What a violated unique key of this statement means.
+    /// The error for a violated unique key of this statement.
     pub(crate) fn duplicated(&self, source: impl Into<crate::error::Cause>) -> StoreError {
         match self.duplicate {
             Some(refusal) => refusal.into(),
@@ -75,7 +75,7 @@ impl Step {
     }
 }
 
-/// Statements that happen together or not at all, in this order.
+/// Statements that are executed in order, all or none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transaction {
     pub(crate) steps: Vec<Step>,

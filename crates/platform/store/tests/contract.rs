@@ -66,7 +66,7 @@ on_every_engine! {
         a_hung_timer_has_failed,
         a_failure_that_cannot_be_written_rests,
     }
-    answers {
+    idempotency {
         a_repeated_request_gets_its_answer,
         a_key_in_flight_is_refused,
         a_key_of_another_request_is_refused,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use pulse_contract::{Answers, Begun};
+use pulse_contract::{Begin, IdempotencyStore};
 use pulse_kernel::{Clock, Cx, ErrorSpec, IdGenerator, Idempotency, Kind, Retry};
 use pulse_store::{
     Commit, Database, Insert, Migration, Options, Statement, Store, StoreError, Timer, WriterStep, values,
@@ -157,7 +157,7 @@ async fn verify(path: &Path, acknowledged: &BTreeSet<i64>) -> usize {
     assert_eq!(usize::try_from(answer_count).unwrap(), orders.len(), "answers");
     for id in &orders {
         let begun = store.begin(&cx_of(&store, *id)).await.unwrap();
-        assert!(matches!(begun, Begun::Replay(_)), "order {id} has no answer");
+        assert!(matches!(begun, Begin::Replay(_)), "order {id} has no answer");
     }
     assert!(orders.iter().all(|id| id % 5 != 0), "refused orders left something behind");
     let check: (String,) = store.one(Statement::new("PRAGMA integrity_check", values![])).await.unwrap();

@@ -1,4 +1,4 @@
-//! The engines that live on a server: one transaction per commit, over a pool of connections.
+//! The server engines: one transaction per commit, over a pool of connections.
 
 mod mysql;
 mod postgres;
@@ -11,29 +11,29 @@ use sqlx::{AssertSqlSafe, Column as _, Executor, IntoArguments, Pool, Row as _};
 pub(crate) use self::mysql::Mysql;
 pub(crate) use self::postgres::Postgres;
 use crate::StoreError;
-use crate::database::Options;
+use crate::options::Options;
 use crate::sql::dialect::Dialect;
 use crate::sql::{Row, Statement, Value};
 use crate::transaction::{Step, Transaction};
 
-/// How many prepared statements a connection keeps.
+/// Number of prepared statements that a connection caches.
 const STATEMENTS_MAX: usize = 512;
 
-/// What a failed statement means.
+/// Meaning of a failed statement.
 enum Failure {
     /// A unique key was violated.
     Duplicate,
     /// A race was lost: a deadlock, a serialization failure, a lock that took too long.
     Conflict,
-    /// The server does not answer, or not us.
+    /// The server cannot be reached or rejects the connection.
     Unavailable,
     /// The statement is wrong.
     Defect,
 }
 
-/// What PostgreSQL and MariaDB do each in their own way.
+/// Differences between the drivers of PostgreSQL and MariaDB.
 trait Wire: sqlx::Database {
-    /// Adds the values.
+    /// Adds the arguments.
     fn bind(
         arguments: &mut <Self as sqlx::Database>::Arguments,
         args: &[Value],
@@ -42,16 +42,16 @@ trait Wire: sqlx::Database {
     /// Reads one column.
     fn read(row: &<Self as sqlx::Database>::Row, index: usize) -> Result<Value, sqlx::Error>;
 
-    /// How many rows a statement touched.
+    /// Number of rows that a statement changed.
     fn rows_affected(done: &<Self as sqlx::Database>::QueryResult) -> u64;
 
-    /// What an error of the server means, by its code.
+    /// Meaning of an error of the server, by its code.
     fn classify(error: &dyn sqlx::error::DatabaseError) -> Failure;
 }
 
-/// The options that both pools share.
+/// Options of both pools.
 fn pool_options<DB: sqlx::Database>(options: &Options) -> PoolOptions<DB> {
-    // Without the test, a connection that has died is found by the first statement, which is then tried again.
+    // Without the test, the first statement detects a dead connection and is retried.
     PoolOptions::new()
         .max_connections(options.connections_max)
         .acquire_timeout(options.busy_timeout)
@@ -105,11 +105,11 @@ where
 {
     let mut arguments = Arguments::<DB>::default();
     DB::bind(&mut arguments, args).map_err(|error| StoreError::statement(sql, error))?;
-    // The text comes from the source, never from input; values travel apart from it.
+    // The text comes from the source, never from user input. Values are separate arguments.
     Ok(sqlx::query_with(AssertSqlSafe(dialect.placeholders(sql).into_owned()), arguments))
 }
 
-/// Everything that the query finds; once more on another connection when the first one had died.
+/// All rows of the query. Retries once on another connection when the first one was dead.
 async fn fetch<DB: Wire>(pool: &Pool<DB>, dialect: Dialect, statement: &Statement) -> Result<Vec<Row>, StoreError>
 where
     Arguments<DB>: IntoArguments<DB>,
@@ -145,14 +145,14 @@ where
         .collect()
 }
 
-/// Executes the transaction; once more when the connection had died before it began.
+/// Executes the transaction. Retries once when the connection was dead before it began.
 async fn execute<DB: Wire>(pool: &Pool<DB>, dialect: Dialect, transaction: &Transaction) -> Result<(), StoreError>
 where
     Arguments<DB>: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     let begun = match pool.begin().await {
-        // Nothing was sent but BEGIN: a new connection may do better.
+        // Only BEGIN was sent, so a new connection may be tried.
         Err(error) if matches!(failure::<DB>(&error), Failure::Unavailable) => pool.begin().await,
         outcome => outcome,
     };
@@ -161,7 +161,7 @@ where
         let outcome = run_step::<DB>(&mut begun, dialect, step).await;
         if let Err(error) = outcome {
             if let Err(rollback) = begun.rollback().await {
-                tracing::debug!(error = %rollback, "the server takes the transaction back by itself");
+                tracing::debug!(error = %rollback, "rollback failed; the server rolls back when the connection closes");
             }
             return Err(error);
         }

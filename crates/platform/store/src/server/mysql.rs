@@ -1,4 +1,4 @@
-//! MariaDB and MySQL, and what speaks their wire.
+//! MariaDB, MySQL and databases with their wire protocol.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use sqlx::{Arguments as _, ConnectOptions, Executor, MySqlPool, Row as _, TypeIn
 
 use super::{Failure, STATEMENTS_MAX, Wire, execute, fetch, pool_options, run_step, store_error};
 use crate::StoreError;
-use crate::database::Options;
+use crate::options::Options;
 use crate::sql::dialect::Dialect;
 use crate::sql::{Row, Statement, Type, Value};
 use crate::transaction::{Step, Transaction};
@@ -23,9 +23,9 @@ pub(crate) struct Mysql {
     dialect: Dialect,
 }
 
-/// No gap locks, a lock that takes longer is a lost race, too long values are refused instead of cut, and a
-/// backslash in a literal is a backslash as everywhere else. A client that went away does not hold its locks for ever;
-/// only MariaDB has a limit for that, and only MariaDB reads that comment.
+/// Settings of a session: no gap locks; a lock wait over 5 s is a lost race; too long values are errors, not truncated; a
+/// backslash in a literal is a plain character; an idle transaction ends after 30 s. Only MariaDB has the last setting,
+/// and only MariaDB executes that comment.
 const SESSION: &[&str] = &[
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION innodb_lock_wait_timeout = 5, \
@@ -33,7 +33,7 @@ const SESSION: &[&str] = &[
      /*M!100300 , SESSION idle_transaction_timeout = 30 */",
 ];
 
-/// How long to wait for another node that migrates.
+/// Maximum time to wait for the migration of another node, in seconds.
 const MIGRATION_WAIT_S: i64 = 120;
 
 impl Mysql {
@@ -56,7 +56,7 @@ impl Mysql {
             .map_err(StoreError::unavailable)?;
         let (version,): (String,) =
             sqlx::query_as("SELECT VERSION()").fetch_one(&pool).await.map_err(StoreError::unavailable)?;
-        // Both compare byte by byte and without padding, which `utf8mb4_bin` does not.
+        // Both compare byte by byte and without padding, unlike `utf8mb4_bin`.
         let is_mariadb = version.to_ascii_lowercase().contains("mariadb");
         let collation = if is_mariadb { "utf8mb4_nopad_bin" } else { "utf8mb4_0900_bin" };
         Ok(Self { pool, dialect: Dialect::Mysql { collation } })
@@ -74,9 +74,9 @@ impl Mysql {
         execute(&self.pool, self.dialect, transaction).await
     }
 
-    /// Executes steps one by one under a lock of this name, because each schema change commits by itself here.
+    /// Executes steps one by one under a lock of this name, because each schema change commits on its own.
     ///
-    /// With `is_resumed`, the first schema change may have happened already.
+    /// With `is_resumed`, the first schema change may have been executed before.
     pub(crate) async fn execute_locked(&self, lock: &str, steps: &[Step], is_resumed: bool) -> Result<(), StoreError> {
         let unavailable = |error| store_error::<sqlx::MySql>("GET_LOCK", error);
         let mut connection = self.pool.acquire().await.map_err(unavailable)?;
@@ -87,7 +87,9 @@ impl Mysql {
             .await
             .map_err(unavailable)?;
         if taken != Some(1) {
-            return Err(StoreError::Migration(format!("another node has held {lock} for too long")));
+            return Err(StoreError::Migration(format!(
+                "another node has held the lock {lock} for more than {MIGRATION_WAIT_S} s"
+            )));
         }
         let outcome = self.run_each(&mut connection, steps, is_resumed).await;
         sqlx::query("DO RELEASE_LOCK(?)").bind(lock).execute(&mut *connection).await.map_err(unavailable)?;
@@ -114,7 +116,7 @@ impl Mysql {
     }
 }
 
-/// Whether a schema change failed because it had happened: a table, column or index that exists or is gone.
+/// Whether a schema change failed because it was executed before: its table, column or index exists or is gone.
 fn is_done_already(error: &StoreError) -> bool {
     let StoreError::Defect { source: Some(source), .. } = error else {
         return false;
@@ -185,7 +187,7 @@ impl Wire for sqlx::MySql {
     }
 }
 
-/// What SUM and AVG of whole numbers give: a whole number when there is no scale, otherwise a real one.
+/// Result of SUM or AVG over whole numbers: a whole number without a fraction, otherwise a floating-point number.
 fn decimal(text: &str) -> Result<Value, sqlx::Error> {
     if text.contains('.') {
         return text.parse().map(Value::Real).map_err(|error| sqlx::Error::Decode(Box::new(error)));

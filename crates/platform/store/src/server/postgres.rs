@@ -1,4 +1,4 @@
-//! PostgreSQL, and what speaks its wire.
+//! PostgreSQL and databases with its wire protocol.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use sqlx::{Arguments as _, ConnectOptions, Decode, Executor, PgPool, Row as _, T
 
 use super::{Failure, STATEMENTS_MAX, Wire, execute, fetch, pool_options};
 use crate::StoreError;
-use crate::database::Options;
+use crate::options::Options;
 use crate::sql::dialect::Dialect;
 use crate::sql::{Row, Statement, Type, Value};
 use crate::transaction::Transaction;
@@ -20,7 +20,7 @@ pub(crate) struct Postgres {
     pool: PgPool,
 }
 
-/// A lock that takes longer is a lost race; a client that went away does not hold its locks for ever.
+/// Settings of a session: a lock wait over 5 s is a lost race; an idle transaction ends after 30 s.
 const SESSION: &str = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'; \
                        SET default_transaction_isolation = 'read committed'";
 

@@ -1,16 +1,16 @@
-//! Where the engines differ in what they read: placeholders, column types, collations.
+//! Differences between the SQL of the engines: placeholders, column types, collations.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The SQL that an engine speaks.
+/// SQL dialect of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// SQLite.
     Sqlite,
-    /// PostgreSQL and what speaks its wire.
+    /// PostgreSQL and databases with its wire protocol.
     Postgres,
-    /// MariaDB, MySQL and what speaks their wire. The collation compares byte by byte, without padding.
+    /// MariaDB, MySQL and databases with their wire protocol. The collation compares byte by byte, without padding.
     Mysql {
         /// `utf8mb4_nopad_bin` on MariaDB, `utf8mb4_0900_bin` on MySQL.
         collation: &'static str,
@@ -38,7 +38,7 @@ impl Dialect {
             .replace("{bytes}", bytes)
             .replace("{real}", "DOUBLE PRECISION")
             .replace("{identity}", identity)
-            // SQLite keeps a table in the order of a key of exactly this type, without an index beside it.
+            // SQLite stores a table in the order of a key of exactly this type, without a separate index.
             .replace("{id}", if self == Self::Sqlite { "INTEGER" } else { "BIGINT" })
             .replace("{clustered}", if self == Self::Sqlite { "WITHOUT ROWID" } else { "" });
         let is_table = typed.trim_start().to_ascii_uppercase().starts_with("CREATE TABLE");

@@ -1,4 +1,4 @@
-//! Rows to insert, many at a time, with what happens when one exists already.
+//! Rows to insert, and the handling of rows that exist.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::value::Value;
 
 /// Rows for one table.
 ///
-/// They are written with as few statements as the engine allows. A number of affected rows means different
-/// things on different engines once a conflict is handled, so do not expect one of it.
+/// They are written with as few statements as the engine allows. Do not use `expect_rows` with a conflict clause: engines
+/// count the affected rows of a handled conflict differently.
 #[derive(Clone, Debug)]
 pub struct Insert {
     table: Cow<'static, str>,
@@ -27,9 +27,9 @@ enum Conflict {
     Update { key: &'static [&'static str], columns: &'static [&'static str] },
 }
 
-/// How many rows one statement carries at most, so that few different texts are prepared.
+/// Maximum number of rows per statement, so that few different texts are prepared.
 const ROWS_MAX: usize = 128;
-/// How many values one statement carries at most; every engine takes 32,766.
+/// Maximum number of values per statement. Every engine accepts 32,766.
 const VALUES_MAX: usize = 30_000;
 
 impl Insert {
@@ -57,32 +57,32 @@ impl Insert {
         self
     }
 
-    /// A row whose `key` (a unique key of the table) exists already gets the new values of `columns` instead.
-    /// The same key twice in one insert is an error on PostgreSQL.
+    /// Updates `columns` of a row whose `key`, a unique key of the table, exists. The same key twice in one insert is an
+    /// error on PostgreSQL.
     #[must_use]
     pub fn on_conflict_update(mut self, key: &'static [&'static str], columns: &'static [&'static str]) -> Self {
         self.conflict = Conflict::Update { key, columns };
         self
     }
 
-    /// A row whose `key` (a unique key of the table) exists already is left as it is.
+    /// Skips a row whose `key`, a unique key of the table, exists.
     #[must_use]
     pub fn on_conflict_ignore(mut self, key: &'static [&'static str]) -> Self {
         self.conflict = Conflict::Ignore { key };
         self
     }
 
-    /// Whether there is nothing to insert.
+    /// Whether it has no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The statements for `dialect`, with their values.
+    /// The statements in `dialect`, with their values.
     pub(crate) fn into_statements(self, dialect: Dialect) -> Vec<(Sql, Vec<Value>)> {
         let width = self.columns.len().max(1);
         let rows_max = match dialect {
-            // A prepared single row costs SQLite less than the longer text.
+            // On SQLite a prepared statement for one row is faster than a longer text.
             Dialect::Sqlite => 1,
             Dialect::Postgres | Dialect::Mysql { .. } => VALUES_MAX.checked_div(width).unwrap_or(1).clamp(1, ROWS_MAX),
         };
@@ -103,8 +103,8 @@ impl Insert {
     }
 }
 
-/// How many of the rows the next statement carries: a power of two below the most, because a server prepares each text
-/// anew on each connection, and batches come in every size.
+/// Number of rows of the next statement: a power of two below the maximum, because a server prepares each text on each
+/// connection, and batches have any size.
 fn chunk_rows(left: usize, rows_max: usize) -> usize {
     if left >= rows_max { rows_max } else { 1 << left.max(1).ilog2() }
 }
@@ -127,7 +127,7 @@ fn conflict_text(conflict: Conflict, dialect: Dialect) -> String {
         (Conflict::Ignore { key }, Dialect::Sqlite | Dialect::Postgres) => {
             format!(" ON CONFLICT ({}) DO NOTHING", key.join(", "))
         }
-        // INSERT IGNORE would swallow other errors as well.
+        // INSERT IGNORE would ignore other errors as well.
         (Conflict::Ignore { key }, Dialect::Mysql { .. }) => {
             format!(" ON DUPLICATE KEY UPDATE {}", assignments(key.get(..1).unwrap_or(key), str::to_owned))
         }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn says_in_every_dialect_what_happens_to_a_row_that_exists() {
+    fn existing_rows_are_handled_in_every_dialect() {
         let insert = || Insert::into("t", &["a", "b"]).row(values![1_i64, 2_i64]);
         let update = insert().on_conflict_update(&["a"], &["b"]);
         let plain = "INSERT INTO t (a, b) VALUES (?, ?)";

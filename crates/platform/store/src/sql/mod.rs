@@ -1,4 +1,4 @@
-//! SQL as values: what a statement says, what it carries, what comes back.
+//! SQL as values: statements, their arguments, and the rows of their results.
 
 pub(crate) mod dialect;
 mod insert;

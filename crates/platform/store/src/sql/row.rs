@@ -8,7 +8,7 @@ use prost::Message;
 use super::value::{FromValue, Value, read};
 use crate::StoreError;
 
-/// One row of an answer.
+/// One row of a query result.
 #[derive(Clone, Debug)]
 pub struct Row {
     columns: Arc<[String]>,
@@ -29,17 +29,17 @@ impl Row {
             .columns
             .iter()
             .position(|column| column == name)
-            .ok_or_else(|| StoreError::defect(format!("the answer has no column {name}")))?;
+            .ok_or_else(|| StoreError::defect(format!("the result has no column {name}")))?;
         self.at(index)
     }
 
-    /// The value of the column at this place, counted from 0.
+    /// The value of the column with this index, counted from 0.
     ///
     /// # Errors
     /// `INTERNAL` when there is no such column, or it is not a `T`.
     pub fn at<T: FromValue>(&self, index: usize) -> Result<T, StoreError> {
         let value =
-            self.values.get(index).ok_or_else(|| StoreError::defect(format!("the answer has no column {index}")))?;
+            self.values.get(index).ok_or_else(|| StoreError::defect(format!("the result has no column {index}")))?;
         read(value, self.columns.get(index).map_or("?", String::as_str))
     }
 

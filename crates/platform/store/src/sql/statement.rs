@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::value::Value;
 
-/// SQL text that is cheap to clone and is its own key in the caches of prepared statements.
+/// SQL text that is cheap to clone. It is the key in the caches of prepared statements.
 #[derive(Clone, Debug)]
 pub(crate) enum Sql {
-    /// Written in the source.
+    /// Text in the source.
     Static(&'static str),
-    /// Put together at run time.
+    /// Text that was composed at run time.
     Shared(Arc<str>),
 }
 
@@ -21,7 +21,7 @@ impl Sql {
         }
     }
 
-    /// Whether it is the very same text; two equal ones of different places may not be.
+    /// Whether both are the same text in memory. Equal texts of two places may not be.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Static(one), Self::Static(other)) => std::ptr::eq(*one, *other),
@@ -51,7 +51,7 @@ impl From<Arc<str>> for Sql {
 
 /// SQL in the subset that every engine understands, with `?` for each value.
 ///
-/// Values never become part of the text. A `?` inside quotes stays what it is.
+/// Values never become part of the text. A `?` inside quotes is not a placeholder.
 #[derive(Clone, Debug)]
 pub struct Statement {
     pub(crate) sql: Sql,
@@ -65,16 +65,16 @@ impl Statement {
         Self { sql: text.into(), args: args.into_iter().collect() }
     }
 
-    /// A statement whose text was put together at run time, from parts that are not input.
+    /// A statement whose text was composed at run time. Never compose it from user input.
     #[must_use]
     pub fn composed(text: impl Into<Arc<str>>, args: impl IntoIterator<Item = Value>) -> Self {
         Self { sql: Sql::Shared(text.into()), args: args.into_iter().collect() }
     }
 
-    /// A statement whose `??` stands for a list, as in `id IN (??)`; `args` are for the single `?` around it.
+    /// A statement whose `??` stands for a list, as in `id IN (??)`. `args` are the values of the single `?` around it.
     ///
-    /// The list is filled up to a power of two with its last value, so that few different texts are prepared.
-    /// An empty list becomes NULL, which equals nothing. Keep lists below [`LIST_MAX`] values.
+    /// The list is padded to a power of two with its last value, so that few different texts are prepared. An empty list
+    /// becomes NULL, which equals nothing. A list has at most [`LIST_MAX`] values.
     #[must_use]
     pub fn listing<T: Into<Value>>(
         text: &'static str,
@@ -97,7 +97,7 @@ impl Statement {
     }
 }
 
-/// The longest list of a [`Statement::listing`].
+/// Maximum number of values of a [`Statement::listing`].
 pub const LIST_MAX: usize = 8_192;
 
 /// `?, ?, ?`.

@@ -1,4 +1,4 @@
-//! The five kinds of value that every engine stores alike.
+//! The five kinds of values that every engine stores.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use pulse_kernel::{Currency, Timestamp};
 
 use crate::StoreError;
 
-/// The type of a NULL: PostgreSQL wants to know it before it looks at the value.
+/// Type of a column. NULL has one too, because PostgreSQL needs the type of every argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// BIGINT.
@@ -21,10 +21,10 @@ pub enum Type {
     Bytes,
 }
 
-/// What a placeholder carries and what a column holds.
+/// Value of a placeholder or of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// No value.
+    /// NULL.
     Null(Type),
     /// A whole number, a boolean as 0 or 1, or an instant in milliseconds.
     Int(i64),
@@ -44,15 +44,15 @@ impl Value {
     }
 }
 
-/// A Rust type with a column type, so that `None` of it has one too.
+/// A Rust type with a column type, which `None` of it needs.
 pub trait Typed {
-    /// The type of its column.
+    /// Type of the column.
     const TYPE: Type;
 }
 
 /// A Rust type that a column can be read as.
 pub trait FromValue: Sized {
-    /// Reads the value; `None` when it is of another type or out of range.
+    /// Reads the value. `None` when it has another type or is out of range.
     fn from_value(value: &Value) -> Option<Self>;
 }
 
@@ -218,7 +218,7 @@ macro_rules! values {
     ($($value:expr),* $(,)?) => { ::std::vec![$($crate::Value::from($value)),*] };
 }
 
-/// Reads `value` of the column `name`, or says what is wrong with it.
+/// Reads `value` of the column `name`.
 pub(crate) fn read<T: FromValue>(value: &Value, name: &str) -> Result<T, StoreError> {
     T::from_value(value).ok_or_else(|| {
         StoreError::defect(format!("column {name} cannot be read as {}: {value:?}", std::any::type_name::<T>()))

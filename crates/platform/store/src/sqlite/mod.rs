@@ -1,4 +1,4 @@
-//! The embedded engine: one writer thread that commits in groups, and reader threads with their own connections.
+//! The embedded engine: one writer thread that commits in groups, and reader threads with connections of their own.
 
 mod checkpoint;
 mod reader;
@@ -15,7 +15,7 @@ use self::reader::Readers;
 use self::writer::Writer;
 pub use self::writer::{WriterStats, WriterStep};
 use crate::StoreError;
-use crate::database::Options;
+use crate::options::Options;
 use crate::sql::{Row, Statement};
 use crate::transaction::Transaction;
 
@@ -23,25 +23,25 @@ use crate::transaction::Transaction;
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     writer: Writer,
-    /// None in memory, where the writer's connection is the only one there is.
+    /// `None` for a database in memory, where the writer's connection is the only one.
     readers: Option<Readers>,
 }
 
 impl Sqlite {
-    /// Opens `path`, or a database in memory when there is none.
+    /// Opens the file `path`, or a database in memory without a path.
     pub(crate) fn open(path: Option<&Path>, options: &Options) -> Result<Self, StoreError> {
-        let answered = Arc::default();
+        let confirmed = Arc::default();
         let Some(path) = path else {
             let connection = Connection::open_in_memory().map_err(StoreError::unavailable)?;
             configure(&connection, options)?;
-            return Ok(Self { writer: Writer::start(connection, options, &answered)?, readers: None });
+            return Ok(Self { writer: Writer::start(connection, options, &confirmed)?, readers: None });
         };
         let mut connection = Connection::open(path).map_err(StoreError::unavailable)?;
         configure(&connection, options)?;
         checkpoint::start(&mut connection, path, options)?;
-        let writer = Writer::start(connection, options, &answered)?;
+        let writer = Writer::start(connection, options, &confirmed)?;
         let path: Arc<Path> = PathBuf::from(path).into();
-        Ok(Self { writer, readers: Some(Readers::start(&path, options, &answered)?) })
+        Ok(Self { writer, readers: Some(Readers::start(&path, options, &confirmed)?) })
     }
 
     pub(crate) async fn query(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
@@ -60,11 +60,11 @@ impl Sqlite {
     }
 }
 
-/// What holds for reading and writing alike.
+/// Settings of reading and writing connections.
 fn prepare(connection: &Connection, options: &Options) -> Result<(), StoreError> {
     connection.busy_timeout(options.busy_timeout).map_err(StoreError::unavailable)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // A plan never depends on values, so no value makes a statement be prepared anew.
+    // Plans do not depend on values, so no value causes a statement to be prepared again.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(StoreError::unavailable)
 }
 
@@ -78,7 +78,7 @@ fn configure(connection: &Connection, options: &Options) -> Result<(), StoreErro
         .map_err(StoreError::unavailable)
 }
 
-/// How many prepared statements a connection keeps.
+/// Number of prepared statements that a connection caches.
 const STATEMENTS_MAX: usize = 512;
 
 fn open_for_reading(path: &Path, options: &Options) -> Result<Connection, StoreError> {

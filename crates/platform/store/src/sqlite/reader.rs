@@ -1,7 +1,7 @@
-//! Reader threads: each has its own connection and sees the last commit that was answered, or a later one.
+//! Reader threads: each has a connection of its own and sees at least the last commit that was confirmed.
 //!
-//! To begin reading costs a look at the log and every page that was remembered. So one beginning serves all queries
-//! that come before the next commit is answered.
+//! A read transaction starts with a check of the log, which invalidates cached pages. So one read transaction serves all
+//! queries that arrive before the next commit is confirmed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tokio::sync::oneshot;
 
 use super::{open_for_reading, values};
 use crate::StoreError;
-use crate::database::Options;
+use crate::options::Options;
 use crate::sql::{Row, Statement};
 
-/// How long one beginning serves at most: as long as somebody reads, the log grows.
+/// Maximum duration of a read transaction: the log grows while one is open.
 const SNAPSHOT_TIME_MAX: Duration = Duration::from_millis(50);
 
 struct Query {
@@ -26,19 +26,19 @@ struct Query {
     answer: oneshot::Sender<Result<Vec<Row>, StoreError>>,
 }
 
-/// The reader threads; they end when this is dropped.
+/// The reader threads. They end when this is dropped.
 #[derive(Debug)]
 pub(super) struct Readers {
     queue: Sender<Query>,
 }
 
 impl Readers {
-    /// Starts the threads; `answered` counts the groups of commits that somebody was told of.
-    pub(super) fn start(path: &Arc<Path>, options: &Options, answered: &Arc<AtomicU64>) -> Result<Self, StoreError> {
+    /// Starts the threads. `confirmed` counts the groups of commits whose callers were answered.
+    pub(super) fn start(path: &Arc<Path>, options: &Options, confirmed: &Arc<AtomicU64>) -> Result<Self, StoreError> {
         let (queue, queries) = bounded(options.queue_max);
         for number in 0..options.readers.max(1) {
             let connection = open_for_reading(path, options)?;
-            let reader = Reader { connection, queries: queries.clone(), answered: Arc::clone(answered) };
+            let reader = Reader { connection, queries: queries.clone(), confirmed: Arc::clone(confirmed) };
             thread::Builder::new()
                 .name(format!("store-read-{number}"))
                 .spawn(move || reader.serve())
@@ -60,7 +60,7 @@ impl Readers {
 struct Reader {
     connection: Connection,
     queries: Receiver<Query>,
-    answered: Arc<AtomicU64>,
+    confirmed: Arc<AtomicU64>,
 }
 
 impl Reader {
@@ -73,12 +73,12 @@ impl Reader {
         }
     }
 
-    /// Answers `first` and what comes after it, for as long as what is seen is up to date; gives back a query for which
-    /// it is not.
+    /// Serves `first` and the following queries in one read transaction, while it is up to date. Returns the first query
+    /// that needs a new one.
     fn snapshot(&self, first: Query) -> Option<Query> {
-        // Before the beginning: what is answered from now on may not be seen.
-        let answered = self.answered.load(Ordering::Acquire);
-        let began = Instant::now();
+        // Loaded before BEGIN: commits that are confirmed from now on may not be visible.
+        let confirmed = self.confirmed.load(Ordering::Acquire);
+        let started = Instant::now();
         if let Err(error) = self.run("BEGIN") {
             first.answer.send(Err(values::failure("BEGIN", error))).unwrap_or_default();
             return None;
@@ -86,7 +86,7 @@ impl Reader {
         self.answer(first);
         let mut left_over = None;
         while let Ok(query) = self.queries.try_recv() {
-            if self.answered.load(Ordering::Acquire) != answered || began.elapsed() > SNAPSHOT_TIME_MAX {
+            if self.confirmed.load(Ordering::Acquire) != confirmed || started.elapsed() > SNAPSHOT_TIME_MAX {
                 left_over = Some(query);
                 break;
             }
@@ -96,19 +96,20 @@ impl Reader {
         left_over
     }
 
-    /// Ends the transaction, unless an error has ended it already.
+    /// Ends the transaction, unless an error has ended it.
     fn end(&self) {
-        let ways = ["COMMIT", "ROLLBACK"];
+        let statements = ["COMMIT", "ROLLBACK"];
         let is_open = |_: &&str| !self.connection.is_autocommit();
-        for way in ways.into_iter().take_while(is_open) {
-            // Best effort: the next BEGIN says so if neither worked.
-            self.run(way).unwrap_or_else(|error| tracing::error!(%error, way, "a reader's transaction did not end"));
+        for sql in statements.into_iter().take_while(is_open) {
+            // Best effort: the next BEGIN fails if neither worked.
+            self.run(sql)
+                .unwrap_or_else(|error| tracing::error!(%error, sql, "cannot end a read transaction of SQLite"));
         }
     }
 
     fn answer(&self, query: Query) {
         if !query.answer.is_closed() {
-            // A caller that goes away now does not need its rows.
+            // A caller that is gone does not need its rows.
             query.answer.send(values::query(&self.connection, &query.statement)).unwrap_or_default();
         }
     }

@@ -1,4 +1,4 @@
-//! Between our values and SQLite's, and one query.
+//! Conversion between [`Value`] and the values of SQLite, and queries.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl ToSql for Value {
     }
 }
 
-/// The prepared statement with its values.
+/// A prepared statement with bound arguments.
 pub(super) fn prepare<'c>(
     connection: &'c Connection,
     sql: &str,
@@ -33,7 +33,7 @@ pub(super) fn prepare<'c>(
     Ok(statement)
 }
 
-/// Gives a statement its values.
+/// Binds the arguments of a statement.
 pub(super) fn bind(statement: &mut CachedStatement<'_>, args: &[Value]) -> rusqlite::Result<()> {
     if statement.parameter_count() != args.len() {
         return Err(rusqlite::Error::InvalidParameterCount(args.len(), statement.parameter_count()));
@@ -44,7 +44,7 @@ pub(super) fn bind(statement: &mut CachedStatement<'_>, args: &[Value]) -> rusql
     Ok(())
 }
 
-/// Everything that the query finds.
+/// All rows of the query.
 pub(super) fn query(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, StoreError> {
     run(connection, statement).map_err(|error| failure(statement.sql.as_str(), error))
 }
@@ -71,7 +71,7 @@ fn owned(value: ValueRef<'_>) -> Value {
     }
 }
 
-/// What a failed statement means for its caller, unique keys apart.
+/// Meaning of a failed statement, except for violated unique keys.
 pub(super) fn failure(sql: &str, error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, OutOfMemory, ReadOnly,
@@ -86,7 +86,7 @@ pub(super) fn failure(sql: &str, error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Whether the statement failed on a unique key.
+/// Whether the statement violated a unique key.
 pub(super) fn is_duplicate(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE};
     error.sqlite_error().is_some_and(|error| {

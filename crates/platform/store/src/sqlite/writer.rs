@@ -1,11 +1,11 @@
-//! The one writer: many commits share one transaction of SQLite and one flush of the disk.
+//! The writer: group commit, in which many commits share one transaction of SQLite and one flush of the disk.
 //!
-//! **Invariant:** nobody is answered before the flush. A commit that is refused takes back its own statements and
-//! nobody else's. Refusals wait for the flush too, because they may rest on what the same group wrote.
+//! **Invariant:** no caller gets its outcome before the flush. Rejecting a commit undoes its own statements and no others.
+//! Rejections wait for the flush too, because they may depend on rows that the same group wrote.
 //!
-//! Most commits are not refused after they have written, and a savepoint copies every page that is changed under it. So
-//! a group begins without savepoints; when one of its commits has to be taken back, the whole group is, and is written
-//! once more with a savepoint for each commit.
+//! Few commits are rejected after they have written, and a savepoint copies every page that changes under it. So a group
+//! starts without savepoints. When one of its commits has to be undone, the whole group is rolled back and written again
+//! with a savepoint for each commit.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -19,61 +19,61 @@ use tokio::sync::oneshot;
 
 use super::values::{bind, failure, is_duplicate, prepare, query};
 use crate::StoreError;
-use crate::database::Options;
+use crate::options::Options;
 use crate::sql::{Row, Sql, Statement};
 use crate::transaction::{Step, Transaction};
 
-/// How many commits share a transaction at most, so that the first of them does not wait for ever.
+/// Maximum number of commits per group. It bounds the wait of the first one.
 const GROUP_MAX: usize = 512;
-/// How long a group takes in more commits at most, for the same reason.
+/// Maximum time for which a group accepts more commits, for the same reason.
 const GROUP_TIME_MAX: Duration = Duration::from_millis(20);
-/// How many groups are written with savepoints after one had to be written twice: those who race for the same rows are
-/// refused again and again, and this bounds what writing twice costs to a thirtieth.
-const CAREFUL_GROUPS: u32 = 32;
+/// Number of groups that are written with savepoints after one was written twice. Commits that race for the same rows are
+/// rejected repeatedly; this limits the cost of writing twice to about 3 %.
+const SAVEPOINT_GROUPS: u32 = 32;
 
-/// What the writer has done since it was opened.
+/// Statistics of the writer since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriterStats {
-    /// Commits that were written.
+    /// Number of commits that were written.
     pub commits: u64,
-    /// Commits that were refused.
-    pub refused: u64,
-    /// Transactions of SQLite, each with one flush.
+    /// Number of commits that were rejected.
+    pub rejected: u64,
+    /// Number of transactions of SQLite, each with one flush.
     pub groups: u64,
     /// Time spent on the statements of commits.
     pub busy: Duration,
-    /// Time spent on beginning, committing and flushing.
+    /// Time spent on BEGIN, COMMIT and the flush.
     pub flushing: Duration,
 }
 
 impl WriterStats {
-    /// The writer's time per commit, the flush not counted.
+    /// Average time of the writer per commit, without the flush.
     #[must_use]
     pub fn busy_per_commit(&self) -> Duration {
-        let commits = u32::try_from(self.commits + self.refused).unwrap_or(u32::MAX).max(1);
+        let commits = u32::try_from(self.commits + self.rejected).unwrap_or(u32::MAX).max(1);
         self.busy.checked_div(commits).unwrap_or_default()
     }
 }
 
-/// Where the writer stands, for those who inject faults.
+/// A step of the writer, for fault injection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriterStep {
-    /// A transaction of SQLite has begun.
+    /// A transaction of SQLite was begun.
     Begun,
     /// One statement of a commit was executed.
     Executed,
     /// All statements of a commit were executed.
     Applied,
-    /// The transaction was flushed; nobody was answered yet.
+    /// The transaction was flushed; no caller has its outcome yet.
     Flushed,
-    /// One of the callers was answered.
+    /// One of the callers got its outcome.
     Answered,
 }
 
 #[derive(Debug, Default)]
 struct Counters {
     commits: AtomicU64,
-    refused: AtomicU64,
+    rejected: AtomicU64,
     groups: AtomicU64,
     busy_ns: AtomicU64,
     flushing_ns: AtomicU64,
@@ -89,12 +89,12 @@ struct Commit {
     answer: oneshot::Sender<Answer>,
 }
 
-/// The outcome, and the values, so that the caller's thread gives their memory back and not the writer.
+/// The outcome and the transaction, whose memory the thread of the caller frees instead of the writer.
 type Answer = (Outcome, Transaction);
 
 type Outcome = Result<(), StoreError>;
 
-/// The writer thread; it ends when this is dropped and the queue is empty.
+/// The writer thread. It ends when this is dropped and the queue is empty.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Sender<Job>,
@@ -102,11 +102,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread; `answered` counts the groups of commits that somebody is told of.
+    /// Starts the thread. `confirmed` counts the groups of commits whose callers are answered.
     pub(super) fn start(
         connection: Connection,
         options: &Options,
-        answered: &Arc<AtomicU64>,
+        confirmed: &Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
         let (queue, jobs) = bounded(options.queue_max);
         let counters = Arc::new(Counters::default());
@@ -114,10 +114,10 @@ impl Writer {
             connection,
             jobs,
             counters: Arc::clone(&counters),
-            answered: Arc::clone(answered),
+            confirmed: Arc::clone(confirmed),
             flush_delay: options.flush_delay,
             on_step: options.on_writer_step.unwrap_or(|_| ()),
-            careful_groups: Cell::new(0),
+            savepoint_groups: Cell::new(0),
         };
         thread::Builder::new()
             .name("store-write".to_owned())
@@ -150,7 +150,7 @@ impl Writer {
         let counters = &self.counters;
         WriterStats {
             commits: counters.commits.load(Ordering::Relaxed),
-            refused: counters.refused.load(Ordering::Relaxed),
+            rejected: counters.rejected.load(Ordering::Relaxed),
             groups: counters.groups.load(Ordering::Relaxed),
             busy: Duration::from_nanos(counters.busy_ns.load(Ordering::Relaxed)),
             flushing: Duration::from_nanos(counters.flushing_ns.load(Ordering::Relaxed)),
@@ -158,32 +158,32 @@ impl Writer {
     }
 }
 
-/// The statement that was executed last.
+/// The last executed statement.
 struct Prepared<'c> {
     sql: Sql,
     statement: CachedStatement<'c>,
 }
 
-/// Why a commit is not part of its group as it stands.
-enum Trouble {
-    /// It was refused after it had written, and only the whole group can be taken back.
-    Torn(StoreError),
-    /// Nobody can say what is left of the group.
+/// Reason why a commit interrupts its group.
+enum Interruption {
+    /// The commit was rejected after it had written, and only the whole group can be rolled back.
+    Split(StoreError),
+    /// The state of the transaction is unknown.
     Lost(StoreError),
 }
 
-/// Commits of one transaction of SQLite, with what became of each.
+/// Commits of one transaction of SQLite, with their outcomes.
 type Group = Vec<(Commit, Outcome)>;
 
 struct Worker {
     connection: Connection,
     jobs: Receiver<Job>,
     counters: Arc<Counters>,
-    answered: Arc<AtomicU64>,
+    confirmed: Arc<AtomicU64>,
     flush_delay: Option<Duration>,
     on_step: fn(WriterStep),
-    /// How many of the next groups have savepoints from the start.
-    careful_groups: Cell<u32>,
+    /// Number of following groups that have savepoints from the start.
+    savepoint_groups: Cell<u32>,
 }
 
 impl Worker {
@@ -192,7 +192,7 @@ impl Worker {
         while let Some(job) = next {
             next = match job {
                 Job::Query(statement, answer) => {
-                    // A caller that has gone away does not need its rows.
+                    // A caller that is gone does not need its rows.
                     answer.send(query(&self.connection, &statement)).unwrap_or_default();
                     None
                 }
@@ -202,7 +202,7 @@ impl Worker {
         }
     }
 
-    /// Commits `first` and everything that waits behind it; gives back a query that it came upon.
+    /// Commits `first` and the queued commits after it as one group. Returns the query that ended the group, if any.
     fn group(&self, first: Commit) -> Option<Job> {
         let started = Instant::now();
         if let Err(error) = self.begin() {
@@ -210,29 +210,29 @@ impl Worker {
             return None;
         }
         let begun = Instant::now();
-        let mut is_careful = self.careful_groups.get() > 0;
-        self.careful_groups.set(self.careful_groups.get().saturating_sub(1));
+        let mut has_savepoints = self.savepoint_groups.get() > 0;
+        self.savepoint_groups.set(self.savepoint_groups.get().saturating_sub(1));
         let mut group = Group::new();
         let mut next = Some(first);
         let mut query = None;
         while let Some(commit) = next.take() {
-            let applied = match is_careful {
-                true => self.apply_apart(&commit).map_err(Trouble::Lost),
+            let applied = match has_savepoints {
+                true => self.apply_in_savepoint(&commit).map_err(Interruption::Lost),
                 false => self.apply(&commit),
             };
             (self.on_step)(WriterStep::Applied);
-            let (outcome, trouble) = match applied {
+            let (outcome, fatal) = match applied {
                 Ok(outcome) => (outcome, None),
-                // The others are the same when they are written again, so it would be refused again.
-                Err(Trouble::Torn(refusal)) => {
-                    is_careful = !group.is_empty();
-                    (Err(refusal), self.write_anew(&mut group).err())
+                // The other commits have the same outcome when they are written again, so this one would be rejected again.
+                Err(Interruption::Split(refusal)) => {
+                    has_savepoints = !group.is_empty();
+                    (Err(refusal), self.rewrite(&mut group).err())
                 }
-                Err(Trouble::Lost(error)) => (Ok(()), Some(error)),
+                Err(Interruption::Lost(error)) => (Ok(()), Some(error)),
             };
             group.push((commit, outcome));
-            if let Some(error) = trouble {
-                return self.give_up(group, &error);
+            if let Some(error) = fatal {
+                return self.abort(group, &error);
             }
             if group.len() < GROUP_MAX && begun.elapsed() < GROUP_TIME_MAX {
                 match self.jobs.try_recv() {
@@ -245,8 +245,8 @@ impl Worker {
         let applied = Instant::now();
         let flushed = self.flush();
         self.count(&group, [started, begun, applied, Instant::now()]);
-        // Before anybody is answered: whoever reads after its answer must see what was written.
-        self.answered.fetch_add(1, Ordering::AcqRel);
+        // Before the callers are answered: a caller that reads afterwards must see its write.
+        self.confirmed.fetch_add(1, Ordering::AcqRel);
         for (commit, outcome) in group {
             answer(
                 commit,
@@ -265,17 +265,17 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes the group back and writes it once more, with a savepoint for each commit.
-    fn write_anew(&self, group: &mut Group) -> Result<(), StoreError> {
-        self.take_back();
+    /// Rolls the group back and writes it again, with a savepoint for each commit.
+    fn rewrite(&self, group: &mut Group) -> Result<(), StoreError> {
+        self.roll_back();
         self.begin().map_err(|error| failure("BEGIN IMMEDIATE", error))?;
         if group.is_empty() {
             return Ok(());
         }
-        self.careful_groups.set(CAREFUL_GROUPS);
-        metrics::counter!("pulse_store_groups_torn_total").increment(1);
+        self.savepoint_groups.set(SAVEPOINT_GROUPS);
+        metrics::counter!("pulse_store_group_commit_splits_total").increment(1);
         for (commit, outcome) in group {
-            *outcome = self.apply_apart(commit)?;
+            *outcome = self.apply_in_savepoint(commit)?;
         }
         Ok(())
     }
@@ -283,8 +283,8 @@ impl Worker {
     fn flush(&self) -> Result<(), String> {
         let outcome = self.run("COMMIT").map_err(|error| error.to_string());
         if let Err(message) = &outcome {
-            tracing::error!(error = %message, "a group of commits was not flushed");
-            self.take_back();
+            tracing::error!(error = %message, "cannot flush a group of commits; their outcome is unknown");
+            self.roll_back();
         }
         if let Some(delay) = self.flush_delay {
             thread::sleep(delay);
@@ -293,37 +293,37 @@ impl Worker {
         outcome
     }
 
-    fn take_back(&self) {
+    fn roll_back(&self) {
         if !self.connection.is_autocommit() {
-            // Best effort: the next BEGIN says so if it did not work.
-            self.run("ROLLBACK").unwrap_or_else(|error| tracing::error!(%error, "the group was not taken back"));
+            // Best effort: the next BEGIN fails if it did not work.
+            self.run("ROLLBACK").unwrap_or_else(|error| tracing::error!(%error, "cannot roll back a group of commits"));
         }
     }
 
-    /// Nothing of the group is written. Refusals are taken back too: they may rest on rows that are gone now.
-    fn give_up(&self, group: Group, cause: &StoreError) -> Option<Job> {
-        self.take_back();
+    /// Rolls the group back and fails all its commits. Rejections are replaced too: they may depend on rows that are gone.
+    fn abort(&self, group: Group, cause: &StoreError) -> Option<Job> {
+        self.roll_back();
         let cause = with_sources(cause);
-        tracing::error!(error = %cause, "a group of commits was taken back");
+        tracing::error!(error = %cause, "a group of commits was rolled back; its callers get STORE_UNAVAILABLE");
         for (commit, _) in group {
             answer(commit, Err(StoreError::unavailable(cause.as_str())));
         }
         None
     }
 
-    /// Executes one commit inside of the group. A refused one leaves nothing behind, or the group is torn.
-    fn apply(&self, commit: &Commit) -> Result<Outcome, Trouble> {
+    /// Executes one commit in the group. A rejected commit that has written interrupts the group.
+    fn apply(&self, commit: &Commit) -> Result<Outcome, Interruption> {
         let (mut prepared, mut has_written) = (None, false);
         let mut steps = commit.transaction.steps.iter();
         let outcome = steps.try_for_each(|step| self.step(step, &mut prepared, &mut has_written));
-        match self.whole(outcome).map_err(Trouble::Lost)? {
-            Err(refusal) if has_written => Err(Trouble::Torn(refusal)),
+        match self.in_open_transaction(outcome).map_err(Interruption::Lost)? {
+            Err(refusal) if has_written => Err(Interruption::Split(refusal)),
             outcome => Ok(outcome),
         }
     }
 
-    /// The same with a savepoint of its own: a refused one leaves nothing behind.
-    fn apply_apart(&self, commit: &Commit) -> Result<Outcome, StoreError> {
+    /// Executes one commit in a savepoint of its own, so that a rejected one leaves nothing behind.
+    fn apply_in_savepoint(&self, commit: &Commit) -> Result<Outcome, StoreError> {
         self.run("SAVEPOINT use_case").map_err(|error| failure("SAVEPOINT", error))?;
         let mut prepared = None;
         let mut steps = commit.transaction.steps.iter();
@@ -335,15 +335,15 @@ impl Worker {
         if !self.connection.is_autocommit() {
             self.run("RELEASE use_case").map_err(|error| failure("RELEASE", error))?;
         }
-        self.whole(outcome)
+        self.in_open_transaction(outcome)
     }
 
-    /// The outcome, unless the transaction is gone: a full disk or an I/O error makes SQLite roll all of it back.
-    fn whole(&self, outcome: Outcome) -> Result<Outcome, StoreError> {
+    /// The outcome, unless SQLite has rolled back the whole transaction, as after an I/O error or on a full disk.
+    fn in_open_transaction(&self, outcome: Outcome) -> Result<Outcome, StoreError> {
         match outcome {
             outcome if !self.connection.is_autocommit() => Ok(outcome),
             Err(error) => Err(error),
-            Ok(()) => Err(StoreError::unavailable("SQLite took the transaction back")),
+            Ok(()) => Err(StoreError::unavailable("SQLite rolled the transaction back")),
         }
     }
 
@@ -357,7 +357,7 @@ impl Worker {
         (self.on_step)(WriterStep::Executed);
         match outcome {
             Ok(rows) => {
-                // A statement that fails takes itself back, and one that touches no row has nothing to take back.
+                // A failed statement undoes itself, and a statement that changes no row has nothing to undo.
                 *has_written |= rows > 0 && !step.is_query;
                 step.check(rows)
             }
@@ -367,7 +367,7 @@ impl Worker {
     }
 
     fn execute<'c>(&'c self, step: &Step, prepared: &mut Option<Prepared<'c>>) -> rusqlite::Result<u64> {
-        // The rows of one insert have one text, and it is looked up once.
+        // Consecutive rows of one insert share one text, which is looked up once.
         let statement = match prepared {
             Some(known) if known.sql.is_same(&step.sql) => {
                 bind(&mut known.statement, &step.args)?;
@@ -396,28 +396,28 @@ impl Worker {
     fn count(&self, group: &[(Commit, Outcome)], times: [Instant; 4]) {
         let [started, begun, applied, flushed] = times;
         let commits = u64::try_from(group.iter().filter(|(_, outcome)| outcome.is_ok()).count()).unwrap_or(0);
-        let refused = u64::try_from(group.len()).unwrap_or(0).saturating_sub(commits);
+        let rejected = u64::try_from(group.len()).unwrap_or(0).saturating_sub(commits);
         let busy = applied.duration_since(begun);
         let flushing = begun.duration_since(started) + flushed.duration_since(applied);
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.counters.commits.fetch_add(commits, Ordering::Relaxed);
-        self.counters.refused.fetch_add(refused, Ordering::Relaxed);
+        self.counters.rejected.fetch_add(rejected, Ordering::Relaxed);
         self.counters.groups.fetch_add(1, Ordering::Relaxed);
         self.counters.busy_ns.fetch_add(nanos(busy), Ordering::Relaxed);
         self.counters.flushing_ns.fetch_add(nanos(flushing), Ordering::Relaxed);
         metrics::counter!("pulse_store_commits_total").increment(commits);
-        metrics::counter!("pulse_store_refused_total").increment(refused);
+        metrics::counter!("pulse_store_commits_rejected_total").increment(rejected);
         metrics::counter!("pulse_store_groups_total").increment(1);
         metrics::histogram!("pulse_store_flush_seconds").record(flushing);
     }
 }
 
 fn answer(commit: Commit, outcome: Outcome) {
-    // A caller that has gone away does not need its answer; the commit stands.
+    // A caller that is gone does not need its outcome; the commit stays written.
     commit.answer.send((outcome, commit.transaction)).unwrap_or_default();
 }
 
-/// The error and what is below it.
+/// The error with its causes.
 fn with_sources(error: &StoreError) -> String {
     let first: &dyn std::error::Error = error;
     let chain = std::iter::successors(Some(first), |error| error.source());

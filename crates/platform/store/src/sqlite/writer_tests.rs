@@ -1,4 +1,4 @@
-//! Groups of commits of which some are refused.
+//! Groups of commits of which some are rejected.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::values;
 
 type Answered = oneshot::Receiver<Answer>;
 
-/// Executes each group of transactions; gives back what each caller hears, and the rows with how often each was
-/// touched. So many of the groups have savepoints from the start.
-fn outcomes_of(groups: Vec<Vec<Transaction>>, careful_groups: u32) -> (Vec<Outcome>, BTreeMap<i64, i64>) {
+/// Executes each group of transactions. Returns the outcomes, and the rows with the number of their changes. The first
+/// `savepoint_groups` groups have savepoints from the start.
+fn outcomes_of(groups: Vec<Vec<Transaction>>, savepoint_groups: u32) -> (Vec<Outcome>, BTreeMap<i64, i64>) {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY, touched INTEGER DEFAULT 0)").unwrap();
     let (queue, jobs) = bounded(groups.iter().map(Vec::len).max().unwrap_or(0));
@@ -21,12 +21,12 @@ fn outcomes_of(groups: Vec<Vec<Transaction>>, careful_groups: u32) -> (Vec<Outco
         connection,
         jobs,
         counters: Arc::default(),
-        answered: Arc::default(),
+        confirmed: Arc::default(),
         flush_delay: None,
         on_step: |_| (),
-        careful_groups: Cell::new(careful_groups),
+        savepoint_groups: Cell::new(savepoint_groups),
     };
-    let mut heard = Vec::new();
+    let mut outcomes = Vec::new();
     for group in groups {
         let mut answers: Vec<Answered> = Vec::new();
         for transaction in group {
@@ -36,14 +36,14 @@ fn outcomes_of(groups: Vec<Vec<Transaction>>, careful_groups: u32) -> (Vec<Outco
         }
         let Ok(Job::Commit(first)) = worker.jobs.recv() else { panic!("there is a first one") };
         assert!(worker.group(first).is_none());
-        heard.extend(answers.into_iter().map(|mut answered| answered.try_recv().unwrap().0));
+        outcomes.extend(answers.into_iter().map(|mut answered| answered.try_recv().unwrap().0));
     }
     let statement = Statement::new("SELECT id, touched FROM rows", values![]);
     let rows = query(&worker.connection, &statement).unwrap();
-    (heard, rows.iter().map(|row| (row.get("id").unwrap(), row.get("touched").unwrap())).collect())
+    (outcomes, rows.iter().map(|row| (row.get("id").unwrap(), row.get("touched").unwrap())).collect())
 }
 
-/// The same with all of them in one group.
+/// Executes all transactions in one group.
 fn outcomes(transactions: Vec<Transaction>) -> (Vec<Outcome>, Vec<i64>) {
     let (heard, rows) = outcomes_of(vec![transactions], 0);
     (heard, rows.into_keys().collect())
@@ -53,27 +53,27 @@ fn insert(id: i64) -> Step {
     Step::new("INSERT INTO rows (id) VALUES (?)", values![id]).on_duplicate(Refusal::AlreadyDone)
 }
 
-/// As a full disk does: the statement ends the whole transaction.
+/// A statement that ends the whole transaction, as a full disk does.
 fn fatal(id: i64) -> Step {
     Step::new("INSERT OR ROLLBACK INTO rows (id) VALUES (?)", values![id])
 }
 
-/// Refused when there is no such row.
+/// Rejected when the row is missing.
 fn delete(id: i64) -> Step {
     Step::new("DELETE FROM rows WHERE id = ?", values![id]).expecting(1, Refusal::Conflict)
 }
 
-/// Refused when there is such a row.
+/// Rejected when the row exists.
 fn absent(id: i64) -> Step {
     Step::new("SELECT id FROM rows WHERE id = ?", values![id]).querying().expecting(0, Refusal::Fenced)
 }
 
-/// Refused after it has written, unless there are two such rows.
+/// Rejected after it has written, unless there are two rows from `id` on.
 fn touch_two(id: i64) -> Step {
     Step::new("UPDATE rows SET touched = touched + 1 WHERE id >= ?", values![id]).expecting(2, Refusal::Conflict)
 }
 
-/// What one of these steps does: the rows as they are then.
+/// Model of one of these steps: the rows after it.
 fn after(mut rows: BTreeMap<i64, i64>, kind: usize, id: i64) -> Result<BTreeMap<i64, i64>, StoreError> {
     match kind {
         0 if rows.insert(id, 0).is_some() => return Err(StoreError::AlreadyDone),
@@ -95,17 +95,16 @@ fn is_unavailable(outcome: &Outcome) -> bool {
 }
 
 proptest! {
-    /// Whatever is refused in a group, and whenever: everybody hears, and the rows are, as if one commit came after
-    /// the other.
+    /// Outcomes and rows of a group are those of its commits one after the other, whichever are rejected.
     #[test]
     fn a_group_is_one_commit_after_the_other(
         groups in vec(vec(vec((0_usize..4, 0_i64..6), 1..4), 1..8), 1..4),
-        careful_groups in 0_u32..3,
+        savepoint_groups in 0_u32..3,
     ) {
         let step = |&(kind, id): &(usize, i64)| [insert, delete, absent, touch_two][kind](id);
         let one = |steps: &Vec<_>| transaction(steps.iter().map(step).collect::<Vec<_>>());
         let written = groups.iter().map(|group| group.iter().map(one).collect()).collect();
-        let (heard, rows) = outcomes_of(written, careful_groups);
+        let (heard, rows) = outcomes_of(written, savepoint_groups);
         let mut expected = BTreeMap::new();
         for (steps, heard) in groups.iter().flatten().zip(heard) {
             let done = steps.iter().try_fold(expected.clone(), |rows, &(kind, id)| after(rows, kind, id));
@@ -117,16 +116,16 @@ proptest! {
 }
 
 #[test]
-fn a_refusal_leaves_the_others_of_its_group() {
+fn a_rejection_leaves_the_other_commits_of_its_group() {
     let group = [transaction([insert(1), insert(2)]), transaction([insert(3), insert(1)]), transaction([insert(4)])];
     let (heard, rows) = outcomes(group.into());
     assert!(matches!(heard.as_slice(), [Ok(()), Err(StoreError::AlreadyDone), Ok(())]), "{heard:?}");
     assert_eq!(rows, [1, 2, 4]);
 }
 
-/// The second was refused because of the row of the first, which is gone with the third.
+/// The second commit was rejected because of the row of the first, which is gone with the third.
 #[test]
-fn nobody_of_a_group_that_was_given_up_keeps_a_refusal() {
+fn an_aborted_group_replaces_rejections() {
     for last in [transaction([fatal(1)]), transaction([insert(2), fatal(1)])] {
         let group = [transaction([insert(1)]), transaction([insert(1)]), last];
         let (heard, rows) = outcomes(group.into());
@@ -135,9 +134,9 @@ fn nobody_of_a_group_that_was_given_up_keeps_a_refusal() {
     }
 }
 
-/// Once the savepoint is gone, what the refused commit wrote cannot be told apart from the rest.
+/// Without its savepoint the rows of a rejected commit cannot be undone separately.
 #[test]
-fn a_group_whose_savepoint_is_lost_is_given_up() {
+fn a_group_whose_savepoint_is_lost_is_aborted() {
     let release = || Step::new("RELEASE use_case", values![]);
     for lost in [transaction([insert(2), release(), insert(1)]), transaction([insert(2), release()])] {
         let (heard, rows) = outcomes_of(vec![vec![transaction([insert(1)]), lost]], 1);

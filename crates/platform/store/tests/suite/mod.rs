@@ -1,8 +1,8 @@
 //! What the cases have in common: an engine, nodes on it, a clock, tables and an event.
 
-pub(crate) mod answers;
 pub(crate) mod commits;
 pub(crate) mod events;
+pub(crate) mod idempotency;
 pub(crate) mod leases;
 pub(crate) mod migrations;
 pub(crate) mod rows;
