@@ -1,7 +1,6 @@
 //! Handlers of the events of orders.
 
 use pulse_bus::{Consumer, Delivery};
-use pulse_contract::errors::EVENT_UNREADABLE;
 use pulse_contract::order::v1::{OrderCancelled, OrderCompleted, OrderKind, OrderPaid};
 use pulse_kernel::id::{OrderId, ShopId};
 use pulse_kernel::{Cx, Error};
@@ -14,11 +13,10 @@ pub(crate) fn consumers(app: &App) -> [Consumer; 1] {
 }
 
 async fn paid(app: &App, cx: &Cx, delivery: &Delivery, event: OrderPaid) -> Result<(), Error> {
-    let order = event.order.ok_or_else(|| EVENT_UNREADABLE.error("OrderPaid without its order"))?;
-    match order.kind() {
+    match event.kind() {
         // Vouchers are not cooked.
         OrderKind::VirtualVoucher => Ok(()),
-        OrderKind::Goods | OrderKind::Unspecified => app::take_order(app, cx, delivery, &order).await,
+        OrderKind::Goods | OrderKind::Unspecified => app::take_order(app, cx, delivery, &event).await,
     }
 }
 
@@ -32,9 +30,8 @@ async fn cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelle
 }
 
 async fn completed(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCompleted) -> Result<(), Error> {
-    let order = event.order.ok_or_else(|| EVENT_UNREADABLE.error("OrderCompleted without its order"))?;
-    match order.kind() {
+    match event.kind() {
         OrderKind::VirtualVoucher => Ok(()),
-        OrderKind::Goods | OrderKind::Unspecified => app::complete_order(app, cx, delivery, &order).await,
+        OrderKind::Goods | OrderKind::Unspecified => app::complete_order(app, cx, delivery, &event).await,
     }
 }

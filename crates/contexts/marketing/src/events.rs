@@ -1,7 +1,7 @@
 //! Handlers of the events of orders, and of coupons that were issued.
 
 use pulse_bus::{Consumer, Delivery};
-use pulse_contract::order::v1::{Order, OrderCancelled, OrderKind, OrderPaid};
+use pulse_contract::order::v1::{OrderCancelled, OrderKind, OrderPaid};
 use pulse_kernel::id::{CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
 
@@ -18,7 +18,7 @@ pub(crate) fn consumers(app: &App) -> [Consumer; 3] {
 
 /// Mints what was bought. Uses up what the order holds, in case that nobody has asked for it.
 async fn settle_paid(app: &App, cx: &Cx, delivery: &Delivery, event: OrderPaid) -> Result<(), Error> {
-    let order = &event.order.unwrap_or_default();
+    let order = &event;
     let is_voucher = order.kind() == OrderKind::VirtualVoucher;
     let coupons = coupons_of(order);
     if coupons.is_empty() && !is_voucher {
@@ -58,9 +58,8 @@ async fn settle_cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: OrderC
 }
 
 /// The coupons that make an order cheaper, in the order of their ids.
-fn coupons_of(order: &Order) -> Vec<CouponId> {
-    let parts = order.price.iter().flat_map(|price| &price.parts);
-    let mut ids: Vec<CouponId> = parts.map(|part| part.coupon_id).filter(|id| *id != 0).map(CouponId::new).collect();
+fn coupons_of(order: &OrderPaid) -> Vec<CouponId> {
+    let mut ids: Vec<CouponId> = order.coupon_ids.iter().copied().map(CouponId::new).collect();
     ids.sort_unstable();
     ids.dedup();
     ids

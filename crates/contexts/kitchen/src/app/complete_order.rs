@@ -1,7 +1,7 @@
 //! Takes the tickets of a completed order off the screens: the customer has it, and nothing is left to make.
 
 use pulse_bus::Delivery;
-use pulse_contract::order::v1::Order;
+use pulse_contract::order::v1::OrderCompleted;
 use pulse_kernel::id::{OrderId, ShopId};
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, StoreError};
@@ -11,7 +11,12 @@ use crate::domain::order::Progress;
 use crate::store::orders::{self, OrderRow};
 use crate::store::tickets::{self, TicketRow};
 
-pub(crate) async fn complete_order(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> Result<(), Error> {
+pub(crate) async fn complete_order(
+    app: &App,
+    cx: &Cx,
+    delivery: &Delivery,
+    order: &OrderCompleted,
+) -> Result<(), Error> {
     let store = &app.deps.store;
     let (shop, id) = (ShopId::new(order.shop_id), OrderId::new(order.order_id));
     let outcome = store

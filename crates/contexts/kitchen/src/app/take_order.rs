@@ -5,7 +5,8 @@ use std::collections::hash_map::Entry;
 
 use pulse_bus::Delivery;
 use pulse_contract::kitchen::v1::{StoredTicket, TicketItem};
-use pulse_contract::order::v1::{Order, OrderLine};
+use pulse_contract::order::v1::OrderPaid;
+use pulse_contract::order::v1::order_paid::Line;
 use pulse_contract::shop::v1::{GetOffersRequest, GetProductRequest};
 use pulse_kernel::id::{OrderId, ShopId};
 use pulse_kernel::{Cx, Error, Kind};
@@ -22,7 +23,7 @@ use crate::store::tickets::{self, TicketRow};
 /// How many products are asked for at once.
 const PRODUCTS_MAX: usize = 100;
 
-pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &Order) -> Result<(), Error> {
+pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &OrderPaid) -> Result<(), Error> {
     let store = &app.deps.store;
     let (id, shop) = (OrderId::new(order.order_id), ShopId::new(order.shop_id));
     let stations = view::stations(stations::of_shop(store, shop).await?.stations);
@@ -50,12 +51,12 @@ pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &
 
 /// Whether the order was taken before, or was cancelled after it had been paid. One that was cancelled first and paid
 /// then is made: its money came late, and it was taken up again.
-fn is_old_news(known: &OrderRow, order: &Order) -> bool {
+fn is_old_news(known: &OrderRow, order: &OrderPaid) -> bool {
     known.progress.ticket_count > 0 || known.order_version >= order.version
 }
 
 /// The section of each line's product; `None` when the product is gone. A kitchen with one station need not know.
-async fn sections(app: &App, cx: &Cx, order: &Order, stations: &[Station]) -> Result<Vec<Option<String>>, Error> {
+async fn sections(app: &App, cx: &Cx, order: &OrderPaid, stations: &[Station]) -> Result<Vec<Option<String>>, Error> {
     let mut known: HashMap<i64, Option<String>> = HashMap::new();
     if stations.len() > 1 {
         let cx = cx.as_system("kitchen.take_order");
@@ -90,7 +91,7 @@ async fn rows(
     app: &App,
     cx: &Cx,
     delivery: &Delivery,
-    order: &Order,
+    order: &OrderPaid,
     (stations, sections): (&[Station], &[Option<String>]),
 ) -> Result<Vec<TicketRow>, Error> {
     let (store, shop) = (&app.deps.store, ShopId::new(order.shop_id));
@@ -112,7 +113,7 @@ async fn rows(
             unit_count,
             details: StoredTicket {
                 items,
-                note: order.note.clone(),
+                note: order.kitchen_note.clone(),
                 fired_at: Some(delivery.event.occurred_at.into()),
                 ready_estimate_at: Some(estimate.into()),
                 ..StoredTicket::default()
@@ -123,7 +124,7 @@ async fn rows(
     Ok(rows)
 }
 
-fn item(line: &OrderLine) -> TicketItem {
+fn item(line: &Line) -> TicketItem {
     let name = match line.variant_name.is_empty() {
         true => line.product_name.clone(),
         false => format!("{}, {}", line.product_name, line.variant_name),
@@ -133,6 +134,6 @@ fn item(line: &OrderLine) -> TicketItem {
         name,
         quantity: line.quantity,
         choices: line.choices.iter().map(|choice| format!("{}: {}", choice.group, choice.modifier)).collect(),
-        note: line.note.clone(),
+        note: line.kitchen_note.clone(),
     }
 }

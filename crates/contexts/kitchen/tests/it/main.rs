@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pulse_contract::kitchen::v1::*;
-use pulse_contract::order::v1::{Order, OrderCancelled, OrderCompleted, OrderKind, OrderLine, OrderPaid};
+use pulse_contract::order::v1::order_paid::Line;
+use pulse_contract::order::v1::{OrderCancelled, OrderCompleted, OrderKind, OrderPaid};
 use pulse_contract::shop::v1::{CreateProductRequest, Product, ProductDraft};
 use pulse_kernel::Error;
 use pulse_store::Commit;
@@ -60,7 +61,7 @@ impl Place {
     }
 
     /// An order of one of each product.
-    fn order(&self, node: &TestNode) -> Order {
+    fn order(&self, node: &TestNode) -> OrderPaid {
         let lines: Vec<(&Product, i32)> = self.products.iter().map(|product| (product, 1)).collect();
         order(node, self.id(), &lines)
     }
@@ -90,44 +91,43 @@ async fn put_stations(node: &TestNode, shop_id: i64, stations: Vec<Station>) -> 
     node.kitchens().put_stations(&node.cx(), PutStationsRequest { shop_id, stations }).await
 }
 
-/// An order as the order context tells of it.
-fn order(node: &TestNode, shop_id: i64, lines: &[(&Product, i32)]) -> Order {
-    let lines = lines.iter().zip(1..).map(|((product, quantity), line_number)| OrderLine {
-        line_number,
+/// A paid order, as the order context publishes it.
+fn order(node: &TestNode, shop_id: i64, lines: &[(&Product, i32)]) -> OrderPaid {
+    let lines = lines.iter().map(|(product, quantity)| Line {
         product_id: product.product_id,
         variant_id: product.variants[0].variant_id,
         product_name: product.name.clone(),
         variant_name: product.variants[0].name.clone(),
         quantity: *quantity,
-        ..OrderLine::default()
+        ..Line::default()
     });
-    Order {
+    OrderPaid {
         order_id: node.store("order").next_id(node.now()),
         shop_id,
         kind: OrderKind::Goods.into(),
         lines: lines.collect(),
         version: 2,
-        ..Order::default()
+        ..OrderPaid::default()
     }
 }
 
 /// Tells that the order is paid, as the order context does.
-async fn pay(node: &TestNode, order: &Order) {
-    let event = OrderPaid { order: Some(order.clone()), is_cash_on_delivery: false };
-    let commit = Commit::new().event(order.order_id, &event);
+async fn pay(node: &TestNode, order: &OrderPaid) {
+    let commit = Commit::new().event(order.order_id, order);
     node.store("order").commit(&node.cx(), commit).await.unwrap();
 }
 
 /// Tells that the order is cancelled, as the order context does.
-async fn cancel(node: &TestNode, order: &Order) {
+async fn cancel(node: &TestNode, order: &OrderPaid) {
     let event = OrderCancelled { order_id: order.order_id, shop_id: order.shop_id, version: 3, ..Default::default() };
     let commit = Commit::new().event(order.order_id, &event);
     node.store("order").commit(&node.cx(), commit).await.unwrap();
 }
 
 /// Tells that the customer has the order, as the order context does.
-async fn complete(node: &TestNode, order: &Order) {
-    let event = OrderCompleted { order: Some(Order { version: 5, ..order.clone() }) };
+async fn complete(node: &TestNode, order: &OrderPaid) {
+    let OrderPaid { order_id, shop_id, kind, .. } = *order;
+    let event = OrderCompleted { order_id, shop_id, kind, version: 5, ..OrderCompleted::default() };
     let commit = Commit::new().event(order.order_id, &event);
     node.store("order").commit(&node.cx(), commit).await.unwrap();
 }

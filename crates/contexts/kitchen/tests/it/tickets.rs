@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pulse_bus::Mode;
 use pulse_contract::kitchen::v1::*;
-use pulse_contract::order::v1::{Choice, Order, OrderKind};
+use pulse_contract::order::v1::{Choice, OrderKind, OrderPaid};
 use pulse_contract::shop::v1::{DeleteProductRequest, ProductDraft, UpdateProductRequest};
 use pulse_store::{Statement, values};
 use pulse_testkit::{TestNode, product};
@@ -31,9 +31,9 @@ pub(crate) async fn a_paid_order_becomes_tickets_by_station(node: &mut TestNode)
     let other = on_menu(node, place.id(), "unnamed").await;
     let [tea, meat] = [&place.products[0], &place.products[1]];
     let mut order = order(node, place.id(), &[(meat, 2), (&other, 1), (meat, 1), (tea, 3)]);
-    order.note = "no plastic".to_owned();
+    order.kitchen_note = "no plastic".to_owned();
     order.lines[0].choices = vec![Choice { group: "how".into(), modifier: "rare".into() }];
-    order.lines[0].note = "salt".to_owned();
+    order.lines[0].kitchen_note = "salt".to_owned();
     order.lines[3].variant_name = String::new();
     pay(node, &order).await;
     node.settle().await;
@@ -180,7 +180,7 @@ pub(crate) async fn an_order_that_was_cancelled_before_it_came_is_not_made(node:
 /// is heard again is old news.
 pub(crate) async fn an_order_that_was_paid_after_it_was_cancelled_is_made(node: &mut TestNode) {
     let place = Place::with(node, &["tea"]).await;
-    let order = Order { version: 4, ..place.order(node) };
+    let order = OrderPaid { version: 4, ..place.order(node) };
     cancel(node, &order).await;
     node.settle().await;
     pay(node, &order).await;
@@ -239,8 +239,8 @@ pub(crate) async fn an_order_that_was_completed_before_it_came_is_not_made(node:
 pub(crate) async fn vouchers_are_not_cooked(node: &mut TestNode) {
     let place = Place::with(node, &["tea"]).await;
     // Without lines, since the marketing context mints what they name.
-    let voucher = Order { kind: OrderKind::VirtualVoucher.into(), lines: Vec::new(), ..place.order(node) };
-    let platform = Order { shop_id: 0, ..voucher.clone() };
+    let voucher = OrderPaid { kind: OrderKind::VirtualVoucher.into(), lines: Vec::new(), ..place.order(node) };
+    let platform = OrderPaid { shop_id: 0, ..voucher.clone() };
     for order in [voucher, platform] {
         pay(node, &order).await;
         cancel(node, &order).await;

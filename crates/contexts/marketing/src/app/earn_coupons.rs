@@ -2,7 +2,7 @@
 
 use pulse_bus::Delivery;
 use pulse_contract::marketing::v1::errors;
-use pulse_contract::order::v1::{Order, OrderCompleted};
+use pulse_contract::order::v1::OrderCompleted;
 use pulse_kernel::id::{AccountId, CouponId, ShopId};
 use pulse_kernel::{Cx, Error, Kind};
 use pulse_store::Commit;
@@ -15,7 +15,7 @@ use crate::store::coupons::{self, CouponRow, Source};
 use crate::store::rewards::{self, RewardRow};
 
 pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCompleted) -> Result<(), Error> {
-    let order = &event.order.unwrap_or_default();
+    let order = &event;
     let store = &app.deps.store;
     let running = rewards::running(store, ShopId::new(order.shop_id), delivery.event.occurred_at).await?;
     let mut earned: Vec<CouponRow> = Vec::new();
@@ -45,14 +45,13 @@ pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, event:
 async fn earn(
     app: &App,
     cx: &Cx,
-    order: &Order,
+    order: &OrderCompleted,
     reward: &RewardRow,
     earned: &[CouponRow],
 ) -> Result<Option<CouponRow>, Error> {
     let template = templates::load(app, reward.template).await?;
-    let (currency, total) = order.price.as_ref().map_or(("", 0), |price| (price.currency.as_str(), price.total_minor));
     let threshold = reward.draft.threshold_minor;
-    if threshold > 0 && (total < threshold || currency != template.draft.currency) {
+    if threshold > 0 && (order.total_minor < threshold || order.currency != template.draft.currency) {
         return Ok(None);
     }
     let source = Source { origin: Origin::PostOrderReward, id: order.order_id, part: reward.id };

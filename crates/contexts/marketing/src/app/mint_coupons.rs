@@ -1,6 +1,6 @@
 //! Makes the coupons of a voucher order that was paid, once.
 
-use pulse_contract::order::v1::Order;
+use pulse_contract::order::v1::OrderPaid;
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
@@ -16,7 +16,7 @@ use crate::store::templates;
 ///
 /// # Errors
 /// `MARKETING_TEMPLATE_NOT_FOUND` when it bought what nobody sells.
-pub(crate) async fn mint_coupons(app: &App, cx: &Cx, order: &Order, commit: Commit) -> Result<Commit, Error> {
+pub(crate) async fn mint_coupons(app: &App, cx: &Cx, order: &OrderPaid, commit: Commit) -> Result<Commit, Error> {
     let store = &app.deps.store;
     let id = OrderId::new(order.order_id);
     let before = coupons::from(store, Origin::Sale, id.get()).await?;

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
-use pulse_contract::order::v1::{Order, OrderCompleted};
+use pulse_contract::order::v1::{OrderCompleted, OrderPaid};
 use pulse_kernel::Error;
 use pulse_testkit::{TestNode, cny};
 
@@ -28,8 +28,22 @@ async fn create(node: &TestNode, draft: PostOrderRewardDraft) -> Result<PostOrde
     node.coupons().create_post_order_reward(&node.cx(), CreatePostOrderRewardRequest { reward: Some(draft) }).await
 }
 
-async fn completed(node: &TestNode, order: Order) {
-    say(node, order.order_id, &OrderCompleted { order: Some(order) }).await;
+/// The event of the same order when the customer has received it.
+fn completion(paid: OrderPaid) -> OrderCompleted {
+    OrderCompleted {
+        order_id: paid.order_id,
+        shop_id: paid.shop_id,
+        customer_account_id: paid.customer_account_id,
+        kind: paid.kind,
+        currency: paid.currency,
+        total_minor: paid.total_minor,
+        is_cash_on_delivery: paid.is_cash_on_delivery,
+        version: paid.version,
+    }
+}
+
+async fn completed(node: &TestNode, order: OrderPaid) {
+    say(node, order.order_id, &completion(order)).await;
     node.settle().await;
 }
 
@@ -75,8 +89,7 @@ pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
     assert_eq!(coupon_count(node).await, 3);
     // Completed in time, heard of after the end.
     node.bus().set_mode("marketing.coupons_after_orders", pulse_bus::Mode::Paused).await.unwrap();
-    let order = goods(10, 5, &[]);
-    say(node, 10, &OrderCompleted { order: Some(order) }).await;
+    say(node, 10, &completion(goods(10, 5, &[]))).await;
     node.advance(2 * DAY);
     node.bus().set_mode("marketing.coupons_after_orders", pulse_bus::Mode::Running).await.unwrap();
     node.settle().await;
@@ -91,8 +104,7 @@ pub(crate) async fn nobody_earns_more_than_there_is(node: &mut TestNode) {
     let single = template(node, TemplateDraft { per_customer_limit: 1, ..given(node) }).await.template_id;
     create(node, draft(node, scarce)).await.unwrap();
     create(node, draft(node, single)).await.unwrap();
-    let events: Vec<OrderCompleted> =
-        (1..=10).map(|order| OrderCompleted { order: Some(goods(order, 5, &[])) }).collect();
+    let events: Vec<OrderCompleted> = (1..=10).map(|order| completion(goods(order, 5, &[]))).collect();
     join_all((1..).zip(&events).map(|(order, event)| say(node, order, event))).await;
     node.settle().await;
     assert_eq!(left(node, scarce).await, (0, 0));

@@ -2,7 +2,8 @@
 
 use pulse_contract::Event;
 use pulse_contract::marketing::v1::*;
-use pulse_contract::order::v1::{Order, OrderCancelled, OrderKind, OrderLine, OrderPaid, Price, PriceKind, PricePart};
+use pulse_contract::order::v1::order_paid::Line;
+use pulse_contract::order::v1::{OrderCancelled, OrderKind, OrderPaid};
 use pulse_store::Commit;
 use pulse_testkit::{TestNode, cny};
 
@@ -16,43 +17,35 @@ pub(crate) async fn say<E: Event>(node: &TestNode, order: i64, event: &E) {
     node.store("order").commit(&node.cx(), Commit::new().event(order, event)).await.unwrap();
 }
 
-/// A goods order of account 1 with these coupons.
-pub(crate) fn goods(order_id: i64, version: i64, coupons: &[&Coupon]) -> Order {
-    let part = |coupon: &&Coupon| PricePart {
-        kind: PriceKind::Discount.into(),
-        amount_minor: -1_000,
-        coupon_id: coupon.coupon_id,
-        ..PricePart::default()
-    };
-    let items = PricePart { kind: PriceKind::Items.into(), amount_minor: 10_000, ..PricePart::default() };
-    let parts: Vec<PricePart> = std::iter::once(items).chain(coupons.iter().map(part)).collect();
-    let total_minor = parts.iter().map(|part| part.amount_minor).sum();
-    let price = Price { currency: "CNY".to_owned(), parts, total_minor, tax_included_minor: 0 };
-    Order {
+/// A paid goods order of account 1 with these coupons, each worth 10.00 of 100.00.
+pub(crate) fn goods(order_id: i64, version: i64, coupons: &[&Coupon]) -> OrderPaid {
+    let coupon_ids: Vec<i64> = coupons.iter().map(|coupon| coupon.coupon_id).collect();
+    OrderPaid {
         order_id,
         shop_id: SHOP,
         customer_account_id: 1,
         kind: OrderKind::Goods.into(),
-        lines: vec![OrderLine { line_number: 1, product_id: 10, variant_id: 100, quantity: 1, ..OrderLine::default() }],
-        price: Some(price),
+        lines: vec![Line { product_id: 10, variant_id: 100, quantity: 1, ..Line::default() }],
+        coupon_ids,
+        currency: "CNY".to_owned(),
+        total_minor: 10_000 - 1_000 * i64::try_from(coupons.len()).unwrap(),
         version,
-        ..Order::default()
+        ..OrderPaid::default()
     }
 }
 
-fn voucher(order_id: i64, version: i64, lines: &[(i64, i32)]) -> Order {
-    let line = |(number, (product_id, quantity)): (i32, &(i64, i32))| OrderLine {
-        line_number: number,
+fn voucher(order_id: i64, version: i64, lines: &[(i64, i32)]) -> OrderPaid {
+    let line = |(product_id, quantity): &(i64, i32)| Line {
         product_id: *product_id,
         quantity: *quantity,
-        ..OrderLine::default()
+        ..Line::default()
     };
-    let lines = (1..).zip(lines).map(line).collect();
-    Order { kind: OrderKind::VirtualVoucher.into(), lines, ..goods(order_id, version, &[]) }
+    let lines = lines.iter().map(line).collect();
+    OrderPaid { kind: OrderKind::VirtualVoucher.into(), lines, ..goods(order_id, version, &[]) }
 }
 
-pub(crate) async fn paid(node: &TestNode, order: Order) {
-    say(node, order.order_id, &OrderPaid { order: Some(order), is_cash_on_delivery: false }).await;
+pub(crate) async fn paid(node: &TestNode, order: OrderPaid) {
+    say(node, order.order_id, &order).await;
     node.settle().await;
 }
 
@@ -132,7 +125,7 @@ pub(crate) async fn a_paid_voucher_order_mints_once(node: &mut TestNode) {
 pub(crate) async fn a_voucher_that_was_cheaper_uses_and_mints(node: &mut TestNode) {
     let (coupon, template) = (a_coupon(node, 1).await, sold(node).await);
     hold(node, 7, &[&coupon]).await.unwrap();
-    let order = Order { price: goods(7, 2, &[&coupon]).price, ..voucher(7, 2, &[(template, 1)]) };
+    let order = OrderPaid { coupon_ids: vec![coupon.coupon_id], ..voucher(7, 2, &[(template, 1)]) };
     paid(node, order).await;
     assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7));
     assert_eq!(wallet(node).await.len(), 2);

@@ -2,7 +2,7 @@
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 use pulse_contract::marketing::v1::*;
-use pulse_contract::order::v1::{OrderCancelled, OrderPaid};
+use pulse_contract::order::v1::OrderCancelled;
 use pulse_testkit::TestNode;
 
 use crate::orders::{goods, say};
@@ -84,7 +84,7 @@ fn step<'a>(
         3 => async move { drop(redeem(node, order, &wanted).await) }.boxed(),
         4 => async move { drop(give_back(node, order).await) }.boxed(),
         _ => async move {
-            let paid = OrderPaid { order: Some(goods(order, version, &wanted)), is_cash_on_delivery: false };
+            let paid = goods(order, version, &wanted);
             say(node, order, &paid).await;
             let over = OrderCancelled { order_id: order, version: version + 1, ..OrderCancelled::default() };
             say(node, order, &over).await;

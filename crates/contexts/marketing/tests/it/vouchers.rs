@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use pulse_contract::Money;
 use pulse_contract::marketing::v1::*;
-use pulse_contract::order::v1::{Order, OrderCancelled, OrderKind, OrderLine, OrderPaid};
+use pulse_contract::order::v1::order_paid::Line;
+use pulse_contract::order::v1::{OrderCancelled, OrderKind, OrderPaid};
 use pulse_kernel::Error;
 use pulse_testkit::TestNode;
 
@@ -45,16 +46,15 @@ async fn pass(node: &TestNode, duration: Duration) {
 
 /// An order of vouchers as the order context tells that it is paid.
 fn paid(template_id: i64, order_id: i64, quantity: i32) -> OrderPaid {
-    let line = OrderLine { line_number: 1, product_id: template_id, quantity, ..OrderLine::default() };
-    let order = Order {
+    let line = Line { product_id: template_id, quantity, ..Line::default() };
+    OrderPaid {
         order_id,
         customer_account_id: BUYER,
         kind: OrderKind::VirtualVoucher.into(),
         lines: vec![line],
         version: 2,
-        ..Order::default()
-    };
-    OrderPaid { order: Some(order), is_cash_on_delivery: false }
+        ..OrderPaid::default()
+    }
 }
 
 /// PL-06: what was bought, and what an order may still pay, count together; what is not bought after all counts no more.

@@ -1,13 +1,12 @@
 //! One change of an order: the move, the history, the row, the event, in a commit.
 
 use pulse_contract::order::v1::{
-    CancelReason, OrderCancelled, OrderCompleted, OrderMoved, OrderPaid, OrderPlaced, OrderQueued,
-    OrderRefundRequested, OrderState, StoredRefund, StoredRefundState, errors,
+    CancelReason, OrderQueued, OrderRefundRequested, OrderState, RefundCause, StoredRefund, StoredRefundState, errors,
 };
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::{EXPIRE, view};
+use super::{EXPIRE, event_messages, view};
 use crate::domain::machine::{Move, Refused, Role, State, Way, step};
 use crate::domain::refund;
 use crate::store::orders::{self, OrderRow};
@@ -54,12 +53,9 @@ impl Change {
         self.commit = add(std::mem::take(&mut self.commit), &self.row);
     }
 
-    /// Tells that the order was placed. It is lent to the event, because a batch of a sale tells a thousand.
+    /// Emits that the order was placed.
     pub(super) fn tell_placed(&mut self) {
-        self.finished();
-        let event = OrderPlaced { order: self.row.stored.order.take() };
-        self.with(|commit, row| commit.event(row.id.get(), &event));
-        self.row.stored.order = event.order;
+        self.with(|commit, row| commit.event(row.id.get(), &event_messages::placed(row)));
     }
 
     /// Tells that the order waits for its units.
@@ -76,47 +72,31 @@ impl Change {
         self.tell_cancelled(CancelReason::PlacementFailed);
     }
 
-    /// Tells that the order is paid, or will be in cash.
+    /// Emits that the order is paid, or will be paid in cash.
     pub(super) fn tell_paid(&mut self) {
-        let order = self.finished().order();
-        let event = OrderPaid { is_cash_on_delivery: view::is_cash(&order), order: Some(order) };
-        self.with(|commit, row| commit.event(row.id.get(), &event));
+        self.with(|commit, row| commit.event(row.id.get(), &event_messages::paid(row)));
     }
 
-    /// Tells that the order moved on, or that the customer has it.
+    /// Emits that the order has a new state, or that the customer has received it.
     pub(super) fn tell_moved(&mut self) {
-        if self.row.state == OrderState::Completed {
-            let event = OrderCompleted { order: Some(self.finished().order()) };
-            return self.with(|commit, row| commit.event(row.id.get(), &event));
-        }
-        let event = OrderMoved {
-            order_id: self.row.id.get(),
-            shop_id: self.row.shop.get(),
-            customer_account_id: self.row.customer.get(),
-            state: self.row.state.into(),
-            version: self.row.version,
-        };
-        self.with(|commit, row| commit.event(row.id.get(), &event));
+        self.with(|commit, row| {
+            if row.state == OrderState::Completed {
+                return commit.event(row.id.get(), &event_messages::completed(row));
+            }
+            commit.event(row.id.get(), &event_messages::moved(row))
+        });
     }
 
-    /// Tells that the order will not be.
+    /// Emits that the order was cancelled.
     pub(super) fn tell_cancelled(&mut self, reason: CancelReason) {
         if let Some(order) = &mut self.row.stored.order {
             order.cancel_reason = reason.into();
         }
-        let event = OrderCancelled {
-            order_id: self.row.id.get(),
-            shop_id: self.row.shop.get(),
-            customer_account_id: self.row.customer.get(),
-            reason: reason.into(),
-            coupon_ids: self.row.stored.coupon_ids.clone(),
-            version: self.row.version,
-        };
-        self.with(|commit, row| commit.event(row.id.get(), &event));
+        self.with(|commit, row| commit.event(row.id.get(), &event_messages::cancelled(row, reason)));
     }
 
-    /// Asks for money to go back; the same number is the same refund.
-    pub(super) fn refund(&mut self, refund_id: i64, amount_minor: i64, reason: &str) {
+    /// Requests a refund of the accepted payment. A repeated ID is the same refund.
+    pub(super) fn refund(&mut self, cause: RefundCause, refund_id: i64, amount_minor: i64, reason: &str) {
         let currency = self.row.order().price.unwrap_or_default().currency;
         self.row.stored.refunds.push(StoredRefund {
             refund_id,
@@ -131,6 +111,7 @@ impl Change {
             currency,
             reason: reason.to_owned(),
             payment_id: 0,
+            cause: cause.into(),
         };
         self.with(|commit, row| commit.event(row.id.get(), &event));
     }
@@ -144,7 +125,7 @@ impl Change {
     }
 
     /// The row as it will be, with the order inside in accord.
-    pub(super) fn finished(&mut self) -> &OrderRow {
+    fn complete_row(&mut self) {
         let refunded_minor = refund::refunded_minor(&view::refunds(&self.row));
         if let Some(order) = &mut self.row.stored.order {
             order.state = self.row.state.into();
@@ -152,7 +133,6 @@ impl Change {
             order.version = self.row.version;
             order.refunded_minor = refunded_minor;
         }
-        &self.row
     }
 
     /// The row of a new order, and the commit that makes it.
@@ -164,13 +144,13 @@ impl Change {
 
     /// The row of a new order, and the commit of everything but the row: those of a batch are written together.
     pub(super) fn end_unwritten(mut self) -> (OrderRow, Commit) {
-        self.finished();
+        self.complete_row();
         (self.row, self.commit)
     }
 
     /// The row, and the commit that writes it.
     pub(super) fn end(mut self) -> (OrderRow, Commit) {
-        self.finished();
+        self.complete_row();
         let commit = orders::update(self.commit, &self.row);
         (self.row, commit)
     }

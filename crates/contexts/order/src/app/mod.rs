@@ -6,6 +6,7 @@ mod behind;
 mod carts;
 mod change;
 mod drafts;
+mod event_messages;
 mod expire;
 mod get_order;
 mod hold;

@@ -1,7 +1,8 @@
 //! Moves that people make: cancel, accept, hand over, complete.
 
 use pulse_contract::order::v1::{
-    AcceptOrderRequest, CancelOrderRequest, CancelReason, CompleteOrderRequest, HandOverOrderRequest, Order, OrderState,
+    AcceptOrderRequest, CancelOrderRequest, CancelReason, CompleteOrderRequest, HandOverOrderRequest, Order,
+    OrderState, RefundCause,
 };
 use pulse_kernel::id::{OrderId, ShopId};
 use pulse_kernel::{Cx, Error, Role as Calling};
@@ -44,7 +45,7 @@ pub(super) fn cancel(change: &mut Change, reason: CancelReason, refund_id: i64, 
     change.tell_cancelled(reason);
     let (paid, refunds) = (view::paid_minor(&change.row), view::refunds(&change.row));
     if let Ok(left) = refund::refundable(paid, &refunds, 0) {
-        change.refund(refund_id, left, words);
+        change.refund(RefundCause::Cancelled, refund_id, left, words);
     }
 }
 

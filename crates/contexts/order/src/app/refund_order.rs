@@ -1,6 +1,6 @@
 //! Pays back all or a part of an order.
 
-use pulse_contract::order::v1::{Order, RefundOrderRequest, errors};
+use pulse_contract::order::v1::{Order, RefundCause, RefundOrderRequest, errors};
 use pulse_kernel::{Cx, Error};
 
 use super::change::Change;
@@ -19,7 +19,7 @@ pub(crate) async fn refund_order(app: &App, cx: &Cx, request: RefundOrderRequest
                     errors::ORDER_REFUND_TOO_MUCH.error("more than is left to pay back").with("left_minor", left)
                 })?;
             let mut change = Change::of(row, cx);
-            change.refund(refund_id, amount, &request.reason);
+            change.refund(RefundCause::ByStaff, refund_id, amount, &request.reason);
             answer(app, cx, change, &roles).await
         })
         .await

@@ -14,14 +14,13 @@ use crate::store::orders::{self, OrderRow};
 /// An order in cash, or one that costs nothing, was placed: its units leave the stock and its coupons are used. When that
 /// is not possible any more, it is cancelled.
 pub(crate) async fn secure_order(app: &App, cx: &Cx, delivery: &Delivery, event: OrderPaid) -> Result<(), Error> {
-    let order = event.order.unwrap_or_default();
-    let is_paid_online = !event.is_cash_on_delivery && order.price.as_ref().is_some_and(|price| price.total_minor > 0);
+    let is_paid_online = !event.is_cash_on_delivery && event.total_minor > 0;
     if is_paid_online {
         // Its payment has taken everything before it was told.
         return Ok(());
     }
     let store = &app.deps.store;
-    let Some(row) = orders::by_id(store, OrderId::new(order.order_id)).await? else {
+    let Some(row) = orders::by_id(store, OrderId::new(event.order_id)).await? else {
         return Ok(());
     };
     let is_secured = row.state != OrderState::Cancelled && hold::take(app, cx, &row, row.id.get()).await?;

@@ -5,7 +5,7 @@
 //! was taken for an order that is cancelled by then is let go of before its money goes back.
 
 use pulse_bus::Delivery;
-use pulse_contract::order::v1::{CancelReason, OrderRefundRequested, PaymentState, StoredPayment};
+use pulse_contract::order::v1::{CancelReason, OrderRefundRequested, PaymentState, RefundCause, StoredPayment};
 use pulse_contract::payment::v1::PaymentSucceeded;
 use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
@@ -34,7 +34,8 @@ pub(crate) async fn take_payment(
             payment = event.payment_id,
             "money came for an order that is not there"
         );
-        let commit = Commit::new().event(event.order_id, &request_refund(&event, "there is no such order"));
+        let commit = Commit::new()
+            .event(event.order_id, &request_refund(&event, RefundCause::OrderUnknown, "there is no such order"));
         return Ok(delivery.commit(store, cx, commit).await?);
     };
     let plan = payment::plan(&owed(&row), &money(&event), late_payment(app));
@@ -148,13 +149,13 @@ fn send_back(cx: &Cx, row: OrderRow, event: &PaymentSucceeded, why: Why) -> Comm
     }
     let mut change = Change::of(row, cx);
     change.row.stored.returned.push(stored(event, why.word()));
-    let request = request_refund(event, why.word());
+    let request = request_refund(event, cause(why), why.word());
     change.with(|commit, row| commit.event(row.id.get(), &request));
     change.end().1
 }
 
 /// The refund of money that was not accepted; its number is that of the attempt, so that it is asked for once.
-fn request_refund(event: &PaymentSucceeded, reason: &str) -> OrderRefundRequested {
+fn request_refund(event: &PaymentSucceeded, cause: RefundCause, reason: &str) -> OrderRefundRequested {
     let amount = event.amount.clone().unwrap_or_default();
     OrderRefundRequested {
         order_id: event.order_id,
@@ -163,6 +164,16 @@ fn request_refund(event: &PaymentSucceeded, reason: &str) -> OrderRefundRequeste
         currency: amount.currency,
         reason: reason.to_owned(),
         payment_id: event.payment_id,
+        cause: cause.into(),
+    }
+}
+
+fn cause(why: Why) -> RefundCause {
+    match why {
+        Why::Surplus => RefundCause::Surplus,
+        Why::Mismatch => RefundCause::AmountMismatch,
+        Why::Late => RefundCause::TooLate,
+        Why::Early => RefundCause::TooEarly,
     }
 }
 

@@ -21,7 +21,15 @@ const LANE: &str = "order.queued_placement";
 
 /// Runs the behaviour on every engine, where the third order of something within a second makes it hot.
 fn on_a_hot_day(behaviour: impl AsyncFn(&mut TestNode)) {
-    with(|config| (config.order.queued_placement.start_orders_per_second, config.order.queued_placement.stop_orders_per_second) = (3, 2), behaviour);
+    with(
+        |config| {
+            (
+                config.order.queued_placement.start_orders_per_second,
+                config.order.queued_placement.stop_orders_per_second,
+            ) = (3, 2)
+        },
+        behaviour,
+    );
 }
 
 fn with(change: impl Fn(&mut Config), behaviour: impl AsyncFn(&mut TestNode)) {
@@ -412,7 +420,8 @@ fn without_the_lane_orders_are_placed_one_by_one() {
         node.assert_books().await;
     });
     let off = |config: &mut Config| {
-        (config.order.queued_placement.start_orders_per_second, config.order.queued_placement.stop_orders_per_second) = (3, 2);
+        (config.order.queued_placement.start_orders_per_second, config.order.queued_placement.stop_orders_per_second) =
+            (3, 2);
         config.order.queued_placement.enabled = false;
     };
     with(off, async |node| {

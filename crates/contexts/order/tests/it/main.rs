@@ -4,6 +4,7 @@
 
 mod archive;
 mod carts;
+mod events;
 mod hot;
 mod inputs;
 mod lists;
@@ -48,6 +49,9 @@ pulse_testkit::on_every_engine! {
         a_second_tab_finds_the_draft,
         a_draft_is_forgotten,
         a_draft_becomes_one_order,
+    ],
+    events: [
+        no_event_contains_personal_data,
     ],
     inputs: [
         bad_orders_are_refused_with_their_codes,

@@ -137,7 +137,7 @@ pub(crate) async fn sixty_units_make_sixty_orders_of_a_hundred(node: &mut TestNo
     assert_eq!(tally(outcomes.iter().map(|one| one.code.as_str())), [("", 60), ("ORDER_STOCK_SHORT", 40)]);
     assert_eq!(sale.units(node).await, (60, 60));
     node.settle().await;
-    let placed: Vec<Order> = told::<OrderPlaced>(node).await.into_iter().filter_map(|told| told.order).collect();
+    let placed = told::<OrderPlaced>(node).await;
     assert_eq!(
         placed.iter().map(|order| order.order_id).collect::<Vec<_>>(),
         (0..60).map(|n| sale.id(n)).collect::<Vec<_>>()

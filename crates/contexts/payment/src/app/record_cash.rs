@@ -1,33 +1,35 @@
 //! An order that is paid in cash was completed: the shop has the money, and the books say so.
 
 use pulse_bus::Delivery;
-use pulse_contract::order::v1::{Order, OrderCompleted, PaymentMethod};
+use pulse_contract::order::v1::OrderCompleted;
 use pulse_kernel::id::{AccountId, OrderId, ShopId};
-use pulse_kernel::{Cx, Error};
+use pulse_kernel::{Currency, Cx, Error, Money};
 use pulse_store::Commit;
 
 use super::App;
 use super::conclude::conclude_new;
-use super::start_payment::amount_of;
 use crate::domain::ledger::CASH;
 use crate::domain::merge::{AttemptState, IntentState};
 use crate::domain::payment::{Attempt, AttemptId, Intent, Payment, PaymentId};
 use crate::store::payments;
 
 pub(crate) async fn record_cash(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCompleted) -> Result<(), Error> {
-    let Some(order) = event.order.as_ref().filter(|order| order.payment_method() == PaymentMethod::CashOnDelivery)
-    else {
+    if !event.is_cash_on_delivery {
         return Ok(());
-    };
-    let known = payments::of_order(app.store(), OrderId::new(order.order_id)).await?;
-    let (Some(payment), None) = (in_cash(app, cx, order), known) else { return Ok(()) };
+    }
+    let known = payments::of_order(app.store(), OrderId::new(event.order_id)).await?;
+    let (Some(payment), None) = (in_cash(app, cx, &event), known) else { return Ok(()) };
     let commit = conclude_new(app, cx, Commit::new(), payment);
     Ok(delivery.commit(app.store(), cx, commit).await?)
 }
 
 /// A payment that has succeeded from hand to hand; none when there was nothing to pay.
-fn in_cash(app: &App, cx: &Cx, order: &Order) -> Option<Payment> {
-    let amount = amount_of(order).filter(|amount| amount.minor > 0)?;
+fn in_cash(app: &App, cx: &Cx, order: &OrderCompleted) -> Option<Payment> {
+    let currency = Currency::from_code(&order.currency)?;
+    let amount = Money::new(order.total_minor, currency);
+    if amount.minor <= 0 {
+        return None;
+    }
     let attempt = AttemptId::new(app.store().next_id(cx.now));
     let mut payment = Payment::opened(Intent {
         id: PaymentId::new(app.store().next_id(cx.now)),

@@ -86,7 +86,7 @@ async fn payable(app: &App, cx: &Cx, order_id: i64) -> Result<Intent, Error> {
     }
 }
 
-pub(super) fn amount_of(order: &Order) -> Option<Money> {
+fn amount_of(order: &Order) -> Option<Money> {
     let price = order.price.as_ref()?;
     Some(Money::new(price.total_minor, Currency::from_code(&price.currency)?))
 }
