@@ -58,6 +58,7 @@ pub(crate) fn write_wire(contract: &Contract, compiled: &Compiled, model: &Model
     let timestamp = format!(".{TIMESTAMP}");
     tonic_prost_build::configure()
         .out_dir(folder)
+        .build_server(false)
         .btree_map(".")
         .bytes(".")
         .extern_path(&timestamp, "::pulse_contract::Timestamp")

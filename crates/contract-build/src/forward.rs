@@ -61,7 +61,7 @@ fn emit_client(service: &Service, names: &Names<'_>) -> String {
             pub fn served(&self) -> ::pulse_contract::Served {{
                 let client = self.clone();
                 ::pulse_contract::Served::new({snake}_routes(self), move |services, admission| {{
-                    services.add_service({stem}Grpc::new(client.clone(), admission).into_server())
+                    services.add_service({stem}Grpc::new(client.clone(), admission))
                 }})
             }}
         }}\n",

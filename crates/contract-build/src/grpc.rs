@@ -1,22 +1,17 @@
-//! The gRPC server of a service, on top of what tonic generates.
+//! The gRPC server of a service, on top of that of the runtime.
 
 use crate::binding::{Method, Service};
 use crate::model::Model;
 use crate::names;
 use crate::policy;
-use crate::service::Names;
 
-/// Writes the adapter from tonic's server trait to the client.
+/// Writes the server: the rpcs of the client, as a service of tonic.
 pub(crate) fn emit(model: &Model, service: &Service) -> String {
-    let names = Names::of(service);
-    let methods: String = service.methods.iter().map(|method| emit_method(model, service, method, &names)).collect();
+    let methods: String = service.methods.iter().map(|method| emit_method(model, service, method)).collect();
     format!(
-        "#[doc = \" Serves {tonic} over gRPC.\"]
+        "#[doc = \" Serves {service_name} over gRPC.\"]
         #[derive(Clone)]
-        pub struct {stem}Grpc {{
-            client: {stem}Client,
-            entrance: ::pulse_contract::grpc::Entrance,
-        }}
+        pub struct {stem}Grpc(::pulse_contract::grpc::Server);
 
         impl {stem}Grpc {{
             #[doc = \" Serves what `client` reaches to whom `admission` lets in.\"]
@@ -25,7 +20,7 @@ pub(crate) fn emit(model: &Model, service: &Service) -> String {
                 client: {stem}Client,
                 admission: ::std::sync::Arc<dyn ::pulse_contract::grpc::Admission>,
             ) -> Self {{
-                Self {{ client, entrance: ::pulse_contract::grpc::Entrance::Public(admission) }}
+                Self::behind(client, ::pulse_contract::grpc::Entrance::Public(admission))
             }}
 
             #[doc = \" Serves what `client` reaches to other nodes, whose word is believed.\"]
@@ -33,45 +28,52 @@ pub(crate) fn emit(model: &Model, service: &Service) -> String {
             #[doc = \" Only for a listener that other nodes alone can reach.\"]
             #[must_use]
             pub fn between_nodes(client: {stem}Client) -> Self {{
-                Self {{ client, entrance: ::pulse_contract::grpc::Entrance::Nodes }}
+                Self::behind(client, ::pulse_contract::grpc::Entrance::Nodes)
             }}
 
-            #[doc = \" As a service of tonic.\"]
-            #[must_use]
-            pub fn into_server(self) -> {module}::{tonic}Server<Self> {{
-                {module}::{tonic}Server::new(self)
+            fn behind(client: {stem}Client, entrance: ::pulse_contract::grpc::Entrance) -> Self {{
+                Self(::pulse_contract::grpc::Server::new(entrance, Vec::from([{methods}])))
             }}
         }}
 
-        #[::async_trait::async_trait]
-        impl {module}::{tonic} for {stem}Grpc {{ {methods} }}\n",
-        stem = names.stem,
-        module = names.server_module,
-        tonic = names::camel(service.desc.name()),
+        impl ::tonic::server::NamedService for {stem}Grpc {{
+            const NAME: &'static str = {full_name:?};
+        }}
+
+        impl ::tonic::codegen::Service<::tonic::codegen::http::Request<::tonic::body::Body>> for {stem}Grpc {{
+            type Response = ::tonic::codegen::http::Response<::tonic::body::Body>;
+            type Error = ::std::convert::Infallible;
+            type Future = ::futures::future::BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+            fn poll_ready(
+                &mut self,
+                _: &mut ::std::task::Context<'_>,
+            ) -> ::std::task::Poll<Result<(), Self::Error>> {{
+                ::std::task::Poll::Ready(Ok(()))
+            }}
+
+            fn call(&mut self, request: ::tonic::codegen::http::Request<::tonic::body::Body>) -> Self::Future {{
+                self.0.answer(request)
+            }}
+        }}\n",
+        stem = service.stem(),
+        service_name = service.desc.name(),
+        full_name = service.desc.full_name(),
     )
 }
 
-fn emit_method(model: &Model, service: &Service, method: &Method, names: &Names<'_>) -> String {
-    let function = names::snake(method.desc.name());
-    let output = names.output(method);
-    let (stream, answer, send) = if method.desc.is_server_streaming() {
-        let name = format!("{}Stream", names::camel(method.desc.name()));
-        let alias = format!("type {name} = ::pulse_contract::grpc::ReplyStream<{output}>;\n");
-        (alias, format!("Self::{name}"), "send_stream")
-    } else {
-        (String::new(), output, "send")
-    };
+fn emit_method(model: &Model, service: &Service, method: &Method) -> String {
     format!(
-        "{stream}async fn {function}(
-            &self,
-            request: ::tonic::Request<{input}>,
-        ) -> Result<::tonic::Response<{answer}>, ::tonic::Status> {{
-            let call = ::pulse_contract::idempotency::Call {{ spec: &{spec} }};
-            let (cx, request) = ::pulse_contract::grpc::receive(call, &self.entrance, request, {scope}).await?;
-            ::pulse_contract::grpc::{send}(self.client.{function}(&cx, request).await)
-        }}\n",
-        input = names.input(method),
+        "::pulse_contract::grpc::Method::{kind}(&{spec}, {scope}, {{
+            let client = client.clone();
+            move |cx, request| {{
+                let client = client.clone();
+                async move {{ client.{function}(&cx, request).await }}
+            }}
+        }}),\n",
+        kind = if method.desc.is_server_streaming() { "streaming" } else { "unary" },
         spec = policy::spec(service, method),
         scope = policy::scope(model, &method.desc, &method.policy).unwrap_or_default(),
+        function = names::snake(method.desc.name()),
     )
 }

@@ -9,21 +9,11 @@ use crate::policy;
 pub(crate) struct Names<'a> {
     package: &'a str,
     pub(crate) stem: &'a str,
-    /// The module of the tonic client.
-    client_module: String,
-    /// The module of the tonic server.
-    pub(crate) server_module: String,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn of(service: &'a Service) -> Self {
-        let snake = names::snake(service.desc.name());
-        Self {
-            package: service.desc.package_name(),
-            stem: service.stem(),
-            client_module: format!("{snake}_client"),
-            server_module: format!("{snake}_server"),
-        }
+        Self { package: service.desc.package_name(), stem: service.stem() }
     }
 
     pub(crate) fn input(&self, method: &Method) -> String {
@@ -146,13 +136,11 @@ fn emit_client(service: &Service, names: &Names<'_>, comments: &Comments) -> Str
             #[doc = \" Calls the node at the other end of `channel`.\"]
             #[must_use]
             pub fn remote(channel: ::tonic::transport::Channel) -> Self {{
-                Self(::std::sync::Arc::new({stem}Remote({client_module}::{tonic}Client::new(channel))))
+                Self(::std::sync::Arc::new({stem}Remote(channel)))
             }}
             {methods}
         }}\n",
         service_name = service.desc.name(),
-        client_module = names.client_module,
-        tonic = names::camel(service.desc.name()),
     )
 }
 
@@ -161,31 +149,17 @@ fn emit_remote(service: &Service, names: &Names<'_>) -> String {
         .methods
         .iter()
         .map(|method| {
-            let function = names::snake(method.desc.name());
-            let inner = if method.desc.is_server_streaming() {
-                "Ok(::pulse_contract::grpc::received_stream(answer.into_inner()))"
-            } else {
-                "Ok(answer.into_inner())"
-            };
-            format!(
-                "{} {{
-                    let request = ::pulse_contract::grpc::request_with(cx, request);
-                    let answer = self.0.clone().{function}(request).await
-                        .map_err(|status| ::pulse_contract::grpc::error_of(&status))?;
-                    {inner}
-                }}\n",
-                names.signature(method)
-            )
+            let call = if method.desc.is_server_streaming() { "call_stream" } else { "call" };
+            let spec = policy::spec(service, method);
+            let signature = names.plain_signature(method);
+            format!("{signature} {{ ::pulse_contract::grpc::{call}(&self.0, &{spec}, cx, &request) }}\n")
         })
         .collect();
     format!(
-        "struct {stem}Remote({client_module}::{tonic}Client<::tonic::transport::Channel>);
+        "struct {stem}Remote(::tonic::transport::Channel);
 
-        #[::async_trait::async_trait]
         impl {stem}Api for {stem}Remote {{ {methods} }}\n",
         stem = names.stem,
-        client_module = names.client_module,
-        tonic = names::camel(service.desc.name()),
     )
 }
 

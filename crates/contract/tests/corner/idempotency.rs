@@ -119,7 +119,7 @@ async fn a_failure_after_another_node_answered_is_its_answer() {
     let call = Call { spec: &corner_methods::SAVE };
     let cx = call.bind(with_key(staff(), "k"), &SaveRequest::default());
     let answered = call
-        .once::<SaveResponse, _>(&kept, &cx, |cx| {
+        .execute_once::<SaveResponse, _>(&kept, &cx, |cx| {
             kept.keep(&cx, &SaveResponse { saves: 7, text: String::new() });
             async { Err(errors::STORE_CONTENDED.error("somebody was faster")) }
         })
