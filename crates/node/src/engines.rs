@@ -7,7 +7,7 @@ use anyhow::Context;
 use pulse_kernel::Clock;
 use pulse_store::{Database, Options};
 
-use crate::config::{Config, SecretUrl, StoreConfig};
+use crate::config::{Config, SecretUrl};
 use crate::data_folder::DataFolder;
 
 /// Databases by URL.
@@ -19,16 +19,19 @@ pub(crate) struct Engines {
 
 impl Engines {
     /// None open yet; without a URL it is a file in the folder.
-    pub(crate) fn new(config: &StoreConfig, folder: &DataFolder, flush_delay: Option<Duration>) -> Self {
-        let default_url = match config.url.expose() {
+    pub(crate) fn new(config: &Config, folder: &DataFolder, flush_delay: Option<Duration>) -> Self {
+        let Config { store, retention, .. } = config;
+        let default_url = match store.url.expose() {
             "" => format!("sqlite:{}", folder.path().join("pulse.db").display()),
             url => url.to_owned(),
         };
         let options = Options {
-            readers: config.readers,
-            connections_max: config.connections_max,
-            queue_max: config.queue_max,
-            busy_timeout: config.busy_timeout,
+            readers: store.readers,
+            connections_max: store.connections_max,
+            queue_max: store.queue_max,
+            busy_timeout: store.busy_timeout,
+            answer_retention: retention.idempotency_answers,
+            inbox_retention: retention.inbox,
             flush_delay,
             ..Options::default()
         };

@@ -108,7 +108,7 @@ impl Node {
     /// When the data folder is in use, a database does not answer, or a key is weak.
     pub async fn start(config: &Config, options: NodeOptions) -> anyhow::Result<Self> {
         let folder = DataFolder::open(&config.node.data)?;
-        let mut engines = Engines::new(&config.store, &folder, options.flush_delay);
+        let mut engines = Engines::new(config, &folder, options.flush_delay);
         let clock = options.clock.clone();
         let main = engines.main().await?;
         for tables in TABLES {
