@@ -116,7 +116,11 @@ impl Section for StoreConfig {
         let contexts: Vec<&str> = TABLES.iter().map(|tables| tables.context).collect();
         for name in self.urls.keys() {
             let is_known = contexts.contains(&name.as_str());
-            faults.require(is_known, "urls", format_args!("named by a context ({}), got {name:?}", contexts.join(", ")));
+            faults.require(
+                is_known,
+                "urls",
+                format_args!("named by a context ({}), got {name:?}", contexts.join(", ")),
+            );
         }
         faults.number("readers", self.readers, 1..=64);
         faults.number("queue_max", self.queue_max, 16..=1_000_000);
@@ -136,8 +140,8 @@ pub struct TelemetrySection {
     pub is_log_json: bool,
     /// So many of a million traces that begin here are recorded, 0 to 1000000. Default 10000. Since 0.1.
     pub samples_per_million: u32,
-    /// Whether a caller's wish to be recorded counts. Default true. Since 0.1.
-    pub follows_caller: bool,
+    /// Whether the sampling decision of the caller applies. Default true. Since 0.1.
+    pub honor_upstream_sampling: bool,
     /// A collector that speaks OTLP over gRPC, for example `http://127.0.0.1:4317`; empty for none. Default empty.
     /// Since 0.1.
     pub otlp_endpoint: String,
@@ -153,7 +157,7 @@ impl Default for TelemetrySection {
             log: "info".into(),
             is_log_json: false,
             samples_per_million: 10_000,
-            follows_caller: true,
+            honor_upstream_sampling: true,
             otlp_endpoint: String::new(),
             otlp_timeout: Duration::from_secs(5),
         }
@@ -170,7 +174,7 @@ impl TelemetrySection {
     /// Which requests are traced.
     #[must_use]
     pub fn sampling(&self) -> Sampling {
-        Sampling { per_million: self.samples_per_million, follows_caller: self.follows_caller }
+        Sampling { per_million: self.samples_per_million, honor_upstream_sampling: self.honor_upstream_sampling }
     }
 
     /// What telemetry is told.

@@ -263,6 +263,11 @@ impl Node {
         Ok(count)
     }
 
+    /// Adds public pages, before the edge is bound.
+    pub fn add_pages(&mut self, pages: Router) {
+        self.pages = Some(self.pages.take().unwrap_or_default().merge(pages));
+    }
+
     /// Builds the edge over the contexts and binds it.
     ///
     /// # Errors
@@ -289,7 +294,7 @@ impl Node {
             edge = edge.pages(pages.clone());
         }
         for (path, body) in &self.constants {
-            edge = edge.raw("GET", path, *body).raw("POST", path, *body);
+            edge = edge.constant("GET", path, *body).constant("POST", path, *body);
         }
         edge.build()?.bind(listen).with_context(|| format!("cannot listen on {listen}"))
     }

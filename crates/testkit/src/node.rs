@@ -17,7 +17,7 @@ use pulse_contract::shop::v1::{CatalogClient, ShopClient, SupplierClient};
 use pulse_contract::stock::v1::StockClient;
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Actor, Clock, Cx, Idempotency, Timestamp};
-use pulse_node::config::{Secret, VerifySection};
+use pulse_node::config::{SecretUrl, VerifySection};
 use pulse_node::pages::DevInbox;
 use pulse_node::verify::{Repair, Watch};
 use pulse_node::{Config, Node, NodeOptions};
@@ -92,7 +92,7 @@ impl TestNode {
         let folder = tempfile::Builder::new().prefix("pulse-node-").tempdir().expect("a folder can be made");
         let mut config = Config::default();
         config.node.data = folder.path().join("data");
-        config.store.url = Secret::new(database.url.clone());
+        config.store.url = SecretUrl::new(database.url.clone());
         config.store.connections_max = CONNECTIONS_MAX;
         config.edge.drain.deadline = Duration::from_secs(5);
         config.payment.has_sandbox = true;
@@ -147,7 +147,9 @@ impl TestNode {
     /// When something does not hold.
     pub async fn assert_books(&self) {
         self.settle().await;
-        let report = pulse_node::verify::verify(self.node(), Repair::Nothing).await.expect("the books can be read");
+        let report = pulse_node::verify::verify(self.node().verify_targets(), self.bus(), Repair::Nothing)
+            .await
+            .expect("the books can be read");
         assert!(report.holds(), "the books do not hold: {:#?}", report.findings);
     }
 
@@ -157,7 +159,9 @@ impl TestNode {
     /// When something does not hold.
     pub async fn assert_books_of(&self, context: &str) {
         self.settle().await;
-        let report = pulse_node::verify::verify_context(self.node(), context).await.expect("the books can be read");
+        let report = pulse_node::verify::verify_context(&self.node().verify_targets(), context)
+            .await
+            .expect("the books can be read");
         assert!(report.holds(), "the books of {context} do not hold: {:#?}", report.findings);
     }
 
@@ -167,7 +171,7 @@ impl TestNode {
     /// When the node does not run.
     #[must_use]
     pub fn watch(&self, holder: &str) -> Watch {
-        let config = VerifySection { share_percent: 100, ..VerifySection::default() };
+        let config = VerifySection { read_budget_percent: 100, ..VerifySection::default() };
         self.node().watch(holder.to_owned(), config).expect("there are tables")
     }
 
@@ -374,7 +378,7 @@ async fn make_tables(url: String) {
     let folder = tempfile::Builder::new().prefix("pulse-tables-").tempdir().expect("a folder can be made");
     let mut config = Config::default();
     config.node.data = folder.path().to_owned();
-    config.store.url = Secret::new(url);
+    config.store.url = SecretUrl::new(url);
     start(&config, None, &VirtualClock::starting_at(START), &DevInbox::default()).await.stop().await;
 }
 

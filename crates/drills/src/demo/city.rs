@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use parking_lot::Mutex;
 use pulse_city::City;
@@ -13,7 +14,7 @@ use pulse_contract::sale::v1::SaleClient;
 use pulse_contract::shop::v1::{CatalogClient, ShopClient};
 use pulse_contract::stock::v1::StockClient;
 use pulse_kernel::id::AccountId;
-use pulse_kernel::{Actor, Clock, Cx, Principal};
+use pulse_kernel::{Actor, Clock, Cx, Principal, Role};
 use pulse_node::Node;
 use pulse_payment::Sandbox;
 use pulse_shop::Places;
@@ -39,6 +40,8 @@ pub struct DemoCity {
     pub(super) shops_with_menu: Vec<i64>,
     /// IDs of the shops whose kitchen has work, the longest waiting first.
     pub(super) busy_kitchens: Mutex<VecDeque<i64>>,
+    /// ID of the shop that the start page suggests; 0 until the page was viewed.
+    pub(super) suggested_shop: AtomicI64,
 }
 
 impl DemoCity {
@@ -60,6 +63,7 @@ impl DemoCity {
             people: Vec::new(),
             shops_with_menu: Vec::new(),
             busy_kitchens: Mutex::default(),
+            suggested_shop: AtomicI64::new(0),
         }
     }
 
@@ -70,8 +74,12 @@ impl DemoCity {
 
     /// Context of a call by this account at the current time.
     pub(super) fn cx_of(&self, account: AccountId) -> Cx {
-        let principal = Principal { account, session: 0, roles: Vec::new(), shops: Vec::new() };
-        self.cx().with_actor(Actor::Principal(principal.into()))
+        self.cx().with_actor(Actor::Principal(Self::principal(account).into()))
+    }
+
+    /// A customer.
+    pub(super) fn principal(account: AccountId) -> Principal {
+        Principal { account, session: 0, roles: vec![Role::Consumer], shops: Vec::new() }
     }
 
     /// Account of the person with this number.

@@ -1,5 +1,7 @@
 //! Orders of the demo city: people order and pay, kitchens cook, and shops hand over or deliver.
 
+use std::sync::atomic::Ordering;
+
 use pulse_contract::kitchen::v1::{ListTicketsRequest, MoveTicketRequest, TicketMove, TicketState};
 use pulse_contract::order::v1::{
     CartLine, Choice, CompleteOrderRequest, DeliveryAddress, Fulfilment, GetOrderRequest, HandOverOrderRequest,
@@ -100,6 +102,18 @@ impl DemoCity {
         Ok((!draft.lines.is_empty()).then_some(draft))
     }
 
+    /// A draft of one product that needs no choice, to collect. `None` when the shop has none.
+    pub(super) async fn simple_draft(&self, shop_id: i64) -> Result<Option<OrderDraft>, Error> {
+        let Ok(menu) = self.catalog.get_menu(&self.cx(), GetMenuRequest { shop_id }).await else { return Ok(None) };
+        let mut products = menu.sections.iter().flat_map(|section| &section.products);
+        let product = products.find(|product| product.modifier_groups.iter().all(|group| group.choices_min == 0));
+        let line = product.and_then(|product| {
+            let variant_id = product.variants.first()?.variant_id;
+            Some(CartLine { product_id: product.product_id, variant_id, quantity: 1, ..CartLine::default() })
+        });
+        Ok(line.map(|line| OrderDraft { shop_id, lines: vec![line], ..OrderDraft::default() }))
+    }
+
     pub(super) async fn pay(&self, person: AccountId, order_id: i64) -> Result<(), Error> {
         let Some(sandbox) = &self.sandbox else { return Ok(()) };
         let request = StartPaymentRequest { order_id, ..StartPaymentRequest::default() };
@@ -128,7 +142,11 @@ impl DemoCity {
 
     /// Moves one ticket of the longest waiting kitchen, then hands over one ready order of the shop.
     pub(super) async fn kitchen_step(&self) -> Result<(), Error> {
-        let Some(shop_id) = self.busy_kitchens.lock().pop_front() else { return Ok(()) };
+        // Every other step is for the shop that the start page suggests, so that a visitor sees progress at once.
+        let suggested = self.suggested_shop.load(Ordering::Relaxed);
+        let is_suggested = suggested != 0 && rand::random_ratio(1, 2);
+        let next = if is_suggested { Some(suggested) } else { self.busy_kitchens.lock().pop_front() };
+        let Some(shop_id) = next else { return Ok(()) };
         let (has_ticket, has_order) = (self.move_ticket(shop_id).await?, self.hand_over(shop_id).await?);
         if has_ticket || has_order {
             self.mark_kitchen_busy(shop_id);

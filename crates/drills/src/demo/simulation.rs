@@ -1,5 +1,6 @@
 //! Simulates the people of the demo city: they check in, search, follow each other, order and collect.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pulse_contract::account::v1::{CheckInRequest, FollowRequest, UnfollowRequest};
@@ -16,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(700);
 const KITCHEN_STEPS: usize = 6;
 
 /// Simulates the city until the future is dropped.
-pub async fn simulate(city: DemoCity) {
+pub async fn simulate(city: Arc<DemoCity>) {
     tokio::join!(act(&city), hold_sales(&city));
 }
 

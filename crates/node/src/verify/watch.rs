@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use pulse_kernel::Timestamp;
-use pulse_store::{Lease, Throttle, Store};
+use pulse_store::{Lease, Store, Throttle};
 
 use super::{Report, VerifyTargets, Violation, verify_once};
 use crate::config::VerifySection;
@@ -42,7 +42,14 @@ pub struct Watch {
 impl Watch {
     pub(crate) fn new(targets: VerifyTargets, leases: Store, holder: String, config: VerifySection) -> Self {
         let throttle = Arc::new(Throttle::of_percent(config.read_budget_percent));
-        Self { targets: targets.throttled(&throttle), leases, holder, config, before: BTreeSet::new(), told: BTreeSet::new() }
+        Self {
+            targets: targets.throttled(&throttle),
+            leases,
+            holder,
+            config,
+            before: BTreeSet::new(),
+            told: BTreeSet::new(),
+        }
     }
 
     /// Looks for ever.

@@ -17,7 +17,7 @@ pub(super) async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let options = if config.node.has_dev_inbox {
         with_inbox(&DevInbox::default())
     } else {
-        NodeOptions { pages: Some(pages::router(false)), ..NodeOptions::new(Arc::new(NoChannel)) }
+        NodeOptions { pages: Some(pages::router(false, None)), ..NodeOptions::new(Arc::new(NoChannel)) }
     };
     let node = Node::start(&config, options).await?;
     run(node, &config, arguments.json, None::<std::future::Pending<()>>).await?;
@@ -35,9 +35,11 @@ pub(super) async fn demo(arguments: Demo) -> anyhow::Result<()> {
     config.payment.has_sandbox = true;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let inbox = DevInbox::default();
-    let node = Node::start(&config, with_inbox(&inbox)).await?;
+    let options = NodeOptions { pages: Some(inbox.router()), ..NodeOptions::new(Arc::new(inbox.clone())) };
+    let mut node = Node::start(&config, options).await?;
     let size = pulse_city::Size { shops: arguments.shops, people: arguments.people, couriers: 10 };
-    let city = demo::seed(&node, &inbox, pulse_city::City::new(arguments.seed, size)).await?;
+    let city = Arc::new(demo::seed(&node, &inbox, pulse_city::City::new(arguments.seed, size)).await?);
+    node.add_pages(pages::router(true, Some(demo::examples(&node, &city))));
     let simulation = (!arguments.quiet).then(|| demo::simulate(city));
     run(node, &config, arguments.json, simulation).await?;
     telemetry.shutdown().await;
@@ -45,7 +47,7 @@ pub(super) async fn demo(arguments: Demo) -> anyhow::Result<()> {
 }
 
 fn with_inbox(inbox: &DevInbox) -> NodeOptions {
-    let pages = pages::router(true).merge(inbox.router());
+    let pages = pages::router(true, None).merge(inbox.router());
     NodeOptions { pages: Some(pages), ..NodeOptions::new(Arc::new(inbox.clone())) }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pulse_account::{AccountConfig, AccountDeps, CodeSender, Destination, MIGRATIONS, Secret};
+use pulse_account::{AccountConfig, AccountDeps, CodeSender, Destination, Secret, TABLES};
 use pulse_contract::account::v1::AccountClient;
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::id::AccountId;
@@ -58,7 +58,8 @@ impl Alone {
         let database = Database::open(&url, Options::default()).await.unwrap();
         let clock = VirtualClock::starting_at(Timestamp::from_millis(1_777_867_200_000));
         let ids = Arc::new(IdGenerator::new(1));
-        let store = Store::open(&database, "account", MIGRATIONS, Clock::Virtual(clock.clone()), ids).await.unwrap();
+        let store =
+            Store::open(&database, "account", TABLES.migrations, Clock::Virtual(clock.clone()), ids).await.unwrap();
         let codes = Arc::new(Codes::default());
         let deps = AccountDeps {
             store: store.clone(),
@@ -67,7 +68,7 @@ impl Alone {
             codes: codes.clone(),
             config: AccountConfig { following_max: FOLLOWING_MAX, ..AccountConfig::default() },
         };
-        let accounts = pulse_account::start(deps).await.unwrap().client;
+        let accounts = pulse_account::start(deps).await.unwrap().0.client;
         Self { accounts, store, clock, codes, _server: server }
     }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use pulse_context::Retention;
 use pulse_contract::kitchen::v1::*;
 use pulse_kernel::Error;
-use pulse_kitchen::{KitchenConfig, KitchenDeps, Kitchens};
+use pulse_kitchen::{KitchenDeps, Kitchens};
 use pulse_store::{Commit, Insert, values};
 use pulse_testkit::TestNode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,9 +46,9 @@ async fn another(node: &TestNode) -> Kitchens {
     let deps = KitchenDeps {
         store: node.store("kitchen").clone(),
         catalog: node.catalog().clone(),
-        config: KitchenConfig::default(),
+        retention: Retention::default(),
     };
-    pulse_kitchen::start(deps).await.unwrap()
+    pulse_kitchen::start(deps).await.unwrap().0
 }
 
 /// A screen shows what is open, oldest first, then each change: moves, new orders, cancellations.

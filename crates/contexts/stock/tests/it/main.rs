@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
 
-mod desk;
+mod batcher;
 mod events;
 mod expiry;
 mod journal;
@@ -31,17 +31,17 @@ fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> 
 }
 
 pulse_testkit::on_every_engine! {
-    desk: [
+    batcher: [
         fifty_repeats_of_a_key_move_once,
         fifty_units_are_reserved_by_fifty_of_two_hundred,
-        two_desks_on_one_database_never_oversell,
+        two_batchers_on_one_database_never_oversell,
         more_than_may_wait_are_refused,
         what_everybody_wants_leaves_room_for_the_rest,
         a_command_whose_time_is_over_moves_nothing,
         an_idempotency_key_keeps_its_answer,
         replenishing_while_selling_keeps_every_unit,
         parallel_work_of_all_kinds_leaves_a_clean_ledger,
-        crossing_lines_of_two_desks_end,
+        crossing_lines_of_two_batchers_end,
     ],
     events: [
         an_item_that_is_out_is_not_sold_until_it_is_back,

@@ -1,4 +1,4 @@
-//! Many at the same time: at one desk, at two, and with everything that can be asked.
+//! Many at the same time: at one batcher, at two, and with everything that can be asked.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use pulse_testkit::TestNode;
 use crate::shelf::*;
 use crate::{SECOND, code, tally};
 
-/// One more desk on the tables of the node, as another node would have it.
-async fn another_desk(node: &TestNode, config: StockConfig) -> StockClient {
+/// One more batcher on the tables of the node, as another node would have it.
+async fn another_batcher(node: &TestNode, config: StockConfig) -> StockClient {
     let (store, catalog) = (node.store("stock").clone(), node.catalog().clone());
     let deps = StockDeps { store, catalog, limiter: Arc::new(MemoryLimiter::default()), config };
-    pulse_stock::start(deps).await.unwrap().client
+    pulse_stock::start(deps).await.unwrap().0
 }
 
 /// The same call, so often, in tasks of their own.
@@ -74,13 +74,13 @@ pub(crate) async fn fifty_units_are_reserved_by_fifty_of_two_hundred(node: &mut 
     check(node).await;
 }
 
-/// PL-10, PL-26, T6: the desk is a filter; what decides is the guard in the database. Two desks that know nothing of each
+/// PL-10, PL-26, T6: the batcher is a filter; what decides is the guard in the database. Two batchers that know nothing of each
 /// other, each with rows in its memory that the other one has changed, never sell a unit twice.
-pub(crate) async fn two_desks_on_one_database_never_oversell(node: &mut TestNode) {
+pub(crate) async fn two_batchers_on_one_database_never_oversell(node: &mut TestNode) {
     shelf(node, 1, 60).await;
-    let desks = [node.stock().clone(), another_desk(node, StockConfig::default()).await];
+    let batchers = [node.stock().clone(), another_batcher(node, StockConfig::default()).await];
     let outcomes = in_parallel(200, |index| {
-        let (stock, cx) = (desks[usize::from(index % 2 == 0)].clone(), node.cx());
+        let (stock, cx) = (batchers[usize::from(index % 2 == 0)].clone(), node.cx());
         async move { reserve_patiently(&stock, &cx, wants(index + 1, &[(1, 1)])).await }
     })
     .await;
@@ -88,19 +88,19 @@ pub(crate) async fn two_desks_on_one_database_never_oversell(node: &mut TestNode
     assert_eq!(quantities(node, 1).await, (60, 60, 0));
     // What one of them remembers as sold out, the other one has replenished.
     let request = ReplenishStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 1, note: String::new() };
-    desks[1].replenish_stock(&node.cx(), request).await.unwrap();
-    let last = desks[0].reserve(&node.cx(), wants(1_000, &[(1, 1)])).await.unwrap();
+    batchers[1].replenish_stock(&node.cx(), request).await.unwrap();
+    let last = batchers[0].reserve(&node.cx(), wants(1_000, &[(1, 1)])).await.unwrap();
     assert_eq!(last.state(), ReservationState::Active);
     check(node).await;
 }
 
-/// Above its limit the desk refuses at once, and whoever is refused has changed nothing.
+/// Above its limit the batcher refuses at once, and whoever is refused has changed nothing.
 pub(crate) async fn more_than_may_wait_are_refused(node: &mut TestNode) {
     shelf(node, 1, 1_000).await;
-    let desk = another_desk(node, StockConfig { queue_max: 4, batch_max: 2, ..StockConfig::default() }).await;
+    let batcher = another_batcher(node, StockConfig { queue_max: 4, batch_max: 2, ..StockConfig::default() }).await;
     let cx = node.cx();
     // In one task: nobody takes from the queue while it is filled.
-    let calls = (1..=200).map(|id| desk.reserve(&cx, wants(id, &[(1, 1)])));
+    let calls = (1..=200).map(|id| batcher.reserve(&cx, wants(id, &[(1, 1)])));
     let outcomes = join_all(calls).await;
     let counts = states(&outcomes);
     let held = counts.iter().find(|(state, _)| *state == "HELD").map_or(0, |(_, count)| *count);
@@ -114,15 +114,15 @@ pub(crate) async fn more_than_may_wait_are_refused(node: &mut TestNode) {
 pub(crate) async fn what_everybody_wants_leaves_room_for_the_rest(node: &mut TestNode) {
     shelf(node, 1, 1_000).await;
     shelf(node, 2, 1_000).await;
-    let desk = another_desk(node, StockConfig { permits_per_resource: 8, ..StockConfig::default() }).await;
+    let batcher = another_batcher(node, StockConfig { permits_per_resource: 8, ..StockConfig::default() }).await;
     let cx = node.cx();
     // In one task: all of them ask before the first is answered.
-    let hot = (1..=50).map(|id| desk.reserve(&cx, wants(id, &[(1, 1)])));
-    let other = (51..=58).map(|id| desk.reserve(&cx, wants(id, &[(2, 1)])));
+    let hot = (1..=50).map(|id| batcher.reserve(&cx, wants(id, &[(1, 1)])));
+    let other = (51..=58).map(|id| batcher.reserve(&cx, wants(id, &[(2, 1)])));
     let (hot, other) = futures::join!(join_all(hot), join_all(other));
     assert_eq!(states(&hot), [("HELD", 8), ("STOCK_BUSY", 42)]);
     assert_eq!(states(&other), [("HELD", 8)]);
-    let again = desk.reserve(&cx, wants(9, &[(1, 1)])).await.unwrap();
+    let again = batcher.reserve(&cx, wants(9, &[(1, 1)])).await.unwrap();
     assert_eq!(again.state(), ReservationState::Active);
     check(node).await;
 }
@@ -198,9 +198,9 @@ pub(crate) async fn parallel_work_of_all_kinds_leaves_a_clean_ledger(node: &mut 
     for id in 1..=4 {
         shelf(node, id, 30).await;
     }
-    let desks = [node.stock().clone(), another_desk(node, StockConfig::default()).await];
+    let batchers = [node.stock().clone(), another_batcher(node, StockConfig::default()).await];
     in_parallel(16, |worker| {
-        let (stock, cx) = (desks[usize::from(worker % 2 == 0)].clone(), node.cx());
+        let (stock, cx) = (batchers[usize::from(worker % 2 == 0)].clone(), node.cx());
         async move { work(&stock, &cx, worker).await }
     })
     .await;
@@ -249,16 +249,16 @@ async fn work(stock: &StockClient, cx: &pulse_kernel::Cx, worker: i64) {
     }
 }
 
-/// HM-61, T6: rows are changed in one order, so that two desks whose orders name the same variants in opposite order never
+/// HM-61, T6: rows are changed in one order, so that two batchers whose orders name the same variants in opposite order never
 /// wait for each other in a circle.
-pub(crate) async fn crossing_lines_of_two_desks_end(node: &mut TestNode) {
+pub(crate) async fn crossing_lines_of_two_batchers_end(node: &mut TestNode) {
     for id in 1..=3 {
         shelf(node, id, 1_000).await;
     }
-    let desks = [node.stock().clone(), another_desk(node, StockConfig::default()).await];
+    let batchers = [node.stock().clone(), another_batcher(node, StockConfig::default()).await];
     let outcomes = in_parallel(60, |index| {
         let is_even = index % 2 == 0;
-        let (stock, cx) = (desks[usize::from(is_even)].clone(), node.cx());
+        let (stock, cx) = (batchers[usize::from(is_even)].clone(), node.cx());
         let of = if is_even { [(1, 1), (2, 1), (3, 1)] } else { [(3, 1), (2, 1), (1, 1)] };
         async move { reserve_patiently(&stock, &cx, wants(index + 1, &of)).await }
     })
