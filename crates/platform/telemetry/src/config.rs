@@ -1,4 +1,4 @@
-//! What telemetry may be told: all of it values, read by the node.
+//! Configuration of telemetry; the node reads the values.
 
 use std::time::Duration;
 
@@ -6,50 +6,50 @@ use pulse_kernel::Timestamp;
 
 use crate::incoming::Sampling;
 
-/// How log lines look. Both print one event per line with the same fields.
+/// Format of log lines. Both write one event per line with the same fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people at a terminal.
+    /// Text for a terminal.
     #[default]
     Human,
     /// One JSON object per line, for collectors.
     Json,
 }
 
-/// Where spans go.
+/// Export of spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtlpConfig {
-    /// URL of a collector that speaks OTLP over gRPC, for example `http://127.0.0.1:4317`.
+    /// URL of an OTLP collector over gRPC, for example `http://127.0.0.1:4317`.
     pub endpoint: String,
-    /// How long one export may take.
+    /// Timeout of one export.
     pub timeout: Duration,
 }
 
-/// What is running, for `pulse_build_info` and for the collector of spans.
+/// Build of the binary, for `pulse_build_info` and the span exporter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildInfo {
-    /// The version of the release, for example `0.1.0`.
+    /// Version of the release, for example `0.1.0`.
     pub version: String,
-    /// The revision that it was built from; empty when unknown.
+    /// Source revision; empty if unknown.
     pub revision: String,
-    /// When it was released; `None` when unknown.
+    /// Release time; `None` if unknown.
     pub released_at: Option<Timestamp>,
 }
 
-/// Everything that telemetry may be told.
+/// Configuration of telemetry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TelemetryConfig {
-    /// The name of this process among others, for example `pulse-gateway`.
+    /// Name of the process in traces, for example `pulse-gateway`.
     pub service: String,
-    /// What is running.
+    /// Build of the binary.
     pub build: BuildInfo,
-    /// How log lines look.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// Which log lines there are: levels by module, for example `info,pulse_store=debug`.
+    /// Log levels by module, for example `info,pulse_store=debug`.
     pub log_filter: String,
-    /// Which requests without a decision of their caller are traced.
+    /// Selection of traced requests.
     pub sampling: Sampling,
-    /// Where spans go; without it there are none, and traces are only passed on.
+    /// Export of spans; without it no spans are recorded, and trace contexts are only propagated.
     pub otlp: Option<OtlpConfig>,
 }
 

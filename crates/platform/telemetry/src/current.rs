@@ -1,4 +1,4 @@
-//! The trace in which the running task works: for log lines, and for deciding whether spans are made.
+//! The trace of the running task, for log lines and for the decision whether spans are recorded.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -9,24 +9,23 @@ tokio::task_local! {
     static CURRENT: TraceContext;
 }
 
-/// The trace in which this task works: that of its request or event, else the one of the process, under which
-/// everything is found that happened for nobody in particular.
+/// The trace of this task: that of its request or event, else the trace of the process, for background work.
 #[must_use]
 pub fn current_trace() -> TraceContext {
     CURRENT.try_with(|trace| *trace).unwrap_or_else(|_| process_trace())
 }
 
-/// Runs `future` in `trace`. No `async fn`, which would keep the future twice: once as it came, once as it is awaited.
+/// Runs `future` in `trace`. Not an `async fn`, which would store the future twice: as argument and while awaited.
 pub fn in_trace<F: Future>(trace: TraceContext, future: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(trace, future)
 }
 
-/// Gives a future that is about to be spawned the trace and the span of who spawns it.
+/// Attaches the current trace and span to a future that will be spawned.
 pub fn in_current_trace<F: Future>(future: F) -> impl Future<Output = F::Output> {
     tracing::Instrument::in_current_span(in_trace(current_trace(), future))
 }
 
-/// Runs `work` at once in `trace`.
+/// Runs `work` synchronously in `trace`.
 pub(crate) fn within<R>(trace: TraceContext, work: impl FnOnce() -> R) -> R {
     CURRENT.sync_scope(trace, work)
 }

@@ -1,4 +1,4 @@
-//! Spans out to a collector.
+//! Export of spans to an OTLP collector.
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::{KeyValue, trace::TracerProvider};
@@ -9,9 +9,9 @@ use opentelemetry_sdk::trace::{IdGenerator, Sampler, SdkTracer, SdkTracerProvide
 use crate::config::{OtlpConfig, TelemetryConfig};
 use crate::current::{current_trace, random_span_id};
 
-/// Something that takes spans and sends them in batches, from a thread of its own.
+/// A span provider that exports in batches from its own thread.
 ///
-/// Call it inside the tokio runtime that carries the connection.
+/// Call it inside the tokio runtime of the connection.
 pub(crate) fn provider(config: &TelemetryConfig, otlp: &OtlpConfig) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter =
         SpanExporter::builder().with_tonic().with_endpoint(&otlp.endpoint).with_timeout(otlp.timeout).build()?;
@@ -21,7 +21,7 @@ pub(crate) fn provider(config: &TelemetryConfig, otlp: &OtlpConfig) -> Result<Sd
         .build();
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        // Whoever opens a span has decided already.
+        // The sampling decision was made when the span was opened.
         .with_sampler(Sampler::AlwaysOn)
         .with_id_generator(Ids)
         .with_resource(resource)
@@ -32,7 +32,7 @@ pub(crate) fn tracer(provider: &SdkTracerProvider) -> SdkTracer {
     provider.tracer("pulse")
 }
 
-/// Roots get the trace id under which the request runs already.
+/// Ids of spans; a root span has the trace id of its request.
 #[derive(Debug)]
 struct Ids;
 

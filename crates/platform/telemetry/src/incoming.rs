@@ -1,4 +1,4 @@
-//! The trace that a request belongs to, as its headers say.
+//! The trace context of an incoming request (W3C Trace Context, B3).
 
 use pulse_kernel::TraceContext;
 
@@ -6,29 +6,29 @@ use crate::current::random_trace_id;
 
 const MILLION: u32 = 1_000_000;
 
-/// Which requests are traced.
+/// Selection of traced requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampling {
-    /// So many of a million traces that begin here, 0 to 1 000 000. Decided by the trace id, so every node
-    /// decides the same.
+    /// Number of sampled traces per million that start at this node, 0 to 1 000 000. The trace id decides, so all nodes
+    /// decide alike.
     pub per_million: u32,
-    /// Whether a caller's decision counts. Set it to false where callers are strangers: their trace ids are
-    /// still kept, but they cannot make us record.
-    pub follows_caller: bool,
+    /// Whether the sampling decision of the caller applies. Set it to false for untrusted callers: their trace ids are
+    /// kept, but they cannot cause spans to be recorded.
+    pub honor_upstream_sampling: bool,
 }
 
 impl Default for Sampling {
-    /// One of a hundred, and what callers ask for.
+    /// One trace of a hundred, and those that callers sample.
     fn default() -> Self {
-        Self { per_million: 10_000, follows_caller: true }
+        Self { per_million: 10_000, honor_upstream_sampling: true }
     }
 }
 
 impl Sampling {
     /// The trace of a request: that of `traceparent` (W3C), else that of B3 (`b3` or `x-b3-*`), else a new one.
     ///
-    /// `header` gives the value of a header by its name in lower case. A new trace has the `span_id` 0: nobody
-    /// caused it. A header that cannot be read is treated as if it was not there, as both standards want.
+    /// `header` returns the value of a header by its name in lower case. A new trace has the `span_id` 0: it has no parent.
+    /// An invalid header is ignored, as both standards require.
     #[must_use]
     pub fn trace_of<'h>(&self, header: impl Fn(&'static str) -> Option<&'h str>) -> TraceContext {
         let Some(incoming) = header("traceparent").and_then(w3c).or_else(|| b3(&header)) else {
@@ -36,11 +36,11 @@ impl Sampling {
         };
         match incoming {
             Incoming::Trace { trace_id, span_id, is_sampled } => {
-                let by_caller = is_sampled.filter(|_| self.follows_caller);
+                let by_caller = is_sampled.filter(|_| self.honor_upstream_sampling);
                 let is_sampled = by_caller.unwrap_or_else(|| self.samples(trace_id));
                 TraceContext { trace_id, span_id, is_sampled }
             }
-            Incoming::Decision(is_sampled) => self.root(Some(is_sampled).filter(|_| self.follows_caller)),
+            Incoming::Decision(is_sampled) => self.root(Some(is_sampled).filter(|_| self.honor_upstream_sampling)),
         }
     }
 
@@ -50,7 +50,7 @@ impl Sampling {
     }
 
     fn samples(&self, trace_id: u128) -> bool {
-        // The low half is random in every system that makes ids, also where the high one is a time or zero.
+        // The low half is random in all id schemes; the high half may be a time or zero.
         let low = trace_id & u128::from(u64::MAX);
         low * u128::from(MILLION) < u128::from(self.per_million) << 64
     }
@@ -62,7 +62,7 @@ enum Incoming {
         span_id: u64,
         is_sampled: Option<bool>,
     },
-    /// B3 may decide about a trace that it leaves to us to begin.
+    /// A B3 sampling decision without a trace id.
     Decision(bool),
 }
 
@@ -92,7 +92,7 @@ fn b3<'h>(header: &impl Fn(&'static str) -> Option<&'h str>) -> Option<Incoming>
     ids.and_then(|(trace, span)| b3_ids(trace, span, is_sampled)).or_else(|| is_sampled.map(Incoming::Decision))
 }
 
-/// `<trace>-<span>`, `<trace>-<span>-<decision>`, the same with the parent's span behind, or `<decision>`.
+/// `<trace>-<span>`, `<trace>-<span>-<decision>`, the same followed by the parent span, or `<decision>`.
 fn b3_single(value: &str) -> Option<Incoming> {
     let mut parts = value.trim().split('-');
     let first = parts.next()?;
@@ -115,7 +115,7 @@ fn b3_decision(value: &str) -> Option<bool> {
     }
 }
 
-/// Exactly so many hexadecimal digits. (`from_str_radix` alone would take a sign.)
+/// Parses exactly `digits` hexadecimal digits. (`from_str_radix` alone would accept a sign.)
 fn hex(text: &str, digits: usize) -> Option<u128> {
     let is_hex = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hex { u128::from_str_radix(text, 16).ok() } else { None }
@@ -131,8 +131,8 @@ mod tests {
 
     const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
     const SPAN: u64 = 0x00f0_67aa_0ba9_02b7;
-    const NEVER: Sampling = Sampling { per_million: 0, follows_caller: true };
-    const ALWAYS: Sampling = Sampling { per_million: MILLION, follows_caller: true };
+    const NEVER: Sampling = Sampling { per_million: 0, honor_upstream_sampling: true };
+    const ALWAYS: Sampling = Sampling { per_million: MILLION, honor_upstream_sampling: true };
 
     fn trace_of(sampling: Sampling, headers: &[(&str, &str)]) -> TraceContext {
         sampling.trace_of(|name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value))
@@ -142,7 +142,7 @@ mod tests {
         TraceContext { trace_id: TRACE, span_id: SPAN, is_sampled }
     }
 
-    /// PL-47: a trace that somebody began is continued, in whichever header it comes.
+    /// PL-47: the trace of the caller is continued, from each supported header.
     #[test]
     fn traces_are_continued() {
         let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
@@ -154,7 +154,7 @@ mod tests {
             &[("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-d-05e3ac9a4f6e3b90")],
             &[("x-b3-traceid", trace), ("x-b3-spanid", span), ("x-b3-sampled", "1")],
             &[("x-b3-traceid", trace), ("x-b3-spanid", span), ("x-b3-flags", "1")],
-            // W3C wins, and a broken one does not hide B3.
+            // W3C has priority; an invalid W3C header does not hide B3.
             &[("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), ("b3", "0")],
             &[("traceparent", "00-broken"), ("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1")],
         ];
@@ -174,9 +174,9 @@ mod tests {
         assert!(trace_of(ALWAYS, &undecided).is_sampled && !trace_of(NEVER, &undecided).is_sampled);
     }
 
-    /// PL-47: without a readable header a root begins here.
+    /// PL-47: without a valid header a new trace starts.
     #[test]
-    fn roots_begin_here() {
+    fn a_new_trace_starts_without_a_valid_header() {
         for headers in [
             &[][..],
             &[("traceparent", "")],
@@ -198,8 +198,8 @@ mod tests {
     }
 
     #[test]
-    fn strangers_cannot_make_us_record() {
-        let sampling = Sampling { per_million: 0, follows_caller: false };
+    fn untrusted_callers_cannot_cause_recording() {
+        let sampling = Sampling { per_million: 0, honor_upstream_sampling: false };
         let headers = [("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")];
         assert_eq!(trace_of(sampling, &headers), known(false));
         assert!(!trace_of(sampling, &[("b3", "d")]).is_sampled);
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_ratio_is_kept() {
-        let sampling = Sampling { per_million: 100_000, follows_caller: true };
+        let sampling = Sampling { per_million: 100_000, honor_upstream_sampling: true };
         let sampled = (0..100_000).filter(|_| trace_of(sampling, &[]).is_sampled).count();
         assert!((9_000..11_000).contains(&sampled), "{sampled} of 100 000");
     }

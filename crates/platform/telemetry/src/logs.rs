@@ -1,4 +1,4 @@
-//! Log lines: one event, one line, and the trace id on every one of them.
+//! Log lines: one event per line, each with its trace id.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -40,7 +40,7 @@ where
         };
         if written.is_ok() {
             line.push('\n');
-            // A line that cannot be written has nowhere to complain.
+            // There is no other place to report a failed log write.
             self.writer.make_writer_for(event.metadata()).write_all(line.as_bytes()).unwrap_or(());
         }
     }
@@ -70,22 +70,22 @@ fn json(event: &Event<'_>, line: &mut String) -> fmt::Result {
     write!(line, r#"","level":"{level}","trace":"{trace:032x}","target":{}"#, Value::from(fields.target))?;
     write!(line, r#","message":{}"#, Value::from(fields.message))?;
     for (name, value) in fields.others {
-        // A field must not be mistaken for one of ours.
-        let prefix = if OURS.contains(&name) { "event." } else { "" };
+        // A field with the name of a standard member gets a prefix.
+        let prefix = if MEMBERS.contains(&name) { "event." } else { "" };
         write!(line, r#","{prefix}{name}":{value}"#)?;
     }
     line.push('}');
     Ok(())
 }
 
-/// The members that every line has.
-const OURS: [&str; 5] = ["at", "level", "trace", "target", "message"];
+/// Members of every line.
+const MEMBERS: [&str; 5] = ["at", "level", "trace", "target", "message"];
 
 fn write_time(line: &mut String) -> fmt::Result {
     SystemTime.format_time(&mut Writer::new(line))
 }
 
-/// Text that stays on its line, so that nobody can make up lines by what he sends us.
+/// Writes text with control characters escaped, so input of a client cannot forge log lines.
 fn write_plain(line: &mut String, text: &str) -> fmt::Result {
     for character in text.chars() {
         if character.is_control() {
@@ -97,7 +97,7 @@ fn write_plain(line: &mut String, text: &str) -> fmt::Result {
     Ok(())
 }
 
-/// What an event says.
+/// The message and fields of an event.
 struct Fields {
     target: String,
     message: String,
@@ -115,7 +115,7 @@ impl Fields {
     fn add(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::String(message)) => self.message = message,
-            // Lines of the `log` crate bring their own origin along.
+            // Events of the `log` crate carry their own target.
             ("log.target", Value::String(target)) => self.target = target,
             ("log.module_path" | "log.file" | "log.line", _) => {}
             (name, value) => self.others.push((name, value)),
@@ -149,13 +149,13 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let mut story = value.to_string();
+        let mut report = value.to_string();
         let mut cause = value.source();
         while let Some(error) = cause {
-            // Writing to a string does not fail.
-            write!(story, ": {error}").unwrap_or(());
+            // Writing to a string cannot fail.
+            write!(report, ": {error}").unwrap_or(());
             cause = error.source();
         }
-        self.add(field, Value::String(story));
+        self.add(field, Value::String(report));
     }
 }

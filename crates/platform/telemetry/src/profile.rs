@@ -1,4 +1,4 @@
-//! Profiles: where the time goes, and who holds the memory.
+//! Profiles: CPU time and allocated memory by function.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,51 +6,51 @@ use std::time::Duration;
 #[cfg(feature = "jemalloc")]
 pub use tikv_jemallocator::Jemalloc;
 
-/// Samples per second. Not a round number, so that it does not beat in time with what runs every 10 ms.
+/// Samples per second. Not a round number, so that sampling does not synchronize with timers of 10 ms.
 const FREQUENCY_HZ: i32 = 99;
 
-/// The longest CPU profile.
+/// Maximum duration of a CPU profile.
 pub const CPU_DURATION_MAX: Duration = Duration::from_secs(300);
 
-/// Why there is no profile.
+/// A profile cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// Another profile is being taken. Try again when it is done.
-    #[error("another profile is being taken")]
+    /// Another profile is in progress.
+    #[error("another profile is in progress")]
     Busy,
-    /// This binary was built without the allocator that knows, or it was started without `prof:true`.
-    #[error("the allocator of this process does not profile")]
+    /// The binary was built without jemalloc, or started without its option `prof:true`.
+    #[error("the allocator does not support heap profiles")]
     NotBuilt,
     /// The profiler failed.
     #[error("the profiler failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Where the time went.
+/// CPU time by function.
 pub struct CpuProfile {
-    /// A flame graph for the browser (SVG).
+    /// Flame graph (SVG).
     pub flamegraph: Vec<u8>,
-    /// The same for `go tool pprof` and others (protocol buffers, not compressed).
+    /// The same for tools such as `go tool pprof` (protocol buffers, uncompressed).
     pub pprof: Vec<u8>,
 }
 
-/// Watches every thread of this process for `duration`, at most [`CPU_DURATION_MAX`]. One at a time.
+/// Samples every thread of this process for `duration`, at most [`CPU_DURATION_MAX`]. One profile at a time.
 ///
-/// Costs about one percent of the time meanwhile. Cancel-safe: dropping the future ends the profile.
+/// The overhead is about one percent. Cancel-safe: dropping the future ends the profile.
 ///
 /// # Errors
-/// [`ProfileError::Busy`] while another one is being taken.
+/// [`ProfileError::Busy`] while another profile is in progress.
 pub async fn cpu(duration: Duration) -> Result<CpuProfile, ProfileError> {
     let turn = Turn::take()?;
     let profiler = pprof::ProfilerGuardBuilder::default()
         .frequency(FREQUENCY_HZ)
-        // Interrupting these while they hold a lock that unwinding needs would hang the process.
+        // A signal inside these while they hold a lock that unwinding needs would hang the process.
         .blocklist(&["libc", "libgcc", "pthread", "vdso"])
         .build()
         .map_err(failed)?;
     tokio::time::sleep(duration.min(CPU_DURATION_MAX)).await;
     let report = tokio::task::spawn_blocking(move || {
-        // Both end here, in this order, also when nobody waits any more.
+        // Both end here, in this order, also when the caller is gone.
         let (_turn, profiler) = (turn, profiler);
         draw(&profiler)
     });
@@ -62,7 +62,7 @@ fn draw(profiler: &pprof::ProfilerGuard<'_>) -> Result<CpuProfile, ProfileError>
 
     let report = profiler.report().build().map_err(failed)?;
     let mut flamegraph = Vec::new();
-    // An idle process has no stack to draw.
+    // An idle process has no samples.
     if !report.data.is_empty() {
         report.flamegraph(&mut flamegraph).map_err(failed)?;
     }
@@ -74,7 +74,7 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ProfileError
     ProfileError::Failed(Box::new(error))
 }
 
-/// The one profile that may be taken.
+/// The permit of the profile in progress.
 struct Turn;
 
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -91,14 +91,14 @@ impl Drop for Turn {
     }
 }
 
-/// Who holds the memory now: sampled allocations that are still alive, for `go tool pprof` (protocol buffers,
-/// gzip). Two of them are compared with its `-diff_base`.
+/// Live sampled allocations by function, for `go tool pprof` (protocol buffers, gzip). Its option `-diff_base` compares
+/// two of them.
 ///
-/// The first call begins the sampling, so it knows only what is allocated after it. Needs the feature
-/// `jemalloc`, [`Jemalloc`] as the global allocator, and `prof:true` in the allocator's options at start.
+/// The first call starts the sampling, so it covers only later allocations. Requires the feature `jemalloc`,
+/// [`Jemalloc`] as the global allocator, and its option `prof:true` at start.
 ///
 /// # Errors
-/// [`ProfileError::NotBuilt`] when one of these is missing.
+/// [`ProfileError::NotBuilt`] when a requirement is missing.
 #[cfg(feature = "jemalloc")]
 pub async fn heap() -> Result<Vec<u8>, ProfileError> {
     let Some(control) = jemalloc_pprof::PROF_CTL.as_ref() else { return Err(ProfileError::NotBuilt) };
@@ -106,11 +106,11 @@ pub async fn heap() -> Result<Vec<u8>, ProfileError> {
     if !control.activated() {
         control.activate().map_err(failed)?;
     }
-    // It writes and reads a file in the folder for temporary files.
+    // Blocking: it writes and reads a temporary file.
     tokio::task::block_in_place(|| control.dump_pprof()).map_err(|error| ProfileError::Failed(error.into()))
 }
 
-/// Who holds the memory now. This binary cannot say.
+/// Heap profiles are not supported by this build.
 ///
 /// # Errors
 /// Always [`ProfileError::NotBuilt`].

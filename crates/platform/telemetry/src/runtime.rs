@@ -1,17 +1,17 @@
-//! What the tasks and threads of this process do, for people.
+//! A text report of the tasks and threads of this process.
 
 use std::fmt::Write as _;
 use std::fs;
 
 use tokio::runtime::Handle;
 
-/// A page of text about the tokio runtime of `handle` and the threads of the process.
+/// The tokio runtime of `handle` and the threads of the process, as text.
 ///
 /// Reads three small files per thread: call it where blocking for some milliseconds is allowed.
 #[must_use]
 pub fn report(handle: &Handle) -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     write_runtime(&mut text, handle).and_then(|()| write_threads(&mut text)).unwrap_or(());
     text
 }

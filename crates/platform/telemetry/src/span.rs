@@ -1,4 +1,4 @@
-//! Spans of work that a trace passes through: a request, a call, an event sent, an event handled.
+//! Spans: a request, an outgoing call, an event sent, an event handled.
 
 use std::fmt;
 use std::future::Future;
@@ -10,18 +10,18 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::current::{in_trace, random_span_id, within};
 
-/// What a span does in its trace (OpenTelemetry).
+/// Role of a span in its trace (OpenTelemetry).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpanKind {
-    /// Answers a request that came over the network.
+    /// Handles an incoming request.
     Server,
-    /// Waits for the answer of somebody else.
+    /// Waits for the response of another service.
     Client,
-    /// Writes an event that somebody handles later.
+    /// Publishes an event.
     Producer,
-    /// Handles an event that somebody wrote earlier.
+    /// Handles an event.
     Consumer,
-    /// Works in between.
+    /// An internal step.
     Internal,
 }
 
@@ -37,21 +37,21 @@ impl SpanKind {
     }
 }
 
-/// Work in a trace. It is recorded from [`TraceSpan::open`] until it is dropped, if the trace is sampled and
-/// spans are exported; otherwise it only carries the trace and allocates nothing.
+/// A span of a trace. It is recorded from [`TraceSpan::open`] until it is dropped, if the trace is sampled and spans are
+/// exported; otherwise it only carries the trace context and allocates nothing.
 pub struct TraceSpan {
     trace: TraceContext,
     span: tracing::Span,
 }
 
 impl TraceSpan {
-    /// Begins work that `cause` led to: what [`crate::Sampling::trace_of`] read from a request, the trace of a
-    /// `Cx`, or the one that an event brought along.
+    /// Starts a span below `cause`: the result of [`crate::Sampling::trace_of`], the trace of a `Cx`, or that of an
+    /// event.
     #[must_use]
     pub fn open(name: &str, kind: SpanKind, cause: TraceContext) -> Self {
         let span = if cause.is_sampled { record(name, kind, cause) } else { tracing::Span::none() };
         let span_id = if span.is_disabled() {
-            // Nobody records this work: what it causes hangs below its own cause.
+            // Not recorded: child spans get the parent of this span.
             if cause.span_id == 0 { random_span_id() } else { cause.span_id }
         } else {
             u64::from_be_bytes(span.context().span().span_context().span_id().to_bytes())
@@ -59,25 +59,25 @@ impl TraceSpan {
         Self { trace: TraceContext { span_id, ..cause }, span }
     }
 
-    /// The place of this work in its trace: put it into the `Cx`, and into the headers of calls.
+    /// The trace context of this span, for the `Cx` and the headers of outgoing calls.
     #[must_use]
     pub const fn trace(&self) -> TraceContext {
         self.trace
     }
 
-    /// Runs `future` as this work: its log lines carry the trace, and spans below it hang below this one.
+    /// Runs `future` in this span: its log lines carry the trace, and its spans are children of this span.
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         in_trace(self.trace, future).instrument(self.span.clone())
     }
 
-    /// Adds a public value to what is recorded, for example `http.response.status_code`.
+    /// Sets an attribute, for example `http.response.status_code`. The value must not be confidential.
     pub fn set(&self, key: &'static str, value: impl fmt::Display) {
         if !self.span.is_disabled() {
             self.span.set_attribute(key, value.to_string());
         }
     }
 
-    /// Records that the work failed, by the stable code of the error.
+    /// Sets the status to failed, with the code of the error.
     pub fn fail(&self, code: &'static str) {
         if !self.span.is_disabled() {
             self.span.set_status(Status::error(code));
@@ -92,7 +92,7 @@ impl fmt::Debug for TraceSpan {
 }
 
 fn record(name: &str, kind: SpanKind, cause: TraceContext) -> tracing::Span {
-    // Inside the trace, because the filter of spans and the giver of trace ids look there.
+    // Inside the trace, because the span filter and the id generator read it.
     within(cause, || {
         let span = tracing::info_span!(parent: None, "span", otel.name = name, otel.kind = kind.name());
         if cause.span_id != 0 && !span.is_disabled() {
@@ -105,11 +105,11 @@ fn record(name: &str, kind: SpanKind, cause: TraceContext) -> tracing::Span {
             );
             let parent = opentelemetry::Context::new().with_remote_span_context(parent);
             if let Err(error) = span.set_parent(parent) {
-                tracing::debug!(%error, "a span has lost its parent");
+                tracing::debug!(%error, "span parent cannot be set");
             }
         }
         if !span.is_disabled() {
-            // Begins it, now that the trace is known.
+            // Starts the OpenTelemetry span after its parent is set.
             drop(span.context());
         }
         span

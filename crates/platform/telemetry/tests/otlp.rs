@@ -71,7 +71,7 @@ async fn one_trace_covers_request_outbox_and_consumer() {
 async fn a_root_has_the_trace_of_its_request() {
     let mut trace = TraceContext::default();
     let spans = collect(1, async || {
-        let root = Sampling { per_million: 1_000_000, follows_caller: true }.trace_of(|_| None);
+        let root = Sampling { per_million: 1_000_000, honor_upstream_sampling: true }.trace_of(|_| None);
         let server = TraceSpan::open("GET /v1/shops", SpanKind::Server, root);
         assert_eq!(server.trace().trace_id, root.trace_id);
         trace = server.trace();

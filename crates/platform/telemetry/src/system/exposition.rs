@@ -1,17 +1,17 @@
-//! The text format of Prometheus.
+//! The Prometheus text format.
 
 use std::fmt::{Display, Write};
 
-/// What kind of number a metric is.
+/// Type of a metric.
 #[derive(Clone, Copy)]
 pub(super) enum Type {
-    /// Only grows.
+    /// Never decreases.
     Counter,
-    /// Goes up and down.
+    /// Increases and decreases.
     Gauge,
 }
 
-/// A page of metrics that is being written.
+/// A page of metrics.
 #[derive(Default)]
 pub(super) struct Exposition {
     text: String,
@@ -25,7 +25,7 @@ pub(super) struct Family<'e> {
 }
 
 impl Exposition {
-    /// Begins a metric. Its header is written with its first sample, so one without samples leaves no trace.
+    /// Starts a metric. Its header is written with its first sample; a metric without samples is omitted.
     pub(super) fn family(&mut self, name: &'static str, kind: Type, help: &'static str) -> Family<'_> {
         Family { text: &mut self.text, name, header: Some((kind, help)) }
     }
@@ -36,22 +36,18 @@ impl Exposition {
 }
 
 impl Family<'_> {
+    /// Writes a sample.
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         self.write(labels, value).unwrap_or(());
     }
 
-    /// A number of seconds that is known in hundredths.
-    pub(super) fn ticks(&mut self, labels: &[(&str, &str)], ticks: u64) {
-        self.millis(labels, ticks.saturating_mul(super::MILLIS_PER_TICK));
-    }
-
-    /// A number of seconds that is known in milliseconds.
+    /// Writes a sample in seconds from a value in milliseconds.
     pub(super) fn millis(&mut self, labels: &[(&str, &str)], millis: u64) {
         self.sample(labels, format_args!("{}.{:03}", millis.div_euclid(1_000), millis.rem_euclid(1_000)));
     }
 
-    /// A sample if there is a value.
+    /// Writes a sample if there is a value.
     pub(super) fn known(&mut self, labels: &[(&str, &str)], value: Option<u64>) {
         if let Some(value) = value {
             self.sample(labels, value);
@@ -86,9 +82,9 @@ mod tests {
     fn metrics_are_written_as_prometheus_reads_them() {
         let mut out = Exposition::default();
         let mut seconds = out.family("a_seconds_total", Type::Counter, "Time.");
-        seconds.ticks(&[("mode", "user")], 12_345);
+        seconds.millis(&[("mode", "user")], 123_450);
         seconds.millis(&[("mode", "odd\"\\\n")], 7);
-        out.family("nothing", Type::Gauge, "Never seen.").known(&[], None);
+        out.family("nothing", Type::Gauge, "Never written.").known(&[], None);
         out.family("b", Type::Gauge, "Plain.").known(&[], Some(3));
         let expected = "# HELP a_seconds_total Time.\n# TYPE a_seconds_total counter\n\
             a_seconds_total{mode=\"user\"} 123.450\na_seconds_total{mode=\"odd\\\"\\\\\\n\"} 0.007\n\

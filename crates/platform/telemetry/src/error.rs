@@ -1,0 +1,22 @@
+//! Errors of starting telemetry.
+
+use opentelemetry_otlp::ExporterBuildError;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::util::TryInitError;
+
+/// Telemetry cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log filter is not valid.
+    #[error("the log filter is not valid")]
+    Filter(#[source] ParseError),
+    /// The span exporter cannot be created.
+    #[error("the span exporter cannot be created")]
+    Exporter(#[source] ExporterBuildError),
+    /// The process already has a subscriber for log lines.
+    #[error("logging is already started in this process")]
+    Started(#[source] TryInitError),
+    /// The process already has a metrics recorder, or its thread cannot be started.
+    #[error("the metrics recorder cannot be installed")]
+    Metrics,
+}
