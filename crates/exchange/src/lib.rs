@@ -1,10 +1,11 @@
-//! File formats in and out: GeoJSON, Overpass, CSV and JSON lines of shops.
+//! Import and export formats of shops: GeoJSON, Overpass, CSV and JSON lines.
 //!
-//! [`ShopReader`] reads row by row in constant memory and can go on after any row; [`ShopWriter`] writes what reads the
-//! same again. Nothing of a row is dropped: what has no field of its own is kept as a tag.
+//! [`ShopReader`] reads row by row in constant memory and can resume after any row. [`ShopWriter`] writes files that read
+//! as the same records. No value of a row is lost: values without a field are kept as tags.
 //!
-//! **Invariant:** this crate knows nothing of the contexts; a [`ShopRecord`] is what a file says, not what is true.
+//! **Invariant:** this crate depends on no context. A [`ShopRecord`] is the content of a file and is not validated.
 
+mod cells;
 mod format;
 mod frame;
 mod geometry;

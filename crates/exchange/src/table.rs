@@ -1,26 +1,26 @@
-//! Rows of a table: quotes, headers, and which column is which field.
+//! Tables: the header, and the fields of its columns.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde_json::value::RawValue;
 
+use crate::cells::Cells;
 use crate::json::{Object, set_words};
 use crate::record::{Draft, Fault, Field, ShopRecord};
 
-/// How many columns a table may have.
+/// Maximum number of columns of a table.
 pub const COLUMNS_MAX: usize = 1_024;
 
-/// Says which column of a table is a field: written `name=Title`, field first.
+/// Maps a column of a table to a field; written as `field=Header`, for example `name=Title`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnMapping {
-    /// The field, by the name of the column that an export writes for it: `name`, `latitude`, `street`, ...
+    /// Name of the field, as in the header of an export: `name`, `latitude`, `street`, ...
     pub field: String,
-    /// The header of the column, as it is in the file.
+    /// Header of the column in the file.
     pub header: String,
 }
 
-/// The text is not `field=Header`, or there is no such field.
+/// The text is not `field=Header`, or the field is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAMapping;
 
@@ -72,18 +72,17 @@ impl Column {
 /// The header of a table.
 #[derive(Debug)]
 pub(crate) struct Header {
-    delimiter: char,
+    delimiter: u8,
     columns: Vec<(String, Column)>,
 }
 
 impl Header {
-    /// Reads the header and checks that every mapping names one of its columns and that there are coordinates.
+    /// Parses the header. Every mapping must name one of its columns, and it must have coordinates.
     pub(crate) fn parse(row: &[u8], delimiter: u8, mappings: &[ColumnMapping]) -> Result<Self, String> {
-        let delimiter = char::from(delimiter);
-        let text = str::from_utf8(row).or(Err("the header is not UTF-8"))?;
-        let headers = split(trim_end(text.trim_start_matches('\u{feff}')), delimiter);
+        let text = str::from_utf8(row).or(Err("the header is not valid UTF-8"))?;
+        let headers = Cells::of(trim_end(text.trim_start_matches('\u{feff}')), delimiter);
         if headers.len() > COLUMNS_MAX {
-            return Err(format!("more than {COLUMNS_MAX} columns"));
+            return Err(format!("the table must have at most {COLUMNS_MAX} columns, got {}", headers.len()));
         }
         if let Some(mapping) = mappings.iter().find(|mapping| !headers.iter().any(|name| name.trim() == mapping.header))
         {
@@ -98,15 +97,15 @@ impl Header {
         Ok(Self { delimiter, columns })
     }
 
-    /// Reads the shop of a row.
+    /// Parses a row.
     pub(crate) fn record(&self, row: &[u8], prefix: &str) -> Result<ShopRecord, Fault> {
         let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("not UTF-8")) };
-        let cells = split(trim_end(text), self.delimiter);
+        let cells = Cells::of(trim_end(text), self.delimiter);
         if cells.len() != self.columns.len() {
             return Err(Fault::row(format!("{} cells, but {} columns", cells.len(), self.columns.len())));
         }
         let mut draft = Draft::default();
-        for ((header, column), cell) in self.columns.iter().zip(&cells) {
+        for ((header, column), cell) in self.columns.iter().zip(cells.iter()) {
             set(&mut draft, column, header, cell)?;
         }
         draft.finish(prefix)
@@ -118,7 +117,7 @@ fn column(header: &str, mappings: &[ColumnMapping]) -> (String, Column) {
     let column = match named(header) {
         Some(mapping) => Column::of_name(&mapping.field),
         None => match Column::of_name(header) {
-            // Somebody said which column it is, so it is not this one.
+            // A mapping names another column for this field.
             column if mappings.iter().any(|mapping| Column::of_name(&mapping.field) == column) => {
                 Column::Field(Field::Tag)
             }
@@ -147,65 +146,15 @@ fn set(draft: &mut Draft, column: &Column, header: &str, cell: &str) -> Result<(
     }
 }
 
-/// The delimiter of a table: the one of comma, semicolon and tab that is most frequent in its first line.
+/// The delimiter of a table: the most frequent of comma, semicolon and tab in its first line.
 pub(crate) fn delimiter(head: &[u8]) -> u8 {
     let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |delimiter: &u8| first_line.iter().filter(|byte| *byte == delimiter).count();
-    // The last of equals wins: the comma.
+    // `max_by_key` returns the last maximum: the comma has priority.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
 fn trim_end(row: &str) -> &str {
     let row = row.strip_suffix('\n').unwrap_or(row);
     row.strip_suffix('\r').unwrap_or(row)
-}
-
-/// The cells of a row (RFC 4180); a quote that does not begin a cell is a character like any other.
-pub(crate) fn split(row: &str, delimiter: char) -> Vec<Cow<'_, str>> {
-    let mut cells = Vec::new();
-    let mut rest = Some(row);
-    while let Some(text) = rest {
-        let (cell, after) = match text.strip_prefix('"') {
-            Some(quoted) => unquote(quoted, delimiter),
-            None => match text.split_once(delimiter) {
-                Some((cell, after)) => (Cow::Borrowed(cell), Some(after)),
-                None => (Cow::Borrowed(text), None),
-            },
-        };
-        cells.push(cell);
-        rest = after;
-    }
-    cells
-}
-
-/// A cell behind its opening quote, and what comes after its delimiter.
-fn unquote(text: &str, delimiter: char) -> (Cow<'_, str>, Option<&str>) {
-    let mut cell = Cow::Borrowed("");
-    let mut text = text;
-    loop {
-        let Some((part, after)) = text.split_once('"') else { return (joined(cell, text), None) };
-        cell = joined(cell, part);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                cell.to_mut().push('"');
-                text = more;
-            }
-            None => {
-                return match after.split_once(delimiter) {
-                    Some((tail, rest)) => (joined(cell, tail), Some(rest)),
-                    None => (joined(cell, after), None),
-                };
-            }
-        }
-    }
-}
-
-fn joined<'a>(mut cell: Cow<'a, str>, part: &'a str) -> Cow<'a, str> {
-    if cell.is_empty() {
-        return Cow::Borrowed(part);
-    }
-    if !part.is_empty() {
-        cell.to_mut().push_str(part);
-    }
-    cell
 }
