@@ -1,4 +1,4 @@
-//! What a token says, and how that is written in JSON.
+//! The claims of a token and their JSON form.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,14 +12,14 @@ pub const ISSUER: &str = "pulse";
 /// The audience (`aud`) of every token.
 pub const AUDIENCE: &str = "pulse-api";
 
-/// What a token says about who carries it.
+/// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Who: account, session, roles and shops.
+    /// Account, session, roles and shops.
     pub principal: Principal,
-    /// When the token was minted; whole seconds on the wire, rounded down.
+    /// Time of issue; whole seconds in the token, rounded down.
     pub issued_at: Timestamp,
-    /// When it stops being accepted; whole seconds on the wire, rounded down.
+    /// Time from which the token is rejected; whole seconds in the token, rounded down.
     pub expires_at: Timestamp,
 }
 
@@ -31,8 +31,8 @@ impl Claims {
     }
 }
 
-/// The claims as JSON carries them; 64-bit ids are strings there, as everywhere in Pulse. What is read is borrowed: a
-/// token is read for nearly every request.
+/// The JSON form of the claims; 64-bit ids are strings, as in all JSON of Pulse. Parsed values are borrowed, because
+/// nearly every request has a token.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Payload<'a> {
     #[serde(borrow)]
@@ -68,21 +68,21 @@ impl From<&Claims> for Payload<'_> {
 }
 
 impl Payload<'_> {
-    /// The claims, or what about them is wrong.
+    /// The claims, or the reason why they are not valid.
     pub(crate) fn into_claims(self) -> Result<Claims, &'static str> {
         if self.iss != ISSUER {
-            return Err("issued by somebody else");
+            return Err("the issuer is not pulse");
         }
         if self.aud != AUDIENCE {
-            return Err("meant for somebody else");
+            return Err("the audience is not pulse-api");
         }
         let shops = self.shops.iter().map(|shop| shop.parse().map(ShopId::new)).collect::<Result<_, _>>();
         Ok(Claims {
             principal: Principal {
-                account: AccountId::new(self.sub.parse().or(Err("the subject is not an account"))?),
-                session: self.sid.parse().or(Err("the session is not a number"))?,
+                account: AccountId::new(self.sub.parse().or(Err("the subject is not an account id"))?),
+                session: self.sid.parse().or(Err("the session is not a session id"))?,
                 roles: self.roles.iter().filter_map(|name| role_of(name)).collect(),
-                shops: shops.or(Err("a shop is not a number"))?,
+                shops: shops.or(Err("a shop is not a shop id"))?,
             },
             issued_at: instant_of(self.iat),
             expires_at: instant_of(self.exp),
@@ -100,7 +100,7 @@ pub(crate) fn instant_of(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds.saturating_mul(MILLIS_PER_SECOND))
 }
 
-/// The roles and their names. A name that is not here is a role of a newer version; it grants nothing here.
+/// Roles and their names. Unknown names belong to newer versions and grant nothing.
 pub(crate) const ROLES: [(Role, &str); 4] = [
     (Role::Consumer, "consumer"),
     (Role::MerchantStaff, "merchant_staff"),

@@ -1,4 +1,4 @@
-//! One signing key: made at random, or given by an operator and then refused when it is weak.
+//! A signing key: generated, or configured by an operator and then checked for strength.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use thiserror::Error;
 
-/// A secret is at least as long as the hash that it keys (RFC 7518, section 3.2).
+/// Minimum length of a secret: that of the hash (RFC 7518, section 3.2).
 pub const SECRET_BYTES_MIN: usize = 32;
 
-/// How many different bytes a secret has at least. Thirty-two random bytes have about thirty, their hex
-/// digits about fourteen; a repeated word has fewer.
+/// Minimum number of distinct bytes of a secret. 32 random bytes have about 30, their hex digits about 14; a repeated
+/// word has fewer.
 const DISTINCT_BYTES_MIN: usize = 10;
 const KID_BYTES: usize = 6;
 const KID_CHARS_MAX: usize = 64;
 
-/// Secrets that are printed in manuals; they are refused wherever they appear in a secret, in any case.
+/// Published example secrets. A secret that contains one of them, in any letter case, is rejected.
 const KNOWN_DEFAULTS: [&str; 11] = [
     "secret-at-least-256-bits",
     "your-256-bit-secret",
@@ -32,41 +32,41 @@ const KNOWN_DEFAULTS: [&str; 11] = [
     "abcdefghijklmnopqrstuvwxyz",
 ];
 
-/// Why a key or a file of keys is refused.
+/// A key or a key file is rejected.
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The secret is too short.
-    #[error("a signing secret needs at least {SECRET_BYTES_MIN} bytes, this one has {0}")]
+    #[error("a signing secret must have at least {SECRET_BYTES_MIN} bytes, got {0}")]
     TooShort(usize),
-    /// The secret is long enough, but hardly random.
-    #[error("the signing secret is not random: it has only {0} different bytes")]
+    /// The secret has too few distinct bytes.
+    #[error("a signing secret must have at least {DISTINCT_BYTES_MIN} distinct bytes, got {0}")]
     NotRandom(usize),
-    /// The secret comes from a manual.
+    /// The secret contains a published example.
     #[error("the signing secret contains a published default")]
     KnownDefault,
     /// The key id is not 1 to 64 letters, digits, `-` or `_`.
-    #[error("a key id is 1 to 64 letters, digits, dashes or underscores")]
+    #[error("a key id must have 1 to 64 letters, digits, dashes or underscores")]
     Kid,
-    /// Others may read the file of keys.
-    #[error("the signing keys are readable by others (mode {mode:03o}); run: chmod 600 {path}")]
+    /// Other users may read the key file.
+    #[error("the key file {path} must have mode 600, got {mode:03o}; run: chmod 600 {path}")]
     Exposed {
-        /// The file.
+        /// Path of the file.
         path: String,
         /// Its permission bits.
         mode: u32,
     },
-    /// The file of keys is damaged.
-    #[error("line {line} of the signing keys is not `<kid> <secret in hex>`")]
+    /// The key file has an invalid line.
+    #[error("line {line} of the key file must be `<kid> <secret in hex>`")]
     Damaged {
-        /// The line, from 1.
+        /// Number of the line, from 1.
         line: usize,
     },
-    /// The file of keys cannot be read or written.
+    /// The key file cannot be read or written, or randomness is not available.
     #[error("the signing keys cannot be {action}")]
     Io {
-        /// What was tried.
+        /// The failed action.
         action: &'static str,
-        /// What the machine said.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
@@ -77,16 +77,17 @@ pub enum KeyError {
 pub struct Key {
     kid: String,
     secret: Vec<u8>,
-    /// The first part of every token of this key, with the dot.
+    /// First part of every token of this key, with the dot.
     header: String,
     mac: Hmac<Sha256>,
 }
 
 impl Key {
-    /// A key from a secret that an operator gave.
+    /// A key from a configured secret.
     ///
     /// # Errors
-    /// When the secret is short, hardly random or a published default, and when `kid` is malformed.
+    /// When the secret is too short, has too few distinct bytes or contains a published default, and when `kid` is not
+    /// valid.
     pub fn new(kid: &str, secret: &[u8]) -> Result<Self, KeyError> {
         let is_kid_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if kid.is_empty() || kid.len() > KID_CHARS_MAX || !kid.bytes().all(is_kid_char) {
@@ -101,7 +102,7 @@ impl Key {
     /// A new random key.
     ///
     /// # Errors
-    /// When the machine has no randomness to give.
+    /// When the operating system provides no randomness.
     pub fn generate() -> Result<Self, KeyError> {
         let (mut kid, mut secret) = ([0_u8; KID_BYTES], [0_u8; SECRET_BYTES_MIN]);
         fill_random(&mut kid)?;
@@ -109,18 +110,18 @@ impl Key {
         Self::new(&hex::encode(kid), &secret)
     }
 
-    /// The id that tokens of this key carry.
+    /// Id of the key, in the header of its tokens.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// As a line of the file of keys.
+    /// The line of the key file.
     pub(crate) fn to_line(&self) -> String {
         format!("{} {}\n", self.kid, hex::encode(&self.secret))
     }
 
-    /// The first part of every token of this key, with the dot.
+    /// First part of every token of this key, with the dot.
     pub(crate) fn header(&self) -> &str {
         &self.header
     }
@@ -130,7 +131,7 @@ impl Key {
         self.mac.clone().chain_update(message).finalize().into_bytes()
     }
 
-    /// Whether `signature` is the one of `message`; takes the same time wherever they differ.
+    /// Whether `signature` is the signature of `message`; compares in constant time.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         self.mac.clone().chain_update(message).verify_slice(signature).is_ok()
     }
@@ -146,7 +147,7 @@ fn fill_random(bytes: &mut [u8]) -> Result<(), KeyError> {
     use rand::TryRngCore;
     rand::rngs::OsRng
         .try_fill_bytes(bytes)
-        .map_err(|error| KeyError::Io { action: "drawn at random", source: std::io::Error::other(error) })
+        .map_err(|error| KeyError::Io { action: "generated", source: std::io::Error::other(error) })
 }
 
 fn check_strength(secret: &[u8]) -> Result<(), KeyError> {

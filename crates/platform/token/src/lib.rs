@@ -1,10 +1,9 @@
-//! Access tokens: the signing keys, what a token says, sign and verify.
+//! Access tokens: claims, signing keys, signing and verification.
 //!
-//! A token is a JSON Web Token (RFC 7519) signed with HMAC-SHA-256. The accounts mint it, the edge verifies it.
+//! A token is a JSON Web Token (RFC 7519) signed with HMAC-SHA-256. The account context issues it; the edge verifies it.
 //!
-//! **Invariant:** there is no choice of algorithm. A token's header must equal, byte for byte, the header that a key
-//! of the ring writes; `none`, other algorithms and unknown keys are therefore not refused by a check that could be
-//! forgotten, they cannot match.
+//! **Invariant:** there is no choice of algorithm. The header of a token must equal, byte for byte, the header of a key of
+//! the ring. `none`, other algorithms and unknown keys cannot match, so no separate check of them can be forgotten.
 
 mod claims;
 mod key;

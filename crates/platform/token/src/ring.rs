@@ -1,4 +1,5 @@
-//! The keys of a node: one that signs, one before it that still verifies; kept in one file of the data folder.
+//! The keys of a node: the signing key and the previous one, which still verifies. They are stored in one file of the
+//! data folder.
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
@@ -19,50 +20,50 @@ use crate::claims::{Claims, Payload};
 use crate::key::{Key, KeyError};
 use crate::scan;
 
-/// The name of the file in the data folder: one line per key, the signing one first.
+/// Name of the key file in the data folder: one line per key, the signing key first.
 pub const KEYS_FILE: &str = "token.keys";
-/// Longer tokens are refused unread: a staff member of two hundred shops needs about 6 KiB.
+/// Maximum length of a token; a staff member of 200 shops needs about 6 KiB.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
-/// How far ahead of ours the clock of the node that minted a token may be.
+/// Maximum time by which the clock of the issuing node may be ahead.
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
-/// The signing key and the one before it.
+/// The signing key and the previous one.
 const KEYS_MAX: usize = 2;
-/// A signature has 32 bytes; the estimate of its length one more.
+/// Stack buffer for a signature of 32 bytes; the length estimate of the decoder is one byte larger.
 const SIGNATURE_ROOM: usize = 64;
-/// Most payloads fit: only staff of many shops have more.
+/// Stack buffer for a payload; only tokens of staff of many shops are larger.
 const PAYLOAD_ROOM: usize = 512;
 const OWNER_ONLY: u32 = 0o600;
 
-/// Why a token is not accepted.
+/// A token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// It was good, and its time is over: the caller refreshes it.
+    /// The signature is valid and the token has expired; the client refreshes it.
     #[error("the token has expired")]
     Expired,
-    /// It was not minted here, or somebody changed it.
+    /// The token was not issued by a key of this ring, or was changed.
     #[error("the token is not valid: {0}")]
     Invalid(&'static str),
 }
 
-/// The keys of a node. Cheap to clone; a rotation reaches every clone.
+/// The keys of a node. Clones share the keys.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
-    /// Where the keys are kept; `None` for keys that came from the configuration.
+    /// The key file; `None` for keys of the configuration.
     file: Option<Arc<PathBuf>>,
     /// The signing key first. Never empty, at most [`KEYS_MAX`].
     keys: Arc<ArcSwap<Vec<Key>>>,
-    /// How often the keys changed.
+    /// Number of changes of the keys.
     generation: Arc<AtomicU64>,
 }
 
 impl KeyRing {
-    /// The ring of the data folder `folder`; makes a random key at the first start.
+    /// The ring of the data folder `folder`; generates a key on the first start.
     ///
-    /// Blocks on the file system: for the start of a node and for commands.
+    /// Blocks on the file system; for the start of a node and for commands.
     ///
     /// # Errors
-    /// When the file cannot be read or written, is readable by others, is damaged, or holds a weak key.
+    /// When the file cannot be read or written, is readable by other users, is not valid, or contains a weak key.
     pub fn open(folder: &Path) -> Result<Self, KeyError> {
         let file = folder.join(KEYS_FILE);
         let keys = match read_keys(&file)? {
@@ -76,7 +77,7 @@ impl KeyRing {
         Ok(Self::with(Some(file), keys))
     }
 
-    /// A ring of one key that is kept elsewhere, for nodes that share a key by configuration, and for tests.
+    /// A ring of one key without a file, for nodes that share a configured key, and for tests.
     #[must_use]
     pub fn of(key: Key) -> Self {
         Self::with(None, vec![key])
@@ -87,10 +88,9 @@ impl KeyRing {
         Self { file: file.map(Arc::new), keys, generation: Arc::default() }
     }
 
-    /// Signs with a new random key from now on; tokens of the key before stay valid until they expire.
-    /// Returns the id of the new key.
+    /// Generates a new signing key and returns its id. Tokens of the previous key stay valid until they expire.
     ///
-    /// Atomic: a crash leaves the old file or the new one. Blocks on the file system.
+    /// Atomic: a crash leaves the old or the new file. Blocks on the file system.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -102,42 +102,42 @@ impl KeyRing {
         if let Some(file) = &self.file {
             write_keys(file, &keys)?;
         }
-        self.exchange(keys);
+        self.replace(keys);
         Ok(kid)
     }
 
-    /// Reads the file again, after another process rotated the keys. Returns whether they changed.
+    /// Reads the file again, after a rotation by another process. Returns whether the keys changed.
     ///
     /// # Errors
-    /// As [`KeyRing::open`]; the ring then keeps the keys that it has.
+    /// As [`KeyRing::open`]; the ring then keeps its keys.
     pub fn reload(&self) -> Result<bool, KeyError> {
         let Some(file) = &self.file else { return Ok(false) };
         let Some(keys) = read_keys(file)? else { return Ok(false) };
         let has_changed = !keys.iter().map(Key::kid).eq(self.keys.load().iter().map(Key::kid));
         if has_changed {
-            self.exchange(keys);
+            self.replace(keys);
         }
         Ok(has_changed)
     }
 
-    fn exchange(&self, keys: Vec<Key>) {
+    fn replace(&self, keys: Vec<Key>) {
         self.keys.store(Arc::new(keys));
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// How often the keys changed. Whoever remembers verified tokens verifies them again when it differs.
+    /// Number of changes of the keys. A cache of verified tokens is valid for one generation only.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The ids of the keys, the signing one first.
+    /// Ids of the keys, the signing key first.
     #[must_use]
     pub fn kids(&self) -> Vec<String> {
         self.keys.load().iter().map(|key| key.kid().to_owned()).collect()
     }
 
-    /// A signed token.
+    /// Signs a token.
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> String {
         let keys = self.keys.load();
@@ -151,33 +151,33 @@ impl KeyRing {
         token
     }
 
-    /// What `token` says, when a key of this ring signed it and it is valid at `now`.
+    /// The claims of `token`, if a key of this ring signed it and it is valid at `now`.
     ///
     /// # Errors
-    /// [`TokenError::Expired`] only for a token whose signature is right; [`TokenError::Invalid`] otherwise.
+    /// [`TokenError::Expired`] only for a token with a valid signature; [`TokenError::Invalid`] otherwise.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let claims = self.claims_of(token)?;
         if claims.issued_at > now.plus(CLOCK_LEEWAY) {
-            return Err(TokenError::Invalid("it was minted in the future"));
+            return Err(TokenError::Invalid("it was issued in the future"));
         }
         if claims.expires_at <= now { Err(TokenError::Expired) } else { Ok(claims) }
     }
 
-    /// What `token` says, at whatever time.
+    /// The claims of `token` without a check of time.
     fn claims_of(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
-            return Err(TokenError::Invalid("it is too long"));
+            return Err(TokenError::Invalid("it is longer than 8 KiB"));
         }
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid("it has no three parts"))?;
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid("it does not have three parts"))?;
         let keys = self.keys.load();
         let (key, payload) = keys
             .iter()
             .find_map(|key| message.strip_prefix(key.header()).map(|payload| (key, payload)))
-            .ok_or(TokenError::Invalid("no key of ours writes such a header"))?;
+            .ok_or(TokenError::Invalid("its header does not match a signing key"))?;
         let mut room = [0; SIGNATURE_ROOM];
         let signature = decode(signature, &mut room).ok_or(TokenError::Invalid("the signature is not base64"))?;
         if !key.has_signed(message.as_bytes(), &signature) {
-            return Err(TokenError::Invalid("the signature does not fit"));
+            return Err(TokenError::Invalid("the signature does not match"));
         }
         let mut room = [0; PAYLOAD_ROOM];
         let payload = decode(payload, &mut room).ok_or(TokenError::Invalid("the payload is not base64"))?;
@@ -185,7 +185,7 @@ impl KeyRing {
             return Ok(claims);
         }
         let payload: Payload<'_> =
-            serde_json::from_slice(&payload).or(Err(TokenError::Invalid("the payload has another shape")))?;
+            serde_json::from_slice(&payload).or(Err(TokenError::Invalid("the payload is not a set of claims")))?;
         payload.into_claims().map_err(TokenError::Invalid)
     }
 }
@@ -199,7 +199,7 @@ fn decode<'a>(text: &str, room: &'a mut [u8]) -> Option<Cow<'a, [u8]>> {
     room.get(..length).map(Cow::Borrowed)
 }
 
-/// The keys in the file; `None` when there is no file yet.
+/// The keys of the file; `None` without a file.
 fn read_keys(file: &Path) -> Result<Option<Vec<Key>>, KeyError> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
@@ -224,7 +224,7 @@ fn parse_line(line: usize, text: &str) -> Result<Key, KeyError> {
     Key::new(kid, &hex::decode(secret).or(Err(KeyError::Damaged { line }))?)
 }
 
-/// Replaces the file as a whole: written aside, flushed, renamed.
+/// Replaces the file atomically: writes a temporary file, flushes and renames it.
 fn write_keys(file: &Path, keys: &[Key]) -> Result<(), KeyError> {
     let text: String = keys.iter().map(Key::to_line).collect();
     let aside = file.with_extension(format!("{}.tmp", std::process::id()));

@@ -1,14 +1,14 @@
-//! Reads the payload of a token that we wrote ourselves: the members in our order, nothing escaped, no space.
+//! A fast parser for payloads in the exact form in which [`crate::KeyRing::sign`] writes them: members in order, nothing
+//! escaped, no white space.
 //!
-//! Nearly every token is such a one, and one is read for nearly every request. Whatever has another shape is no error
-//! here: it is read as any JSON is.
+//! Nearly every request has such a token. Other forms are not an error here: they are parsed as general JSON.
 
 use pulse_kernel::id::{AccountId, ShopId};
 use pulse_kernel::{Principal, Role};
 
 use crate::claims::{Claims, ROLES, instant_of};
 
-/// The claims of a payload in our own shape.
+/// The claims of a payload in the exact form; `None` for other forms.
 pub(crate) fn claims(payload: &[u8]) -> Option<Claims> {
     let mut scan = Scan(payload);
     scan.skip(br#"{"iss":"pulse","aud":"pulse-api","sub":""#)?;
@@ -27,17 +27,17 @@ pub(crate) fn claims(payload: &[u8]) -> Option<Claims> {
     scan.0.is_empty().then_some(Claims { principal, issued_at, expires_at })
 }
 
-/// What is left to read.
+/// The remaining input.
 struct Scan<'a>(&'a [u8]);
 
 impl Scan<'_> {
-    /// Passes over exactly these bytes.
+    /// Consumes exactly these bytes.
     fn skip(&mut self, bytes: &[u8]) -> Option<()> {
         self.0 = self.0.strip_prefix(bytes)?;
         Some(())
     }
 
-    /// A number that is not negative, as it is written: no sign, no zeros in front.
+    /// A number without sign and leading zeros.
     fn number(&mut self) -> Option<i64> {
         let length = self.0.iter().position(|byte| !byte.is_ascii_digit())?;
         let (digits, rest) = self.0.split_at_checked(length)?;
@@ -48,7 +48,7 @@ impl Scan<'_> {
         digits.iter().try_fold(0_i64, |number, digit| number.checked_mul(10)?.checked_add(i64::from(digit - b'0')))
     }
 
-    /// The texts of a list that is written only when it is not empty.
+    /// The strings of a list, which is omitted when it is empty.
     fn list<T>(&mut self, before: &[u8], item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut items = Vec::new();
         if self.skip(before).is_none() {
@@ -65,7 +65,7 @@ impl Scan<'_> {
         }
     }
 
-    /// A role that we know.
+    /// A known role.
     fn role(&mut self) -> Option<Role> {
         ROLES.iter().find_map(|(role, name)| self.skip(name.as_bytes()).map(|()| *role))
     }
@@ -93,22 +93,22 @@ mod tests {
         })
     }
 
-    /// What any reader of JSON reads.
+    /// The claims according to a general JSON parser.
     fn read(payload: &[u8]) -> Option<Claims> {
         serde_json::from_slice::<Payload<'_>>(payload).ok()?.into_claims().ok()
     }
 
     proptest! {
         #[test]
-        fn what_we_write_is_read(claims in any_claims()) {
+        fn signed_payloads_are_parsed(claims in any_claims()) {
             let payload = serde_json::to_vec(&Payload::from(&claims)).unwrap();
             prop_assert_eq!(super::claims(&payload), Some(claims.clone()));
             prop_assert_eq!(read(&payload), Some(claims));
         }
 
-        /// A byte in another place is read as any JSON is, or not at all; never as something else.
+        /// With a changed byte the result equals that of a general JSON parser, or is empty.
         #[test]
-        fn what_is_read_is_what_json_says(claims in any_claims(), at in any::<prop::sample::Index>(), byte: u8) {
+        fn parsed_claims_equal_those_of_general_json(claims in any_claims(), at in any::<prop::sample::Index>(), byte: u8) {
             let mut payload = serde_json::to_vec(&Payload::from(&claims)).unwrap();
             let at = at.index(payload.len());
             payload[at] = byte;
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_are_left_to_others() {
+    fn other_forms_are_not_parsed() {
         let ours = r#"{"iss":"pulse","aud":"pulse-api","sub":"1","sid":"2","iat":3,"exp":4}"#;
         assert!(claims(ours.as_bytes()).is_some());
         for other in [

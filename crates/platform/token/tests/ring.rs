@@ -1,4 +1,4 @@
-//! Keys are made, rotated and refused; tokens are signed, verified and refused.
+//! Keys are generated, rotated and rejected; tokens are signed, verified and rejected.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -36,7 +36,7 @@ fn a_token_says_what_was_signed_until_it_expires() {
     assert_eq!(ring.verify(&token, claims.expires_at), Err(TokenError::Expired));
     assert_eq!(ring.verify(&token, NOW.minus(CLOCK_LEEWAY)), Ok(claims));
     let early = NOW.minus(CLOCK_LEEWAY).minus(Duration::from_millis(1));
-    assert_eq!(ring.verify(&token, early), Err(TokenError::Invalid("it was minted in the future")));
+    assert_eq!(ring.verify(&token, early), Err(TokenError::Invalid("it was issued in the future")));
 }
 
 #[test]
