@@ -50,7 +50,7 @@ const RULES: [(&str, Check); 16] = [
 ];
 
 /// Rule and path prefix of places that do not pass a new rule yet. A line goes when its place passes.
-const NOT_YET: [(&str, &str); 16] = [
+const NOT_YET: [(&str, &str); 17] = [
     ("metric-help", "ARCHITECTURE.md"),
     ("metric-help", "crates/contexts/order/"),
     ("metric-help", "crates/contexts/payment/"),
@@ -58,14 +58,15 @@ const NOT_YET: [(&str, &str); 16] = [
     ("metric-help", "crates/contexts/stock/"),
     ("metric-help", "crates/node/src/verify/"),
     ("metric-help", "crates/platform/bus/"),
-    ("metric-help", "crates/platform/store/"),
-    ("metric-help", "docs/"),
     ("words", "ARCHITECTURE.md"),
     ("words", "README.md"),
-    ("words", "crates/contexts/"),
-    ("words", "crates/node/src/config"),
-    ("words", "crates/platform/store/"),
-    ("words", "crates/platform/telemetry/"),
+    ("words", "crates/contexts/account/"),
+    ("words", "crates/contexts/marketing/"),
+    ("words", "crates/contexts/payment/"),
+    ("words", "crates/contexts/sale/"),
+    ("words", "crates/contexts/shop/"),
+    ("words", "crates/contexts/stock/"),
+    ("words", "crates/node/src/config.rs"),
     ("words", "crates/pulse/"),
 ];
 
@@ -97,12 +98,18 @@ pub(crate) fn run(bless: bool) -> Result<String, String> {
         repository = Repository::read()?;
     }
     let mut lines = Vec::new();
+    let mut passing = NOT_YET.to_vec();
     for (rule, check) in RULES {
-        let is_due =
-            |finding: &Finding| !NOT_YET.iter().any(|(r, place)| *r == rule && finding.path.starts_with(place));
-        for Finding { path, line, why } in check(&repository).into_iter().filter(is_due) {
-            lines.push(format!("{path}:{line}: {rule}: {why}"));
+        for Finding { path, line, why } in check(&repository) {
+            let is_exempt = |(exempt, place): &(&str, &str)| *exempt == rule && path.starts_with(place);
+            passing.retain(|exempt| !is_exempt(exempt));
+            if !NOT_YET.iter().any(is_exempt) {
+                lines.push(format!("{path}:{line}: {rule}: {why}"));
+            }
         }
+    }
+    for (rule, place) in passing {
+        lines.push(format!("xtask/src/tidy.rs:1: {rule}: {place} passes now; remove it from NOT_YET"));
     }
     if lines.is_empty() {
         return Ok(format!("tidy: {} files, {} rules, no findings", repository.files.len(), RULES.len()));
