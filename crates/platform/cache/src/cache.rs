@@ -1,4 +1,4 @@
-//! The cache as its callers see it.
+//! The cache: reads with single flight, writes, and invalidation.
 
 use std::borrow::Borrow;
 use std::future::Future;
@@ -12,19 +12,18 @@ use tokio::sync::watch;
 
 use crate::entry;
 use crate::failure::share;
-use crate::flight::{Lanes, Outcome};
 use crate::policy::CachePolicy;
 use crate::shared::Shared;
+use crate::single_flight::{LoadGuard, Outcome, Shards, WriteGuard};
 use crate::stats::{CacheStats, Meters};
-use crate::under_way::{Landing, Writing};
 
-/// What a value of a weighed cache is guessed to weigh, in bytes.
+/// Estimated weight of a value of a weighed cache, in bytes.
 const WEIGHT_EXPECTED: u64 = 1_024;
 
-/// A cache of values that live in a store. Cheap to clone; all clones are the same cache.
+/// A cache of values from a store. Cheap to clone; all clones share one cache.
 ///
-/// `V` should be cheap to clone, an `Arc` or `Bytes`. Reads and writes of one key are linearized with the end
-/// of its loads; different keys know nothing of each other.
+/// `V` should be cheap to clone, such as an `Arc` or `Bytes`. Reads and writes of one key are linearized with the end of its
+/// loads. Different keys are independent.
 pub struct Cache<K, V> {
     shared: Arc<Shared<K, V>>,
 }
@@ -40,20 +39,20 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// A cache in which each value weighs 1. The name labels its metrics.
+    /// A cache in which each value weighs 1. `name` labels its metrics.
     #[must_use]
     pub fn new(name: &'static str, policy: CachePolicy, clock: Clock) -> Self {
         let values_expected = policy.weight_max;
         Self::build(name, policy, clock, |_, _| 1, values_expected)
     }
 
-    /// A cache whose values weigh what `weigh` says, usually their bytes. An absent value weighs 1.
+    /// A cache whose values have the weight that `weigh` returns, usually their bytes. An absent value weighs 1.
     ///
-    /// A value should weigh far less than all of them together may: the weight is shared out to several parts,
-    /// and what does not fit into one part is not kept.
+    /// One value should weigh far less than `weight_max`: the weight is split over several parts, and a value that does not
+    /// fit into one part is not stored.
     #[must_use]
     pub fn weighed(name: &'static str, policy: CachePolicy, clock: Clock, weigh: fn(&K, &V) -> u32) -> Self {
-        // A guess that decides about the number of parts and about how many evicted keys are remembered.
+        // An estimate that determines the number of parts and of evicted keys that are remembered.
         let values_expected = policy.weight_max.div_ceil(WEIGHT_EXPECTED);
         Self::build(name, policy, clock, weigh, values_expected)
     }
@@ -67,19 +66,18 @@ where
     ) -> Self {
         let meters = Arc::new(Meters::of(name));
         let entries = entry::entries(values_expected, policy.weight_max, weigh, Arc::clone(&meters));
-        let lanes = Lanes::new();
-        Self { shared: Arc::new(Shared { policy, clock, weigh, entries, lanes, meters, draws: AtomicU64::new(0) }) }
+        let shards = Shards::new();
+        Self { shared: Arc::new(Shared { policy, clock, weigh, entries, shards, meters, draws: AtomicU64::new(0) }) }
     }
 
-    /// The value of `key`: from the cache, or from `load`; `None` when there is no such thing.
+    /// The value of `key`, from the cache or from `load`. `None` when it does not exist.
     ///
-    /// Simultaneous misses of one key make one load. It runs in its own task, so it goes on when a caller
-    /// stops waiting. A fresh value costs no load, a stale one is served at once while one load refreshes it.
-    /// Cancel-safe.
+    /// Concurrent misses of one key share one load. It runs in a task of its own and continues when a caller stops waiting.
+    /// A fresh value needs no load. A stale value is served immediately while one load refreshes it. Cancel-safe.
     ///
     /// # Errors
-    /// Those of the load, the same to everybody who waited for it, and not remembered; `DEADLINE_EXCEEDED` when
-    /// the load takes longer than the policy allows; `INTERNAL` when it panics.
+    /// Errors of the load, the same for all its callers and never cached; `DEADLINE_EXCEEDED` when the load takes longer
+    /// than the policy allows; `INTERNAL` when it panics.
     pub async fn get_or_load<Q, F, Fut>(&self, key: &Q, load: F) -> Result<Option<V>, Error>
     where
         K: Borrow<Q>,
@@ -87,17 +85,16 @@ where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Option<V>, Error>> + Send + 'static,
     {
-        match self.look(key, load) {
-            Look::Known(value) => Ok(value),
-            Look::Wait(outcome) => landed(outcome).await,
+        match self.look_up(key, load) {
+            Lookup::Found(value) => Ok(value),
+            Lookup::Wait(outcome) => result_of(outcome).await,
         }
     }
 
-    /// Like [`Cache::get_or_load`], for a caller that waits no longer than until `deadline`. The load goes on
-    /// for the others, and for the next one who asks.
+    /// As [`Cache::get_or_load`], for a caller that waits until `deadline` at most. The load continues for other callers.
     ///
     /// # Errors
-    /// As above, and `DEADLINE_EXCEEDED` at the deadline.
+    /// As [`Cache::get_or_load`], and `DEADLINE_EXCEEDED` at the deadline.
     pub async fn get_or_load_until<Q, F, Fut>(&self, key: &Q, deadline: Timestamp, load: F) -> Result<Option<V>, Error>
     where
         K: Borrow<Q>,
@@ -105,79 +102,79 @@ where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Option<V>, Error>> + Send + 'static,
     {
-        let outcome = match self.look(key, load) {
-            Look::Known(value) => return Ok(value),
-            Look::Wait(outcome) => outcome,
+        let outcome = match self.look_up(key, load) {
+            Lookup::Found(value) => return Ok(value),
+            Lookup::Wait(outcome) => outcome,
         };
         tokio::select! {
             biased;
-            result = landed(outcome) => result,
-            () = self.shared.clock.sleep_until(deadline) => Err(errors::DEADLINE_EXCEEDED.error("the data did not come in time")),
+            result = result_of(outcome) => result,
+            () = self.shared.clock.sleep_until(deadline) => Err(errors::DEADLINE_EXCEEDED.error("the load did not end before the deadline")),
         }
     }
 
-    /// Forgets `key`. Call it after the commit that changed it.
+    /// Removes the entry of `key`. Call it after the commit that changed the value.
     ///
-    /// A load under way still answers those who wait for it, but is not stored, and the next caller starts a
-    /// new one: who asks after this call returned sees what was committed before it.
+    /// A running load still answers its callers, but its result is not stored, and the next caller starts a new load. So
+    /// reads after this call see everything that was committed before it.
     pub fn invalidate<Q>(&self, key: &Q)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let mut lane = self.shared.lanes.lock(key);
-        let is_written = self.shared.outdate(&mut lane, key);
+        let mut shard = self.shared.shards.lock(key);
+        let is_written = self.shared.outdate(&mut shard, key);
         if !is_written {
-            lane.remove(key);
+            shard.remove(key);
         }
         self.shared.entries.remove(key);
     }
 
-    /// Remembers a value that was just committed, or that there is none any more.
+    /// Stores a value that was just committed, or `None` for one that was deleted.
     ///
-    /// Two puts that meet are stored in the order of the calls; where that may differ from the order of the
-    /// commits, use [`Cache::write`] or [`Cache::invalidate`].
+    /// Concurrent puts are stored in the order of the calls. Where the order of the commits may differ, use
+    /// [`Cache::write`] or [`Cache::invalidate`].
     pub fn put(&self, key: K, value: Option<V>) {
-        let began = self.shared.clock.now();
-        let mut lane = self.shared.lanes.lock(&key);
-        if self.shared.outdate(&mut lane, &key) {
+        let started_at = self.shared.clock.now();
+        let mut shard = self.shared.shards.lock(&key);
+        if self.shared.outdate(&mut shard, &key) {
             self.shared.entries.remove(&key);
             return;
         }
-        lane.remove(&key);
-        self.shared.store(key, value, began);
+        shard.remove(&key);
+        self.shared.store(key, value, started_at);
     }
 
-    /// Writes through: runs `write`, and remembers the value that it returns.
+    /// Writes through (PL-31): runs `write` and stores the value that it returns.
     ///
-    /// The write runs in its own task and ends even if the caller stops waiting. When it fails its outcome is
-    /// unknown and the key is forgotten; so it is when two writes of one key meet, because nobody can tell here
-    /// which one was committed last.
+    /// The write runs in a task of its own and ends even if the caller stops waiting. The entry is removed when the write
+    /// fails, because its outcome is unknown, and when two writes of one key overlap, because the order of their commits is
+    /// unknown.
     ///
     /// # Errors
-    /// Those of the write; `INTERNAL` when it panics.
+    /// Errors of the write; `INTERNAL` when it panics.
     pub async fn write<Fut>(&self, key: K, write: Fut) -> Result<Option<V>, Error>
     where
         Fut: Future<Output = Result<Option<V>, Error>> + Send + 'static,
     {
-        let writing = Writing::begin(&self.shared, key);
+        let writing = WriteGuard::begin(&self.shared, key);
         let task = tokio::spawn(async move {
             let result = write.await;
             writing.end(result.as_ref().ok().cloned());
             result
         });
-        task.await.unwrap_or_else(|panic| Err(errors::INTERNAL.error("the write did not end").caused_by(panic)))
+        task.await.unwrap_or_else(|panic| Err(errors::INTERNAL.error("the write panicked").caused_by(panic)))
     }
 
-    /// What this cache did so far.
+    /// Statistics since the cache was created.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         let entry_count = u64::try_from(self.shared.entries.len()).unwrap_or(u64::MAX);
         self.shared.meters.read(entry_count, self.shared.entries.weight())
     }
 
-    /// The value that is there, or the load that will bring it.
-    fn look<Q, F, Fut>(&self, key: &Q, load: F) -> Look<V>
+    /// The cached value, or the result of a load to wait for.
+    fn look_up<Q, F, Fut>(&self, key: &Q, load: F) -> Lookup<V>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -199,31 +196,31 @@ where
             meters.stale_served.count();
             self.start_refresh(key, now, load);
         }
-        Look::Known(entry.value)
+        Lookup::Found(entry.value)
     }
 
-    fn join_or_start<Q, F, Fut>(&self, key: &Q, now: Timestamp, load: F) -> Look<V>
+    fn join_or_start<Q, F, Fut>(&self, key: &Q, now: Timestamp, load: F) -> Lookup<V>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Option<V>, Error>> + Send + 'static,
     {
-        let mut lane = self.shared.lanes.lock(key);
-        // A load may have ended since the first look.
+        let mut shard = self.shared.shards.lock(key);
+        // A load may have ended since the first lookup.
         if let Some(entry) = self.shared.entries.get(key).filter(|entry| now < entry.stale_until) {
             self.shared.meters.coalesced.count();
-            return Look::Known(entry.value);
+            return Lookup::Found(entry.value);
         }
-        if let Some(flight) = lane.get(key).and_then(|work| work.flight.as_ref()) {
+        if let Some(load) = shard.get(key).and_then(|state| state.load.as_ref()) {
             self.shared.meters.coalesced.count();
-            return Look::Wait(flight.outcome.clone());
+            return Lookup::Wait(load.outcome.clone());
         }
-        let landing = Landing::prepare(&self.shared, &mut lane, key.to_owned(), now);
-        let outcome = landing.outcome.subscribe();
-        drop(lane);
-        landing.start(load);
-        Look::Wait(outcome)
+        let guard = LoadGuard::prepare(&self.shared, &mut shard, key.to_owned(), now);
+        let outcome = guard.outcome.subscribe();
+        drop(shard);
+        guard.start(load);
+        Lookup::Wait(outcome)
     }
 
     fn start_refresh<Q, F, Fut>(&self, key: &Q, now: Timestamp, load: F)
@@ -233,28 +230,28 @@ where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Option<V>, Error>> + Send + 'static,
     {
-        let mut lane = self.shared.lanes.lock(key);
+        let mut shard = self.shared.shards.lock(key);
         let is_refreshed = self.shared.entries.get(key).is_some_and(|entry| now < entry.fresh_until);
-        if is_refreshed || lane.get(key).is_some_and(|work| work.flight.is_some()) {
+        if is_refreshed || shard.get(key).is_some_and(|state| state.load.is_some()) {
             return;
         }
-        let landing = Landing::prepare(&self.shared, &mut lane, key.to_owned(), now);
-        drop(lane);
-        landing.start(load);
+        let guard = LoadGuard::prepare(&self.shared, &mut shard, key.to_owned(), now);
+        drop(shard);
+        guard.start(load);
     }
 }
 
-enum Look<V> {
-    Known(Option<V>),
+enum Lookup<V> {
+    Found(Option<V>),
     Wait(watch::Receiver<Outcome<V>>),
 }
 
-async fn landed<V: Clone>(mut outcome: watch::Receiver<Outcome<V>>) -> Result<Option<V>, Error> {
+async fn result_of<V: Clone>(mut outcome: watch::Receiver<Outcome<V>>) -> Result<Option<V>, Error> {
     let outcome = outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| (*outcome).clone());
     match outcome {
         Some(Ok(value)) => Ok(value),
         Some(Err(error)) => Err(share(&error)),
-        None => Err(errors::INTERNAL.error("the load did not end")),
+        None => Err(errors::INTERNAL.error("the load panicked")),
     }
 }
 
@@ -266,9 +263,9 @@ mod tests {
 
     use super::*;
 
-    /// DL-18: 100,000 keys that are set at once expire evenly over the whole jitter.
+    /// DL-18: 100,000 keys that are stored at the same time expire evenly over the whole jitter.
     #[test]
-    fn what_was_set_at_once_does_not_expire_at_once() {
+    fn values_that_were_stored_together_expire_apart() {
         let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::EPOCH));
         let policy = CachePolicy {
             ttl: Duration::from_secs(100),
@@ -289,18 +286,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_work_is_left_behind() {
+    async fn idle_keys_have_no_state() {
         let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::EPOCH));
-        let cache: Cache<u32, u32> = Cache::new("tidy", CachePolicy::default(), clock);
+        let cache: Cache<u32, u32> = Cache::new("idle", CachePolicy::default(), clock);
         for key in 0..100 {
             cache.get_or_load(&key, || async { Ok(Some(1)) }).await.unwrap();
             cache.write(key, async { Ok(Some(2)) }).await.unwrap();
             cache.invalidate(&key);
             cache.get_or_load(&key, || async { panic!("on purpose") }).await.unwrap_err();
         }
-        // The task of a panicked load lets go of its key a moment after its callers heard of it.
+        // The task of a panicked load removes its key a moment after its callers got the error.
         for key in 0..100_u32 {
-            while !cache.shared.lanes.lock(&key).is_empty() {
+            while !cache.shared.shards.lock(&key).is_empty() {
                 tokio::task::yield_now().await;
             }
         }

@@ -1,4 +1,4 @@
-//! What every tier of [`Cache`] must do, as tests that a tier runs with [`crate::cache_contract!`].
+//! Contract of a [`Cache`], as tests that [`crate::cache_contract!`] runs for an implementation.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use tokio::task::{JoinSet, yield_now};
 
 use crate::{Cache, CachePolicy};
 
-/// Runs the suite against the caches that the expression makes: an async closure from a [`CachePolicy`] and a
-/// `Clock` to an empty `Cache<u64, u64>`.
+/// Runs the suite against the caches that the expression creates: an async closure from a [`CachePolicy`] and a `Clock` to
+/// an empty `Cache<u64, u64>`.
 ///
 /// The crate that calls it needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
@@ -21,23 +21,23 @@ macro_rules! cache_contract {
     ($make:expr) => {
         $crate::cache_contract! { @each $make;
             ten_thousand_misses_make_one_load
-            failures_are_shared_and_not_remembered
-            a_caller_waits_no_longer_than_it_wants
+            errors_are_shared_and_not_cached
+            a_caller_waits_until_its_deadline
             a_load_survives_its_caller
-            a_load_that_takes_too_long_is_given_up
-            a_load_that_panics_makes_room
-            a_value_lives_as_long_as_its_policy_says
-            nothing_is_remembered_for_a_short_time
+            a_load_that_hangs_times_out
+            a_panicked_load_does_not_block_its_key
+            a_value_has_the_lifetime_of_its_policy
+            an_absent_value_is_cached_for_a_short_time
             a_stale_value_is_served_during_one_refresh
             a_failed_refresh_keeps_the_stale_value
             an_outdated_load_is_not_stored
             a_write_goes_through
-            a_failed_write_forgets
-            writes_that_meet_forget
+            a_failed_write_removes_the_entry
+            overlapping_writes_remove_the_entry
             a_load_during_a_write_is_not_stored
             an_oversized_value_is_served_and_not_stored
             the_weight_is_bounded
-            no_reader_sees_what_was_outdated_before_it_asked
+            no_reader_sees_a_value_that_was_outdated_before
         }
     };
     (@each $make:expr; $($name:ident)*) => {
@@ -62,11 +62,11 @@ static BROKEN: ErrorSpec = ErrorSpec {
     http: 0,
 };
 
-/// A cache on a clock that the test moves, and a store that counts its reads.
+/// A cache with a clock that the test moves, and a store that counts its reads.
 struct Fixture {
     clock: VirtualClock,
     cache: Cache<u64, u64>,
-    /// Loads wait for a permit of it.
+    /// Each load waits for a permit.
     go: Arc<Semaphore>,
     loads: Arc<AtomicU64>,
 }
@@ -81,12 +81,12 @@ impl Fixture {
         Self { clock, cache, go: Arc::new(Semaphore::new(0)), loads: Arc::default() }
     }
 
-    /// The answer for key 1, loaded at once as `value` if it must be.
-    async fn ask(&self, value: u64) -> Result<Option<u64>, Error> {
-        self.ask_for(1, Ok(Some(value))).await
+    /// Reads key 1; a load returns `value` immediately.
+    async fn read(&self, value: u64) -> Result<Option<u64>, Error> {
+        self.read_key(1, Ok(Some(value))).await
     }
 
-    async fn ask_for(&self, key: u64, result: Result<Option<u64>, Error>) -> Result<Option<u64>, Error> {
+    async fn read_key(&self, key: u64, result: Result<Option<u64>, Error>) -> Result<Option<u64>, Error> {
         let loads = Arc::clone(&self.loads);
         self.cache
             .get_or_load(&key, || async move {
@@ -96,8 +96,8 @@ impl Fixture {
             .await
     }
 
-    /// Asks for key 1 in a task; its load waits for `go`.
-    fn ask_slowly(
+    /// Reads key 1 in a task; its load waits for `go`.
+    fn read_slowly(
         &self,
         result: Result<Option<u64>, &'static str>,
     ) -> tokio::task::JoinHandle<Result<Option<u64>, Error>> {
@@ -117,7 +117,7 @@ impl Fixture {
     }
 }
 
-/// Lets other tasks go on until `is_reached`.
+/// Yields to other tasks until `is_reached`.
 async fn until(is_reached: impl Fn() -> bool) {
     for _ in 0..1_000_000 {
         if is_reached() {
@@ -125,7 +125,7 @@ async fn until(is_reached: impl Fn() -> bool) {
         }
         yield_now().await;
     }
-    panic!("the state that the test waits for does not come");
+    panic!("the expected state is not reached");
 }
 
 fn sure<T>(result: Result<T, Error>) -> T {
@@ -153,13 +153,13 @@ fn plain() -> CachePolicy {
     CachePolicy { jitter_percent: 0, stale_while_revalidate: Duration::ZERO, ..CachePolicy::default() }
 }
 
-/// RV-16: 10,000 simultaneous misses of one key make one load and get 10,000 equal answers.
+/// RV-16: 10,000 concurrent misses of one key cause one load and get 10,000 equal answers.
 pub async fn ten_thousand_misses_make_one_load<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
-    let callers: Vec<_> = (0..10_000).map(|_| fixture.ask_slowly(Ok(Some(7)))).collect();
+    let callers: Vec<_> = (0..10_000).map(|_| fixture.read_slowly(Ok(Some(7)))).collect();
     until(|| fixture.cache.stats().coalesced == 9_999).await;
     fixture.go.add_permits(1);
     for caller in callers {
@@ -170,31 +170,31 @@ where
     assert_eq!((stats.loads, stats.coalesced), (1, 9_999));
 }
 
-/// HM-15: everybody who waited gets the same error, with its cause, and the next caller loads again.
-pub async fn failures_are_shared_and_not_remembered<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// HM-15: all waiting callers get the same error, with its cause. The next caller loads again.
+pub async fn errors_are_shared_and_not_cached<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
-    let callers: Vec<_> = (0..100).map(|_| fixture.ask_slowly(Err("out of order"))).collect();
+    let callers: Vec<_> = (0..100).map(|_| fixture.read_slowly(Err("out of order"))).collect();
     until(|| fixture.cache.stats().coalesced == 99).await;
     fixture.go.add_permits(1);
     for caller in callers {
-        let Err(error) = joined(caller.await) else { panic!("the failure was lost") };
+        let Err(error) = joined(caller.await) else { panic!("the error was lost") };
         assert_eq!((error.code(), error.detail()), ("SUITE_BROKEN", "out of order"));
     }
     assert_eq!(fixture.loads(), 1);
-    assert_eq!(sure(fixture.ask(7).await), Some(7));
+    assert_eq!(sure(fixture.read(7).await), Some(7));
     assert_eq!(fixture.cache.stats().load_failures, 1);
 }
 
-/// HM-15: each caller has its own time; the load goes on and serves the next one.
-pub async fn a_caller_waits_no_longer_than_it_wants<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// HM-15: each caller has its own deadline. The load continues and serves the next caller.
+pub async fn a_caller_waits_until_its_deadline<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
-    let patient = fixture.ask_slowly(Ok(Some(7)));
+    let patient = fixture.read_slowly(Ok(Some(7)));
     until(|| fixture.loads() == 1).await;
     let (cache, deadline) = (fixture.cache.clone(), START.plus(Duration::from_millis(100)));
     let hasty = tokio::spawn(async move {
@@ -205,103 +205,103 @@ where
     assert_eq!(code_of(joined(hasty.await)), "DEADLINE_EXCEEDED");
     fixture.go.add_permits(1);
     assert_eq!(sure(joined(patient.await)), Some(7));
-    assert_eq!(sure(fixture.ask(8).await), Some(7));
+    assert_eq!(sure(fixture.read(8).await), Some(7));
 }
 
-/// RV-16: the caller that began a load may go away without taking the load from the others.
+/// RV-16: the load continues for others when the caller that started it is dropped.
 pub async fn a_load_survives_its_caller<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
-    let first = fixture.ask_slowly(Ok(Some(7)));
+    let first = fixture.read_slowly(Ok(Some(7)));
     until(|| fixture.loads() == 1).await;
     first.abort();
-    let second = fixture.ask_slowly(Ok(Some(8)));
+    let second = fixture.read_slowly(Ok(Some(8)));
     until(|| fixture.cache.stats().coalesced == 1).await;
     fixture.go.add_permits(1);
     assert_eq!(sure(joined(second.await)), Some(7));
 }
 
-/// HM-15: a load that hangs is given up, and does not block its key.
-pub async fn a_load_that_takes_too_long_is_given_up<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// HM-15: a load that hangs times out and does not block its key.
+pub async fn a_load_that_hangs_times_out<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
-    let caller = fixture.ask_slowly(Ok(Some(7)));
+    let caller = fixture.read_slowly(Ok(Some(7)));
     until(|| fixture.loads() == 1).await;
     fixture.clock.advance(plain().load_timeout);
     assert_eq!(code_of(joined(caller.await)), "DEADLINE_EXCEEDED");
-    assert_eq!(sure(fixture.ask(8).await), Some(8));
+    assert_eq!(sure(fixture.read(8).await), Some(8));
 }
 
-/// RV-16: a load that panics is an error for those who waited, and nothing for those who come later.
-pub async fn a_load_that_panics_makes_room<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// RV-16: a load that panics is an error for its callers and does not affect later ones.
+pub async fn a_panicked_load_does_not_block_its_key<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
     let result = fixture.cache.get_or_load(&1, || async { panic!("on purpose") }).await;
     assert_eq!(code_of(result), "INTERNAL");
-    assert_eq!(sure(fixture.ask(8).await), Some(8));
+    assert_eq!(sure(fixture.read(8).await), Some(8));
 }
 
-/// PL-31, DL-18: fresh until its lifetime ends, and with jitter never longer.
-pub async fn a_value_lives_as_long_as_its_policy_says<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// PL-31, DL-18: a value is fresh for its lifetime, which jitter never extends.
+pub async fn a_value_has_the_lifetime_of_its_policy<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(&make, plain()).await;
-    assert_eq!(sure(fixture.ask(7).await), Some(7));
+    assert_eq!(sure(fixture.read(7).await), Some(7));
     fixture.clock.advance(Duration::from_millis(59_999));
-    assert_eq!(sure(fixture.ask(8).await), Some(7));
+    assert_eq!(sure(fixture.read(8).await), Some(7));
     fixture.clock.advance(Duration::from_millis(1));
-    assert_eq!(sure(fixture.ask(9).await), Some(9));
+    assert_eq!(sure(fixture.read(9).await), Some(9));
     let jittered = Fixture::new(&make, CachePolicy { jitter_percent: 50, ..plain() }).await;
     for key in 0..200 {
-        sure(jittered.ask_for(key, Ok(Some(1))).await);
+        sure(jittered.read_key(key, Ok(Some(1))).await);
     }
     jittered.clock.advance(Duration::from_secs(30));
     let before = jittered.loads();
     for key in 0..200 {
-        sure(jittered.ask_for(key, Ok(Some(1))).await);
+        sure(jittered.read_key(key, Ok(Some(1))).await);
     }
-    assert_eq!(jittered.loads(), before, "nothing expires before the half");
+    assert_eq!(jittered.loads(), before, "no value expires before half of its lifetime");
 }
 
-/// DL-16: that there is nothing is remembered for a short time, and forgotten when it is written.
-pub async fn nothing_is_remembered_for_a_short_time<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// DL-16: an absent value is cached for a short time and replaced by a write.
+pub async fn an_absent_value_is_cached_for_a_short_time<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
     for _ in 0..1_000 {
-        assert_eq!(sure(fixture.ask_for(1, Ok(None)).await), None);
+        assert_eq!(sure(fixture.read_key(1, Ok(None)).await), None);
     }
     assert_eq!(fixture.loads(), 1);
     assert_eq!(fixture.cache.stats().null_hits, 999);
     fixture.clock.advance(plain().null_ttl);
-    assert_eq!(sure(fixture.ask_for(1, Ok(None)).await), None);
+    assert_eq!(sure(fixture.read_key(1, Ok(None)).await), None);
     assert_eq!(fixture.loads(), 2);
     fixture.cache.put(1, Some(7));
-    assert_eq!(sure(fixture.ask(8).await), Some(7));
-    sure(fixture.ask_for(2, Ok(None)).await);
+    assert_eq!(sure(fixture.read(8).await), Some(7));
+    sure(fixture.read_key(2, Ok(None)).await);
     fixture.cache.invalidate(&2);
-    assert_eq!(sure(fixture.ask_for(2, Ok(Some(3))).await), Some(3));
+    assert_eq!(sure(fixture.read_key(2, Ok(Some(3))).await), Some(3));
 }
 
-/// R38: after its time a value is served at once while one load refreshes it.
+/// R38: a stale value is served immediately while one load refreshes it.
 pub async fn a_stale_value_is_served_during_one_refresh<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let policy = CachePolicy { stale_while_revalidate: Duration::from_secs(10), ..plain() };
     let fixture = Fixture::new(make, policy).await;
-    sure(fixture.ask(7).await);
+    sure(fixture.read(7).await);
     fixture.clock.advance(Duration::from_secs(60));
     for _ in 0..100 {
-        assert_eq!(sure(joined(fixture.ask_slowly(Ok(Some(8))).await)), Some(7));
+        assert_eq!(sure(joined(fixture.read_slowly(Ok(Some(8))).await)), Some(7));
     }
     until(|| fixture.loads() == 2).await;
     fixture.go.add_permits(1);
@@ -309,7 +309,7 @@ where
     until(|| cache.stats().hits + cache.stats().stale_served >= 100).await;
     let mut answer = Some(7);
     for _ in 0..1_000_000 {
-        answer = sure(joined(fixture.ask_slowly(Ok(Some(9))).await));
+        answer = sure(joined(fixture.read_slowly(Ok(Some(9))).await));
         if answer != Some(7) {
             break;
         }
@@ -317,68 +317,68 @@ where
     assert_eq!(answer, Some(8));
     assert_eq!(fixture.loads(), 2, "one refresh");
     fixture.clock.advance(Duration::from_secs(70));
-    assert_eq!(sure(fixture.ask(10).await), Some(10), "too old to be served");
+    assert_eq!(sure(fixture.read(10).await), Some(10), "too old to be served");
 }
 
-/// R38: a refresh that fails is not felt while the stale value may be served, and is not repeated at once.
+/// R38: a failed refresh is invisible while the stale value may be served, and is retried after a pause.
 pub async fn a_failed_refresh_keeps_the_stale_value<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let policy = CachePolicy { stale_while_revalidate: Duration::from_secs(10), ..plain() };
     let fixture = Fixture::new(make, policy).await;
-    sure(fixture.ask(7).await);
+    sure(fixture.read(7).await);
     fixture.clock.advance(Duration::from_secs(60));
-    assert_eq!(sure(fixture.ask_for(1, Err(BROKEN.error("down"))).await), Some(7));
+    assert_eq!(sure(fixture.read_key(1, Err(BROKEN.error("down"))).await), Some(7));
     until(|| fixture.cache.stats().load_failures == 1).await;
     for _ in 0..100 {
-        assert_eq!(sure(fixture.ask_for(1, Err(BROKEN.error("down"))).await), Some(7));
+        assert_eq!(sure(fixture.read_key(1, Err(BROKEN.error("down"))).await), Some(7));
     }
     assert_eq!(fixture.loads(), 2, "the next attempt waits");
     fixture.clock.advance(Duration::from_secs(10));
-    assert_eq!(code_of(fixture.ask_for(1, Err(BROKEN.error("down"))).await), "SUITE_BROKEN");
+    assert_eq!(code_of(fixture.read_key(1, Err(BROKEN.error("down"))).await), "SUITE_BROKEN");
 }
 
-/// DL-12, T9, HM-15: reader loads old, writer updates and deletes, reader would set old: it is not stored.
+/// DL-12, T9, HM-15: a reader loads an old value, a writer commits and invalidates, and the old value is not stored.
 pub async fn an_outdated_load_is_not_stored<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(&make, plain()).await;
-    let reader = fixture.ask_slowly(Ok(Some(7)));
+    let reader = fixture.read_slowly(Ok(Some(7)));
     until(|| fixture.loads() == 1).await;
     fixture.cache.invalidate(&1);
-    let later = fixture.ask(8).await;
-    assert_eq!(sure(later), Some(8), "who asks after the write does not join the old load");
+    let later = fixture.read(8).await;
+    assert_eq!(sure(later), Some(8), "a read after the write does not join the old load");
     fixture.go.add_permits(1);
     assert_eq!(sure(joined(reader.await)), Some(7));
-    assert_eq!(sure(fixture.ask(9).await), Some(8));
+    assert_eq!(sure(fixture.read(9).await), Some(8));
     assert_eq!(fixture.cache.stats().outdated_loads, 1);
 
     let fixture = Fixture::new(&make, plain()).await;
-    let reader = fixture.ask_slowly(Ok(Some(7)));
+    let reader = fixture.read_slowly(Ok(Some(7)));
     until(|| fixture.loads() == 1).await;
     fixture.cache.put(1, Some(8));
     fixture.go.add_permits(1);
     assert_eq!(sure(joined(reader.await)), Some(7));
-    assert_eq!(sure(fixture.ask(9).await), Some(8), "what was put stays");
+    assert_eq!(sure(fixture.read(9).await), Some(8), "the value of the put stays");
 }
 
-/// PL-31: a write through the cache is read without a load; a deletion too.
+/// PL-31: a write through the cache, or a deletion, is read without a load.
 pub async fn a_write_goes_through<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
     assert_eq!(sure(fixture.cache.write(1, async { Ok(Some(7)) }).await), Some(7));
-    assert_eq!(sure(fixture.ask(8).await), Some(7));
+    assert_eq!(sure(fixture.read(8).await), Some(7));
     assert_eq!(sure(fixture.cache.write(1, async { Ok(None) }).await), None);
-    assert_eq!(sure(fixture.ask(8).await), None);
+    assert_eq!(sure(fixture.read(8).await), None);
     assert_eq!(fixture.loads(), 0);
 }
 
-/// PL-31: nobody knows what a failed write did, so the next reader asks the store.
-pub async fn a_failed_write_forgets<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// PL-31: the outcome of a failed write is unknown, so the next reader loads.
+pub async fn a_failed_write_removes_the_entry<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
@@ -386,14 +386,14 @@ where
     fixture.cache.put(1, Some(7));
     let failed = fixture.cache.write(1, async { Err(BROKEN.error("unknown")) }).await;
     assert_eq!(code_of(failed), "SUITE_BROKEN");
-    assert_eq!(sure(fixture.ask(8).await), Some(8));
+    assert_eq!(sure(fixture.read(8).await), Some(8));
     let panicked = fixture.cache.write(1, async { panic!("on purpose") }).await;
     assert_eq!(code_of(panicked), "INTERNAL");
-    assert_eq!(sure(fixture.ask(9).await), Some(9));
+    assert_eq!(sure(fixture.read(9).await), Some(9));
 }
 
-/// PL-31: of two writes that meet nobody knows which was committed last, so neither value is kept.
-pub async fn writes_that_meet_forget<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// PL-31: the order of two overlapping writes is unknown, so neither value is stored.
+pub async fn overlapping_writes_remove_the_entry<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
@@ -412,38 +412,38 @@ where
     assert_eq!(sure(fixture.cache.write(1, async { Ok(Some(8)) }).await), Some(8));
     fixture.go.add_permits(1);
     assert_eq!(sure(joined(slow.await)), Some(7));
-    assert_eq!(sure(fixture.ask(9).await), Some(9));
+    assert_eq!(sure(fixture.read(9).await), Some(9));
     assert_eq!(sure(fixture.cache.write(1, async { Ok(Some(10)) }).await), Some(10));
-    assert_eq!(sure(fixture.ask(11).await), Some(10), "the next write alone is kept");
+    assert_eq!(sure(fixture.read(11).await), Some(10), "a single write is stored again");
 }
 
-/// DL-12: what was read while a write was under way is not stored after it.
+/// DL-12: a load during a write is not stored after it.
 pub async fn a_load_during_a_write_is_not_stored<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, plain()).await;
-    let reader = fixture.ask_slowly(Ok(Some(7)));
+    let reader = fixture.read_slowly(Ok(Some(7)));
     until(|| fixture.loads() == 1).await;
     assert_eq!(sure(fixture.cache.write(1, async { Ok(Some(8)) }).await), Some(8));
     fixture.go.add_permits(1);
     assert_eq!(sure(joined(reader.await)), Some(7));
-    assert_eq!(sure(fixture.ask(9).await), Some(8));
+    assert_eq!(sure(fixture.read(9).await), Some(8));
 }
 
-/// DL-19: a value that is too big is served, counted, and not stored.
+/// DL-19: a value that is too heavy is served and counted, but not stored.
 pub async fn an_oversized_value_is_served_and_not_stored<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
     let fixture = Fixture::new(make, CachePolicy { value_weight_max: 0, ..plain() }).await;
-    assert_eq!(sure(fixture.ask(7).await), Some(7));
-    assert_eq!(sure(fixture.ask(8).await), Some(8));
+    assert_eq!(sure(fixture.read(7).await), Some(7));
+    assert_eq!(sure(fixture.read(8).await), Some(8));
     let stats = fixture.cache.stats();
     assert_eq!((stats.oversized, stats.entries), (2, 0));
 }
 
-/// DL-19: however much is put in, the cache weighs no more than it may.
+/// DL-19: the weight of a cache never exceeds its maximum.
 pub async fn the_weight_is_bounded<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
@@ -457,13 +457,13 @@ where
     assert!(stats.evictions >= 9_900, "{stats:?}");
 }
 
-/// PL-30, DL-12: readers and writers at random: who asks after a write was announced never gets anything
-/// older, and what stays in the cache at the end is the truth.
-pub async fn no_reader_sees_what_was_outdated_before_it_asked<F>(make: impl Fn(CachePolicy, Clock) -> F)
+/// PL-30, DL-12: random readers and writers. A read after an announced write never returns an older value, and the cache
+/// agrees with the store at the end.
+pub async fn no_reader_sees_a_value_that_was_outdated_before<F>(make: impl Fn(CachePolicy, Clock) -> F)
 where
     F: Future<Output = Cache<u64, u64>>,
 {
-    // The clock jumps, and no load shall time out by that.
+    // The clock jumps, which must not make loads time out.
     let load_timeout = Duration::from_secs(86_400);
     let policy = CachePolicy { stale_while_revalidate: Duration::from_secs(10), load_timeout, ..plain() };
     let fixture = Fixture::new(make, policy).await;
@@ -488,16 +488,16 @@ where
     for key in 0..4 {
         city.read(&fixture.cache, key, &mut Random(0)).await;
         let truth = city.truth[usize::try_from(key).unwrap_or(0)].load(Ordering::SeqCst);
-        assert_eq!(sure(fixture.ask_for(key, Ok(Some(truth))).await), Some(truth));
+        assert_eq!(sure(fixture.read_key(key, Ok(Some(truth))).await), Some(truth));
     }
     let stats = fixture.cache.stats();
     assert!(
         stats.hits > 100 && stats.outdated_loads > 10 && stats.stale_served > 10,
-        "it must be a mixture: {stats:?}"
+        "all paths must occur: {stats:?}"
     );
 }
 
-/// The truth of the random test: a version per key, and up to which version everybody was told.
+/// The store of the random test: a version per key, and the last announced version.
 #[derive(Default)]
 struct City {
     truth: [AtomicU64; 4],
@@ -538,7 +538,7 @@ impl City {
             Ok(Some(version))
         };
         let version = sure(cache.get_or_load(&key, load).await);
-        assert!(version >= Some(floor), "key {key}: {version:?} was outdated, {floor} was announced before");
+        assert!(version >= Some(floor), "key {key}: read {version:?} after {floor} was announced");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is remembered of a key, and the weighed store of it.
+//! Cache entries and the weighed map that stores them.
 
 use std::hash::{Hash, RandomState};
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use pulse_kernel::Timestamp;
 
 use crate::stats::Meters;
 
-/// What is known of a key; `None` says that there is nothing.
+/// The entry of a key. The value is `None` for a key that does not exist in the store.
 #[derive(Clone)]
 pub(crate) struct Entry<V> {
     pub(crate) value: Option<V>,
@@ -16,10 +16,10 @@ pub(crate) struct Entry<V> {
     pub(crate) stale_until: Timestamp,
 }
 
-/// Entries by key, as many as weigh no more than they may; the rarely used make room first.
+/// Entries by key, up to the maximum weight. Rarely used entries are evicted first.
 pub(crate) type Entries<K, V> = quick_cache::sync::Cache<K, Entry<V>, Weight<K, V>, RandomState, Evictions<K, V>>;
 
-/// No entries yet.
+/// An empty map.
 pub(crate) fn entries<K, V>(
     expected: u64,
     weight_max: u64,
@@ -35,7 +35,7 @@ where
     Entries::with(expected, weight_max, Weight(weigh), RandomState::new(), evictions)
 }
 
-/// Weighs entries.
+/// The weight of entries.
 pub(crate) struct Weight<K, V>(fn(&K, &V) -> u32);
 
 impl<K, V> Clone for Weight<K, V> {
@@ -46,7 +46,7 @@ impl<K, V> Clone for Weight<K, V> {
 
 impl<K, V> quick_cache::Weighter<K, Entry<V>> for Weight<K, V> {
     fn weight(&self, key: &K, entry: &Entry<V>) -> u64 {
-        // What weighs nothing would never make room.
+        // An entry without weight would never be evicted.
         entry.value.as_ref().map_or(1, |value| u64::from((self.0)(key, value).max(1)))
     }
 }

@@ -1,12 +1,12 @@
-//! One failure for many callers.
+//! Copies of one error for several callers.
 
 use std::fmt;
 use std::sync::Arc;
 
 use pulse_kernel::Error;
 
-/// The same failure for each of those who waited for one load: code, detail, metadata and advice are equal,
-/// and the cause is the one original.
+/// A copy of the error of a load for one of its callers. Code, detail, metadata and retry delay are equal; the cause is
+/// shared.
 pub(crate) fn share(original: &Arc<Error>) -> Error {
     let mut error = original.spec().error(original.detail().to_owned());
     for (key, value) in original.metadata() {
@@ -22,7 +22,7 @@ pub(crate) fn share(original: &Arc<Error>) -> Error {
     }
 }
 
-/// The cause of the original, which nobody but the original can own.
+/// The cause of the original error, which only the original can own.
 #[derive(Debug)]
 struct Cause(Arc<Error>);
 
@@ -49,7 +49,7 @@ mod tests {
     use pulse_contract::errors;
 
     #[test]
-    fn a_shared_failure_tells_the_same_story() {
+    fn a_copied_error_has_the_same_report() {
         let original = errors::INTERNAL
             .error("no answer")
             .with("shop", 7)

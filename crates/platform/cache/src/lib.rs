@@ -1,28 +1,27 @@
-//! One cache policy: coalescing, jitter, null guard, stale-while-revalidate, write lease.
+//! One cache policy: single flight, jitter, cached absence, stale-while-revalidate, guarded writes.
 //!
-//! - [`Cache::get_or_load`] is the cache-aside read: many simultaneous misses of a key make one load, and all
-//!   of them get its answer. [`ReadThrough`] is the same with the loader built in.
-//! - [`Cache::invalidate`] after a commit is the cache-aside write; [`Cache::write`] writes through.
-//! - [`KeyFilter`] stops questions for keys that cannot exist.
-//! - [`WriteBehind`] collects counters that may lose their last moments, such as likes.
+//! - [`Cache::get_or_load`] is the cache-aside read (PL-30): concurrent misses of a key share one load. [`ReadThrough`]
+//!   (PL-31) has the loader built in.
+//! - [`Cache::invalidate`] after a commit is the cache-aside write. [`Cache::write`] writes through.
+//! - [`KeyFilter`] (DL-16) rejects reads of keys that cannot exist.
+//! - [`WriteBehind`] (PL-32) collects additions to counters, such as likes, that may lose their last moments.
 //!
-//! **Invariants:** the truth is in the store, and a cache may be lost at any time. A load that was under way
-//! when its key was invalidated is never stored, so the race "reader loads old, writer updates and deletes,
-//! reader sets old" cannot happen. No value is served later than `ttl + stale_while_revalidate` after its load
-//! began, unless the clock of the machine is set back.
+//! **Invariants:** the store is the source of truth, and a cache may be lost at any time. The result of a load that was
+//! running when its key was invalidated is never stored, which excludes the race "reader loads old value, writer commits and
+//! deletes the entry, reader stores old value". No value is served later than `ttl + stale_while_revalidate` after the start
+//! of its load, unless the clock of the machine is set back.
 
 mod cache;
 #[cfg(feature = "contract-suite")]
 pub mod contract_suite;
 mod entry;
 mod failure;
-mod flight;
 mod key_filter;
 mod policy;
 mod read_through;
 mod shared;
+mod single_flight;
 mod stats;
-mod under_way;
 mod write_behind;
 
 pub use cache::Cache;

@@ -1,31 +1,30 @@
-//! The policy: every number that decides how a cache behaves, in one value.
+//! The policy of a cache: lifetimes, limits and timeouts.
 
 use std::time::Duration;
 
-/// How a cache behaves. Change the fields of [`CachePolicy::default`] that matter.
+/// The policy of a cache. Start from [`CachePolicy::default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachePolicy {
-    /// How long a value is fresh, counted from the beginning of its load. At most, see `jitter_percent`.
+    /// Time for which a value is fresh, counted from the start of its load and shortened by `jitter_percent`. Default: 60 s.
     pub ttl: Duration,
-    /// Each lifetime is shortened by a random share of up to so many percent (0 to 100), so that what was
-    /// loaded together does not expire together.
+    /// Maximum random reduction of a lifetime in percent, 0 to 100, so that values that were loaded together do not expire
+    /// together. Default: 10.
     pub jitter_percent: u8,
-    /// How long "there is no such thing" is remembered; zero remembers it not at all.
+    /// Time for which an absent value is cached. Zero disables it. Default: 5 s.
     pub null_ttl: Duration,
-    /// How long after its `ttl` a value is still served, at once, while one load refreshes it.
+    /// Time after `ttl` for which a stale value is served while one load refreshes it. Default: 10 s.
     pub stale_while_revalidate: Duration,
-    /// The weight of all values together. Without a weigher each value weighs 1 and this is their number;
-    /// the weigher of [`Cache::weighed`](crate::Cache::weighed) usually counts bytes.
+    /// Maximum weight of all values together. Each value weighs 1, except in a cache of
+    /// [`Cache::weighed`](crate::Cache::weighed), which usually counts bytes. Default: 10,000.
     pub weight_max: u64,
-    /// A value that weighs more is served and counted (`pulse_cache_oversized_total`), and not stored.
+    /// Maximum weight of one value. A heavier value is served but not stored, and counted in `pulse_cache_oversized_total`.
+    /// Default: no limit.
     pub value_weight_max: u32,
-    /// When a load is given up; everybody who waits for it gets `DEADLINE_EXCEEDED`.
+    /// Maximum duration of a load. Its callers get `DEADLINE_EXCEEDED` after that. Default: 5 s.
     pub load_timeout: Duration,
 }
 
 impl Default for CachePolicy {
-    /// A minute, a tenth of jitter, five seconds for absent things, ten seconds of stale answers, ten thousand
-    /// values of any weight, five seconds for a load.
     fn default() -> Self {
         Self {
             ttl: Duration::from_secs(60),
@@ -40,7 +39,7 @@ impl Default for CachePolicy {
 }
 
 impl CachePolicy {
-    /// `whole`, shortened by the share that `draw` (evenly distributed) says.
+    /// `whole`, shortened by the share that the uniformly distributed `draw` determines.
     pub(crate) fn jittered(&self, whole: Duration, draw: u32) -> Duration {
         let whole_ms = whole.as_millis();
         let percent = u128::from(self.jitter_percent.min(100));
@@ -56,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jitter_only_shortens_and_by_no_more_than_it_says() {
+    fn jitter_shortens_by_its_percentage_at_most() {
         let policy = CachePolicy { jitter_percent: 20, ..CachePolicy::default() };
         let minute = Duration::from_secs(60);
         assert_eq!(policy.jittered(minute, 0), minute);

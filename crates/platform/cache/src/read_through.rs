@@ -1,4 +1,4 @@
-//! A cache that knows how to load.
+//! A read-through cache: a cache with its loader built in (PL-31).
 
 use std::borrow::Borrow;
 use std::future::Future;
@@ -12,7 +12,7 @@ use crate::Cache;
 
 type Load<K, V> = dyn Fn(K) -> Pin<Box<dyn Future<Output = Result<Option<V>, Error>> + Send>> + Send + Sync;
 
-/// A [`Cache`] together with its one loader: whoever holds it just asks.
+/// A read-through cache (PL-31): a [`Cache`] with its loader built in.
 pub struct ReadThrough<K, V> {
     cache: Cache<K, V>,
     load: Arc<Load<K, V>>,
@@ -29,7 +29,7 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Loads what `cache` misses with `load`.
+    /// A cache whose misses call `load`.
     pub fn new<Fut>(cache: Cache<K, V>, load: impl Fn(K) -> Fut + Send + Sync + 'static) -> Self
     where
         Fut: Future<Output = Result<Option<V>, Error>> + Send + 'static,
@@ -37,7 +37,7 @@ where
         Self { cache, load: Arc::new(move |key| Box::pin(load(key))) }
     }
 
-    /// The value of `key`, or `None` when there is no such thing.
+    /// The value of `key`. `None` when it does not exist.
     ///
     /// # Errors
     /// As [`Cache::get_or_load`].
@@ -49,7 +49,7 @@ where
         self.cache.get_or_load(key, || (self.load)(key.to_owned())).await
     }
 
-    /// The cache below, to invalidate and to write.
+    /// The inner cache, for invalidation and writes.
     #[must_use]
     pub fn cache(&self) -> &Cache<K, V> {
         &self.cache

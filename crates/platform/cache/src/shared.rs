@@ -1,4 +1,4 @@
-//! What all clones of a cache share, and the rules by which entries are stored.
+//! The state that all clones of a cache share, and the rules for storing entries.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -9,20 +9,20 @@ use std::time::Duration;
 use pulse_kernel::{Clock, Timestamp};
 
 use crate::entry::{Entries, Entry};
-use crate::flight::{Lane, Lanes};
 use crate::policy::CachePolicy;
+use crate::single_flight::{Shard, Shards};
 use crate::stats::Meters;
 
-/// After a refresh failed, the stale value is served for so long before the next attempt.
+/// Time for which a stale value is served after a failed refresh, before the next attempt.
 const REFRESH_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Entries with their times in a weighed store, and loads and writes in lanes beside it.
+/// The entries, and the running loads and writes in shards.
 pub(crate) struct Shared<K, V> {
     pub(crate) policy: CachePolicy,
     pub(crate) clock: Clock,
     pub(crate) weigh: fn(&K, &V) -> u32,
     pub(crate) entries: Entries<K, V>,
-    pub(crate) lanes: Lanes<K, V>,
+    pub(crate) shards: Shards<K, V>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) draws: AtomicU64,
 }
@@ -32,22 +32,22 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Marks what is under way for `key` as outdated; true when a write is among it.
-    pub(crate) fn outdate<Q>(&self, lane: &mut Lane<K, V>, key: &Q) -> bool
+    /// Marks the running load and writes of `key` as outdated. Returns whether a write is running.
+    pub(crate) fn outdate<Q>(&self, shard: &mut Shard<K, V>, key: &Q) -> bool
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let Some(work) = lane.get_mut(key) else { return false };
-        if work.outdate() {
+        let Some(state) = shard.get_mut(key) else { return false };
+        if state.outdate() {
             self.meters.outdated_loads.count();
         }
-        work.is_contested |= work.writers > 0;
-        work.writers > 0
+        state.is_contested |= state.writers > 0;
+        state.writers > 0
     }
 
-    /// Stores what was true when the load began. The lane of the key is locked.
-    pub(crate) fn store(&self, key: K, value: Option<V>, began: Timestamp) {
+    /// Stores the value as of the start of its load. The shard of the key is locked.
+    pub(crate) fn store(&self, key: K, value: Option<V>, started_at: Timestamp) {
         let weight = value.as_ref().map_or(1, |value| (self.weigh)(&key, value));
         if weight > self.policy.value_weight_max {
             self.meters.oversized.count();
@@ -58,11 +58,11 @@ where
             Some(_) => (self.policy.ttl, self.policy.stale_while_revalidate),
             None => (self.policy.null_ttl, Duration::ZERO),
         };
-        let fresh_until = began.plus(self.policy.jittered(ttl, self.draw()));
+        let fresh_until = started_at.plus(self.policy.jittered(ttl, self.draw()));
         self.entries.insert(key, Entry { value, fresh_until, stale_until: fresh_until.plus(stale) });
     }
 
-    /// Serves a stale value for a moment longer, because its refresh failed. The lane of the key is locked.
+    /// Keeps a stale value for a moment longer after a failed refresh. The shard of the key is locked.
     pub(crate) fn postpone(&self, key: &K) {
         let now = self.clock.now();
         if let Some(entry) = self.entries.get(key).filter(|entry| now < entry.stale_until) {
@@ -71,7 +71,7 @@ where
         }
     }
 
-    /// Evenly distributed and the same in every run (SplitMix64 of a counter): jitter needs no secret.
+    /// A uniformly distributed number, the same in every run: SplitMix64 of a counter. Jitter needs no secret.
     fn draw(&self) -> u32 {
         let step = self.draws.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         let mixed = (step ^ (step >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

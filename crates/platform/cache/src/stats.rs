@@ -1,37 +1,37 @@
-//! What a cache did, as numbers: readable here and exported to the metrics.
+//! Statistics of a cache, for callers and as metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a cache did since it was made.
+/// Statistics of a cache since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Answers from a fresh entry, absent ones included.
+    /// Reads that a fresh entry answered, absent values included.
     pub hits: u64,
-    /// Those of the hits that said "there is no such thing".
+    /// Hits that answered an absent value.
     pub null_hits: u64,
-    /// Answers from an entry past its time, while it was refreshed.
+    /// Reads that a stale entry answered while it was refreshed.
     pub stale_served: u64,
-    /// Questions that no entry could answer.
+    /// Reads without a usable entry.
     pub misses: u64,
-    /// Those of the misses that joined a load under way.
+    /// Misses that joined a running load.
     pub coalesced: u64,
-    /// Loads begun, for misses and for refreshes.
+    /// Loads that were started, for misses and refreshes.
     pub loads: u64,
-    /// Those of the loads that failed.
+    /// Loads that failed.
     pub load_failures: u64,
-    /// Loads whose result was not stored, because their key was written meanwhile.
+    /// Loads whose result was not stored, because the key was written meanwhile.
     pub outdated_loads: u64,
-    /// Values that weighed too much to be stored.
+    /// Values that were too heavy to be stored.
     pub oversized: u64,
-    /// Entries that had to make room for others.
+    /// Entries that were evicted to make room for others.
     pub evictions: u64,
-    /// Entries that are held now, expired ones included.
+    /// Current number of entries, expired ones included.
     pub entries: u64,
-    /// Their weight.
+    /// Current weight of the entries.
     pub weight: u64,
 }
 
-/// One counter, kept here for [`CacheStats`] and exported under its name.
+/// A counter for [`CacheStats`] that is also exported as a metric.
 pub(crate) struct Meter {
     total: AtomicU64,
     exported: metrics::Counter,
@@ -43,7 +43,7 @@ impl Meter {
     }
 
     pub(crate) fn count(&self) {
-        // Counters order nothing, so they may be relaxed.
+        // Relaxed: no other memory depends on the counter.
         self.total.fetch_add(1, Ordering::Relaxed);
         self.exported.increment(1);
     }
@@ -107,19 +107,26 @@ impl Meters {
 
 fn describe() {
     let texts = [
-        ("pulse_cache_hits_total", "Answers from a fresh entry."),
-        ("pulse_cache_null_hits_total", "Answers from an entry that remembers that there is nothing."),
-        ("pulse_cache_stale_served_total", "Answers from an entry past its time, while it is refreshed."),
-        ("pulse_cache_misses_total", "Questions that no entry could answer."),
-        ("pulse_cache_coalesced_total", "Misses that joined a load under way."),
-        ("pulse_cache_loads_total", "Loads begun, for misses and for refreshes."),
-        ("pulse_cache_load_failures_total", "Loads that failed."),
-        ("pulse_cache_outdated_loads_total", "Loads that were not stored, because their key was written meanwhile."),
-        ("pulse_cache_oversized_total", "Values that weighed too much to be stored."),
-        ("pulse_cache_evictions_total", "Entries that had to make room for others."),
+        ("pulse_cache_hits_total", "Reads that a fresh cache entry answered, absent values included."),
+        ("pulse_cache_null_hits_total", "Cache hits that answered an absent value."),
+        ("pulse_cache_stale_served_total", "Reads that a stale cache entry answered while it was refreshed."),
+        ("pulse_cache_misses_total", "Reads without a usable cache entry."),
+        ("pulse_cache_coalesced_total", "Cache misses that joined a running load."),
+        ("pulse_cache_loads_total", "Loads of a cache that were started, for misses and refreshes."),
+        ("pulse_cache_load_failures_total", "Loads of a cache that failed."),
+        (
+            "pulse_cache_outdated_loads_total",
+            "Loads whose result was not cached, because the key was written meanwhile.",
+        ),
+        ("pulse_cache_oversized_total", "Values that were too heavy to be cached."),
+        ("pulse_cache_evictions_total", "Cache entries that were evicted to make room for others."),
     ];
     for (name, text) in texts {
         metrics::describe_counter!(name, text);
     }
-    metrics::describe_histogram!("pulse_cache_load_duration_seconds", metrics::Unit::Seconds, "How long loads take.");
+    metrics::describe_histogram!(
+        "pulse_cache_load_duration_seconds",
+        metrics::Unit::Seconds,
+        "Duration of the loads of a cache."
+    );
 }

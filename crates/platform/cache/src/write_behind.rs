@@ -1,4 +1,4 @@
-//! Counters that are written a moment later: many small additions become few rows.
+//! Write-behind for counters (PL-32): many small additions become few rows.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,20 +11,19 @@ use pulse_contract::errors;
 use pulse_kernel::{Clock, Error};
 use tokio::sync::{Notify, oneshot};
 
-/// When additions are written.
+/// Policy of a [`WriteBehind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteBehindPolicy {
-    /// **The loss bound.** A process that dies loses the additions of at most this time, and of the time that
-    /// the write under way takes. An orderly [`WriteBehind::stop`] loses nothing.
+    /// Interval between two writes, which is the loss bound: a process that is killed loses the additions of this interval
+    /// and those of the running write. [`WriteBehind::stop`] loses nothing. Default: 1 s.
     pub interval: Duration,
-    /// With so many keys waiting, a write starts before its time.
+    /// Number of pending keys at which a write starts early. Default: 1,000.
     pub keys_flush: usize,
-    /// With so many keys waiting (the store does not keep up), further keys are refused with `OVERLOADED`.
+    /// Maximum number of pending keys. Further keys are rejected with `OVERLOADED`. Default: 100,000.
     pub keys_max: usize,
 }
 
 impl Default for WriteBehindPolicy {
-    /// One second, a thousand keys, a hundred thousand keys.
     fn default() -> Self {
         Self { interval: Duration::from_secs(1), keys_flush: 1_000, keys_max: 100_000 }
     }
@@ -32,26 +31,26 @@ impl Default for WriteBehindPolicy {
 
 /// Additions that are written together.
 ///
-/// A batch whose write failed is tried again unchanged, under the same number, before any later one. A writer
-/// that remembers the number in the same transaction therefore counts every addition once.
+/// A batch whose write failed is retried unchanged, with the same number, before any later one. A writer that stores the
+/// number in the same transaction therefore counts every addition once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch<K> {
-    /// Counts from 1 in this process.
+    /// Number of the batch, counted from 1 in this process.
     pub number: u64,
-    /// What to add to which counter, in the order of the keys; no key comes twice.
+    /// Amount to add to each counter, in the order of the keys. Keys are unique.
     pub additions: Vec<(K, i64)>,
 }
 
 impl<K: Ord> Batch<K> {
     fn amount(&self, key: &K) -> i64 {
-        let place = self.additions.binary_search_by(|(other, _)| other.cmp(key));
-        place.ok().and_then(|place| self.additions.get(place)).map_or(0, |(_, amount)| *amount)
+        let index = self.additions.binary_search_by(|(other, _)| other.cmp(key));
+        index.ok().and_then(|index| self.additions.get(index)).map_or(0, |(_, amount)| *amount)
     }
 }
 
 type Write<K> = dyn Fn(Arc<Batch<K>>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send + Sync;
 
-/// Collects additions to counters and writes them in batches.
+/// Collects additions to counters and writes them in batches (PL-32), for example for likes.
 pub struct WriteBehind<K> {
     shared: Arc<Shared<K>>,
     policy: WriteBehindPolicy,
@@ -64,10 +63,10 @@ struct Shared<K> {
 
 struct Pending<K> {
     additions: BTreeMap<K, i64>,
-    /// The batch that is being written, so that [`WriteBehind::pending`] sees it.
+    /// The batch that is being written; [`WriteBehind::pending`] includes it.
     writing: Option<Arc<Batch<K>>>,
     batch_next: u64,
-    /// Who waits for everything to be written.
+    /// Callers of [`WriteBehind::flush`].
     flushes: Vec<oneshot::Sender<Result<(), Arc<Error>>>>,
     is_stopping: bool,
     is_dropped: bool,
@@ -77,7 +76,7 @@ impl<K> WriteBehind<K>
 where
     K: Ord + Clone + Send + Sync + 'static,
 {
-    /// Starts to collect, and to write with `write`, which must write a whole batch or nothing.
+    /// Starts the writer task. `write` must write a whole batch or nothing.
     pub fn start<Fut>(
         policy: WriteBehindPolicy,
         clock: Clock,
@@ -100,27 +99,27 @@ where
         Self { shared, policy }
     }
 
-    /// Adds to a counter. It counts for [`WriteBehind::pending`] at once and for the store within the interval.
+    /// Adds to a counter. [`WriteBehind::pending`] includes it immediately, the store within the interval.
     ///
     /// # Errors
-    /// `OVERLOADED` when too many keys wait already, or after [`WriteBehind::stop`]; nothing was added.
+    /// `OVERLOADED` when too many keys are pending, and after [`WriteBehind::stop`]. Nothing is added then.
     pub fn add(&self, key: K, amount: i64) -> Result<(), Error> {
         let mut pending = self.shared.pending.lock();
         let is_full = pending.additions.len() >= self.policy.keys_max && !pending.additions.contains_key(&key);
         if pending.is_stopping || is_full {
-            return Err(errors::OVERLOADED.error("too many counters wait to be written"));
+            return Err(errors::OVERLOADED.error("too many pending counters"));
         }
         let keys_before = pending.additions.len();
         let sum = pending.additions.entry(key).or_insert(0);
         *sum = sum.saturating_add(amount);
-        // Once, when the limit is reached: a store that fails is not asked again by every addition.
+        // Only when the limit is reached, so that additions do not retry a failing store.
         if pending.additions.len() > keys_before && pending.additions.len() == self.policy.keys_flush {
             self.shared.wake.notify_one();
         }
         Ok(())
     }
 
-    /// What was added to `key` and is not known to be written yet: add it to what the store says.
+    /// Amount that was added to `key` and is not known to be written. The current value is that of the store plus this.
     #[must_use]
     pub fn pending(&self, key: &K) -> i64 {
         let pending = self.shared.pending.lock();
@@ -132,21 +131,21 @@ where
     /// Writes everything that was added before this call.
     ///
     /// # Errors
-    /// That of the write; it is tried again at the next interval.
+    /// Error of the write, which is retried at the next interval.
     pub async fn flush(&self) -> Result<(), Error> {
         let (sender, receiver) = oneshot::channel();
         self.shared.pending.lock().flushes.push(sender);
         self.shared.wake.notify_one();
         match receiver.await {
             Ok(result) => result.map_err(|error| crate::failure::share(&error)),
-            Err(_) => Err(errors::INTERNAL.error("the writer of counters is gone")),
+            Err(_) => Err(errors::INTERNAL.error("the writer task of the counters has ended")),
         }
     }
 
-    /// Takes no more, and writes everything that was added. Call it before the store is closed.
+    /// Rejects further additions and writes all pending ones. Call it before the store is closed.
     ///
     /// # Errors
-    /// That of the write; call it again to try again.
+    /// Error of the write. Call it again to retry.
     pub async fn stop(&self) -> Result<(), Error> {
         self.shared.pending.lock().is_stopping = true;
         self.flush().await
@@ -155,7 +154,7 @@ where
 
 impl<K> Drop for WriteBehind<K> {
     fn drop(&mut self) {
-        // The task ends after one last attempt; who must not lose anything calls `stop` first.
+        // The task ends after one last attempt. Call `stop` first where nothing may be lost.
         self.shared.pending.lock().is_dropped = true;
         self.shared.wake.notify_one();
     }
@@ -176,7 +175,7 @@ where
         };
         let result = write_pending(&shared, &write).await.map_err(Arc::new);
         for flush in flushes {
-            // Nobody may wait any more, and then nobody needs to know.
+            // The caller may be gone.
             flush.send(result.clone()).unwrap_or(());
         }
         if is_dropped {
@@ -185,7 +184,7 @@ where
     }
 }
 
-/// Writes the batch that failed before, if there is one, and then everything that waits.
+/// Writes the batch that failed before, if any, then all pending additions.
 async fn write_pending<K: Ord>(shared: &Shared<K>, write: &Write<K>) -> Result<(), Error> {
     let is_retry = shared.pending.lock().writing.is_some();
     for _ in 0..=u8::from(is_retry) {

@@ -1,4 +1,4 @@
-//! The cache in memory keeps the contract of a cache, and the helpers around it keep theirs.
+//! The contract suite on the cache in memory, and the tests of read-through and weights.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use pulse_kernel::{Clock, Timestamp};
 
 pulse_cache::cache_contract!(|policy, clock| async { Cache::new("suite", policy, clock) });
 
-/// PL-31: whoever holds a read-through cache just asks.
+/// PL-31: a read-through cache loads missing values itself.
 #[tokio::test]
 async fn a_read_through_cache_loads_by_itself() {
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::EPOCH));
@@ -29,7 +29,7 @@ async fn a_read_through_cache_loads_by_itself() {
     assert_eq!(loads.load(Ordering::SeqCst), 3);
 }
 
-/// DL-19: values are weighed by their size, and what is too big is not kept.
+/// DL-19: values have the weight of their size, and a value that is too heavy is not stored.
 #[tokio::test]
 async fn bytes_are_weighed() {
     let clock = Clock::Virtual(VirtualClock::starting_at(Timestamp::EPOCH));
@@ -40,7 +40,7 @@ async fn bytes_are_weighed() {
     cache.put(2, Some("x".repeat(100).into()));
     let stats = cache.stats();
     assert_eq!((stats.oversized, stats.entries, stats.weight), (1, 1, 100));
-    // A value that became too big takes its old self along.
+    // A value that became too heavy removes its predecessor.
     cache.put(2, Some("x".repeat(101).into()));
     assert_eq!(cache.stats().entries, 0);
 }

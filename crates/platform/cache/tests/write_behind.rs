@@ -1,4 +1,4 @@
-//! Counters that are written a moment later lose no more than they say.
+//! Write-behind counters lose at most their stated bound.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ static DOWN: ErrorSpec = ErrorSpec {
     http: 0,
 };
 
-/// A store of counters that remembers the last batch it took, as a table would.
+/// A store of counters that records the number of the last batch, as a table would.
 #[derive(Default)]
 struct Likes {
     counts: Mutex<BTreeMap<u64, i64>>,
     batches: Mutex<Vec<u64>>,
     is_down: AtomicBool,
-    /// Takes the batch and loses the answer.
+    /// Writes the batch and returns an error.
     is_mute: AtomicBool,
 }
 
@@ -71,7 +71,7 @@ async fn until(is_reached: impl Fn() -> bool) {
     panic!("the state that the test waits for does not come");
 }
 
-/// PL-32: additions become one batch per interval; readers see them at once.
+/// PL-32: additions become one batch per interval, and readers see them immediately.
 #[tokio::test]
 async fn additions_are_written_within_the_interval() {
     let (clock, likes, counters) = start(WriteBehindPolicy::default());
@@ -81,7 +81,7 @@ async fn additions_are_written_within_the_interval() {
     counters.add(8, 1).unwrap();
     counters.add(8, -1).unwrap();
     assert_eq!((counters.pending(&7), likes.count(7)), (1_000, 0));
-    // The writer takes its time of departure when it first runs.
+    // The interval starts when the writer task first runs.
     yield_now().await;
     clock.advance(Duration::from_secs(1));
     until(|| likes.count(7) == 1_000 && counters.pending(&7) == 0).await;
@@ -100,7 +100,7 @@ async fn stopping_writes_everything() {
     assert_eq!(counters.add(1, 1).unwrap_err().code(), "OVERLOADED");
 }
 
-/// PL-32: a batch whose outcome is unknown is repeated as it was, so a store that knows its number counts once.
+/// PL-32: a batch whose outcome is unknown is repeated unchanged, so a store that knows its number counts it once.
 #[tokio::test]
 async fn a_failed_batch_is_repeated_unchanged() {
     let (_clock, likes, counters) = start(WriteBehindPolicy::default());
@@ -115,7 +115,7 @@ async fn a_failed_batch_is_repeated_unchanged() {
     assert_eq!(*likes.batches.lock(), [1, 2]);
 }
 
-/// PL-32: a store that is down fills the memory up to a limit, and then callers hear of it.
+/// PL-32: while the store is down, pending keys are limited, and callers get an error above the limit.
 #[tokio::test]
 async fn waiting_counters_are_bounded() {
     let policy = WriteBehindPolicy { keys_flush: 5, keys_max: 10, ..WriteBehindPolicy::default() };
@@ -131,7 +131,7 @@ async fn waiting_counters_are_bounded() {
     assert_eq!(likes.counts.lock().values().sum::<i64>(), 11);
 }
 
-/// PL-32: many waiting keys are written before the interval is over.
+/// PL-32: many pending keys are written before the interval ends.
 #[tokio::test]
 async fn many_keys_are_written_early() {
     let (_clock, likes, counters) = start(WriteBehindPolicy { keys_flush: 5, ..WriteBehindPolicy::default() });
