@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::binding::Service;
 use crate::catalogue::{self, Code};
-use crate::model::Model;
 use crate::names;
 use crate::policy;
 use crate::problems::Error;
@@ -74,7 +73,7 @@ impl Tree<'_> {
 
 /// Includes the files of a package from the folder `folder` beside the file.
 pub(crate) fn includes(package: &str, folder: &str) -> String {
-    ["", ".serde", ".pulse"].iter().map(|kind| format!("include!(\"{folder}/{package}{kind}.rs\");\n")).collect()
+    ["", ".pulse"].iter().map(|kind| format!("include!(\"{folder}/{package}{kind}.rs\");\n")).collect()
 }
 
 /// The path of the module of a package, seen from that of the package `root`; it ends with `::` or is empty.
@@ -101,10 +100,10 @@ pub(crate) fn codes_of_runtime(root: &str, package: &str, codes: &[Code]) -> Str
     format!("#[doc(inline)]\npub use ::pulse_contract::{CODES}{}errors;\n", module(root, package))
 }
 
-/// Re-exports the crate of every context: `pulse_contract_order` for the packages below `pulse.order`.
-pub(crate) fn exports(root: &str, model: &Model) -> String {
-    let below = |package: &String| package.strip_prefix(root)?.strip_prefix('.')?.split('.').next().map(names::snake);
-    let contexts: BTreeSet<String> = model.packages.keys().filter_map(below).collect();
+/// Re-exports the crates that hold `packages`: `pulse_contract_order` for those below `pulse.order`.
+pub(crate) fn exports<'a>(root: &str, packages: impl Iterator<Item = &'a str>) -> String {
+    let below = |package: &str| package.strip_prefix(root)?.strip_prefix('.')?.split('.').next().map(names::snake);
+    let contexts: BTreeSet<String> = packages.filter_map(below).collect();
     contexts.iter().map(|context| format!("pub use ::{root}_contract_{context}::*;\n")).collect()
 }
 

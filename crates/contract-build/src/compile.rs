@@ -1,4 +1,4 @@
-//! protox in, prost, tonic and pbjson out.
+//! protox in, prost and tonic out.
 
 use std::path::Path;
 
@@ -40,8 +40,8 @@ impl Compiled {
     }
 }
 
-/// Writes the messages, the tonic services and the JSON readers into `folder`, three files per package at most.
-pub(crate) fn write_wire(contract: &Contract, compiled: &Compiled, model: &Model, folder: &Path) -> Result<(), Error> {
+/// Writes the messages and the tonic clients into `folder`, one file per package.
+pub(crate) fn write_wire(compiled: &Compiled, model: &Model, folder: &Path) -> Result<(), Error> {
     let mut set =
         FileDescriptorSet::decode(compiled.bytes.as_slice()).map_err(|error| Error::Compile(error.to_string()))?;
     set.file.retain(|file| {
@@ -61,36 +61,15 @@ pub(crate) fn write_wire(contract: &Contract, compiled: &Compiled, model: &Model
         .build_server(false)
         .btree_map(".")
         .bytes(".")
-        .extern_path(&timestamp, "::pulse_contract::Timestamp")
+        .extern_path(timestamp, "::pulse_contract::Timestamp")
         .emit_rerun_if_changed(false)
-        .compile_fds(set.clone())?;
-    let mut json = pbjson_build::Builder::new();
-    json.out_dir(folder).btree_map(["."]).preserve_proto_field_names();
-    json.extern_path(timestamp, "::pulse_contract::Timestamp");
-    for file in set.file {
-        json.register_file_descriptor(file);
-    }
-    json.build(&[format!(".{}", contract.root)])?;
-    for package in model.packages.keys() {
-        read_numbers_by_our_own(&folder.join(format!("{package}.serde.rs")))?;
-    }
+        .compile_fds(set)?;
     // A package may have no messages, and then nobody has written its file.
     for package in model.packages.keys() {
-        for kind in ["", ".serde"] {
-            let path = folder.join(format!("{package}{kind}.rs"));
-            if !path.exists() {
-                std::fs::write(path, "")?;
-            }
+        let path = folder.join(format!("{package}.rs"));
+        if !path.exists() {
+            std::fs::write(path, "")?;
         }
     }
     Ok(())
-}
-
-/// pbjson reads a number by trying whether it is a text first, which makes an error for each that is none.
-fn read_numbers_by_our_own(file: &Path) -> std::io::Result<()> {
-    if !file.exists() {
-        return Ok(());
-    }
-    let text = std::fs::read_to_string(file)?;
-    std::fs::write(file, text.replace("::pbjson::private::NumberDeserialize", "::pulse_contract::json::Number"))
 }

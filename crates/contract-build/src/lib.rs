@@ -1,7 +1,7 @@
 //! The generator: from proto/ to Rust, REST routes, policy and OpenAPI.
 //!
-//! protox reads the files, prost and tonic write the messages and the wire, pbjson reads JSON. What is written here on
-//! top of them: per service a trait, a client, an idempotent service, a gRPC server and REST routes; per message fast
+//! protox reads the files, prost writes the messages and tonic a plain gRPC client. What is written here on top of
+//! them: per service a trait, a client, an idempotent service, a gRPC server and REST routes; per message fast
 //! JSON, rules and fields from text; error catalogues, events, the policy table and the OpenAPI document.
 //!
 //! **Invariant:** what the contract says and this generator does not understand fails the build with a name.
@@ -89,7 +89,6 @@ impl Contract {
         let mut problems = Problems::default();
         let comments = Comments::read(&compiled.pool);
         let model = Model::read(&compiled.pool, &self.root, &mut problems);
-        self.part.check(self, &model, &mut problems);
         let services = binding::read(&model, &mut problems);
         let mut codes = BTreeMap::new();
         for package in model.packages.values() {
@@ -100,7 +99,7 @@ impl Contract {
         let document = self.part.has_lists().then(|| self.document(&source));
         problems.done()?;
         if !files.is_empty() {
-            compile::write_wire(self, &compiled, &model, &folder)?;
+            compile::write_wire(&compiled, &model, &folder)?;
         }
         for (package, code) in files {
             let code = assemble::pretty(&package, &code)?;
@@ -149,7 +148,13 @@ impl Contract {
     /// The packages whose code is in the crate of this part.
     fn held<'a>(&self, model: &'a Model) -> impl Iterator<Item = &'a Package> {
         let packages = model.packages.values();
-        packages.filter(|package| self.part.holds(&package.name, &self.root))
+        packages.filter(|package| self.part.holds(package, self))
+    }
+
+    /// The packages below `root` whose code is in crates that this one uses.
+    fn used<'a>(&self, model: &'a Model) -> impl Iterator<Item = &'a str> {
+        let packages = model.packages.values().filter(|package| !self.part.holds(package, self));
+        packages.map(|package| package.name.as_str())
     }
 
     fn document(&self, source: &Source<'_>) -> String {
@@ -173,8 +178,7 @@ impl Contract {
                 code += &assemble::codes(root, source.codes);
                 code += &assemble::errors(root, source.codes, assemble::CODES);
             }
-            Part::Context => {}
-            Part::Facade => code += &assemble::exports(root, model),
+            Part::Context | Part::Facade => code += &assemble::exports(root, self.used(model)),
         }
         if self.part.has_lists() {
             code += &assemble::methods(root, source.services);

@@ -17,11 +17,14 @@ pub(crate) fn emit(
 ) -> String {
     let mut code = String::new();
     for message in &package.messages {
-        code += &json::emit(message, &package.name);
+        code += &json::emit(message, &package.name, problems);
         code += &validate::emit(message, &package.name, with_rules, problems);
         if reachable.contains(message.desc.full_name()) {
             code += &text::emit(message, &package.name, reachable);
         }
+    }
+    for desc in &package.enums {
+        code += &json::emit_enum(desc, &package.name);
     }
     for event in &package.events {
         let path = names::type_path(&package.name, &package.name, event);

@@ -50,6 +50,35 @@ proptest! {
         }
     }
 
+    /// What an independent reader takes for JSON is JSON here, and nothing else is.
+    #[test]
+    fn json_is_what_json_is_elsewhere(
+        value in r#"(-?[0-9]{0,2}(\.[0-9]{0,2})?([eE][+-]?[0-9]{0,2})?)|("([a-z城]|\\\\[nrtbf"/u\\\\]|[0-9dD8cC]{4}|\\\\u[dD][89abcdef][0-9]{2}){0,6}"?)|[\[\]{}:,tfn" ]{0,6}|true|false|nul?l?"#,
+        field in r"a_double|a_string|a_bool|many_string|at|nothing",
+    ) {
+        let json = format!("{{ \"{field}\":\t{value}\n}}");
+        let code = All::from_json(json.as_bytes()).err().map(|error| error.code());
+        match serde_json::from_str::<Value>(&json) {
+            Ok(_) => prop_assert!(code != Some("MALFORMED_JSON") || json.contains("\\u0000"), "{json}"),
+            Err(_) => prop_assert!(code.is_some(), "{json}"),
+        }
+    }
+
+    /// A text means what it means to an independent reader, escapes and all.
+    #[test]
+    fn texts_are_read_as_elsewhere(text: String, letters in "[\u{1}-\u{10ffff}]{0,8}") {
+        for text in [text, letters] {
+            let plain = serde_json::to_string(&text).unwrap();
+            let units = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<String>();
+            for json in [format!("{{\"a_string\":{plain}}}"), format!("{{\"a_string\":\"{units}\"}}")] {
+                match All::from_json(json.as_bytes()) {
+                    Ok(all) => prop_assert_eq!(&all.a_string, &text),
+                    Err(error) => prop_assert!(text.contains('\0'), "{}: {}", json, error),
+                }
+            }
+        }
+    }
+
     #[test]
     fn broken_json_never_panics(json in proptest::collection::vec(any::<u8>(), 0..64), cut in 0_usize..64) {
         for json in [&json[..], &json[..cut.min(json.len())]] {
@@ -146,4 +175,6 @@ fn what_is_not_json_is_malformed() {
     }
     assert_eq!(All::from_json(br#"{"a_string":"\\u0000"}"#).unwrap().a_string, r"\u0000");
     assert_eq!(All::from_json(b"").unwrap(), All::default());
+    let error = All::from_json(b"{\n  \"a_string\": \"x\",\n  \"a_bool\" true\n}").unwrap_err();
+    assert_eq!(error.detail(), "the body is not JSON: a colon is missing (line 3, column 12)");
 }
