@@ -11,6 +11,7 @@ use pulse_contract::order::v1::OrderClient;
 use pulse_contract::sale::v1::SaleClient;
 use pulse_contract::shop::v1::CatalogClient;
 use pulse_contract::stock::v1::StockClient;
+use pulse_favourite::FavouriteDeps;
 use pulse_kernel::{Clock, IdGenerator};
 use pulse_kitchen::{KitchenDeps, Kitchens};
 use pulse_limiter::Limiter;
@@ -72,9 +73,12 @@ impl Wiring<'_> {
         let (payments, payment) = self.payments(catalog, &orders).await?;
         let (kitchens, kitchen) = self.kitchens(catalog).await?;
         let (sales, sale) = self.sales(catalog, (&coupons, &stock, &orders)).await?;
+        let store = self.open(pulse_favourite::TABLES).await?;
+        let favourites = FavouriteDeps { store, shops: shops.shops.clone(), catalog: catalog.clone() };
+        let (_, favourite) = pulse_favourite::start(favourites);
         let kitchens = kitchens.client;
         let clients = Clients { shops, accounts, stock, coupons, orders, payments, kitchens, sales };
-        Ok((clients, vec![shop, account, stocks, marketing, order, payment, kitchen, sale]))
+        Ok((clients, vec![shop, account, stocks, marketing, order, payment, kitchen, sale, favourite]))
     }
 
     async fn shops(&mut self) -> anyhow::Result<(Shops, Context)> {

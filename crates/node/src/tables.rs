@@ -12,4 +12,5 @@ pub(crate) const TABLES: &[Tables] = &[
     pulse_payment::TABLES,
     pulse_kitchen::TABLES,
     pulse_sale::TABLES,
+    pulse_favourite::TABLES,
 ];

@@ -159,10 +159,19 @@ impl TestNode {
     /// When something does not hold.
     pub async fn assert_books_of(&self, context: &str) {
         self.settle().await;
-        let report = pulse_node::verify::verify_context(&self.node().verify_targets(), context)
-            .await
-            .expect("the books can be read");
-        assert!(report.holds(), "the books of {context} do not hold: {:#?}", report.findings);
+        let violated = self.violations_of(context).await;
+        assert!(violated.is_empty(), "invariants of {context} are violated: {violated:#?}");
+    }
+
+    /// The violated invariants of one context, with their subjects.
+    ///
+    /// # Panics
+    /// When a database does not answer.
+    pub async fn violations_of(&self, context: &str) -> Vec<(&'static str, String)> {
+        let targets = self.node().verify_targets();
+        let report = pulse_node::verify::verify_context(&targets, context).await.expect("the tables can be read");
+        let violation = |found: pulse_node::verify::Violation| (found.invariant, format!("{}: {}", found.subject, found.detail));
+        report.findings.into_iter().map(violation).collect()
     }
 
     /// Somebody who looks at the books of the running node, as a node does by itself.

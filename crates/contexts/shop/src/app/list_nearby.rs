@@ -2,6 +2,7 @@
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{ListNearbyRequest, ListNearbyResponse, NearbyShop};
+use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 
 use super::submit_shop_application::{category, place_of};
@@ -32,6 +33,7 @@ fn query(cx: &Cx, request: &ListNearbyRequest) -> Result<Query, Error> {
     }
     query.rating_hundredths_min = u16::try_from(request.rating_hundredths_min).unwrap_or_default();
     query.open_at = request.is_open_now.then_some(cx.now);
+    query.only = request.shop_ids.iter().copied().map(ShopId::new).collect();
     query.limit = usize::try_from(or(request.page_size, SIZE_DEFAULT)).unwrap_or_default();
     if !request.page_token.is_empty() {
         let cursor = request.page_token.parse();

@@ -9,6 +9,7 @@ mod trees;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub struct Query {
     pub rating_hundredths_min: u16,
     /// Only shops that are open at this instant; those whose hours are not known are left out.
     pub open_at: Option<Timestamp>,
+    /// Only these shops; empty for all.
+    pub only: BTreeSet<ShopId>,
     /// How many hits at most, 1 to [`LIMIT_MAX`].
     pub limit: usize,
     /// Only what comes after this hit.
@@ -93,6 +96,7 @@ impl Query {
             price_level: 0..=u8::MAX,
             rating_hundredths_min: 0,
             open_at: None,
+            only: BTreeSet::new(),
             limit: LIMIT_MAX,
             after: None,
         }

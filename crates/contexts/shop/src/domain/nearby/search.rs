@@ -86,6 +86,7 @@ impl<'a> Search<'a> {
         let query = self.query;
         if entry.rating_hundredths < query.rating_hundredths_min
             || !query.price_level.contains(&entry.price_level)
+            || !(query.only.is_empty() || query.only.contains(&entry.shop.id))
             || self.around.point(entry) > self.a_max
         {
             return;

@@ -13,6 +13,7 @@ fn scan(shops: &[ShopPoint], query: &Query) -> Vec<Hit> {
         .filter(|shop| query.category.contains(shop.category))
         .filter(|shop| query.price_level.contains(&shop.price_level))
         .filter(|shop| shop.rating_hundredths >= query.rating_hundredths_min)
+        .filter(|shop| query.only.is_empty() || query.only.contains(&shop.id))
         .filter(|shop| {
             query.open_at.is_none_or(|at| shop.schedule.as_ref().is_some_and(|schedule| schedule.is_open(at)))
         })
@@ -119,8 +120,10 @@ fn any_query(center: GeoPoint) -> impl Strategy<Value = Query> {
     let open_at = prop::option::of((0_i64..14 * 24).prop_map(|hour| Timestamp::from_millis(hour * 3_600_000)));
     let rest = (0_u8..=4, 0_u8..=4, prop_oneof![Just(0_u16), 0_u16..=500], open_at, 1_usize..=100);
     let category = prop_oneof![Just(Code::ALL), any_code()];
-    (radius, category, rest).prop_map(move |(radius_m, category, (from, to, rating, open_at, limit))| Query {
+    let only = prop_oneof![3 => Just(BTreeSet::new()), 1 => prop::collection::btree_set((1_i64..400).prop_map(ShopId::new), 1..200)];
+    (radius, category, only, rest).prop_map(move |(radius_m, category, only, (from, to, rating, open_at, limit))| Query {
         category,
+        only,
         price_level: if from <= to { from..=to } else { 0..=4 },
         rating_hundredths_min: rating,
         open_at,
