@@ -23,11 +23,17 @@ struct Tally {
     repaired: u64,
 }
 
+impl Tally {
+    const fn new(invariant: &'static str) -> Self {
+        Self { invariant, checked: 0, found: 0, repaired: 0 }
+    }
+}
+
 impl Audit {
-    /// An audit that repairs what can be repaired when `is_repairing`.
+    /// An audit of these invariants, which the result lists in this order. With `is_repairing` it repairs what it can.
     #[must_use]
-    pub const fn new(is_repairing: bool) -> Self {
-        Self { is_repairing, tallies: Vec::new(), findings: Vec::new() }
+    pub fn new(invariants: &[&'static str], is_repairing: bool) -> Self {
+        Self { is_repairing, tallies: invariants.iter().copied().map(Tally::new).collect(), findings: Vec::new() }
     }
 
     /// Whether rows are to be repaired.
@@ -36,7 +42,7 @@ impl Audit {
         self.is_repairing
     }
 
-    /// Adds to the number of rows that were checked for an invariant. A count of 0 names the invariant in the result.
+    /// Adds to the number of rows that were checked for an invariant.
     pub fn checked(&mut self, invariant: &'static str, count: impl TryInto<u64>) {
         let tally = self.tally(invariant);
         tally.checked = tally.checked.saturating_add(count.try_into().unwrap_or(u64::MAX));
@@ -77,7 +83,7 @@ impl Audit {
     fn tally(&mut self, invariant: &'static str) -> &mut Tally {
         let known = self.tallies.iter().position(|tally| tally.invariant == invariant);
         let index = known.unwrap_or_else(|| {
-            self.tallies.push(Tally { invariant, checked: 0, found: 0, repaired: 0 });
+            self.tallies.push(Tally::new(invariant));
             self.tallies.len() - 1
         });
         &mut self.tallies[index]

@@ -1,5 +1,6 @@
 //! Work that repeats in this process.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +47,7 @@ where
 /// Failures and panics are logged; the next step follows after the pause.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    name: &'static str,
+    name: Cow<'static, str>,
     clock: Clock,
     pause: Duration,
     wake: Option<Arc<Notify>>,
@@ -56,8 +57,8 @@ pub struct Sweep {
 impl Sweep {
     /// A sweep that pauses for `pause` on `clock`. `name` is the value of the field `sweep` in log lines.
     #[must_use]
-    pub const fn every(name: &'static str, clock: Clock, pause: Duration) -> Self {
-        Self { name, clock, pause, wake: None, is_delayed: false }
+    pub fn every(name: impl Into<Cow<'static, str>>, clock: Clock, pause: Duration) -> Self {
+        Self { name: name.into(), clock, pause, wake: None, is_delayed: false }
     }
 
     /// Pauses before the first step. Default: the first step follows at once.
@@ -86,9 +87,9 @@ impl Sweep {
                 }
                 Ok(Ok(Next::AfterPause)) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(error = error.report(), sweep = self.name, "sweep failed; retrying after the pause");
+                    tracing::warn!(error = error.report(), sweep = %self.name, "sweep failed; retrying after the pause");
                 }
-                Err(_panic) => tracing::error!(sweep = self.name, "sweep panicked; retrying after the pause"),
+                Err(_panic) => tracing::error!(sweep = %self.name, "sweep panicked; retrying after the pause"),
             }
             self.pause().await;
         }
