@@ -29,7 +29,7 @@ async fn measure(plan: &BenchPlan, redis: &str, callers: u32) -> anyhow::Result<
     let (mut scripts, mut busy) = (0_u64, Duration::ZERO);
     let of = |run: &Run| outcome_of(run.elapsed, &run.latencies);
     for _ in 0..plan.rounds {
-        let round = Plan { url: redis.to_owned(), asks: ADMISSIONS, callers };
+        let round = Plan { url: redis.to_owned(), requests: ADMISSIONS, callers };
         let FlashSale { gate, reference, script } = flash_sale(&round).await?;
         rounds.subject.push(of(&gate));
         rounds.reference.push(of(&reference));

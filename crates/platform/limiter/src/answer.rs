@@ -1,4 +1,4 @@
-//! The answer of a limiter: a future that a limiter in memory fills without an allocation.
+//! The result of a limiter: a future that a limiter in memory returns without an allocation.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use pulse_kernel::Error;
 
-/// What a [`crate::Limiter`] says: there at once, or after a round trip. Await it in both cases.
-#[must_use = "the limiter decides when the answer is awaited"]
+/// The result of a [`crate::Limiter`], available immediately or after a round trip. Await it in both cases.
+#[must_use = "the decision is made when the result is awaited"]
 pub struct Answer<'a, T>(State<'a, T>);
 
 enum State<'a, T> {
@@ -16,20 +16,20 @@ enum State<'a, T> {
 }
 
 impl<'a, T> Answer<'a, T> {
-    /// An answer that is known already.
+    /// A result that is available.
     pub fn ready(value: T) -> Self {
         Self(State::Now(ready(Ok(value))))
     }
 
-    /// An answer that takes a round trip.
+    /// A result after a round trip.
     pub fn later(future: impl Future<Output = Result<T, Error>> + Send + 'a) -> Self {
         Self(State::Later(Box::pin(future)))
     }
 
-    /// The answer if it is known already, for callers that cannot wait.
+    /// The result if it is available, for callers that cannot wait.
     ///
     /// # Errors
-    /// Gives the answer itself back when it takes a round trip.
+    /// Returns the future if it takes a round trip.
     pub fn now(self) -> Result<Result<T, Error>, Self> {
         match self.0 {
             State::Now(known) => Ok(known.into_inner()),
@@ -42,7 +42,7 @@ impl<T> Future for Answer<'_, T> {
     type Output = Result<T, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Both states are `Unpin`: `Ready` always is, and the box pins what it holds.
+        // Both states are `Unpin`: `Ready` always is, and the box pins its content.
         match &mut self.get_mut().0 {
             State::Now(known) => Pin::new(known).poll(cx),
             State::Later(future) => future.as_mut().poll(cx),

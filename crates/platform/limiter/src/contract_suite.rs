@@ -1,7 +1,7 @@
-//! What every adapter of [`Limiter`] must do, as tests that an adapter runs with [`crate::limiter_contract!`].
+//! The contract of [`Limiter`] as tests, which an adapter runs with [`crate::limiter_contract!`].
 //!
-//! Time is a value here too, so the suite runs through days at once; an adapter over an engine with its own
-//! clock must not let a counter expire by that clock before its quota says so.
+//! Time is an argument, so the suite covers days without waiting. An adapter over a server with its own clock must not
+//! expire a counter by that clock before its quota ends.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::{Decision, Key, Limiter, Permit, PermitLimit, Quota};
 
-/// Runs the suite against the adapter that the expression makes: an async closure without arguments that
-/// gives a [`Limiter`]. Each test makes its own; they may share the engine below.
+/// Runs the suite against an adapter. The expression is an async closure without arguments that returns a [`Limiter`]. Each
+/// test creates its own; they may share a server.
 ///
 /// The crate that calls it needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
@@ -55,15 +55,15 @@ async fn check(limiter: &Arc<dyn Limiter>, key: Key, quota: Quota, now: Timestam
     sure(limiter.check(key, quota, 1, now)).await
 }
 
-/// The value of a call that the suite's engine must be able to answer.
+/// The value of a call that must succeed.
 async fn sure<T>(answer: impl Future<Output = pulse_kernel::Result<T>>) -> T {
     match answer.await {
         Ok(value) => value,
-        Err(error) => panic!("the engine below the limiter failed: {}", error.report()),
+        Err(error) => panic!("the limiter failed: {}", error.report()),
     }
 }
 
-/// How many of `asked` parallel calls pass.
+/// Number of allowed calls of `asked` parallel ones.
 async fn passed<F>(asked: u32, call: impl Fn() -> F) -> u32
 where
     F: Future<Output = bool> + Send + 'static,
@@ -88,7 +88,7 @@ pub async fn a_bucket_starts_full_and_refills_evenly(limiter: Arc<dyn Limiter>) 
     assert_eq!(check(&limiter, key, quota, after(1_002)).await, Decision::allow(499), "full again, and no fuller");
 }
 
-/// PL-24: the law itself: no span `t` admits more than `count + count * t / window`, on any arrivals.
+/// PL-24: at most `count + count * t / window` calls are allowed in any time `t`, for any arrivals.
 pub async fn no_span_of_time_gets_more_than_the_law(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.bucket", b"law"), Quota::new(7, 1_000));
     let mut admitted = Vec::new();
@@ -111,7 +111,7 @@ pub async fn no_span_of_time_gets_more_than_the_law(limiter: Arc<dyn Limiter>) {
     }
 }
 
-/// PL-24: a request that costs several tokens never takes a part of them.
+/// PL-24: a request that costs several tokens takes all of them or none.
 pub async fn a_cost_is_taken_whole_or_not_at_all(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.bucket", b"cost"), Quota::new(10, 1_000));
     assert_eq!(sure(limiter.check(key, quota, 8, START)).await, Decision::allow(2));
@@ -122,7 +122,7 @@ pub async fn a_cost_is_taken_whole_or_not_at_all(limiter: Arc<dyn Limiter>) {
     assert_eq!(never, Decision::refuse(10, Duration::MAX));
 }
 
-/// PL-24: of 500 simultaneous requests exactly as many pass as there are tokens.
+/// PL-24: of 500 simultaneous requests exactly as many are allowed as there are tokens.
 pub async fn a_bucket_is_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.bucket", b"parallel"), Quota::new(100, 60_000));
     let count = passed(500, || {
@@ -133,7 +133,7 @@ pub async fn a_bucket_is_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     assert_eq!(count, 100);
 }
 
-/// PL-24: per route and per tenant: what one key uses, no other key misses.
+/// PL-24: per route and per tenant: keys do not affect each other.
 pub async fn keys_do_not_meet(limiter: Arc<dyn Limiter>) {
     let quota = Quota::new(1, 1_000);
     for tenant in 0..100_u32 {
@@ -146,7 +146,7 @@ pub async fn keys_do_not_meet(limiter: Arc<dyn Limiter>) {
     }
 }
 
-/// HM-28: the same content within five minutes: refused at 299 999 ms, passes at 300 000 and 300 001 ms.
+/// HM-28: the same content within five minutes is rejected at 299 999 ms and allowed at 300 000 and 300 001 ms.
 pub async fn a_duplicate_passes_when_the_window_is_over(limiter: Arc<dyn Limiter>) {
     let quota = Quota::new(1, 300_000);
     for (wait, is_allowed) in [(0, false), (1, false), (299_999, false), (300_000, true), (300_001, true)] {
@@ -159,7 +159,7 @@ pub async fn a_duplicate_passes_when_the_window_is_over(limiter: Arc<dyn Limiter
     }
 }
 
-/// HM-28, HM-29: the window moves with time, it does not start anew; refused events do not count.
+/// HM-28, HM-29: the window slides with time; rejected events do not count.
 pub async fn a_window_slides(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.window", b"slides"), Quota::new(3, 1_000));
     // (instant, passes): the windows are (now - 1000, now].
@@ -185,7 +185,7 @@ pub async fn a_window_slides(limiter: Arc<dyn Limiter>) {
     }
 }
 
-/// HM-29: five per receiver and day: of 200 simultaneous sends exactly five pass.
+/// HM-29: five per recipient and day: of 200 simultaneous messages exactly five are allowed.
 pub async fn a_frequency_cap_is_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     let (key, quota) = (Key::of("suite.frequency", b"receiver/sms"), Quota::new(5, 86_400_000));
     for (now, expected) in [(START, 5), (after(86_399_999), 0), (after(86_400_000), 5)] {
@@ -204,7 +204,7 @@ async fn acquire(limiter: &Arc<dyn Limiter>, key: Key, now: Timestamp) -> Option
     sure(Permit::acquire(limiter, key, TWENTY, now)).await
 }
 
-/// Like [`acquire`], for an engine that hears of a return a moment later.
+/// Like [`acquire`], for an adapter that receives a release with a delay.
 async fn acquire_returned(limiter: &Arc<dyn Limiter>, key: Key, now: Timestamp) -> Permit {
     for _ in 0..100_000 {
         if let Some(permit) = acquire(limiter, key, now).await {
@@ -215,7 +215,7 @@ async fn acquire_returned(limiter: &Arc<dyn Limiter>, key: Key, now: Timestamp) 
     panic!("a returned permit did not come back");
 }
 
-/// PL-25: 20 in flight, the 21st fails fast, and a permit comes back whenever it is dropped.
+/// PL-25: 20 in flight, the 21st is rejected immediately, and a dropped permit is released.
 pub async fn permits_fail_fast_and_come_back(limiter: Arc<dyn Limiter>) {
     let key = Key::of("suite.permit", b"fast");
     let mut inside = Vec::new();
@@ -231,7 +231,7 @@ pub async fn permits_fail_fast_and_come_back(limiter: Arc<dyn Limiter>) {
     }
 }
 
-/// PL-25: of 300 simultaneous requests exactly 20 get in.
+/// PL-25: of 300 simultaneous requests exactly 20 get a permit.
 pub async fn permits_are_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     let key = Key::of("suite.permit", b"parallel");
     let count = passed(300, || {
@@ -247,8 +247,8 @@ pub async fn permits_are_exact_in_parallel(limiter: Arc<dyn Limiter>) {
     assert_eq!(count, 20);
 }
 
-/// PL-25, T8: the places of lost holders are whole again after the lease, although others keep asking; a
-/// late return of a lost one does not make a place twice.
+/// PL-25, T8: permits of lost holders expire after the lease, also under load; a late release of an expired permit has no
+/// effect.
 pub async fn a_lost_permit_heals(limiter: Arc<dyn Limiter>) {
     let key = Key::of("suite.permit", b"lost");
     let mut late = Vec::new();
@@ -267,7 +267,7 @@ pub async fn a_lost_permit_heals(limiter: Arc<dyn Limiter>) {
     assert!(acquire(&limiter, key, after(5_001)).await.is_none(), "the late returns made no room");
 }
 
-/// PL-25: a holder that extends keeps its place; one that comes too late learns that it lost it.
+/// PL-25: an extended permit is kept; an extension after the expiry fails.
 pub async fn an_extended_permit_is_kept(limiter: Arc<dyn Limiter>) {
     let (key, limit) = (Key::of("suite.permit", b"extend"), PermitLimit { permits: 1, ..TWENTY });
     let first = sure(Permit::acquire(&limiter, key, limit, START)).await;

@@ -1,11 +1,11 @@
-//! What is counted: a name of 128 bits, the same in every process.
+//! Keys of counters: 128-bit hashes, equal in every process.
 
 use std::fmt;
 use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// Names a counter. Copied freely; two different names meet with a probability of about 2^-128.
+/// Key of a counter. Two different names collide with a probability of about 2^-128.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     high: u64,
@@ -20,21 +20,21 @@ impl Key {
     pub fn of(domain: &'static str, name: &[u8]) -> Self {
         let mut hasher = SipHasher13::new();
         hasher.write(domain.as_bytes());
-        // Ends the domain: no domain holds a zero, so ("ab", "c") and ("a", "bc") differ.
+        // Terminates the domain, which contains no zero byte: ("ab", "c") and ("a", "bc") differ.
         hasher.write(&[0]);
         hasher.write(name);
         let hash = hasher.finish128();
         Self { high: hash.h1, low: hash.h2 }
     }
 
-    /// A key that the caller made, for example an MD5 of template, receiver and content.
+    /// A key from bytes of the caller, for example an MD5 of template, recipient and content.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
         Self { high: u64::from_be_bytes([a, b, c, d, e, f, g, h]), low: u64::from_be_bytes([i, j, k, l, m, n, o, p]) }
     }
 
-    /// The key as bytes, for an engine that names its counters by bytes.
+    /// The key as bytes.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
         let [a, b, c, d, e, f, g, h] = self.high.to_be_bytes();
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn keys_are_stable_and_their_domains_are_apart() {
-        // The literal guards nodes of different versions that share counters.
+        // The literal protects nodes of different versions that share counters.
         assert_eq!(format!("{:?}", Key::of("rate.ip", b"127.0.0.1")), "Key(ffc570a9f5f7405c25e59fd73677af22)");
         assert_ne!(Key::of("ab", b"c"), Key::of("a", b"bc"));
         let bytes = *b"0123456789abcdef";

@@ -1,4 +1,4 @@
-//! Permits: room for so many at the same time, lent and not given.
+//! Permits: leases that limit the number of concurrent holders.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,29 +8,29 @@ use pulse_kernel::{Error, Timestamp};
 
 use crate::{Key, Limiter};
 
-/// How many may be inside at once, and for how long a lost one keeps its place.
+/// Maximum number of concurrent permits, and the duration of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PermitLimit {
-    /// How many permits there are.
+    /// Number of permits.
     pub permits: u32,
-    /// After this time a permit counts as lost, unless its holder extended it.
+    /// Time after which a permit expires unless its holder extends it.
     pub lease: Duration,
 }
 
-/// A place in the counter of a limiter.
+/// A lease of a limiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The counter.
+    /// Key of the limit.
     pub key: Key,
-    /// Tells this lease from every other one of the same key.
+    /// Unique number of the lease among those of the key.
     pub token: u64,
-    /// From this instant on the place may belong to somebody else.
+    /// Time from which another holder may have the permit.
     pub expires_at: Timestamp,
 }
 
-/// The right to be inside. Dropping it gives the place back.
+/// A permit. Dropping it releases the lease.
 ///
-/// Work that may take longer than the lease must [`Permit::extend`] it, and stop when that fails.
+/// Work that may take longer than the lease must [`Permit::extend`] it, and stop if that fails.
 pub struct Permit {
     limiter: Arc<dyn Limiter>,
     limit: PermitLimit,
@@ -38,12 +38,12 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// A permit of `key`, or `None` at once when all of them are out.
+    /// Acquires a permit of `key`; `None` if all are taken. Does not wait for one.
     ///
-    /// Cancel-safe: a place that was taken for a dropped future comes back after the lease.
+    /// Cancel-safe: a permit acquired by a dropped future expires after the lease.
     ///
     /// # Errors
-    /// Those of the engine below the limiter.
+    /// Those of the limiter.
     pub async fn acquire(
         limiter: &Arc<dyn Limiter>,
         key: Key,
@@ -54,16 +54,16 @@ impl Permit {
         Ok(lease.map(|lease| Self { limiter: Arc::clone(limiter), limit, lease }))
     }
 
-    /// When the place is lost unless the permit is extended.
+    /// Time at which the permit expires unless it is extended.
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
         self.lease.expires_at
     }
 
-    /// Starts the lease again at `now`; false when it had run out already and the work must stop.
+    /// Restarts the lease at `now`; false if it has expired already and the work must stop.
     ///
     /// # Errors
-    /// Those of the engine below the limiter; the lease then ends when it would have.
+    /// Those of the limiter; the lease is then unchanged.
     pub async fn extend(&mut self, now: Timestamp) -> Result<bool, Error> {
         let extended = self.limiter.extend(self.lease, self.limit, now).await?;
         if let Some(lease) = extended {

@@ -1,44 +1,44 @@
-//! How much is allowed, and what the limiter decided.
+//! Quotas and decisions.
 
 use std::time::Duration;
 
-/// So many in so much time.
+/// A maximum number of events per window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quota {
-    /// How many may pass within the window; with 0 nothing passes.
+    /// Maximum number of events within the window. 0 allows none.
     pub count: u32,
-    /// The length of the window in milliseconds; with 0 there is no limit as long as `count` is not 0.
+    /// Length of the window in milliseconds. 0 means no limit unless `count` is 0.
     pub window_ms: u32,
 }
 
 impl Quota {
-    /// `count` within `window_ms` milliseconds.
+    /// `count` events within `window_ms` milliseconds.
     #[must_use]
     pub const fn new(count: u32, window_ms: u32) -> Self {
         Self { count, window_ms }
     }
 }
 
-/// What a limiter decided, with what a caller may be told.
+/// The decision of a limiter, with the values for the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Whether the caller may pass.
+    /// Whether the request is allowed.
     pub is_allowed: bool,
-    /// How many more of cost 1 would pass at this moment.
+    /// Number of further requests of cost 1 that would be allowed now.
     pub remaining: u32,
-    /// How long to wait until the same request passes if nobody else asks; zero when it passed, and
-    /// [`Duration::MAX`] when it asks for more than the quota can ever give.
+    /// Time until the same request is allowed without other requests. Zero if it was allowed; [`Duration::MAX`] if its cost
+    /// exceeds the quota.
     pub retry_after: Duration,
 }
 
 impl Decision {
-    /// It passed, and `remaining` more would.
+    /// Allowed; `remaining` further requests would be.
     #[must_use]
     pub const fn allow(remaining: u32) -> Self {
         Self { is_allowed: true, remaining, retry_after: Duration::ZERO }
     }
 
-    /// It did not pass; `remaining` cheaper ones would.
+    /// Rejected; `remaining` requests of cost 1 would be allowed.
     #[must_use]
     pub const fn refuse(remaining: u32, retry_after: Duration) -> Self {
         Self { is_allowed: false, remaining, retry_after }

@@ -1,4 +1,4 @@
-//! The memory adapter keeps the contract of a limiter, and its own limits.
+//! The memory adapter passes the contract of a limiter, and has limits of its own.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Measures a sale in Redis: through the engine, and with the same script in bare pipelines, from one process.
+//! Benchmark of the Redis engine against the same script in bare pipelines, from one process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,50 +12,50 @@ use super::{
     UrlError, Verdict,
 };
 
-/// The sales that are made and removed again; no generator of ids comes to these names.
+/// IDs of the temporary sales; the ID generator never reaches them.
 const THROUGH_ENGINE: i64 = i64::MAX - 1;
 const BARE: i64 = i64::MAX - 2;
 const LOADED: i64 = i64::MAX - 3;
-/// Bare pipelines under way at the same time: while one is answered, Redis has the next one.
+/// Number of concurrent bare pipelines: Redis always has the next one queued.
 const PIPELINES: u32 = 2;
-/// Buyers in memory at a time while many are loaded.
+/// Buyers per batch of a load.
 const LOADED_AT_ONCE: i64 = 50_000;
 
-/// What to measure.
+/// Options of the benchmark.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where Redis is, as for [`RedisAdmissionOptions`].
+    /// URL of Redis, as for [`RedisAdmissionOptions`].
     pub url: String,
-    /// How many buyers ask, once each, and are admitted.
-    pub asks: u32,
-    /// How many of them wait for an answer at the same time; also the length of the bare pipelines.
+    /// Number of requests, each of another buyer; all are admitted.
+    pub requests: u32,
+    /// Number of concurrent callers; also the length of the bare pipelines.
     pub callers: u32,
 }
 
-/// How so many admissions went.
+/// Result of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// From the first to the last.
+    /// Total time.
     pub elapsed: Duration,
-    /// Each one's time, sorted; of a pipeline it is the time of all of it.
+    /// Latency of each request, sorted; that of a pipeline for each of its requests.
     pub latencies: Vec<Duration>,
 }
 
-/// Both runs.
+/// Result of the benchmark.
 #[derive(Clone, Debug)]
 pub struct FlashSale {
-    /// Through the engine, each caller on its own.
+    /// Through the engine, with concurrent callers.
     pub engine: Run,
-    /// The same script with the same arguments, in pipelines of as many as there are callers.
+    /// The same script calls in pipelines of `callers`.
     pub reference: Run,
-    /// How long the scripts of the first run took in Redis.
+    /// Time in Redis of the scripts of the run through the engine.
     pub script: ScriptTime,
 }
 
-/// A engine for measuring: it does not give up on a machine that is busy.
+/// An engine with a timeout for busy machines.
 ///
 /// # Errors
-/// When the URL cannot be read.
+/// When the URL is not valid.
 pub fn engine(url: &str) -> Result<Arc<RedisAdmissionEngine>, UrlError> {
     let options =
         RedisAdmissionOptions { timeout: Duration::from_secs(30), ..RedisAdmissionOptions::new(url, "bench") };
@@ -65,10 +65,10 @@ pub fn engine(url: &str) -> Result<Arc<RedisAdmissionEngine>, UrlError> {
 /// Runs the plan, the reference first.
 ///
 /// # Errors
-/// `GATE_UNAVAILABLE`; `INTERNAL` when not every buyer was admitted, or the URL cannot be read.
+/// `GATE_UNAVAILABLE`; `INTERNAL` when not every buyer was admitted, or the URL is not valid.
 pub async fn flash_sale(plan: &Plan) -> Result<FlashSale, Error> {
-    let engine = engine(&plan.url).map_err(|error| wrong("no engine").caused_by(error))?;
-    // Tells Redis the script: a bare pipeline cannot.
+    let engine = engine(&plan.url).map_err(|error| wrong("the engine cannot be created").caused_by(error))?;
+    // Loads the script into Redis, which a bare pipeline does not.
     AdmissionEngine::admit(&*engine, request_of(BARE, 0)).await?;
     let reference = measured(&engine, BARE, plan, bare(&engine, plan)).await?;
     let before = engine.script_time().await?;
@@ -78,12 +78,12 @@ pub async fn flash_sale(plan: &Plan) -> Result<FlashSale, Error> {
     Ok(FlashSale { engine: through, reference, script })
 }
 
-/// How long it takes to load a sale in which so many were admitted before.
+/// Time to load a sale with `buyers` existing admissions.
 ///
 /// # Errors
-/// `GATE_UNAVAILABLE`; `INTERNAL` when not all of them are known afterwards, or the URL cannot be read.
+/// `GATE_UNAVAILABLE`; `INTERNAL` when not all are loaded, or the URL is not valid.
 pub async fn load(url: &str, buyers: u32) -> Result<Duration, Error> {
-    let engine = engine(url).map_err(|error| wrong("no engine").caused_by(error))?;
+    let engine = engine(url).map_err(|error| wrong("the engine cannot be created").caused_by(error))?;
     let begun = Instant::now();
     let loading = engine.prepare(LOADED).await?;
     let mut next = 1;
@@ -93,7 +93,7 @@ pub async fn load(url: &str, buyers: u32) -> Result<Duration, Error> {
             (next..end).map(|buyer| ExistingAdmission { buyer, admission: buyer, units: 1 }).collect();
         let is_ours = engine.load(loading, &known).await?;
         if !is_ours {
-            return Err(wrong("somebody else loads the sale of the benchmark"));
+            return Err(wrong("another process loads the sale of the benchmark"));
         }
         next = end;
     }
@@ -109,12 +109,12 @@ fn wrong(detail: &'static str) -> Error {
 }
 
 fn request_of(sale: i64, number: u32) -> AdmissionRequest {
-    // As long as real ones.
+    // As many digits as real IDs.
     let name = 7_241_389_123_000_000_000 + i64::from(number);
     AdmissionRequest { sale, buyer: name, admission: name, units: 1 }
 }
 
-/// Opens the sale, runs, and makes sure that everybody was admitted.
+/// Opens the sale, runs, and checks that all buyers were admitted.
 async fn measured(
     engine: &RedisAdmissionEngine,
     sale: i64,
@@ -122,12 +122,12 @@ async fn measured(
     run: impl Future<Output = Result<Run, Error>>,
 ) -> Result<Run, Error> {
     let loading = engine.prepare(sale).await?;
-    engine.open(loading, plan.asks.into()).await?;
+    engine.open(loading, plan.requests.into()).await?;
     let mut run = run.await?;
     run.latencies.sort_unstable();
     let stats = engine.stats(sale).await?.unwrap_or_default();
     engine.close(sale).await?;
-    let is_whole = stats.free == 0 && stats.buyers == u64::from(plan.asks);
+    let is_whole = stats.free == 0 && stats.buyers == u64::from(plan.requests);
     if is_whole { Ok(run) } else { Err(wrong("not every buyer was admitted").with("stats", format!("{stats:?}"))) }
 }
 
@@ -137,7 +137,7 @@ async fn through_engine(engine: &Arc<RedisAdmissionEngine>, plan: &Plan) -> Resu
         for number in from..to {
             let begun = Instant::now();
             if AdmissionEngine::admit(&**engine, request_of(THROUGH_ENGINE, number)).await? != Verdict::Admitted {
-                return Err(wrong("a buyer was refused"));
+                return Err(wrong("a buyer was not admitted"));
             }
             latencies.push(begun.elapsed());
         }
@@ -145,7 +145,7 @@ async fn through_engine(engine: &Arc<RedisAdmissionEngine>, plan: &Plan) -> Resu
     };
     let begun = Instant::now();
     let mut callers = JoinSet::new();
-    for (from, to) in shares(plan.asks, plan.callers) {
+    for (from, to) in shares(plan.requests, plan.callers) {
         let engine = Arc::clone(engine);
         callers.spawn(async move { one(&engine, from, to).await });
     }
@@ -155,7 +155,7 @@ async fn through_engine(engine: &Arc<RedisAdmissionEngine>, plan: &Plan) -> Resu
 async fn bare(engine: &Arc<RedisAdmissionEngine>, plan: &Plan) -> Result<Run, Error> {
     let begun = Instant::now();
     let mut pipelines = JoinSet::new();
-    for (from, to) in shares(plan.asks, PIPELINES) {
+    for (from, to) in shares(plan.requests, PIPELINES) {
         let (engine, length) = (Arc::clone(engine), plan.callers.max(1));
         pipelines.spawn(async move {
             let mut latencies = Vec::new();
@@ -174,11 +174,11 @@ async fn bare(engine: &Arc<RedisAdmissionEngine>, plan: &Plan) -> Result<Run, Er
     finish(pipelines, begun).await
 }
 
-/// The numbers below `count` in so many parts.
+/// The numbers below `count` in `parts` ranges.
 fn shares(count: u32, parts: u32) -> impl Iterator<Item = (u32, u32)> {
     let parts = u64::from(parts.max(1));
     let start = move |part: u64| {
-        // Rounded down: what does not divide goes to the later parts.
+        // Rounded down: the remainder goes to the later parts.
         let start = (u64::from(count) * part).checked_div(parts).unwrap_or(0);
         u32::try_from(start).unwrap_or(count)
     };
@@ -188,7 +188,7 @@ fn shares(count: u32, parts: u32) -> impl Iterator<Item = (u32, u32)> {
 async fn finish(mut tasks: JoinSet<Result<Vec<Duration>, Error>>, begun: Instant) -> Result<Run, Error> {
     let mut latencies = Vec::new();
     while let Some(task) = tasks.join_next().await {
-        latencies.extend(task.map_err(|error| wrong("a caller has ended").caused_by(error))??);
+        latencies.extend(task.map_err(|error| wrong("a caller task failed").caused_by(error))??);
     }
     Ok(Run { elapsed: begun.elapsed(), latencies })
 }

@@ -1,4 +1,4 @@
-//! What every engine of [`AdmissionEngine`] must do, as tests that an engine runs with [`crate::admission_contract!`].
+//! The contract of [`AdmissionEngine`] as tests, which an engine runs with [`crate::admission_contract!`].
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 
 use super::{AdmissionEngine, AdmissionRequest, ExistingAdmission, Loading, SaleStats, Verdict};
 
-/// Runs the suite against the engine that the expression makes: an async closure without arguments that gives a
-/// [`AdmissionEngine`], and what must live as long. Each test makes its own; they may share the server below, and take sales 1
-/// to 99 of it.
+/// Runs the suite against an engine. The expression is an async closure without arguments that returns an
+/// [`AdmissionEngine`] and a value that must live as long. Each test creates its own; they may share a server, in which they
+/// use the sales 1 to 99.
 ///
 /// The crate that calls it needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
@@ -44,11 +44,11 @@ macro_rules! admission_contract {
     };
 }
 
-/// The value of a call that the suite's engine must be able to answer.
+/// The value of a call that must succeed.
 async fn sure<T>(answer: impl Future<Output = pulse_kernel::Result<T>>) -> T {
     match answer.await {
         Ok(value) => value,
-        Err(error) => panic!("the engine below the engine failed: {}", error.report()),
+        Err(error) => panic!("the engine failed: {}", error.report()),
     }
 }
 
@@ -61,12 +61,12 @@ async fn stats(engine: &Arc<dyn AdmissionEngine>, sale: i64) -> Option<(i64, u64
     sure(engine.stats(sale)).await.map(|SaleStats { free, buyers }| (free, buyers))
 }
 
-/// One unit, under the name 1000 * buyer + attempt.
+/// A request for one unit with the admission ID 1000 * buyer + attempt.
 const fn request_of(sale: i64, buyer: i64, attempt: i64) -> AdmissionRequest {
     AdmissionRequest { sale, buyer, admission: 1_000 * buyer + attempt, units: 1 }
 }
 
-/// T1: a sale that was never opened, is being loaded, or was closed, is an answer and not an error.
+/// T1: a request for a sale that was never opened, is being loaded, or was closed, gets a verdict and not an error.
 pub async fn a_sale_that_is_not_there_is_an_answer(engine: Arc<dyn AdmissionEngine>) {
     let refuses = async |engine: &Arc<dyn AdmissionEngine>| {
         assert_eq!(sure(engine.admit(request_of(1, 7, 0))).await, Verdict::NoSale);
@@ -90,21 +90,21 @@ pub async fn a_sale_that_is_not_there_is_an_answer(engine: Arc<dyn AdmissionEngi
     refuses(&engine).await;
 }
 
-/// PL-18, PL-19: one buyer, one admission; the same ask again is the same admission.
+/// PL-18, PL-19: one admission per buyer; a repeated request gets the same admission.
 pub async fn a_duplicate_names_the_first_admission(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 2, 10).await;
     assert_eq!(sure(engine.admit(request_of(2, 7, 0))).await, Verdict::Admitted);
     assert_eq!(sure(engine.admit(request_of(2, 7, 1))).await, Verdict::Duplicate { admission: 7_000 });
     assert_eq!(sure(engine.admit(request_of(2, 7, 0))).await, Verdict::Admitted, "the same request");
     assert_eq!(stats(&engine, 2).await, Some((9, 1)), "and the same units");
-    // A name that no double would keep.
+    // An ID that a double cannot represent.
     let long = AdmissionRequest { sale: 2, buyer: i64::MAX, admission: i64::MAX - 1, units: 1 };
     assert_eq!(sure(engine.admit(long)).await, Verdict::Admitted);
     let again = AdmissionRequest { admission: i64::MAX, ..long };
     assert_eq!(sure(engine.admit(again)).await, Verdict::Duplicate { admission: i64::MAX - 1 });
 }
 
-/// PL-18: a refusal takes nothing and remembers nobody.
+/// PL-18: a rejected request changes nothing.
 pub async fn sold_out_leaves_no_trace(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 3, 2).await;
     assert_eq!(sure(engine.admit(AdmissionRequest { units: 3, ..request_of(3, 7, 0) })).await, Verdict::SoldOut);
@@ -119,7 +119,7 @@ pub async fn sold_out_leaves_no_trace(engine: Arc<dyn AdmissionEngine>) {
     assert_eq!(stats(&engine, 3).await, Some((0, 1)));
 }
 
-/// An admission that was never made durable is undone by its name.
+/// A cancelled admission lets the buyer request again.
 pub async fn who_is_revoked_may_ask_again(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 4, 1).await;
     assert_eq!(sure(engine.admit(request_of(4, 7, 0))).await, Verdict::Admitted);
@@ -132,7 +132,7 @@ pub async fn who_is_revoked_may_ask_again(engine: Arc<dyn AdmissionEngine>) {
     assert_eq!(stats(&engine, 4).await, Some((0, 1)));
 }
 
-/// TR-19: units that come back are sold again, once, and not to the same buyer.
+/// TR-19: released units are sold again, once, and not to the same buyer.
 pub async fn units_are_given_back_once(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 5, 2).await;
     let two = AdmissionRequest { units: 2, ..request_of(5, 7, 0) };
@@ -147,7 +147,7 @@ pub async fn units_are_given_back_once(engine: Arc<dyn AdmissionEngine>) {
     assert_eq!(stats(&engine, 5).await, Some((1, 2)));
 }
 
-/// A sale is filled up and cut down while it is open; below zero nobody is admitted until it is filled up again.
+/// Units are added and removed while the sale is open; below zero requests are rejected until units are added.
 pub async fn units_come_and_go_while_selling(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 6, 1).await;
     assert_eq!(sure(engine.admit(request_of(6, 1, 0))).await, Verdict::Admitted);
@@ -162,7 +162,7 @@ pub async fn units_come_and_go_while_selling(engine: Arc<dyn AdmissionEngine>) {
     assert_eq!(stats(&engine, 6).await, Some((0, 3)));
 }
 
-/// PL-21: 600 buyers who all ask twice at the same time for 100 units, and 50 that come meanwhile.
+/// PL-21: 600 buyers with two concurrent requests each for 100 units, and 50 units added meanwhile.
 pub async fn a_sale_is_exact_in_parallel(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 7, 100).await;
     let mut asks = JoinSet::new();
@@ -193,7 +193,7 @@ pub async fn a_sale_is_exact_in_parallel(engine: Arc<dyn AdmissionEngine>) {
             assert_eq!(first.get(buyer), Some(admission), "a duplicate of what nobody was told");
         }
     }
-    // Whoever asked before the 50 came was refused by right, so some of them may be left.
+    // Requests before the 50 units were added may be rejected, so some of these may be free.
     let sold = i64::try_from(first.len()).unwrap_or(i64::MAX);
     assert!(sold >= 100);
     assert_eq!(stats(&engine, 7).await, Some((150 - sold, u64::try_from(sold).unwrap_or(0))));
@@ -203,7 +203,7 @@ pub async fn a_sale_is_exact_in_parallel(engine: Arc<dyn AdmissionEngine>) {
     }
 }
 
-/// TR-19: every unit comes back twice at the same time while others ask; nothing is sold twice, nothing is lost.
+/// TR-19: every unit is released twice concurrently with new requests; no unit is sold twice or lost.
 pub async fn units_that_come_back_in_parallel_are_sold_once(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 8, 50).await;
     for buyer in 1..=50 {
@@ -227,7 +227,7 @@ pub async fn units_that_come_back_in_parallel_are_sold_once(engine: Arc<dyn Admi
     assert_eq!(left, i64::try_from(50 - sold).ok(), "what came back and was not sold again");
 }
 
-/// TR-18: forgotten and loaded from what is durable, a sale stands and answers as before.
+/// TR-18: a sale that was lost and loaded from its rows has the same numbers and verdicts.
 pub async fn what_was_loaded_is_what_was(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 9, 4_000).await;
     let mut journal = Vec::new();
@@ -260,7 +260,7 @@ pub async fn what_was_loaded_is_what_was(engine: Arc<dyn AdmissionEngine>) {
     assert_eq!(stats(&engine, 9).await.map(|(free, _)| free), Some(4_000));
 }
 
-/// TR-18: two nodes load the same sale at the same time; the slower one is told, and changes nothing.
+/// TR-18: of two concurrent loads the earlier one fails and changes nothing.
 pub async fn only_the_last_to_load_opens(engine: Arc<dyn AdmissionEngine>) {
     let known = [ExistingAdmission { buyer: 7, admission: 7_000, units: 1 }];
     let slow = sure(engine.prepare(10)).await;
@@ -278,7 +278,7 @@ pub async fn only_the_last_to_load_opens(engine: Arc<dyn AdmissionEngine>) {
     assert!(!sure(engine.open(Loading { sale: 11, ..quick }, 1)).await, "another sale");
 }
 
-/// TR-18: whoever loads may die in the middle; the sale stays shut until somebody loads it from the beginning.
+/// TR-18: after an aborted load the sale stays closed until it is loaded completely.
 pub async fn a_load_that_was_broken_off_sells_nothing(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 12, 5).await;
     assert_eq!(sure(engine.admit(request_of(12, 1, 0))).await, Verdict::Admitted);
@@ -286,11 +286,11 @@ pub async fn a_load_that_was_broken_off_sells_nothing(engine: Arc<dyn AdmissionE
     assert!(sure(engine.load(broken, &[ExistingAdmission { buyer: 9, admission: 9_000, units: 1 }])).await);
     assert_eq!(sure(engine.admit(request_of(12, 2, 0))).await, Verdict::NoSale);
     opened(&engine, 12, 4).await;
-    assert_eq!(stats(&engine, 12).await, Some((4, 0)), "nothing is left of the part that was loaded");
+    assert_eq!(stats(&engine, 12).await, Some((4, 0)), "the partial load left nothing");
     assert_eq!(sure(engine.admit(request_of(12, 9, 0))).await, Verdict::Admitted);
 }
 
-/// Two sales have buyers, units and an end of their own.
+/// Sales do not affect each other.
 pub async fn sales_do_not_meet(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 13, 1).await;
     opened(&engine, 14, 1).await;
@@ -302,7 +302,7 @@ pub async fn sales_do_not_meet(engine: Arc<dyn AdmissionEngine>) {
     assert_eq!(sure(engine.admit(request_of(13, 8, 0))).await, Verdict::NoSale);
 }
 
-/// PL-20: to the buyer it makes no difference whether an admission is confirmed, once or twice.
+/// PL-20: verdicts do not depend on confirmation.
 pub async fn confirming_changes_no_answer(engine: Arc<dyn AdmissionEngine>) {
     opened(&engine, 15, 3).await;
     assert_eq!(sure(engine.admit(request_of(15, 7, 0))).await, Verdict::Admitted);
@@ -311,7 +311,10 @@ pub async fn confirming_changes_no_answer(engine: Arc<dyn AdmissionEngine>) {
         assert_eq!(stats(&engine, 15).await, Some((2, 1)));
         assert_eq!(sure(engine.admit(request_of(15, 7, 1))).await, Verdict::Duplicate { admission: 7_000 });
     }
-    assert!(!sure(engine.dead_letter(15, 7_000, "late")).await, "what is confirmed is not buried");
+    assert!(
+        !sure(engine.dead_letter(15, 7_000, "late")).await,
+        "a confirmed admission is not moved to the dead letters"
+    );
     assert!(sure(engine.release(request_of(15, 7, 0))).await);
     assert_eq!(stats(&engine, 15).await, Some((3, 1)));
 }

@@ -1,6 +1,6 @@
 //! The engine of one process.
 //!
-//! A buyer costs two numbers and a byte in a table that is between 7/16 and 7/8 full: 20 to 39 bytes.
+//! A buyer takes two numbers and a byte in a hash table with a load of 7/16 to 7/8: 20 to 39 bytes.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,12 +13,12 @@ use parking_lot::{Mutex, RwLock};
 use super::{AdmissionEngine, AdmissionRequest, ExistingAdmission, Loading, SaleStats, Unconfirmed, Verdict};
 use crate::Answer;
 
-/// Parts of a sale that are locked one by one; a power of two.
+/// Number of locks of a sale; a power of two.
 const SHARDS: usize = 64;
-/// Set in the name of an admission whose units were given back; names are positive, so it is free.
-const GIVEN_BACK: i64 = i64::MIN;
+/// Flag in the ID of an admission whose units were released; IDs are positive, so the bit is free.
+const RELEASED: i64 = i64::MIN;
 
-/// A [`AdmissionEngine`] whose sales live in this process.
+/// An [`AdmissionEngine`] with its state in this process.
 #[derive(Debug, Default)]
 pub struct MemoryAdmissionEngine {
     sales: RwLock<HashMap<i64, Sale>>,
@@ -27,7 +27,7 @@ pub struct MemoryAdmissionEngine {
 
 #[derive(Debug)]
 struct Sale {
-    /// Who loads it, or did.
+    /// Token of the last load.
     token: u64,
     is_open: AtomicBool,
     free: AtomicI64,
@@ -39,7 +39,7 @@ struct Sale {
 type Buyers = HashMap<i64, i64>;
 
 impl MemoryAdmissionEngine {
-    /// A engine without sales.
+    /// An engine without sales.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -51,7 +51,7 @@ impl MemoryAdmissionEngine {
         self.with(request.sale, Verdict::NoSale, |sale| sale.admit(request))
     }
 
-    /// What `work` finds of a sale that is open, or `otherwise`.
+    /// The result of `work` on an open sale, or `otherwise`.
     fn with<T>(&self, sale: i64, otherwise: T, work: impl FnOnce(&Sale) -> T) -> T {
         match self.sales.read().get(&sale).filter(|sale| sale.is_open.load(Ordering::Acquire)) {
             Some(sale) => work(sale),
@@ -59,7 +59,7 @@ impl MemoryAdmissionEngine {
         }
     }
 
-    /// Does `work` to a sale that nobody else began to load, and says whether there is one.
+    /// Applies `work` to a sale of which `loading` is the last load; returns whether there is one.
     fn with_loading(&self, loading: Loading, work: impl FnOnce(&Sale)) -> bool {
         let sales = self.sales.read();
         let is_ours = |sale: &&Sale| sale.token == loading.token && !sale.is_open.load(Ordering::Acquire);
@@ -78,7 +78,7 @@ impl Sale {
         }
     }
 
-    /// Whatever is done to a buyer is done under the lock of their shard.
+    /// Applies `work` to the shard of a buyer under its lock.
     fn with_buyers<T>(&self, buyer: i64, work: impl FnOnce(&mut Buyers) -> T) -> Option<T> {
         let hash = usize::try_from(self.hasher.hash_one(buyer) & 0xffff_ffff).ok()?;
         let shard = self.shards.get(hash & (SHARDS - 1))?;
@@ -88,7 +88,7 @@ impl Sale {
     fn admit(&self, request: AdmissionRequest) -> Verdict {
         let decide = |buyers: &mut Buyers| match buyers.entry(request.buyer) {
             Entry::Occupied(first) if *first.get() == request.admission => Verdict::Admitted,
-            Entry::Occupied(first) => Verdict::Duplicate { admission: first.get() & !GIVEN_BACK },
+            Entry::Occupied(first) => Verdict::Duplicate { admission: first.get() & !RELEASED },
             Entry::Vacant(place) => match self.take(request.units) {
                 true => {
                     place.insert(request.admission);
@@ -100,10 +100,10 @@ impl Sale {
         self.with_buyers(request.buyer, decide).unwrap_or(Verdict::NoSale)
     }
 
-    /// Takes so many free units, or none.
+    /// Takes `units` free units, or none.
     fn take(&self, units: u32) -> bool {
         let units = i64::from(units);
-        // No other memory is published with the count.
+        // Relaxed: no other memory is published with the count.
         let less = |free: i64| (free >= units).then(|| free - units);
         self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
@@ -127,7 +127,7 @@ impl Sale {
     fn release(&self, request: AdmissionRequest) -> bool {
         let mark = |buyers: &mut Buyers| match buyers.get_mut(&request.buyer) {
             Some(admission) if *admission == request.admission => {
-                *admission |= GIVEN_BACK;
+                *admission |= RELEASED;
                 self.put(request.units.into());
                 true
             }
@@ -138,7 +138,7 @@ impl Sale {
 
     fn load(&self, known: &[ExistingAdmission]) {
         for known in known {
-            let admission = if known.units == 0 { known.admission | GIVEN_BACK } else { known.admission };
+            let admission = if known.units == 0 { known.admission | RELEASED } else { known.admission };
             self.with_buyers(known.buyer, |buyers| buyers.insert(known.buyer, admission));
         }
     }
@@ -197,7 +197,7 @@ impl AdmissionEngine for MemoryAdmissionEngine {
         Answer::ready(self.with(sale, None, |sale| Some(sale.stats())))
     }
 
-    // An admission ends with this process, so nobody could take it over.
+    // Admissions end with this process, so no other node can claim them.
 
     fn confirm<'a>(&'a self, _: i64, _: &'a [i64]) -> Answer<'a, ()> {
         Answer::ready(())

@@ -1,4 +1,4 @@
-//! A token bucket in whole numbers: no rounding, so the law holds exactly.
+//! A token bucket in integers: without rounding the limit is exact.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use pulse_kernel::Timestamp;
 use super::table::Counter;
 use crate::{Decision, Quota};
 
-/// How much of a quota is used.
+/// The used part of a quota.
 ///
-/// Amounts are in `1 / window` tokens: one token is `window_ms` parts, and every millisecond gives `count`
-/// parts back. Both are whole numbers, and their product fits 64 bits.
+/// Amounts are in `1 / window` tokens: one token is `window_ms` parts, and each millisecond refills `count` parts. Both are
+/// integers, and their product fits 64 bits.
 pub(super) struct Bucket {
     used: u64,
     at: Timestamp,
@@ -18,7 +18,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// A bucket from which nothing was taken.
+    /// A full bucket.
     pub(super) const fn full(quota: Quota, now: Timestamp) -> Self {
         Self { used: 0, at: now, quota }
     }
@@ -42,14 +42,14 @@ impl Bucket {
     fn refill(&mut self, now: Timestamp) {
         let gained = u128::from(self.quota.count) * now.since(self.at).as_millis();
         self.used = self.used.saturating_sub(u64::try_from(gained).unwrap_or(u64::MAX));
-        // Requests that read the clock a moment earlier arrive later; what was gained is not gained again.
-        // A clock that was set back by more than a window is believed, or the key would be stuck.
+        // A request may arrive after another one that read the clock later; its time does not refill again.
+        // A clock that was set back by more than a window is accepted, or the key would be blocked.
         if now > self.at || self.at.since(now) > Duration::from_millis(u64::from(self.quota.window_ms)) {
             self.at = now;
         }
     }
 
-    /// Keeps the number of used tokens under another quota.
+    /// Changes the quota and keeps the number of used tokens.
     fn change(&mut self, quota: Quota) {
         let parts = u128::from(self.used) * u128::from(quota.window_ms);
         let used = parts.div_ceil(u128::from(self.quota.window_ms.max(1)));
@@ -68,7 +68,7 @@ fn capacity(quota: Quota) -> u64 {
     u64::from(quota.count) * u64::from(quota.window_ms)
 }
 
-/// Whole tokens in so many parts; all of them when there is no window.
+/// Whole tokens of `parts`; all tokens of the quota without a window.
 fn tokens(parts: u64, quota: Quota) -> u32 {
     parts.checked_div(u64::from(quota.window_ms)).map_or(quota.count, |count| u32::try_from(count).unwrap_or(u32::MAX))
 }
@@ -131,8 +131,8 @@ mod tests {
     }
 
     proptest! {
-        /// PL-24: the textbook GCRA (theoretical arrival times as fractions) gives the same decisions, and
-        /// every promised `retry_after` is kept to the millisecond.
+        /// PL-24: a textbook GCRA (theoretical arrival times as fractions) makes the same decisions, and `retry_after` is
+        /// exact to the millisecond.
         #[test]
         fn the_bucket_is_gcra(
             count in 1_u32..50,

@@ -1,4 +1,4 @@
-//! Who is inside: leases in the order in which they run out.
+//! The leases of a key, ordered by expiry.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(super) struct Holders {
 }
 
 impl Holders {
-    /// Puts `lease` in if there is room at `now`.
+    /// Adds `lease` if a permit is free at `now`.
     pub(super) fn take(&mut self, lease: Lease, limit: PermitLimit, now: Timestamp) -> bool {
         while self.by_expiry.first().is_some_and(|(expires_at, _)| *expires_at <= now) {
             self.by_expiry.pop_first();
@@ -23,7 +23,7 @@ impl Holders {
         has_room && self.by_expiry.insert((lease.expires_at, lease.token))
     }
 
-    /// Exchanges `lease` for `extended` if it is still in force at `now`.
+    /// Replaces `lease` by `extended` if it has not expired at `now`.
     pub(super) fn extend(&mut self, lease: Lease, extended: Lease, now: Timestamp) -> bool {
         lease.expires_at > now
             && self.by_expiry.remove(&(lease.expires_at, lease.token))

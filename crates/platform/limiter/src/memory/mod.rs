@@ -1,4 +1,4 @@
-//! The limiter of one process: counters in sharded tables, decided without waiting and without allocating.
+//! The limiter of one process: counters in sharded tables; decisions neither wait nor allocate.
 
 mod bucket;
 mod holders;
@@ -16,24 +16,24 @@ use self::table::Table;
 use self::window::Window;
 use crate::{Answer, Decision, Key, Lease, Limiter, PermitLimit, Quota};
 
-/// What a new key gets while as many keys are counted as the memory allows.
+/// Treatment of new keys while the maximum number of keys is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// New keys are refused until old ones fall idle. Right where the law matters more than the visitor.
+    /// New keys are rejected until idle keys are removed. For limits that must hold.
     Refuse,
-    /// New keys pass uncounted. Right where something behind the limiter sheds load anyway.
+    /// New keys are allowed uncounted. For limits with load shedding after them.
     ///
-    /// Permits are refused all the same: an uncounted permit would break their law.
+    /// Permits are rejected in both cases: an uncounted permit would exceed the limit.
     Admit,
 }
 
-/// How much a [`MemoryLimiter`] remembers.
+/// Options of a [`MemoryLimiter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimiterOptions {
-    /// How many keys each of the three kinds of counters may hold. A rate limit takes about 56 bytes, a
-    /// window about 72 (more with a count above 2), so a million keys are about 60 to 130 MB.
+    /// Maximum number of keys of each of the three kinds of counters. Default 1 000 000. A rate limit takes about 56 bytes,
+    /// a window about 72 (more with a count above 2), so a million keys take 60 to 130 MB.
     pub keys_max: usize,
-    /// What happens to one key more.
+    /// Treatment of further keys. Default: reject.
     pub when_full: WhenFull,
 }
 
@@ -43,10 +43,10 @@ impl Default for MemoryLimiterOptions {
     }
 }
 
-/// How long a key waits that found the tables full: as long as the tables wait between two sweeps.
+/// `retry_after` of a key that was rejected because the table is full: the interval of the sweeps.
 const FULL_RETRY_AFTER: Duration = table::SWEEP_INTERVAL;
 
-/// A [`Limiter`] whose counters live in this process and are forgotten when they mean nothing any more.
+/// A [`Limiter`] in this process. Counters are removed when they are idle.
 pub struct MemoryLimiter {
     rates: Table<Bucket>,
     windows: Table<Window>,
@@ -56,7 +56,7 @@ pub struct MemoryLimiter {
 }
 
 impl MemoryLimiter {
-    /// A limiter that has seen nobody yet.
+    /// A limiter without counters.
     #[must_use]
     pub fn new(limits: MemoryLimiterOptions) -> Self {
         Self {
@@ -82,15 +82,15 @@ impl MemoryLimiter {
             .unwrap_or_else(|| self.decide_when_full(quota))
     }
 
-    /// Forgets every key that means nothing any more at `now`. New keys cause it often enough; call it from
-    /// time to time to give memory back in quiet hours. Locks one shard after the other.
+    /// Removes all keys that are idle at `now`. New keys trigger it as well; call it periodically to release memory without
+    /// traffic. Locks one shard at a time.
     pub fn sweep(&self, now: Timestamp) {
         self.rates.sweep(now);
         self.windows.sweep(now);
         self.permits.sweep(now);
     }
 
-    /// How many keys are counted, over all three kinds.
+    /// Number of counted keys of all three kinds.
     #[must_use]
     pub fn key_count(&self) -> usize {
         self.rates.len() + self.windows.len() + self.permits.len()
@@ -122,7 +122,7 @@ impl Limiter for MemoryLimiter {
     fn lease(&self, key: Key, limit: PermitLimit, now: Timestamp) -> Answer<'_, Option<Lease>> {
         let lease = Lease {
             key,
-            // Only uniqueness counts, no other memory is published with it.
+            // Relaxed: only uniqueness matters; no other memory is published with it.
             token: self.token_next.fetch_add(1, Ordering::Relaxed),
             expires_at: now.plus(limit.lease),
         };

@@ -1,4 +1,4 @@
-//! Counters by key: sharded, bounded, and swept when keys are added.
+//! A sharded, bounded map of counters, swept when keys are added.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -9,19 +9,19 @@ use pulse_kernel::Timestamp;
 
 use crate::Key;
 
-/// A counter which at some time means the same as no counter at all.
+/// A counter that becomes equivalent to a new one over time.
 pub(super) trait Counter {
-    /// From when on nobody can tell this counter from a fresh one.
+    /// Time from which the counter is equivalent to a new one.
     fn idle_at(&self) -> Timestamp;
 }
 
-/// With 64 locks, two of 8 busy cores meet at the same lock in one call of eight.
+/// Number of locks. With 64 locks and 8 busy cores, one call of eight contends.
 const SHARDS: usize = 64;
 
-/// A shard below this size is never worth a sweep.
+/// Minimum size of a shard for a sweep.
 const SWEEP_KEYS_MIN: usize = 64;
 
-/// A shard that stays full is swept no more often than this: a flood of new keys must not buy a scan each.
+/// Minimum interval between sweeps of a full shard, so that new keys do not cause a scan each.
 pub(super) const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bounded map from keys to counters.
@@ -31,15 +31,15 @@ pub(super) struct Table<C> {
     shard_keys_max: usize,
 }
 
-// On its own cache line, so that neighbours do not slow each other down.
+// On a cache line of its own, to avoid false sharing.
 #[repr(align(64))]
 struct Shard<C>(Mutex<Counters<C>>);
 
 struct Counters<C> {
     by_key: HashMap<Key, C, Seed>,
-    /// The shard is swept before it grows beyond this.
+    /// Length at which the shard is swept.
     sweep_at_len: usize,
-    /// While it is full, not before this.
+    /// Earliest time of the next sweep while the shard is full.
     sweep_not_before: Timestamp,
 }
 
@@ -57,7 +57,7 @@ impl<C: Counter> Table<C> {
         Self { shards, seed, shard_keys_max: keys_max.div_ceil(SHARDS) }
     }
 
-    /// Changes the counter of `key`, a `fresh` one when there is none; `None` when there is no room for it.
+    /// Changes the counter of `key`, or a `fresh` one; `None` if the table is full.
     pub(super) fn update<R>(
         &self,
         key: Key,
@@ -74,14 +74,14 @@ impl<C: Counter> Table<C> {
         }
         let mut counter = fresh();
         let result = change(&mut counter);
-        // A refusal leaves nothing behind that is worth memory.
+        // A counter that is idle at once, as after a rejection, is not stored.
         if counter.idle_at() > now {
             counters.by_key.insert(key, counter);
         }
         Some(result)
     }
 
-    /// Changes the counter of `key` if there is one.
+    /// Changes the counter of `key` if it exists.
     pub(super) fn update_known<R>(&self, key: Key, change: impl FnOnce(&mut C) -> R) -> Option<R> {
         self.shard(key).0.lock().by_key.get_mut(&key).map(change)
     }
@@ -97,14 +97,14 @@ impl<C: Counter> Table<C> {
     }
 
     fn shard(&self, key: Key) -> &Shard<C> {
-        // The map uses the lowest and the highest bits of the same hash; these are in the middle.
+        // The map uses the lowest and highest bits of the same hash; the shard uses the middle.
         let index = usize::try_from((self.seed.hash_one(key) >> 32) & 0xffff).unwrap_or(0) % SHARDS;
         &self.shards[index]
     }
 }
 
 impl<C: Counter> Counters<C> {
-    /// Whether one more key fits, after forgetting idle ones if it must be.
+    /// Whether one more key fits, after a sweep if necessary.
     fn make_room(&mut self, keys_max: usize, now: Timestamp) -> bool {
         let is_full = self.by_key.len() >= keys_max;
         if (is_full && now >= self.sweep_not_before) || (!is_full && self.by_key.len() >= self.sweep_at_len) {
@@ -116,7 +116,7 @@ impl<C: Counter> Counters<C> {
     fn sweep(&mut self, now: Timestamp) {
         self.by_key.retain(|_, counter| counter.idle_at() > now);
         let len = self.by_key.len();
-        // Doubling makes the cost of sweeps constant per added key.
+        // Doubling keeps the cost of sweeps constant per added key.
         self.sweep_at_len = (len * 2).max(SWEEP_KEYS_MIN);
         self.sweep_not_before = now.plus(SWEEP_INTERVAL);
         if self.by_key.capacity() > self.sweep_at_len * 2 {
@@ -125,8 +125,8 @@ impl<C: Counter> Counters<C> {
     }
 }
 
-/// Hashes keys, which are hashes already, once more with a secret of this process: nobody outside can choose
-/// keys that fall into one place of the map.
+/// Hashes keys, which are hashes already, with a secret of this process, so that clients cannot choose keys that collide in
+/// the map.
 #[derive(Clone, Copy)]
 struct Seed(u64);
 
@@ -158,7 +158,7 @@ impl Hasher for Folded {
     }
 
     fn write_u64(&mut self, value: u64) {
-        // The multiplier is the golden ratio, odd and without a pattern; both halves of the product count.
+        // The multiplier is derived from the golden ratio; both halves of the product are folded.
         let product = u128::from(self.0 ^ value) * 0x9e37_79b9_7f4a_7c15;
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = product.to_le_bytes();
         self.0 = u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ u64::from_le_bytes([i, j, k, l, m, n, o, p]);
@@ -199,7 +199,7 @@ mod tests {
         let table = Table::new(1_000_000);
         add(&table, 0..100_000, 0);
         assert_eq!(table.len(), 100_000);
-        // Counters added at 10 are idle at once and leave nothing behind, but their arrival is no reason to sweep.
+        // Counters added at 10 are idle at once and are not stored, so they trigger no sweep.
         add(&table, 100_000..200_000, 10);
         assert!(table.len() <= 100_000);
     }

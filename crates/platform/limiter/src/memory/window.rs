@@ -1,4 +1,4 @@
-//! A sliding window: the instants of the events that count.
+//! A sliding window: the times of the counted events.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::table::Counter;
 use crate::{Decision, Quota};
 
-/// When the counted events happened, oldest first. Two fit without an allocation: duplicates need one.
+/// Times of the counted events, oldest first. Two fit without an allocation; duplicate checks need one.
 #[derive(Default)]
 pub(super) struct Window {
     at: SmallVec<[Timestamp; 2]>,
@@ -18,15 +18,15 @@ pub(super) struct Window {
 impl Window {
     pub(super) fn count(&mut self, quota: Quota, now: Timestamp) -> Decision {
         let window = Duration::from_millis(u64::from(quota.window_ms));
-        // An event later than the whole window can only come from a clock that was set back since.
+        // An event more than a window ahead means that the clock was set back since.
         self.at.retain(|at| at.plus(window) > now && at.minus(window) <= now);
         let limit = usize::try_from(quota.count).unwrap_or(usize::MAX);
         if let Some(excess) = self.at.len().checked_sub(limit) {
-            // There is room when all but `limit - 1` of them have left the window.
+            // An event is allowed when all but `limit - 1` of them have left the window.
             let retry_after = self.at.get(excess).map_or(Duration::MAX, |at| at.plus(window).since(now));
             return Decision::refuse(0, retry_after);
         }
-        // Requests that read the clock a moment earlier arrive later.
+        // A request may arrive after another one that read the clock later.
         let place = self.at.partition_point(|at| *at <= now);
         self.at.insert(place, now);
         self.idle_at = self.at.last().map_or(now, |last| last.plus(window));

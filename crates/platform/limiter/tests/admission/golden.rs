@@ -1,4 +1,4 @@
-//! PL-18: the answers of an ordinary script, as one finds it in books, are ours too.
+//! PL-18: the engines make the same decisions as a textbook script.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 
 use super::{node, open};
 
-/// A counter of what is left and a set of who has bought, with a look at the first before it is compared (T1).
+/// A counter of free units and a set of buyers (T1).
 const TEXTBOOK: &str = "
     local stock = redis.call('get', KEYS[1])
     if not stock then return -1 end
@@ -22,7 +22,7 @@ const TEXTBOOK: &str = "
     redis.call('sadd', KEYS[2], ARGV[1])
     return 0";
 
-/// The code of the textbook for our verdict.
+/// Result code of the textbook script for a verdict.
 fn code(verdict: Verdict) -> i64 {
     match verdict {
         Verdict::Admitted => 0,
@@ -135,7 +135,7 @@ impl Model {
     }
 }
 
-/// Whatever is done in whatever order, the engine stands and answers as the model does.
+/// For any sequence of steps the engine has the same results and numbers as the model.
 fn agree(engine: &impl AdmissionEngine, runtime: &tokio::runtime::Runtime, steps: Vec<Step>) {
     runtime.block_on(async {
         let mut model = Model { free: 5, ..Model::default() };

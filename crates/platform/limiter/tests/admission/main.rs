@@ -1,5 +1,5 @@
-//! The engine of flash sales: both engines keep one contract, and Redis may be lost, moved and left by its nodes.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+//! Both admission engines pass the contract; the Redis engine survives data loss, failover and the death of nodes.
+#![expect(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 mod golden;
 mod moved;
@@ -11,12 +11,12 @@ use pulse_limiter::admission::{
     AdmissionEngine, AdmissionRequest, MemoryAdmissionEngine, RedisAdmissionEngine, RedisAdmissionOptions,
 };
 
-/// The memory engine keeps the contract.
+/// The contract with the memory engine.
 mod memory {
     pulse_limiter::admission_contract!(async || (super::MemoryAdmissionEngine::new(), ()));
 }
 
-/// The Redis engine keeps the contract.
+/// The contract with the Redis engine.
 mod redis {
     pulse_limiter::admission_contract!(async || {
         let server = pulse_testkit::servers::redis().unwrap();
@@ -24,19 +24,19 @@ mod redis {
     });
 }
 
-/// A node's own engine over a Redis. It waits as long as a busy machine may need.
+/// The engine of one node, with a timeout for busy machines.
 fn node(url: &str, name: &str) -> RedisAdmissionEngine {
     let options = RedisAdmissionOptions { timeout: Duration::from_secs(10), ..RedisAdmissionOptions::new(url, name) };
     RedisAdmissionEngine::new(options).unwrap()
 }
 
-/// Opens a sale in which nobody was admitted.
+/// Opens a sale without admissions.
 async fn open(engine: &impl AdmissionEngine, sale: i64, free: u64) {
     let loading = engine.prepare(sale).await.unwrap();
     assert!(engine.open(loading, free).await.unwrap());
 }
 
-/// One unit, under the name 1000 * buyer + attempt.
+/// A request for one unit with the admission ID 1000 * buyer + attempt.
 fn request_of(sale: i64, buyer: i64, attempt: i64) -> AdmissionRequest {
     AdmissionRequest { sale, buyer, admission: 1_000 * buyer + attempt, units: 1 }
 }

@@ -1,4 +1,4 @@
-//! Redis loses what it knew, stops, or is replaced by its replica; the engine says so, and goes on with the next one.
+//! Redis loses data, stops, or fails over to a replica; the engine reports it and continues with the next server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ async fn told<T: redis::FromRedisValue>(connection: &mut MultiplexedConnection, 
     redis::cmd(words[0]).arg(&words[1..]).query_async(connection).await.unwrap()
 }
 
-/// T1, TR-18: everything is lost in the middle of a sale, or a part of it; the sale is not there, and is loaded again.
+/// T1, TR-18: after a total or partial loss of data the sale is unknown, and can be loaded again.
 #[tokio::test]
 async fn a_sale_that_redis_lost_is_not_there_and_comes_back() {
     // Of its own: it is emptied.
@@ -54,7 +54,7 @@ async fn a_sale_that_redis_lost_is_not_there_and_comes_back() {
     }
 }
 
-/// TR-18: what is lost while it is loaded is not opened half full.
+/// TR-18: a sale that is lost during its load cannot be opened.
 #[tokio::test]
 async fn a_load_that_redis_lost_is_not_opened() {
     let server = Redis::start().unwrap();
@@ -70,7 +70,7 @@ async fn a_load_that_redis_lost_is_not_opened() {
     }
 }
 
-/// A Redis that was started anew does not know our scripts.
+/// A restarted Redis has no scripts.
 #[tokio::test]
 async fn forgotten_scripts_are_told_again() {
     let server = Redis::start().unwrap();
@@ -87,7 +87,7 @@ async fn forgotten_scripts_are_told_again() {
     assert!(engine.script_time().await.unwrap().calls > before.calls);
 }
 
-/// TR-22: every key that we make expires, and a sale that is used lives on.
+/// TR-22: all keys expire, and the keys of a used sale are extended.
 #[tokio::test]
 async fn every_key_expires_and_use_extends_it() {
     let server = Redis::start().unwrap();
@@ -120,7 +120,7 @@ async fn every_key_expires_and_use_extends_it() {
     }
 }
 
-/// A Redis that does not answer is an error in time, what is more than may wait is one at once, and neither stays.
+/// An unresponsive Redis causes an error within the timeout, calls beyond the limit fail immediately, and both recover.
 #[tokio::test]
 async fn a_redis_that_hangs_is_an_error_in_time() {
     let server = Redis::start().unwrap();
@@ -136,7 +136,7 @@ async fn a_redis_that_hangs_is_an_error_in_time() {
     }
     let errors = tokio::time::timeout(Duration::from_secs(30), calls.join_all()).await.unwrap();
     assert!(errors.iter().all(|error| error.kind() == Kind::Unavailable && error.code() == "GATE_UNAVAILABLE"));
-    let refused = errors.iter().filter(|error| error.report().contains("too many calls")).count();
+    let refused = errors.iter().filter(|error| error.report().contains("too many concurrent calls")).count();
     assert_eq!(refused, 7);
     drop(server);
     assert_eq!(engine.admit(request_of(305, 1, 0)).await.unwrap_err().kind(), Kind::Unavailable, "gone is no better");

@@ -1,4 +1,4 @@
-//! T2, PL-20: what a node admitted and did not confirm is finished by another one.
+//! T2, PL-20: unconfirmed admissions of a dead node are completed by another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::{node, open, request_of};
 const ANY: Duration = Duration::ZERO;
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A look past the engine.
+/// Direct access to the keys of a sale.
 struct Inside {
     connection: MultiplexedConnection,
     sale: i64,
@@ -43,7 +43,7 @@ impl Inside {
         (pending.count(), entries, fields)
     }
 
-    /// Makes everything look as if nobody had said anything for an hour.
+    /// Sets the idle time of all entries to one hour.
     async fn age(&mut self) {
         let stream = self.key("unconfirmed");
         let found: StreamRangeReply =
@@ -62,7 +62,7 @@ async fn admitted(engine: &RedisAdmissionEngine, asks: impl IntoIterator<Item = 
     }
 }
 
-/// T2: what is confirmed leaves the pending list, the stream and the state, and is never taken over.
+/// T2: confirmed admissions are removed from the pending list, the stream and the state, and are never claimed.
 #[tokio::test]
 async fn confirming_empties_the_pending_list() {
     let server = servers::redis().unwrap();
@@ -80,7 +80,7 @@ async fn confirming_empties_the_pending_list() {
     assert_eq!(engine.stats(201).await.unwrap(), Some(SaleStats { free: 500, buyers: 2_500 }));
 }
 
-/// T2, PL-20: a node dies with three admissions; of two others exactly one gets each of them, once they were idle.
+/// T2, PL-20: a node dies with three admissions; each is claimed by exactly one of two other nodes after the idle time.
 #[tokio::test]
 async fn what_a_dead_node_left_is_taken_over_once() {
     let server = servers::redis().unwrap();
@@ -108,7 +108,7 @@ async fn what_a_dead_node_left_is_taken_over_once() {
     assert_eq!(one.stats(202).await.unwrap(), Some(SaleStats { free: 6, buyers: 2 }));
 }
 
-/// PL-20: attempts are counted; what fails again and again goes to the dead letters with all that is known of it.
+/// PL-20: claims are counted; after repeated failures an admission goes to the dead letters with all its fields.
 #[tokio::test]
 async fn what_fails_again_and_again_is_buried() {
     let server = servers::redis().unwrap();
@@ -149,7 +149,7 @@ async fn what_fails_again_and_again_is_buried() {
     assert_eq!(engine.stats(203).await.unwrap(), Some(SaleStats { free: 6, buyers: 2 }), "its units stay taken");
 }
 
-/// PL-20: nodes are killed at random in the middle of their admissions; every admitted buyer gets one row.
+/// PL-20: nodes are killed at random points of their admissions; every admitted buyer gets one row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_die_at_random_and_every_admission_is_finished_once() {
     let server = servers::redis().unwrap();

@@ -1,8 +1,7 @@
-//! The way to Redis: one server, the primary behind sentinels, or a cluster.
+//! The connection to Redis: one server, the primary behind sentinels, or a cluster.
 //!
-//! All calls share one connection, and what is asked at the same time travels together. A connection that broke, or that
-//! did not answer in time, is given up; the next caller finds the way anew, which after a failover leads to another
-//! server.
+//! All calls share one connection, and concurrent calls are pipelined. A connection that failed or timed out is dropped;
+//! the next call searches again, which after a failover leads to another server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,22 +19,22 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
-/// After a vain search callers are refused for so long, so that they do not search in a row.
+/// Time after a failed search in which calls fail without another search.
 const SEARCH_PAUSE: Duration = Duration::from_millis(50);
-/// How long one search may take; it goes on when whoever began it has given up.
+/// Timeout of a search; it continues when its caller has given up.
 const SEARCH_MAX: Duration = Duration::from_secs(5);
-/// How often a cluster is asked again for one call, when a slot has moved.
+/// Maximum number of retries of a call in a cluster after a slot has moved.
 const CLUSTER_RETRIES: u32 = 3;
-/// Bytes that are collected before they are written: callers that come together are one write.
+/// Write buffer: concurrent calls are written together.
 const WRITE_BUFFER: usize = 64 * 1024;
 
-/// Why an address of Redis cannot be used.
+/// A Redis URL is not valid.
 #[derive(Debug)]
 pub struct UrlError(String);
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the URL of Redis is not valid: {}", self.0)
+        write!(f, "the Redis URL is not valid: {}", self.0)
     }
 }
 
@@ -47,7 +46,7 @@ impl From<RedisError> for UrlError {
     }
 }
 
-/// A connection, shared by cloning it.
+/// A connection; clones share it.
 #[derive(Clone)]
 pub(super) enum Wire {
     Server(MultiplexedConnection),
@@ -82,21 +81,21 @@ impl ConnectionLike for Wire {
     }
 }
 
-/// A connection, and which one it is.
+/// A connection and its number.
 #[derive(Clone)]
 pub(super) struct Line {
     pub(super) wire: Wire,
     number: u64,
 }
 
-/// Where a connection comes from.
+/// The source of connections.
 enum Source {
     Server(Box<Client>),
     Sentinels(Box<SentinelClient>),
     Cluster(Box<ClusterClient>),
 }
 
-/// The connection of a engine.
+/// The connection of an engine.
 pub(super) struct Link {
     line: RwLock<Option<Line>>,
     search: Mutex<Search>,
@@ -110,9 +109,9 @@ struct Search {
 }
 
 impl Link {
-    /// Reads the URL; nothing is connected yet.
+    /// Parses the URL; does not connect.
     pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, UrlError> {
-        // Calls have a limit of their own; the driver would set a second timer for each.
+        // Calls have their own timeout; that of the driver would be a second timer.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
             .set_response_timeout(None)
@@ -121,21 +120,21 @@ impl Link {
         Ok(Self { line: RwLock::default(), search: Mutex::new(search) })
     }
 
-    /// The connection; a new one when there is none.
+    /// The connection; a new one if there is none.
     pub(super) async fn line(self: &Arc<Self>) -> RedisResult<Line> {
         if let Some(line) = self.line.read().clone() {
             return Ok(line);
         }
-        // A search outlives the caller who began it: sentinels that do not answer take longer than a call may.
+        // In a task: with unresponsive sentinels a search takes longer than the timeout of a call.
         let link = Arc::clone(self);
         match tokio::spawn(async move { link.search().await }).await {
             Ok(found) => found,
-            Err(_) => Err((ErrorKind::Client, "the search for Redis has ended").into()),
+            Err(_) => Err((ErrorKind::Client, "the search for a Redis server was aborted").into()),
         }
     }
 
-    /// Gives a connection up, unless that has happened already. One to a cluster is kept: its driver looks for servers
-    /// that were lost by itself, and sales on the others go on meanwhile.
+    /// Drops a connection if it is still the current one. A cluster connection is kept: its driver reconnects to lost servers
+    /// itself, and sales on other servers continue.
     pub(super) fn give_up(&self, line: &Line) {
         if matches!(line.wire, Wire::Cluster(_)) {
             return;
@@ -158,7 +157,7 @@ impl Link {
         }
         let found = tokio::time::timeout(SEARCH_MAX, search.connect())
             .await
-            .unwrap_or_else(|_| Err((ErrorKind::Client, "nobody said in time where Redis is").into()));
+            .unwrap_or_else(|_| Err((ErrorKind::Client, "no Redis server was found in time").into()));
         match found {
             Ok(wire) => {
                 search.count += 1;
@@ -183,7 +182,7 @@ impl Search {
                 client.get_multiplexed_async_connection_with_config(config).await.map(Wire::Server)
             }
             Source::Sentinels(client) => client.get_async_connection_with_config(config).await.map(Wire::Server),
-            // Boxed: it is large, and rarely there.
+            // Boxed: the future is large and rarely used.
             Source::Cluster(client) => client.get_async_connection().boxed().await.map(Wire::Cluster),
         }
     }
@@ -191,14 +190,14 @@ impl Search {
 
 impl Source {
     /// `redis://host:port/db`, `redis+sentinel://host:port,host:port/service`, `redis+cluster://host:port,host:port`;
-    /// with `rediss` over TLS, and with `user:password@` before the hosts where the servers want it.
+    /// `rediss` for TLS; `user:password@` before the hosts.
     fn parse(url: &str, timeout: Duration) -> Result<Self, UrlError> {
         let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(UrlError("it has no scheme".to_owned()));
+            return Err(UrlError("it must have a scheme".to_owned()));
         };
         let (plain, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
         if !matches!(plain, "redis" | "rediss") {
-            return Err(UrlError(format!("{scheme} is not redis or rediss")));
+            return Err(UrlError(format!("the scheme must be redis or rediss, got {scheme}")));
         }
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, hosts) = hosts.rsplit_once('@').map_or(("", hosts), |(login, hosts)| (login, hosts));
@@ -212,13 +211,13 @@ impl Source {
                 Ok(Self::Cluster(Box::new(client)))
             }
             "sentinel" => Self::sentinels(each, path, plain == "rediss"),
-            _ => Err(UrlError(format!("{scheme} is neither sentinel nor cluster"))),
+            _ => Err(UrlError(format!("the scheme must end in +sentinel or +cluster, got {scheme}"))),
         }
     }
 
     fn sentinels(urls: impl Iterator<Item = String>, service: &str, is_tls: bool) -> Result<Self, UrlError> {
         if service.is_empty() {
-            return Err(UrlError("it does not name the service that the sentinels watch".to_owned()));
+            return Err(UrlError("it must name the service of the sentinels after the hosts".to_owned()));
         }
         let infos = urls.map(|url| url.as_str().into_connection_info()).collect::<RedisResult<Vec<_>>>()?;
         let login = infos.first().map(|info| info.redis_settings().clone()).unwrap_or_default();
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_what_kind_of_redis_it_is() {
+    fn the_scheme_selects_the_kind_of_server() {
         for (url, expected) in [
             ("redis://127.0.0.1:6379/", "server"),
             ("redis://127.0.0.1:6379/2", "server"),

@@ -1,24 +1,24 @@
-//! The engine of many nodes: sales live in Redis, 6.2 or later, or what speaks like it.
+//! The engine of several nodes: the state of sales is in Redis 6.2 or later, or a compatible server.
 //!
-//! **Keys.** All keys of a sale are in one slot of a cluster, and every one expires [`RedisAdmissionOptions::keep`] after
-//! it was last used; a call extends what has less than half of its time left.
+//! **Keys.** All keys of a sale are in one slot of a cluster. Each expires [`RedisAdmissionOptions::keep`] after its last
+//! use; a call extends keys with less than half of that time left.
 //!
-//! | Key | Holds | Begins | Extended by |
+//! | Key | Content | Created by | Extended by |
 //! |---|---|---|---|
-//! | `pulse:{sale:ID}:state` | open or loading, free units, entry of the stream by unconfirmed admission | `prepare` | `load`, `open`, `admit` |
-//! | `pulse:{sale:ID}:buyers` | admission by buyer, below zero when its units were given back | `prepare` | the same |
-//! | `pulse:{sale:ID}:unconfirmed` | a stream of unconfirmed admissions, pending for the node that asked | `prepare` | the same |
-//! | `pulse:{sale:ID}:dead` | a stream of buried admissions, the newest ten thousand or so | `dead_letter` | `dead_letter` |
+//! | `pulse:{sale:ID}:state` | open or loading, free units, stream entry by unconfirmed admission | `prepare` | `load`, `open`, `admit` |
+//! | `pulse:{sale:ID}:buyers` | admission by buyer, negative after its units were released | `prepare` | the same |
+//! | `pulse:{sale:ID}:unconfirmed` | stream of unconfirmed admissions, pending for the requesting node | `prepare` | the same |
+//! | `pulse:{sale:ID}:dead` | stream of dead letters, about the newest 10 000 | `dead_letter` | `dead_letter` |
 //!
-//! A key that Redis evicted alone makes the sale one that is not there, as a whole.
+//! If Redis evicts one of the keys, the whole sale counts as unknown.
 //!
-//! **What can be lost.** Redis copies to its replicas after it answered. A replica that takes over may have forgotten the
-//! last admissions, and would give their units again: the durable count refuses them then, and the buyer is told that
-//! the sale is sold out. Until the sale is loaded again the engine may also know fewer free units than there are. The
-//! driver of a cluster repeats a call whose connection broke, so [`AdmissionEngine::add`] may then have counted twice.
+//! **Data loss.** Redis replicates after it responds. A promoted replica may lack the last admissions and admit their units
+//! again: the durable count rejects these, and the buyer gets "sold out". Until the sale is loaded again, the engine may
+//! also have fewer free units than the rows. The cluster driver repeats a call after a connection error, so
+//! [`AdmissionEngine::add`] may take effect twice.
 //!
-//! **Blocking.** A script looks at one buyer, or at as many as it was given, and never walks through a sale.
-//! [`RedisAdmissionEngine::script_time`] says how long scripts take, and [`AdmissionEngine::measure`] tells the metrics (PL-23).
+//! **Blocking.** A script accesses one buyer or a bounded batch, and never iterates over a sale.
+//! [`RedisAdmissionEngine::script_time`] returns the time spent in scripts; [`AdmissionEngine::measure`] records it (PL-23).
 
 mod link;
 
@@ -41,34 +41,34 @@ use crate::Answer;
 
 pub use self::link::UrlError;
 
-/// Buyers or admissions of one script: some hundred microseconds, and well below the 8000 values that Lua unpacks.
+/// Maximum number of buyers or admissions of one script call: some hundred microseconds, and below the 8000 values that Lua
+/// can unpack.
 const CHUNK: usize = 1_000;
-/// Chunks of a load that are under way at the same time.
+/// Number of concurrent chunks of a load.
 const CHUNKS_IN_FLIGHT: usize = 4;
-/// Dead letters that a sale keeps; Redis cuts where it is cheap, so it may be some more.
+/// Approximate maximum number of dead letters of a sale; Redis trims whole nodes only.
 const DEAD_LETTERS: u32 = 10_000;
-/// Lua counts in doubles: whole numbers are exact up to here.
+/// Maximum number of units: Lua numbers are doubles, which are exact up to here.
 const UNITS_MAX: u64 = 1 << 53;
 
-/// How a engine reaches Redis, and how much it asks of it.
+/// Options of a [`RedisAdmissionEngine`].
 #[derive(Clone, Debug)]
 pub struct RedisAdmissionOptions {
     /// `redis://host:port/db`, `redis+sentinel://host:port,host:port/service` or `redis+cluster://host:port,host:port`;
-    /// with `rediss` over TLS, and `user:password@` before the hosts. A process that uses TLS installs a crypto provider
-    /// first.
+    /// `rediss` for TLS; `user:password@` before the hosts. With TLS the process must install a crypto provider first.
     pub url: String,
-    /// The name of this node among those that share the engine.
+    /// Name of this node, unique among the nodes of the engine.
     pub consumer: String,
-    /// How many calls may be under way; what is more is refused at once.
+    /// Maximum number of concurrent calls; further ones fail immediately. Default 4096.
     pub calls_max: usize,
-    /// How long a call may take, a search for another server included.
+    /// Timeout of a call, including the search for another server. Default 1 s.
     pub timeout: Duration,
-    /// How long a sale is kept that nobody uses.
+    /// Time to live of an unused sale. Default 2 days.
     pub keep: Duration,
 }
 
 impl RedisAdmissionOptions {
-    /// The usual limits: 4096 calls, one second each, two days.
+    /// Options with the default limits.
     #[must_use]
     pub fn new(url: impl Into<String>, consumer: impl Into<String>) -> Self {
         Self {
@@ -81,17 +81,17 @@ impl RedisAdmissionOptions {
     }
 }
 
-/// How long the scripts of all who use the servers took there.
+/// Number and total time of the scripts on the servers, of all clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScriptTime {
-    /// How many were run.
+    /// Number of script calls.
     pub calls: u64,
-    /// How long all of them took.
+    /// Total time of these calls.
     pub total: Duration,
 }
 
 impl ScriptTime {
-    /// What a script took on average since an earlier look; none when none was run, or the servers began anew.
+    /// Mean time of a script since an earlier measurement; `None` without calls, or after a restart of the servers.
     #[must_use]
     pub fn mean_since(self, before: Self) -> Option<Duration> {
         let calls = u32::try_from(self.calls.checked_sub(before.calls)?).unwrap_or(u32::MAX);
@@ -99,16 +99,16 @@ impl ScriptTime {
     }
 }
 
-/// What a script may take: it stops everybody else who uses the server.
+/// Time budget of a script: Redis runs one at a time.
 const SCRIPT_BUDGET: Duration = Duration::from_micros(250);
 
-/// A [`AdmissionEngine`] whose sales live in Redis.
+/// An [`AdmissionEngine`] with its state in Redis.
 pub struct RedisAdmissionEngine {
-    /// What the scripts had taken at the last look.
+    /// The previous measurement.
     seen: Mutex<ScriptTime>,
     link: Arc<Link>,
     scripts: Scripts,
-    places: Semaphore,
+    permits: Semaphore,
     timeout: Duration,
     consumer: String,
     keep_ms: u64,
@@ -116,7 +116,7 @@ pub struct RedisAdmissionEngine {
     failures: Counter,
 }
 
-/// A script, and the name under which Redis keeps it.
+/// A script and its SHA-1, by which Redis caches it.
 pub(super) struct Script {
     code: &'static str,
     pub(super) hash: String,
@@ -143,7 +143,7 @@ macro_rules! scripts {
 }
 scripts! { admit cancel release prepare load open add close stats confirm claim_unconfirmed dead_letter }
 
-/// What there is of a sale, by the part of its key.
+/// Last part of the keys of a sale.
 const STATE: &str = "state";
 const BUYERS: &str = "buyers";
 const UNCONFIRMED: &str = "unconfirmed";
@@ -151,26 +151,29 @@ const DEAD: &str = "dead";
 const ALL: &[&str] = &[STATE, BUYERS, UNCONFIRMED];
 
 impl RedisAdmissionEngine {
-    /// A engine that connects when it is first asked.
+    /// An engine that connects with its first call.
     ///
     /// # Errors
-    /// When the URL cannot be read.
+    /// When the URL is not valid.
     pub fn new(options: RedisAdmissionOptions) -> Result<Self, UrlError> {
-        describe_histogram!("pulse_admission_round_trip_seconds", "From asking Redis about a sale to its answer");
-        describe_counter!("pulse_admission_errors_total", "Calls about sales that Redis did not answer");
+        describe_histogram!(
+            "pulse_admission_round_trip_seconds",
+            "Round trip time of calls of the admission engine to Redis."
+        );
+        describe_counter!("pulse_admission_errors_total", "Failed calls of the admission engine to Redis.");
         describe_gauge!(
             "pulse_admission_script_seconds",
-            "What a script takes in Redis, on average since the last look"
+            "Mean time of an admission script in Redis since the previous measurement."
         );
         describe_counter!(
             "pulse_admission_script_over_budget_total",
-            "Looks at which a script took longer than its budget of a quarter of a millisecond"
+            "Measurements with a mean script time above the budget of 250 microseconds."
         );
         Ok(Self {
             seen: Mutex::default(),
             link: Arc::new(Link::new(&options.url, options.timeout)?),
             scripts: Scripts::new(),
-            places: Semaphore::new(options.calls_max.min(Semaphore::MAX_PERMITS)),
+            permits: Semaphore::new(options.calls_max.min(Semaphore::MAX_PERMITS)),
             timeout: options.timeout,
             consumer: options.consumer,
             keep_ms: u64::try_from(options.keep.as_millis()).unwrap_or(u64::MAX),
@@ -179,18 +182,18 @@ impl RedisAdmissionEngine {
         })
     }
 
-    /// How long scripts took on the servers since they were started, from their own statistics.
+    /// Time of scripts since the start of the servers, from their statistics.
     ///
     /// # Errors
     /// `GATE_UNAVAILABLE`.
     pub async fn script_time(&self) -> Result<ScriptTime, Error> {
-        let told: Value = self.ask(|| Cmd::new().arg("INFO").arg("commandstats").to_owned()).await?;
+        let stats: Value = self.send(|| Cmd::new().arg("INFO").arg("commandstats").to_owned()).await?;
         let mut time = ScriptTime::default();
-        add_script_time(&told, &mut time);
+        add_script_time(&stats, &mut time);
         Ok(time)
     }
 
-    /// Sets `pulse_admission_script_seconds` to the mean since the last look, and counts a mean that is over the budget.
+    /// Sets `pulse_admission_script_seconds` to the mean since the previous measurement, and counts a mean above the budget.
     async fn measure_scripts(&self) -> Result<(), Error> {
         let time = self.script_time().await?;
         let before = std::mem::replace(&mut *self.seen.lock(), time);
@@ -201,11 +204,12 @@ impl RedisAdmissionEngine {
         Ok(())
     }
 
-    /// Runs a script over the keys of a sale. Redis is told the text only when it does not know the script.
+    /// Runs a script with the keys of a sale. Its text is sent only if Redis does not have the script.
     async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
-        (sale, parts): (i64, &[&str]),
+        sale: i64,
+        parts: &[&str],
         args: impl Fn(&mut Cmd) + Send + Sync,
     ) -> Result<T, Error> {
         let command = |verb: &str, text: &str| {
@@ -213,21 +217,21 @@ impl RedisAdmissionEngine {
             args(&mut cmd);
             cmd
         };
-        self.ask_twice(|| command("EVALSHA", &script.hash), || command("EVAL", script.code)).await
+        self.send_or_else(|| command("EVALSHA", &script.hash), || command("EVAL", script.code)).await
     }
 
-    async fn ask<T: FromRedisValue>(&self, command: impl Fn() -> Cmd + Send + Sync) -> Result<T, Error> {
-        self.ask_twice(&command, &command).await
+    async fn send<T: FromRedisValue>(&self, command: impl Fn() -> Cmd + Send + Sync) -> Result<T, Error> {
+        self.send_or_else(&command, &command).await
     }
 
-    /// Asks once; when Redis does not know the script, what was meant instead.
-    async fn ask_twice<T: FromRedisValue>(
+    /// Sends `command`; if Redis does not have the script, sends `instead`.
+    async fn send_or_else<T: FromRedisValue>(
         &self,
         command: impl Fn() -> Cmd + Send + Sync,
         instead: impl Fn() -> Cmd + Send + Sync,
     ) -> Result<T, Error> {
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(self.failed("too many calls are under way"));
+        let Ok(_permit) = self.permits.try_acquire() else {
+            return Err(self.failed("too many concurrent calls"));
         };
         let begun = Instant::now();
         let deadline = tokio::time::Instant::from_std(begun + self.timeout);
@@ -250,7 +254,7 @@ impl RedisAdmissionEngine {
         match answered {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                self.judge(&line, &error);
+                self.drop_if_broken(&line, &error);
                 Err(self.failed(error))
             }
             Err(late) => {
@@ -260,9 +264,9 @@ impl RedisAdmissionEngine {
         }
     }
 
-    /// Gives the connection up when another one may lead to a server that can do what was asked.
-    fn judge(&self, line: &Line, error: &RedisError) {
-        // A primary that became a replica, or that cannot hear the other servers, goes on talking.
+    /// Drops the connection if a new one may lead to a server that can run the call.
+    fn drop_if_broken(&self, line: &Line, error: &RedisError) {
+        // A primary that became a replica, or is cut off from the other servers, still responds.
         let is_elsewhere = matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS"));
         if is_elsewhere || error.is_unrecoverable_error() || error.is_io_error() {
             self.link.give_up(line);
@@ -271,11 +275,11 @@ impl RedisAdmissionEngine {
 
     fn failed(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.failures.increment(1);
-        errors::GATE_UNAVAILABLE.error("The engine of the sale does not answer.").caused_by(cause)
+        errors::GATE_UNAVAILABLE.error("the admission engine is temporarily unavailable").caused_by(cause)
     }
 
     async fn admit(&self, request: AdmissionRequest) -> Result<Verdict, Error> {
-        let answer = self.run(&self.scripts.admit, (request.sale, ALL), |cmd| {
+        let answer = self.run(&self.scripts.admit, request.sale, ALL, |cmd| {
             cmd.arg(request.buyer).arg(request.admission).arg(request.units).arg(&self.consumer).arg(self.keep_ms);
         });
         Ok(match answer.await? {
@@ -286,10 +290,10 @@ impl RedisAdmissionEngine {
         })
     }
 
-    /// Sends the same script for all of `asks` in one pipeline, without the limits of a call: what there is to lose.
-    pub(super) async fn admit_bare(&self, asks: &[AdmissionRequest]) -> Result<(), Error> {
-        let mut pipeline = redis::Pipeline::with_capacity(asks.len());
-        for request in asks {
+    /// Sends the script of all `requests` in one pipeline, without limits: the upper bound for the benchmark.
+    pub(super) async fn admit_bare(&self, requests: &[AdmissionRequest]) -> Result<(), Error> {
+        let mut pipeline = redis::Pipeline::with_capacity(requests.len());
+        for request in requests {
             let mut cmd = invocation("EVALSHA", &self.scripts.admit.hash, request.sale, ALL);
             cmd.arg(request.buyer).arg(request.admission).arg(request.units).arg(&self.consumer).arg(self.keep_ms);
             pipeline.add_command(cmd).ignore();
@@ -298,11 +302,11 @@ impl RedisAdmissionEngine {
         pipeline.query_async(&mut wire).await.map_err(|error| self.failed(error))
     }
 
-    async fn about(&self, script: &Script, request: AdmissionRequest) -> Result<bool, Error> {
+    async fn run_for(&self, script: &Script, request: AdmissionRequest) -> Result<bool, Error> {
         let args = |cmd: &mut Cmd| {
             cmd.arg(request.buyer).arg(request.admission).arg(request.units);
         };
-        self.run(script, (request.sale, ALL), args).await
+        self.run(script, request.sale, ALL, args).await
     }
 
     async fn prepare(&self, sale: i64) -> Result<Loading, Error> {
@@ -310,7 +314,7 @@ impl RedisAdmissionEngine {
         let args = |cmd: &mut Cmd| {
             cmd.arg(loading.token).arg(self.keep_ms);
         };
-        self.run::<()>(&self.scripts.prepare, (sale, ALL), args).await.map(|()| loading)
+        self.run::<()>(&self.scripts.prepare, sale, ALL, args).await.map(|()| loading)
     }
 
     async fn load(&self, loading: Loading, known: &[ExistingAdmission]) -> Result<bool, Error> {
@@ -327,24 +331,24 @@ impl RedisAdmissionEngine {
         let args = |cmd: &mut Cmd| {
             cmd.arg(loading.token).arg(self.keep_ms);
             for known in chunk {
-                // As the scripts write it when units are given back.
+                // The scripts store released units the same way.
                 let sign = if known.units == 0 { -1 } else { 1 };
                 cmd.arg(known.buyer).arg(sign * known.admission);
             }
         };
-        self.run(&self.scripts.load, (loading.sale, ALL), args).await
+        self.run(&self.scripts.load, loading.sale, ALL, args).await
     }
 
     async fn open(&self, loading: Loading, free: u64) -> Result<bool, Error> {
         let args = |cmd: &mut Cmd| {
             cmd.arg(loading.token).arg(free.min(UNITS_MAX)).arg(self.keep_ms);
         };
-        self.run(&self.scripts.open, (loading.sale, ALL), args).await
+        self.run(&self.scripts.open, loading.sale, ALL, args).await
     }
 
     async fn stats(&self, sale: i64) -> Result<Option<SaleStats>, Error> {
-        let told: Option<(i64, u64)> = self.run(&self.scripts.stats, (sale, &[STATE, BUYERS]), |_| ()).await?;
-        Ok(told.map(|(free, buyers)| SaleStats { free, buyers }))
+        let stats: Option<(i64, u64)> = self.run(&self.scripts.stats, sale, &[STATE, BUYERS], |_| ()).await?;
+        Ok(stats.map(|(free, buyers)| SaleStats { free, buyers }))
     }
 
     async fn confirm(&self, sale: i64, admissions: &[i64]) -> Result<(), Error> {
@@ -352,7 +356,7 @@ impl RedisAdmissionEngine {
             let args = |cmd: &mut Cmd| {
                 cmd.arg(chunk);
             };
-            self.run::<()>(&self.scripts.confirm, (sale, &[STATE, UNCONFIRMED]), args).await?;
+            self.run::<()>(&self.scripts.confirm, sale, &[STATE, UNCONFIRMED], args).await?;
         }
         Ok(())
     }
@@ -363,7 +367,7 @@ impl RedisAdmissionEngine {
             cmd.arg(&self.consumer).arg(idle_ms).arg(max);
         };
         let taken: Vec<(i64, i64, u32, u32)> =
-            self.run(&self.scripts.claim_unconfirmed, (sale, &[UNCONFIRMED]), args).await?;
+            self.run(&self.scripts.claim_unconfirmed, sale, &[UNCONFIRMED], args).await?;
         let each = |(buyer, admission, units, attempts)| Unconfirmed {
             request: AdmissionRequest { sale, buyer, admission, units },
             attempts,
@@ -375,11 +379,11 @@ impl RedisAdmissionEngine {
         let args = |cmd: &mut Cmd| {
             cmd.arg(admission).arg(&self.consumer).arg(error).arg(self.keep_ms).arg(DEAD_LETTERS);
         };
-        self.run(&self.scripts.dead_letter, (sale, &[STATE, UNCONFIRMED, DEAD]), args).await
+        self.run(&self.scripts.dead_letter, sale, &[STATE, UNCONFIRMED, DEAD], args).await
     }
 }
 
-/// The beginning of a call: the script and the keys of the sale.
+/// Command, script and keys of a call.
 pub(super) fn invocation(verb: &str, text: &str, sale: i64, parts: &[&str]) -> Cmd {
     let mut cmd = Cmd::new();
     cmd.arg(verb).arg(text).arg(parts.len());
@@ -393,13 +397,12 @@ pub(super) fn invocation(verb: &str, text: &str, sale: i64, parts: &[&str]) -> C
     cmd
 }
 
-/// Adds what each server of `told` says of its scripts: lines such as
-/// `cmdstat_evalsha:calls=7,usec=31,usec_per_call=4.43,...`.
-fn add_script_time(told: &Value, time: &mut ScriptTime) {
-    if let Value::Map(servers) = told {
+/// Adds the script statistics of each server, lines such as `cmdstat_evalsha:calls=7,usec=31,usec_per_call=4.43,...`.
+fn add_script_time(stats: &Value, time: &mut ScriptTime) {
+    if let Value::Map(servers) = stats {
         servers.iter().for_each(|(_, one)| add_script_time(one, time));
     }
-    let Ok(text) = String::from_redis_value_ref(told) else { return };
+    let Ok(text) = String::from_redis_value_ref(stats) else { return };
     for line in text.lines().filter(|line| line.starts_with("cmdstat_eval")) {
         let number = |name: &str| {
             let (_, rest) = line.split_once(name)?;
@@ -424,11 +427,11 @@ impl AdmissionEngine for RedisAdmissionEngine {
     }
 
     fn cancel(&self, request: AdmissionRequest) -> Answer<'_, bool> {
-        Answer::later(self.about(&self.scripts.cancel, request))
+        Answer::later(self.run_for(&self.scripts.cancel, request))
     }
 
     fn release(&self, request: AdmissionRequest) -> Answer<'_, bool> {
-        Answer::later(self.about(&self.scripts.release, request))
+        Answer::later(self.run_for(&self.scripts.release, request))
     }
 
     fn prepare(&self, sale: i64) -> Answer<'_, Loading> {
@@ -447,11 +450,11 @@ impl AdmissionEngine for RedisAdmissionEngine {
         let args = move |cmd: &mut Cmd| {
             cmd.arg(units);
         };
-        Answer::later(self.run(&self.scripts.add, (sale, &[STATE]), args))
+        Answer::later(self.run(&self.scripts.add, sale, &[STATE], args))
     }
 
     fn close(&self, sale: i64) -> Answer<'_, ()> {
-        Answer::later(self.run(&self.scripts.close, (sale, ALL), |_| ()))
+        Answer::later(self.run(&self.scripts.close, sale, ALL, |_| ()))
     }
 
     fn stats(&self, sale: i64) -> Answer<'_, Option<SaleStats>> {
@@ -482,10 +485,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_script_takes_is_told_of_those_that_were_run_in_between() {
+    fn the_mean_time_covers_the_calls_between_two_measurements() {
         let time = |calls, micros| ScriptTime { calls, total: Duration::from_micros(micros) };
         assert_eq!(time(14, 90).mean_since(time(4, 50)), Some(Duration::from_micros(4)));
-        assert_eq!(time(4, 50).mean_since(time(4, 50)), None, "none was run");
-        assert_eq!(time(2, 10).mean_since(time(4, 50)), None, "the server was started anew");
+        assert_eq!(time(4, 50).mean_since(time(4, 50)), None, "without calls");
+        assert_eq!(time(2, 10).mean_since(time(4, 50)), None, "after a restart");
     }
 }

@@ -1,4 +1,5 @@
--- KEYS: state, buyers, stream. ARGV: buyer, admission, units. 1 when there was such an admission.
+-- Undoes an admission.
+-- KEYS: state, buyers, stream. ARGV: buyer, admission, units. Returns 1 if the admission existed.
 if not redis.call('HGET', KEYS[1], 'is_open') or redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'free', ARGV[3])

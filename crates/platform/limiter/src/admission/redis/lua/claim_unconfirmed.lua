@@ -1,5 +1,6 @@
--- KEYS: stream. ARGV: consumer, milliseconds without a sign of their node, how many.
--- Takes them over: a list of {buyer, admission, units, how often it was taken over}.
+-- Claims unconfirmed admissions.
+-- KEYS: stream. ARGV: consumer, minimum idle time in milliseconds, maximum number.
+-- Returns a list of {buyer, admission, units, number of claims}.
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 local taken = {}
 for _, idle in ipairs(redis.call('XPENDING', KEYS[1], 'nodes', 'IDLE', ARGV[2], '-', '+', ARGV[3])) do

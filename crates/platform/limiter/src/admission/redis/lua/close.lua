@@ -1,3 +1,4 @@
--- KEYS: state, buyers, stream. What was buried stays for whoever looks into it.
+-- Removes a sale. Its dead letters stay for operators.
+-- KEYS: state, buyers, stream.
 redis.call('UNLINK', unpack(KEYS))
 return 1

@@ -1,4 +1,5 @@
--- KEYS: state, stream. ARGV: admissions. How many of them were not confirmed before.
+-- Marks admissions as durable.
+-- KEYS: state, stream. ARGV: admissions. Returns the number of those that were unconfirmed.
 local entries = {}
 local found = redis.call('HMGET', KEYS[1], unpack(ARGV))
 for index = 1, #ARGV do

@@ -1,5 +1,6 @@
--- KEYS: state, stream, dead letters. ARGV: admission, consumer, error, milliseconds that keys are kept, letters kept.
--- 1 when it was not confirmed before.
+-- Moves an unconfirmed admission to the dead letters.
+-- KEYS: state, stream, dead letters. ARGV: admission, consumer, error, time to live in milliseconds, maximum letters.
+-- Returns 1 if the admission was unconfirmed.
 local id = redis.call('HGET', KEYS[1], ARGV[1])
 if not id then return 0 end
 local entry = redis.call('XRANGE', KEYS[2], id, id)[1]

@@ -1,5 +1,6 @@
--- KEYS: state, buyers, stream. ARGV: token, free units, milliseconds that keys are kept.
--- 0 when somebody else loads the sale, or Redis has lost it.
+-- Opens a loaded sale.
+-- KEYS: state, buyers, stream. ARGV: token, free units, time to live in milliseconds.
+-- Returns 0 if a later load has started or Redis has lost the sale.
 if redis.call('HGET', KEYS[1], 'loading') ~= ARGV[1] or redis.call('EXISTS', KEYS[2], KEYS[3]) < 2 then return 0 end
 redis.call('HDEL', KEYS[1], 'loading')
 redis.call('HSET', KEYS[1], 'is_open', '1', 'free', ARGV[2])

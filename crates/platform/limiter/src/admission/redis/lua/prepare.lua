@@ -1,5 +1,6 @@
--- KEYS: state, buyers, stream. ARGV: token, milliseconds that keys are kept.
--- Nobody is 0: the field keeps the buyers' key, and what expires with it, alive while there are none.
+-- Starts to load a sale.
+-- KEYS: state, buyers, stream. ARGV: token, time to live in milliseconds.
+-- The field 0 is no buyer: it keeps the key of the buyers, and its expiry, while there are none.
 redis.call('UNLINK', unpack(KEYS))
 redis.call('HSET', KEYS[1], 'loading', ARGV[1])
 redis.call('HSET', KEYS[2], '0', '0')
