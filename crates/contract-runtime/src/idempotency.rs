@@ -72,12 +72,16 @@ impl Call {
     ///
     /// Called where a request enters Pulse, and nowhere else.
     #[must_use]
-    pub fn bind<T: prost::Message>(self, mut cx: Cx, request: &T) -> Cx {
+    pub fn bind<T: prost::Message>(self, cx: Cx, request: &T) -> Cx {
+        self.bind_encoded(cx, &|| request.encode_to_vec())
+    }
+
+    fn bind_encoded(self, mut cx: Cx, request: &dyn Fn() -> Vec<u8>) -> Cx {
         cx.idempotency = match cx.idempotency.take() {
             Some(idempotency) if self.spec.policy.idempotent => Some(Arc::new(Idempotency {
                 scope: scope(&cx, self.spec),
                 key: idempotency.key.clone(),
-                fingerprint: fingerprint(&idempotency.key, request),
+                fingerprint: fingerprint(&idempotency.key, &request()),
             })),
             _ => None,
         };
@@ -138,10 +142,10 @@ fn replay<T: prost::Message + Default>(answer: Bytes) -> Result<T, Error> {
 
 /// Fingerprint of a request. It includes the key, which is stored as a digest only, so that a reader of the saved
 /// fingerprints cannot guess passwords with them.
-fn fingerprint(key: &str, request: &impl prost::Message) -> [u8; 32] {
+fn fingerprint(key: &str, request: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new_with_prefix(key.len().to_le_bytes());
     hash.update(key);
-    hash.update(request.encode_to_vec());
+    hash.update(request);
     hash.finalize().into()
 }
 

@@ -14,7 +14,7 @@ use crate::route::RestRequest;
 use crate::timestamp::Timestamp;
 
 /// A message whose fields can be set from text. Generated.
-pub trait FromText: Default {
+pub trait FromText {
     /// Sets the field that `path` names, for example `point.lat`, in snake_case or camelCase.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ const DEPTH_MAX: usize = 16;
 ///
 /// # Errors
 /// `VALIDATION_FAILED`.
-pub fn set_fields<T: FromText>(message: &mut T, rest: RestRequest<'_>, bound: &[&str]) -> Result<(), Error> {
+pub fn set_fields(message: &mut dyn FromText, rest: RestRequest<'_>, bound: &[&str]) -> Result<(), Error> {
     let mut violations = Vec::new();
     let mut seen: Vec<Cow<'_, str>> = Vec::new();
     for pair in rest.query.split('&').filter(|pair| !pair.is_empty()) {
@@ -206,8 +206,8 @@ pub fn set_fields<T: FromText>(message: &mut T, rest: RestRequest<'_>, bound: &[
 /// More are not reported.
 const VIOLATIONS_MAX: usize = 100;
 
-fn set_parameter<T: FromText>(
-    message: &mut T,
+fn set_parameter(
+    message: &mut dyn FromText,
     (name, value): (&str, &str),
     bound: &[&str],
     seen: &[Cow<'_, str>],

@@ -19,14 +19,7 @@ pub trait Validate {
     fn validate(&self) -> Result<(), Error> {
         let mut found = Found(Vec::new());
         self.check(&Path::Root, &mut found);
-        if found.0.is_empty() {
-            return Ok(());
-        }
-        let detail = match found.0.len() {
-            1 => Cow::Borrowed("one field does not follow its rules"),
-            count => Cow::Owned(format!("{count} fields do not follow their rules")),
-        };
-        Err(errors::VALIDATION_FAILED.error(detail).with_violations(found.0))
+        found.result()
     }
 }
 
@@ -89,6 +82,15 @@ impl Found {
         if !holds {
             self.add(at, code, message);
         }
+    }
+
+    fn result(self) -> Result<(), Error> {
+        let detail = match self.0.len() {
+            0 => return Ok(()),
+            1 => Cow::Borrowed("one field does not follow its rules"),
+            count => Cow::Owned(format!("{count} fields do not follow their rules")),
+        };
+        Err(errors::VALIDATION_FAILED.error(detail).with_violations(self.0))
     }
 
     #[cold]
