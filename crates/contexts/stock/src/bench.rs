@@ -1,4 +1,4 @@
-//! Measures reservations of one variant that everybody wants: through the desk, and with one transaction each, on the
+//! Measures reservations of one variant that everybody wants: through the batcher, and with one transaction each, on the
 //! same tables in the same run.
 //!
 //! A reservation is what an order makes: a row of its own, a line of the journal, a changed resource and a timer, flushed
@@ -15,12 +15,12 @@ use pulse_store::bench::Run;
 use pulse_store::{Commit, Database, Insert, Options, Statement, Store, StoreError, Timer, values};
 use tokio::task::JoinSet;
 
-use crate::desk::Desk;
+use crate::batcher::StockBatcher;
 use crate::domain::command::{Reply, Verb};
 use crate::domain::reservation::{Key, Line, Owner, State};
 use crate::domain::resource::{Kind, Moment, ResourceRef, Rules};
-use crate::timers;
 use crate::store::resources;
+use crate::timers;
 use crate::verify::verify;
 use crate::{StockConfig, TABLES};
 
@@ -29,7 +29,7 @@ use crate::{StockConfig, TABLES};
 pub struct Plan {
     /// The database, for example `sqlite:/tmp/hot.db` or `postgres://...`.
     pub url: String,
-    /// How many reservations go through the desk.
+    /// Number of reservations through the batcher.
     pub reservations: u32,
     /// How many callers there are.
     pub concurrency: u32,
@@ -42,8 +42,8 @@ pub struct Plan {
 /// Both runs.
 #[derive(Clone, Debug)]
 pub struct HotSku {
-    /// Through the desk.
-    pub desk: Run,
+    /// Through the batcher.
+    pub batched: Run,
     /// One transaction each: a guarded change of the hot row, the same rows beside it.
     pub reference: Run,
 }
@@ -59,21 +59,25 @@ pub async fn hot_sku(plan: &Plan) -> Result<HotSku, Error> {
     let database = Database::open(&plan.url, Options::default()).await?;
     let ids = Arc::new(IdGenerator::new(1));
     let store = Store::open(&database, "stock", TABLES.migrations, Clock::system(), ids).await?;
-    let desk = Desk::start(store.clone(), &StockConfig::default());
-    let hot = Hot { resource: open(&desk, &store, plan.reservations).await?, store: store.clone(), desk: desk.clone() };
-    let other = Hot { resource: open(&desk, &store, plan.reference_reservations).await?, ..hot.clone() };
+    let batcher = StockBatcher::start(store.clone(), &StockConfig::default());
+    let hot = Hot {
+        resource: open(&batcher, &store, plan.reservations).await?,
+        store: store.clone(),
+        batcher: batcher.clone(),
+    };
+    let other = Hot { resource: open(&batcher, &store, plan.reference_reservations).await?, ..hot.clone() };
     let reference =
         race(plan.reference_reservations, plan.reference_concurrency, move || one_each(other.clone())).await?;
-    let through_desk = {
+    let batched = {
         let hot = hot.clone();
-        race(plan.reservations, plan.concurrency, move || over_the_desk(hot.clone())).await?
+        race(plan.reservations, plan.concurrency, move || reserve_batched(hot.clone())).await?
     };
     let sold = resources::by_ref(&store, hot.resource).await?.map(|row| row.available());
     let wrong = verify(&store, false).await?.findings;
     if sold != Some(0) || !wrong.is_empty() {
         return Err(errors::INTERNAL.error("the ledger is not whole").caused_by(format!("{sold:?} left: {wrong:?}")));
     }
-    Ok(HotSku { desk: through_desk, reference })
+    Ok(HotSku { batched, reference })
 }
 
 /// The variant that everybody wants, and the ways to it.
@@ -81,14 +85,14 @@ pub async fn hot_sku(plan: &Plan) -> Result<HotSku, Error> {
 struct Hot {
     resource: ResourceRef,
     store: Store,
-    desk: Desk,
+    batcher: StockBatcher,
 }
 
-async fn open(desk: &Desk, store: &Store, units: u32) -> Result<ResourceRef, Error> {
+async fn open(batcher: &StockBatcher, store: &Store, units: u32) -> Result<ResourceRef, Error> {
     let cx = Cx::system("bench", store.clock().now());
     let resource = ResourceRef { id: store.next_id(cx.now), kind: Kind::Sku };
     let verb = Verb::Put { shop: ShopId::new(1), resource, rules: Rules::default(), on_hand: units.into() };
-    desk.ask(&cx, verb).await.map(|_reply| resource)
+    batcher.execute(&cx, verb).await.map(|_reply| resource)
 }
 
 /// So many calls, shared by so many callers who each wait for their answer.
@@ -122,7 +126,7 @@ where
     Ok(Run { elapsed, latencies })
 }
 
-async fn over_the_desk(hot: Hot) -> Result<(), Error> {
+async fn reserve_batched(hot: Hot) -> Result<(), Error> {
     let cx = Cx::system("bench", hot.store.clock().now());
     let verb = Verb::Reserve {
         key: Key { id: hot.store.next_id(cx.now), owner: Owner::Order },
@@ -130,14 +134,14 @@ async fn over_the_desk(hot: Hot) -> Result<(), Error> {
         expires_at: Some(cx.now.plus(HELD_FOR)),
         moment: Moment::Order,
     };
-    let reply = hot.desk.ask(&cx, verb).await?;
+    let reply = hot.batcher.execute(&cx, verb).await?;
     if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Active)) {
         return Ok(());
     }
     Err(errors::INTERNAL.error("there was enough for everybody").caused_by(format!("{reply:?}")))
 }
 
-/// The same rows, as one would write them without a desk: the database guards the hot row, and whoever comes waits for it.
+/// The same rows, as one would write them without a batcher: the database guards the hot row, and whoever comes waits for it.
 async fn one_each(hot: Hot) -> Result<(), Error> {
     let cx = Cx::system("bench", hot.store.clock().now());
     let key = Key { id: hot.store.next_id(cx.now), owner: Owner::Order };
@@ -200,6 +204,6 @@ mod tests {
             reference_concurrency: 4,
         };
         let outcome = hot_sku(&plan).await.unwrap();
-        assert_eq!((outcome.desk.latencies.len(), outcome.reference.latencies.len()), (301, 50));
+        assert_eq!((outcome.batched.latencies.len(), outcome.reference.latencies.len()), (301, 50));
     }
 }

@@ -5,12 +5,13 @@
 //! is confirmed once, released once, or expires once, however often and in whatever order it is asked for.
 
 mod app;
+mod batcher;
 pub mod bench;
 mod config;
 mod deps;
-mod desk;
 pub mod domain;
 mod events;
+mod row_cache;
 mod store;
 mod timers;
 mod verify;
@@ -26,6 +27,7 @@ use pulse_kernel::Error;
 pub use config::StockConfig;
 pub use deps::StockDeps;
 pub use store::TABLES;
+pub use verify::verify;
 
 pulse_contract::forward_stock!(app::App, app);
 
@@ -41,6 +43,6 @@ pub async fn start(deps: StockDeps) -> Result<(StockClient, Context), Error> {
         .service(client.served())
         .consumers(events::consumers(&app))
         .pump(timers::pump(&app))
-        .verify(|store, is_repair| async move { verify::verify(&store, is_repair).await });
+        .verify(|store, is_repair| async move { verify(&store, is_repair).await });
     Ok((client, context))
 }

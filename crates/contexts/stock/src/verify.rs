@@ -1,60 +1,44 @@
-//! Checks the invariants of the ledger on its rows, and repairs what can be repaired without losing a unit.
+//! Audit of the invariants of the stock ledger, with repairs that lose no unit.
 //!
-//! It may run beside those who sell: the journal is compared up to the version of a row that was read, and sums only of
-//! resources that did not move while they were summed up.
+//! It may run while stock is sold: the journal is compared up to the version of the row that was read, and sums only for
+//! resources that did not change while they were computed.
 
 mod held;
 mod journal;
 
-use std::collections::BTreeMap;
-
-use pulse_kernel::finding::FINDINGS_MAX;
-use pulse_kernel::{Cx, Error, Finding, Verified};
+use pulse_kernel::{Cx, Error, Verified};
 use pulse_store::Store;
+use pulse_work::Audit;
 
-/// Versions of a journal have no gaps, its quantities follow from each other and are never below zero where they may not.
+/// The versions of a journal have no gaps, its quantities follow from each other, and none is below zero where it may not.
 const JOURNAL: &str = "stock.journal_is_whole";
-/// The quantities of a resource are those that its journal ends with.
+/// The quantities of a resource are those of the last movement of its journal.
 const SUMS: &str = "stock.journal_sums_to_quantities";
-/// Nothing is reserved below zero, and no more than there is where that was never allowed.
+/// The reserved quantity is not below zero, and not above the quantity on hand unless overselling was allowed.
 const QUANTITIES: &str = "stock.quantities_are_possible";
-/// What is reserved is what reservations hold.
+/// The reserved quantity of a resource is the sum of its active reservations.
 const HELD: &str = "stock.reserved_is_held";
-/// What expires has a timer.
+/// A reservation that expires has a timer.
 const EXPIRY: &str = "stock.what_expires_has_a_timer";
 
-/// Checks everything, and repairs what it can when asked to.
+/// Checks all invariants. With `repair`, quantities are set to those of the journal and of the reservations, and missing
+/// timers are set.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let cx = Cx::system("stock.verify", store.clock().now());
-    let mut report =
-        Report { store: store.clone(), cx, is_repairing: repair, checked: BTreeMap::new(), findings: Vec::new() };
-    // The journal first: what is reserved is compared with what it says.
-    journal::check(&mut report).await?;
-    held::check(&mut report).await?;
-    Ok(Verified { checked: report.checked.into_iter().collect(), findings: report.findings })
+    let audit = Audit::new(&[JOURNAL, SUMS, QUANTITIES, HELD, EXPIRY], repair);
+    let mut check = Check { store: store.clone(), cx, audit };
+    // The journal first: reserved quantities are compared with reservations after they agree with it.
+    journal::check(&mut check).await?;
+    held::check(&mut check).await?;
+    Ok(check.audit.finish())
 }
 
-/// What was looked at so far, and how.
-struct Report {
+/// The audit and its access to the rows.
+struct Check {
     store: Store,
     cx: Cx,
-    is_repairing: bool,
-    checked: BTreeMap<&'static str, u64>,
-    findings: Vec<Finding>,
-}
-
-impl Report {
-    fn count(&mut self, invariant: &'static str) {
-        *self.checked.entry(invariant).or_insert(0) += 1;
-    }
-
-    fn find(&mut self, invariant: &'static str, subject: String, detail: String, is_repaired: bool) {
-        let known = self.findings.iter().filter(|finding| finding.invariant == invariant).count();
-        if known < FINDINGS_MAX {
-            self.findings.push(Finding { invariant, subject, detail, is_repaired });
-        }
-    }
+    audit: Audit,
 }

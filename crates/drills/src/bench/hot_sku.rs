@@ -29,8 +29,8 @@ pub(super) async fn run(plan: &BenchPlan) -> anyhow::Result<Figure> {
             // The embedded store would group concurrent commits; with one caller, each is a transaction and a flush.
             reference_concurrency: if plan.store.is_some() { plan.connections } else { 1 },
         };
-        let HotSku { desk, reference } = hot_sku(&round).await?;
-        rounds.subject.push(outcome(&desk));
+        let HotSku { batched, reference } = hot_sku(&round).await?;
+        rounds.subject.push(outcome(&batched));
         rounds.reference.push(outcome(&reference));
         progress.step();
     }

@@ -14,5 +14,5 @@ pub(crate) async fn confirm_reservation(
 ) -> Result<Reservation, Error> {
     request.validate()?;
     let verb = Verb::Confirm { key: key(request.key.as_ref())?, lines: lines(&request.lines)? };
-    told(app.desk.ask(cx, verb).await?)
+    told(app.batcher.execute(cx, verb).await?)
 }

@@ -15,5 +15,5 @@ pub(crate) async fn expire_reservation(app: &App, due: &DueTimer) -> Result<(), 
         return Ok(app.deps.store.commit(&cx, Commit::new().fired(due)).await?);
     };
     let verb = Verb::Expire { key: Key { id: due.key, owner } };
-    app.desk.ask(&cx, verb).await.map(|_reply| ())
+    app.batcher.execute(&cx, verb).await.map(|_reply| ())
 }

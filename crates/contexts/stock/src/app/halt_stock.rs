@@ -15,5 +15,5 @@ pub(crate) async fn halt_stock(app: &App, cx: &Cx, news: &ItemOutChanged) -> Res
         is_out: news.is_out,
         out_version: news.version,
     };
-    app.desk.ask(cx, verb).await.map(|_reply| ())
+    app.batcher.execute(cx, verb).await.map(|_reply| ())
 }

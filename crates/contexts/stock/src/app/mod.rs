@@ -1,4 +1,4 @@
-//! The use cases, one file each. Every change goes over the desk.
+//! The use cases, one file each. Every change passes the batcher.
 
 mod confirm_reservation;
 mod expire_reservation;
@@ -22,8 +22,8 @@ use pulse_contract::stock::v1::{Reservation, ReservationKey, ReservationLine, Re
 use pulse_kernel::Error;
 use pulse_kernel::id::ShopId;
 
+use crate::batcher::StockBatcher;
 use crate::deps::StockDeps;
-use crate::desk::Desk;
 use crate::domain::command::Reply;
 use crate::domain::reservation::{Key, Line};
 use crate::domain::resource::{Resource, ResourceRef};
@@ -48,13 +48,13 @@ pub(crate) use reserve_many::reserve_many;
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<StockDeps>,
-    pub(crate) desk: Desk,
+    pub(crate) batcher: StockBatcher,
 }
 
 impl App {
     pub(crate) fn new(deps: StockDeps) -> Self {
-        let desk = Desk::start(deps.store.clone(), &deps.config);
-        Self { deps: Arc::new(deps), desk }
+        let batcher = StockBatcher::start(deps.store.clone(), &deps.config);
+        Self { deps: Arc::new(deps), batcher }
     }
 }
 
@@ -76,7 +76,7 @@ async fn counted(app: &App, shop: ShopId, resource: ResourceRef) -> Result<Resou
     row.filter(|row| row.shop == shop && row.is_counted).ok_or_else(view::not_found)
 }
 
-/// The answers of the desk to what was asked of it; another one would be a defect.
+/// Replies of the batcher by command; another kind of reply is a defect.
 fn told(reply: Reply) -> Result<Reservation, Error> {
     match reply {
         Reply::Reservation(told) => Ok(view::reservation(&told)),
@@ -92,5 +92,5 @@ fn stocked(reply: Reply) -> Result<Stock, Error> {
 }
 
 fn unasked(reply: &Reply) -> Error {
-    common::INTERNAL.error("the desk answered something else").caused_by(format!("{reply:?}"))
+    common::INTERNAL.error("the batcher returned another kind of reply").caused_by(format!("{reply:?}"))
 }

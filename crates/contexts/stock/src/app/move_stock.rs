@@ -15,13 +15,13 @@ use crate::view;
 pub(crate) async fn replenish_stock(app: &App, cx: &Cx, request: ReplenishStockRequest) -> Result<Stock, Error> {
     request.validate()?;
     let change = change(request.shop_id, request.resource.as_ref(), request.quantity, request.note)?;
-    stocked(app.desk.ask(cx, Verb::Replenish(change)).await?)
+    stocked(app.batcher.execute(cx, Verb::Replenish(change)).await?)
 }
 
 pub(crate) async fn adjust_stock(app: &App, cx: &Cx, request: AdjustStockRequest) -> Result<Stock, Error> {
     request.validate()?;
     let change = change(request.shop_id, request.resource.as_ref(), request.delta, request.note)?;
-    stocked(app.desk.ask(cx, Verb::Adjust(change)).await?)
+    stocked(app.batcher.execute(cx, Verb::Adjust(change)).await?)
 }
 
 pub(crate) async fn transfer_stock(
@@ -32,7 +32,7 @@ pub(crate) async fn transfer_stock(
     request.validate()?;
     let to = resource(request.to.as_ref())?;
     let change = change(request.shop_id, request.from.as_ref(), request.quantity, request.note)?;
-    match app.desk.ask(cx, Verb::Transfer { change, to }).await? {
+    match app.batcher.execute(cx, Verb::Transfer { change, to }).await? {
         Reply::Transfer(both) => Ok(view::transfer(&both)),
         other @ (Reply::Reservation(_) | Reply::Stock(..) | Reply::Noted) => Err(unasked(&other)),
     }

@@ -1,4 +1,4 @@
-//! Permits in front of the desk: so many reservations of one resource are under way at once.
+//! Permits in front of the batcher: a maximum number of concurrent reservations of one resource.
 //!
 //! They keep what everybody wants from filling the queue that the rest waits in. They are never the authority: the
 //! ledger decides who gets units, and when the gate cannot be asked, everybody passes.

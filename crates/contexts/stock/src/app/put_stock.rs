@@ -23,7 +23,7 @@ pub(crate) async fn put_stock(app: &App, cx: &Cx, request: PutStockRequest) -> R
     }
     let resource = ResourceRef { id: request.variant_id, kind: Kind::Sku };
     let verb = Verb::Put { shop: ShopId::new(request.shop_id), resource, rules, on_hand: 0 };
-    stocked(app.desk.ask(cx, verb).await?)
+    stocked(app.batcher.execute(cx, verb).await?)
 }
 
 /// Of any kind.
@@ -35,7 +35,7 @@ pub(crate) async fn put_resource(app: &App, cx: &Cx, request: PutResourceRequest
         rules: rules(request.rules.as_ref())?,
         on_hand: request.on_hand,
     };
-    stocked(app.desk.ask(cx, verb).await?)
+    stocked(app.batcher.execute(cx, verb).await?)
 }
 
 fn rules(named: Option<&StockRules>) -> Result<Rules, Error> {

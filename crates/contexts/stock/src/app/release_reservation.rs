@@ -15,11 +15,11 @@ pub(crate) async fn release_reservation(
 ) -> Result<Reservation, Error> {
     request.validate()?;
     let verb = Verb::Release { key: key(request.key.as_ref())? };
-    told(app.desk.ask(cx, verb).await?)
+    told(app.batcher.execute(cx, verb).await?)
 }
 
 /// Gives back what a cancelled order held, or keeps it from ever holding anything.
 pub(crate) async fn release_cancelled(app: &App, cx: &Cx, order_id: i64) -> Result<(), Error> {
     let verb = Verb::Release { key: Key { id: order_id, owner: Owner::Order } };
-    app.desk.ask(cx, verb).await.map(|_reply| ())
+    app.batcher.execute(cx, verb).await.map(|_reply| ())
 }

@@ -14,7 +14,7 @@ pub(crate) async fn reserve(app: &App, cx: &Cx, request: ReserveRequest) -> Resu
     request.validate()?;
     let (key, lines) = (key(request.key.as_ref())?, lines(&request.lines)?);
     let _permits = permits(app, cx, &lines).await?;
-    told(app.desk.ask(cx, verb(&request, key, lines)).await?)
+    told(app.batcher.execute(cx, verb(&request, key, lines)).await?)
 }
 
 pub(super) fn verb(request: &ReserveRequest, key: Key, lines: Vec<Line>) -> Verb {

@@ -1,4 +1,4 @@
-//! Makes many reservations, each whole or not at all, with one visit to the desk.
+//! Makes many reservations, each whole or not at all, with one call of the batcher.
 
 use pulse_contract::Validate;
 use pulse_contract::stock::v1::{Reservation, ReserveManyRequest, ReserveManyResponse, ReserveRequest};
@@ -25,7 +25,7 @@ pub(crate) async fn reserve_many(
     let _permits = permits(app, cx, verbs.iter().flat_map(Verb::lines)).await?;
     // Each has a key of its own, so that a repeated request moves nothing. The answer of all of them follows.
     let unkeyed = Cx { idempotency: None, ..cx.clone() };
-    let outcomes = app.desk.ask_many(&unkeyed, verbs).await?;
+    let outcomes = app.batcher.execute_all(&unkeyed, verbs).await?;
     let reservation = |(outcome, asked): (Result<Reply, Refusal>, &ReserveRequest)| {
         let id = asked.key.map_or(0, |key| key.id);
         told(outcome.map_err(|refusal| view::refusal(refusal).with("reservation_id", id))?)

@@ -1,30 +1,31 @@
-//! What is reserved against what reservations hold, and the timers of what expires.
+//! Audit of reserved quantities against active reservations, and of the timers of reservations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use pulse_kernel::Error;
 use pulse_store::{Commit, StoreError, Timer};
+use pulse_work::Pages;
 
-use super::journal::subject;
-use super::{EXPIRY, HELD, Report};
+use super::journal::{sort_key, subject};
+use super::{Check, EXPIRY, HELD};
 use crate::domain::journal::{Movement, MovementKind};
 use crate::domain::ledger::Changed;
 use crate::domain::reservation::{Key, State};
 use crate::domain::resource::{Resource, ResourceRef};
-use crate::timers;
 use crate::store::reservations::{self, ReservationRow};
 use crate::store::{movements, resources};
+use crate::timers;
 use crate::wire;
 
-/// How many rows are read at a time.
+/// Maximum number of rows that are read at once.
 const PAGE: i64 = 1_000;
-/// How many resources are summed up in one walk over what is held; for more there are more walks.
+/// Maximum number of resources whose reservations are summed in one walk over all reservations. More need more walks.
 const SUMS_MAX: usize = 50_000;
-/// How often resources that moved meanwhile are summed up again. What always moves is left to the next run.
+/// Maximum number of walks for resources that change meanwhile; the rest is left to the next audit.
 const ROUNDS_MAX: usize = 3;
 
-/// Resources and what is held of them, within a part of the order of all resources.
+/// Resources in a range of the order of all resources, and the sums of their reservations.
 struct Part {
     after: Option<ResourceRef>,
     until: Option<ResourceRef>,
@@ -38,15 +39,15 @@ impl Part {
     }
 }
 
-pub(super) async fn check(report: &mut Report) -> Result<(), Error> {
+pub(super) async fn check(check: &mut Check) -> Result<(), Error> {
     let (mut after, mut is_first) = (None, true);
     loop {
-        let (rows, is_end) = read_part(report, after).await?;
+        let (rows, is_end) = read_part(check, after).await?;
         let until = rows.last_key_value().map(|(resource, _)| *resource).filter(|_| !is_end);
         let mut part = Part { after, until, rows, held: BTreeMap::new() };
-        sum_up(report, &mut part, is_first).await?;
-        check_nowhere(report, &part).await?;
-        compare(report, part).await?;
+        sum_up(check, &mut part, is_first).await?;
+        check_missing_rows(check, &part).await?;
+        compare(check, part).await?;
         if until.is_none() {
             return Ok(());
         }
@@ -54,77 +55,75 @@ pub(super) async fn check(report: &mut Report) -> Result<(), Error> {
     }
 }
 
-/// Units of resources that have no row.
-async fn check_nowhere(report: &mut Report, part: &Part) -> Result<(), Error> {
+/// Reservations of resources without a row.
+async fn check_missing_rows(check: &mut Check, part: &Part) -> Result<(), Error> {
     for (resource, units) in part.held.iter().filter(|(resource, _)| !part.rows.contains_key(resource)) {
-        // One that was made meanwhile has a row now.
-        if resources::by_ref(&report.store, *resource).await?.is_none() {
-            report.find(HELD, subject(*resource), format!("{units} are held of a resource without a row"), false);
+        // A resource that was created meanwhile has a row now.
+        if resources::by_ref(&check.store, *resource).await?.is_none() {
+            let detail = format!("reservations hold {units}, but the resource has no row");
+            check.audit.found(HELD, subject(*resource), detail, false);
         }
     }
     Ok(())
 }
 
-/// The next resources in their order, and whether they are the last.
+/// Reads the next resources in their order. Returns them and whether they are the last.
 async fn read_part(
-    report: &Report,
+    check: &Check,
     after: Option<ResourceRef>,
 ) -> Result<(BTreeMap<ResourceRef, Resource>, bool), Error> {
     let mut rows = BTreeMap::new();
-    let mut place = after.map_or((i64::MIN, i64::MIN), place_of);
+    let mut place = after.map_or((i64::MIN, i64::MIN), sort_key);
     while rows.len() < SUMS_MAX {
-        let page = resources::after(&report.store, place.0, place.1, PAGE).await?;
+        let page = resources::after(&check.store, place.0, place.1, PAGE).await?;
         let is_last = i64::try_from(page.len()).is_ok_and(|count| count < PAGE);
         rows.extend(page.into_iter().map(|found| (found.resource, found.row)));
         if is_last {
             return Ok((rows, true));
         }
-        place = rows.last_key_value().map_or(place, |(resource, _)| place_of(*resource));
+        place = rows.last_key_value().map_or(place, |(resource, _)| sort_key(*resource));
     }
     Ok((rows, false))
 }
 
-fn place_of(resource: ResourceRef) -> (i64, i64) {
-    (resource.id, i32::from(wire::kind(resource.kind)).into())
-}
-
-/// Walks over everything that is held, and sums it up; looks at the timers on the way when asked to.
-async fn sum_up(report: &mut Report, part: &mut Part, with_timers: bool) -> Result<(), Error> {
+/// Sums all active reservations. Checks their timers in the same walk when `with_timers`.
+async fn sum_up(check: &mut Check, part: &mut Part, with_timers: bool) -> Result<(), Error> {
     part.held.clear();
-    let (mut id, mut owner) = (i64::MIN, i64::MIN);
-    loop {
-        let page = reservations::held_after(&report.store, id, owner, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        (id, owner) = (last.key.id, i32::from(wire::owner(last.key.owner)).into());
+    let store = check.store.clone();
+    let mut pages = Pages::after((i64::MIN, i64::MIN));
+    let read = |(id, owner)| reservations::held_after(&store, id, owner, PAGE);
+    let key = |row: &ReservationRow| (row.key.id, i64::from(i32::from(wire::owner(row.key.owner))));
+    while let Some(page) = pages.next(read, key).await? {
         for (resource, units) in page.iter().flat_map(|found| found.row.units()) {
             if part.has(resource) {
                 *part.held.entry(resource).or_insert(0) += units;
             }
         }
         if with_timers {
-            check_timers(report, &page).await?;
+            check_timers(check, &page).await?;
         }
     }
+    Ok(())
 }
 
-/// A resource whose row did not change while everything was summed up has exactly what was held: whatever changes one
-/// changes the other in the same commit.
-async fn compare(report: &mut Report, mut part: Part) -> Result<(), Error> {
+/// Compares the sums. A resource whose row did not change during the walk must match them exactly, because reservations
+/// and their resource change in the same commit.
+async fn compare(check: &mut Check, mut part: Part) -> Result<(), Error> {
     for round in 1..=ROUNDS_MAX {
         let mut moving = BTreeMap::new();
         for (resource, row) in std::mem::take(&mut part.rows) {
             let held = part.held.get(&resource).copied().unwrap_or(0);
             if round == 1 {
-                report.count(HELD);
+                check.audit.checked(HELD, 1_u64);
             }
             if held == row.reserved {
                 continue;
             }
-            match resources::by_ref(&report.store, resource).await? {
+            match resources::by_ref(&check.store, resource).await? {
                 Some(now) if now.version == row.version => {
-                    let is_repaired = report.is_repairing && set_reserved(report, resource, &row, held).await?;
-                    let detail = format!("{} are reserved, reservations hold {held}", row.reserved);
-                    report.find(HELD, subject(resource), detail, is_repaired);
+                    let is_repaired = check.audit.is_repairing() && set_reserved(check, resource, &row, held).await?;
+                    let detail = format!("the reserved quantity is {}, reservations hold {held}", row.reserved);
+                    check.audit.found(HELD, subject(resource), detail, is_repaired);
                 }
                 Some(now) => drop(moving.insert(resource, now)),
                 None => {}
@@ -134,14 +133,15 @@ async fn compare(report: &mut Report, mut part: Part) -> Result<(), Error> {
             return Ok(());
         }
         part.rows = moving;
-        sum_up(report, &mut part, false).await?;
+        sum_up(check, &mut part, false).await?;
     }
     Ok(())
 }
 
-/// Reserves what reservations hold, no more and no less, and says so in the journal (R03).
-async fn set_reserved(report: &Report, resource: ResourceRef, row: &Resource, held: i64) -> Result<bool, Error> {
-    let moved_at = row.moved_at.max(report.cx.now);
+/// Sets the reserved quantity to the sum of the reservations, with a journal row (R03). `false` when the row was changed
+/// meanwhile.
+async fn set_reserved(check: &Check, resource: ResourceRef, row: &Resource, held: i64) -> Result<bool, Error> {
+    let moved_at = row.moved_at.max(check.cx.now);
     let is = Resource { reserved: held, version: row.version + 1, moved_at, revision: row.revision + 1, ..row.clone() };
     let movement = Movement {
         resource,
@@ -153,39 +153,39 @@ async fn set_reserved(report: &Report, resource: ResourceRef, row: &Resource, he
         reserved: is.reserved,
         key: None,
         actor: None,
-        note: "repaired: what is reserved is what reservations hold".to_owned(),
+        note: "repaired: reserved quantity set to the sum of reservations".to_owned(),
         moved_at,
     };
     let changed = Changed { key: resource, was: Some(row.clone()), is };
     let commit = resources::write(Commit::new(), &changed);
-    let store = &report.store;
-    let commit = movements::insert(commit, vec![movement], || store.next_id(report.cx.now));
-    match store.commit(&report.cx, commit).await {
+    let store = &check.store;
+    let commit = movements::insert(commit, vec![movement], || store.next_id(check.cx.now));
+    match store.commit(&check.cx, commit).await {
         Ok(()) => Ok(true),
-        // It moves: the next run looks again.
+        // The row was changed meanwhile: left to the next audit.
         Err(StoreError::Conflict | StoreError::Refused(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// What expires without a timer would be held for ever.
-async fn check_timers(report: &mut Report, page: &[ReservationRow]) -> Result<(), Error> {
+/// Finds reservations that expire without a timer: nothing would release them.
+async fn check_timers(check: &mut Check, page: &[ReservationRow]) -> Result<(), Error> {
     let expiring: Vec<&ReservationRow> = page.iter().filter(|found| found.row.expires_at.is_some()).collect();
-    expiring.iter().for_each(|_| report.count(EXPIRY));
+    check.audit.checked(EXPIRY, expiring.len());
     let keys: BTreeSet<Key> = expiring.iter().map(|found| found.key).collect();
-    let timers = reservations::with_timer(&report.store, &keys).await?;
+    let timers = reservations::with_timer(&check.store, &keys).await?;
     let without: BTreeSet<Key> = keys.difference(&timers).copied().collect();
-    // Those that were settled between the two reads have none any more.
-    for found in reservations::by_keys(&report.store, &without).await? {
+    // Reservations that ended between the two readings need no timer.
+    for found in reservations::by_keys(&check.store, &without).await? {
         let (Some(at), State::Active) = (found.row.expires_at, found.row.state) else { continue };
         let subject = format!("{} {}", wire::owner(found.key.owner).as_str_name(), found.key.id);
-        let is_repaired = report.is_repairing && {
+        let is_repaired = check.audit.is_repairing() && {
             let (kind, key) = (timers::kind_of(found.key.owner), found.key.id);
             let timer = Timer { kind, key, due_at: at, payload: Bytes::new() };
-            report.store.commit(&report.cx, Commit::new().timer(timer)).await?;
+            check.store.commit(&check.cx, Commit::new().timer(timer)).await?;
             true
         };
-        report.find(EXPIRY, subject, format!("it expires at {at}, and nothing will see to it"), is_repaired);
+        check.audit.found(EXPIRY, subject, format!("it expires at {at} and has no timer"), is_repaired);
     }
     Ok(())
 }

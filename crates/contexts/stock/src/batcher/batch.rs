@@ -5,43 +5,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store};
 
-use super::memory::Memory;
-use super::{Outcomes, Work};
+use super::{Outcomes, QueuedCommands};
 use crate::domain::command::{Command, Refusal, Reply, Told};
 use crate::domain::ledger::{Changes, Ledger};
 use crate::domain::reservation::{Key, Reservation};
 use crate::domain::resource::{Resource, ResourceRef};
+use crate::row_cache::RowCache;
 use crate::store::{changes, reservations, resources};
 use crate::view;
 
-/// Decides every command on what is there, and writes what they change.
-pub(super) async fn run(store: &Store, memory: &Memory, cx: &Cx, batch: &[Work]) -> Result<Outcomes, Error> {
+/// Decides every command on the current rows, and writes the changes.
+pub(super) async fn run(store: &Store, cache: &RowCache, cx: &Cx, batch: &[QueuedCommands]) -> Result<Outcomes, Error> {
     let held = load_reservations(store, batch).await?;
     let mut wanted: BTreeSet<ResourceRef> = BTreeSet::new();
     commands(batch).for_each(|command| command.verb.name_resources(&mut wanted));
     wanted.extend(held.values().flat_map(|row| row.lines.iter().map(|judged| judged.line.resource)));
 
-    let remembered = memory.recall(&wanted);
-    let (mut ledger, mut outcomes) = decide(store, cx, batch, &held, (&wanted, remembered)).await?;
+    let cached = cache.get(&wanted);
+    let (mut ledger, mut outcomes) = decide(store, cx, batch, &held, (&wanted, cached)).await?;
     let doubtful = refused_resources(batch, &outcomes);
-    if !memory.recall(&doubtful).is_empty() {
-        // Memory may be old. A change of an old row is not written, but nothing would tell of a refusal.
-        memory.forget(&doubtful);
-        let remembered = memory.recall(&wanted);
-        (ledger, outcomes) = decide(store, cx, batch, &held, (&wanted, remembered)).await?;
+    if !cache.get(&doubtful).is_empty() {
+        // Cached rows may be old. The commit rejects a change of an old row, but a refusal commits nothing.
+        cache.remove(&doubtful);
+        let cached = cache.get(&wanted);
+        (ledger, outcomes) = decide(store, cx, batch, &held, (&wanted, cached)).await?;
     }
     let changes = ledger.into_changes();
     count(&changes, &outcomes);
-    write(store, memory, cx, changes, &outcomes).await?;
+    write(store, cache, cx, changes, &outcomes).await?;
     Ok(outcomes)
 }
 
-/// All commands of a batch, in their order.
-fn commands(batch: &[Work]) -> impl Iterator<Item = &Command> {
-    batch.iter().flat_map(|work| &work.commands)
+/// Commands of a batch, in their order.
+fn commands(batch: &[QueuedCommands]) -> impl Iterator<Item = &Command> {
+    batch.iter().flat_map(|queued| &queued.commands)
 }
 
-async fn load_reservations(store: &Store, batch: &[Work]) -> Result<BTreeMap<Key, Reservation>, Error> {
+async fn load_reservations(store: &Store, batch: &[QueuedCommands]) -> Result<BTreeMap<Key, Reservation>, Error> {
     let keys: BTreeSet<Key> = commands(batch).filter_map(|command| command.verb.key()).collect();
     let rows = reservations::by_keys(store, &keys).await?;
     Ok(rows.into_iter().map(|found| (found.key, found.row)).collect())
@@ -50,16 +50,16 @@ async fn load_reservations(store: &Store, batch: &[Work]) -> Result<BTreeMap<Key
 async fn decide(
     store: &Store,
     cx: &Cx,
-    batch: &[Work],
+    batch: &[QueuedCommands],
     held: &BTreeMap<Key, Reservation>,
-    (wanted, remembered): (&BTreeSet<ResourceRef>, Vec<(ResourceRef, Resource)>),
+    (wanted, cached): (&BTreeSet<ResourceRef>, Vec<(ResourceRef, Resource)>),
 ) -> Result<(Ledger, Outcomes), Error> {
     let mut ledger = Ledger::new(cx.now);
     for key in commands(batch).filter_map(|command| command.verb.key()) {
         ledger.load_reservation(key, held.get(&key).cloned());
     }
     let mut unread = wanted.clone();
-    for (resource, row) in remembered {
+    for (resource, row) in cached {
         unread.remove(&resource);
         ledger.load_resource(resource, Some(row));
     }
@@ -71,8 +71,8 @@ async fn decide(
     Ok((ledger, outcomes))
 }
 
-/// The resources that a refusal may rest on.
-fn refused_resources(batch: &[Work], outcomes: &Outcomes) -> BTreeSet<ResourceRef> {
+/// Resources whose rows may be the reason of a refusal.
+fn refused_resources(batch: &[QueuedCommands], outcomes: &Outcomes) -> BTreeSet<ResourceRef> {
     let mut doubtful = BTreeSet::new();
     for (command, outcome) in commands(batch).zip(outcomes) {
         match outcome {
@@ -86,7 +86,7 @@ fn refused_resources(batch: &[Work], outcomes: &Outcomes) -> BTreeSet<ResourceRe
     doubtful
 }
 
-async fn write(store: &Store, memory: &Memory, cx: &Cx, changes: Changes, outcomes: &Outcomes) -> Result<(), Error> {
+async fn write(store: &Store, cache: &RowCache, cx: &Cx, changes: Changes, outcomes: &Outcomes) -> Result<(), Error> {
     let answer = outcomes.first().and_then(|outcome| outcome.as_ref().ok()).filter(|_| cx.idempotency.is_some());
     if changes.is_empty() && answer.is_none() {
         return Ok(());
@@ -100,10 +100,10 @@ async fn write(store: &Store, memory: &Memory, cx: &Cx, changes: Changes, outcom
     };
     let outcome = store.commit(cx, commit).await;
     if outcome.is_err() {
-        memory.clear();
+        cache.clear();
     } else if !store.database().is_shared() {
-        // Where others write too, their rows would have to be read anyhow.
-        memory.keep(written);
+        // On a shared database other nodes change the rows, so cached ones would be rejected too often.
+        cache.put(written);
     }
     Ok(outcome?)
 }

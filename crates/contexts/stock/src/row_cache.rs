@@ -1,4 +1,4 @@
-//! Rows that were written lately, so that a hot one need not be read for every batch.
+//! Rows of resources as this node wrote them last, so that a hot row is not read for every batch.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,24 +6,24 @@ use parking_lot::Mutex;
 
 use crate::domain::resource::{Resource, ResourceRef};
 
-/// How many rows are remembered at most.
+/// Maximum number of rows. At the maximum the cache is cleared.
 const ROWS_MAX: usize = 65_536;
 
-/// What the rows of resources were when this process wrote them.
+/// The cache. Its rows may be old: other nodes write too.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct RowCache {
     rows: Mutex<HashMap<ResourceRef, Resource>>,
 }
 
-impl Memory {
-    /// Those of the wanted rows that are remembered.
-    pub(super) fn recall(&self, wanted: &BTreeSet<ResourceRef>) -> Vec<(ResourceRef, Resource)> {
+impl RowCache {
+    /// Returns the cached rows among the wanted ones.
+    pub(crate) fn get(&self, wanted: &BTreeSet<ResourceRef>) -> Vec<(ResourceRef, Resource)> {
         let rows = self.rows.lock();
         wanted.iter().filter_map(|resource| Some((*resource, rows.get(resource)?.clone()))).collect()
     }
 
-    /// Remembers rows as they are now.
-    pub(super) fn keep(&self, written: impl IntoIterator<Item = (ResourceRef, Resource)>) {
+    /// Adds or replaces rows.
+    pub(crate) fn put(&self, written: impl IntoIterator<Item = (ResourceRef, Resource)>) {
         let mut rows = self.rows.lock();
         if rows.len() >= ROWS_MAX {
             rows.clear();
@@ -31,16 +31,16 @@ impl Memory {
         rows.extend(written);
     }
 
-    /// Forgets some rows.
-    pub(super) fn forget(&self, resources: &BTreeSet<ResourceRef>) {
+    /// Removes some rows.
+    pub(crate) fn remove(&self, resources: &BTreeSet<ResourceRef>) {
         let mut rows = self.rows.lock();
         resources.iter().for_each(|resource| {
             rows.remove(resource);
         });
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&self) {
+    /// Removes all rows.
+    pub(crate) fn clear(&self) {
         self.rows.lock().clear();
     }
 }
