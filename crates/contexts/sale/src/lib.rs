@@ -5,20 +5,20 @@
 //! on disk before anybody hears of it; every admission ends as one order or as one reason why there is none, and units
 //! that nobody pays for can be had again.
 
+mod admission_writer;
 mod app;
 mod config;
 mod deps;
 pub mod domain;
 mod events;
 mod floor;
-mod keeper;
-mod register;
-mod results;
-mod rooms;
+mod gate_reconciler;
+mod order_worker;
+mod result_subscribers;
 mod store;
 mod timers;
 mod verify;
-mod worker;
+mod waiting_rooms;
 
 use std::sync::Arc;
 
@@ -26,13 +26,14 @@ use pulse_context::Context;
 use pulse_contract::sale::v1::SaleClient;
 use pulse_kernel::Error;
 
-use keeper::Keeper;
-use worker::Worker;
+use gate_reconciler::GateReconciler;
+use order_worker::OrderWorker;
 
 pub use config::SaleConfig;
 pub use deps::SaleDeps;
 pub use domain::challenge::{Challenge, Quiz};
 pub use store::TABLES;
+pub use verify::verify;
 
 pulse_contract::forward_sale!(app::App, app);
 
@@ -50,11 +51,11 @@ pub async fn start(deps: SaleDeps) -> Result<(SaleClient, Context), Error> {
         .service(client.served())
         .consumers(events::consumers(&app))
         .pump(timers::pump(&app))
-        .pump(Keeper::new(app.clone()))
-        .pump(Worker::new(app, holder))
+        .pump(GateReconciler::new(app.clone()))
+        .pump(OrderWorker::new(app, holder))
         .verify(move |store, _is_repair| {
             let orders = orders.clone();
-            async move { verify::verify(&store, &orders).await }
+            async move { verify(&store, &orders).await }
         });
     Ok((client, context))
 }

@@ -1,80 +1,72 @@
-//! Checks what the context promises by reading its tables.
+//! Audit of the invariants of sales.
 
 use futures::stream::{self, StreamExt};
 use pulse_contract::order::v1::{GetOrderRequest, Order, OrderClient};
-use pulse_kernel::finding::FINDINGS_MAX;
-use pulse_kernel::{Cx, Error, Finding, Kind, Verified};
+use pulse_kernel::{Cx, Error, Kind, Verified};
 use pulse_store::Store;
+use pulse_work::{Audit, Pages};
 
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 use crate::store::counts::{self, Sum};
 
-/// The count of a sale is the sum of its admissions, and never more than its units.
+/// The count of a sale is the sum of its admissions, and not above its units.
 const COUNTED: &str = "sale.count_is_sum_of_admissions";
-/// An admission that has an order has exactly one, of its buyer, for its units; one that has none has none.
+/// An admission with an order has exactly one, of its buyer and for its units; the others have none.
 const ORDERED: &str = "sale.admissions_have_their_orders";
 
-/// How many rows are read at once.
+/// Maximum number of rows that are read at once.
 const PAGE: i64 = 500;
-/// How many orders are asked for at the same time.
-const ASKED_MAX: usize = 32;
+/// Maximum number of concurrent requests for orders.
+const REQUESTS_MAX: usize = 32;
 
-/// Checks the invariants of the context's own tables.
-///
-/// # Errors
-/// `STORE_UNAVAILABLE`.
-pub(crate) async fn verify(store: &Store, orders: &OrderClient) -> Result<Verified, Error> {
-    let (mut verified, mut after, mut count) = (Verified::default(), 0, 0);
-    // One statement per sale, so that rows and count are of the same instant.
-    while let Some(sum) = counts::sum_after(store, after).await? {
-        after = sum.count.sale;
-        count += 1;
-        let Sum { count: counted, taken, admissions } = sum;
-        if counted.taken != taken || counted.admissions != admissions || counted.taken > counted.units {
-            let detail = format!(
-                "{} of {} units are counted as taken by {} admissions; its rows say {taken} by {admissions}",
-                counted.taken, counted.units, counted.admissions
-            );
-            tell(&mut verified, COUNTED, format!("sale {}", counted.sale), detail);
-        }
-    }
-    verified.checked.push((COUNTED, count));
-    verify_orders(store, orders, &mut verified).await?;
-    Ok(verified)
-}
-
-/// Checks every admission against the orders.
+/// Checks the invariants of the context, which repairs nothing.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`; those of the order context when it does not answer.
-async fn verify_orders(store: &Store, orders: &OrderClient, verified: &mut Verified) -> Result<(), Error> {
+pub async fn verify(store: &Store, orders: &OrderClient) -> Result<Verified, Error> {
+    let mut audit = Audit::new(&[COUNTED, ORDERED], false);
+    check_counts(store, &mut audit).await?;
+    check_orders(store, orders, &mut audit).await?;
+    Ok(audit.finish())
+}
+
+async fn check_counts(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut after = 0;
+    // One statement per sale, so that rows and count are of the same instant.
+    while let Some(sum) = counts::sum_after(store, after).await? {
+        after = sum.count.sale;
+        audit.checked(COUNTED, 1_u64);
+        let Sum { count: counted, taken, admissions } = sum;
+        if counted.taken != taken || counted.admissions != admissions || counted.taken > counted.units {
+            let detail = format!(
+                "the count has {} of {} units taken by {} admissions, the rows have {taken} taken by {admissions}",
+                counted.taken, counted.units, counted.admissions
+            );
+            audit.found(COUNTED, format!("sale {}", counted.sale), detail, false);
+        }
+    }
+    Ok(())
+}
+
+async fn check_orders(store: &Store, orders: &OrderClient, audit: &mut Audit) -> Result<(), Error> {
     let cx = Cx::system("sale.verify", store.clock().now());
-    let (mut after, mut count) = ((0, 0), 0);
-    loop {
-        let rows = admissions::all_after(store, after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = (last.sale, last.account);
-        count += u64::try_from(rows.len()).unwrap_or(0);
-        let mut asked = stream::iter(rows)
+    let mut pages = Pages::after((0, 0));
+    let read = |after| admissions::all_after(store, after, PAGE);
+    while let Some(rows) = pages.next(read, |row| (row.sale, row.account)).await? {
+        let mut requests = stream::iter(rows)
             .map(|row| {
                 let cx = &cx;
                 async move { (row, find(orders, cx, row.order).await) }
             })
-            .buffered(ASKED_MAX);
-        while let Some((row, order)) = asked.next().await {
+            .buffered(REQUESTS_MAX);
+        while let Some((row, order)) = requests.next().await {
             if let Some(detail) = disagreement(&row, order?.as_ref()) {
-                tell(verified, ORDERED, format!("admission {} to sale {}", row.order, row.sale), detail);
+                audit.found(ORDERED, format!("admission {} to sale {}", row.order, row.sale), detail, false);
             }
         }
     }
-    verified.checked.push((ORDERED, count));
+    audit.checked(ORDERED, pages.row_count());
     Ok(())
-}
-
-fn tell(verified: &mut Verified, invariant: &'static str, subject: String, detail: String) {
-    if verified.findings.len() < FINDINGS_MAX {
-        verified.findings.push(Finding { invariant, subject, detail, is_repaired: false });
-    }
 }
 
 async fn find(orders: &OrderClient, cx: &Cx, order_id: i64) -> Result<Option<Order>, Error> {
@@ -85,20 +77,20 @@ async fn find(orders: &OrderClient, cx: &Cx, order_id: i64) -> Result<Option<Ord
     }
 }
 
-/// What an admission and its order do not agree on.
+/// Describes the contradiction between an admission and its order; `None` when there is none.
 fn disagreement(row: &AdmissionRow, order: Option<&Order>) -> Option<String> {
-    let is_theirs = |order: &Order| {
+    let is_its_own = |order: &Order| {
         let units: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
         order.sale_id == row.sale && order.customer_account_id == row.account && units == row.units
     };
     match (row.state, order) {
-        // Its order may have been made a moment ago.
-        (AdmissionState::Waiting, order) if order.is_none_or(is_theirs) => None,
-        (AdmissionState::Placed | AdmissionState::Returned, Some(order)) if is_theirs(order) => None,
+        // Its order may have been created after the admission was read.
+        (AdmissionState::Waiting, order) if order.is_none_or(is_its_own) => None,
+        (AdmissionState::Placed | AdmissionState::Returned, Some(order)) if is_its_own(order) => None,
         (AdmissionState::Late | AdmissionState::Short | AdmissionState::Dead, None) => None,
         (state, Some(order)) => {
-            Some(format!("it is {state:?}, and there is an order of {}", order.customer_account_id))
+            Some(format!("the state is {state:?}, but account {} has its order", order.customer_account_id))
         }
-        (state, None) => Some(format!("it is {state:?}, and there is no order")),
+        (state, None) => Some(format!("the state is {state:?}, but it has no order")),
     }
 }

@@ -1,12 +1,11 @@
 //! Admits somebody to a sale: the whole way of a buyer in the rush.
 //!
 //! Until the gate has decided nothing is read from the store and nothing waits. Dropping it half way leaves nothing half
-//! done: what the gate gave goes to the register in the same step.
+//! done: an accepted admission is submitted to the admission writer in the same step.
 
 use std::time::{Duration, Instant};
 
 use pulse_contract::Timestamp as WireTimestamp;
-use pulse_contract::errors as common;
 use pulse_contract::sale::v1::{Admission, AdmitRequest, errors};
 use pulse_kernel::snowflake;
 use pulse_kernel::{Cx, Error};
@@ -15,11 +14,11 @@ use pulse_limiter::{Key, Quota};
 use tokio::time::sleep;
 
 use super::{App, caller, on_floor, view};
+use crate::admission_writer::{self, WriteOutcome};
 use crate::domain::entry::{Asked, Refusal};
 use crate::domain::network::network_of;
 use crate::domain::ticket::Ticket;
 use crate::floor::Running;
-use crate::register::{self, Written};
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 
 /// How long the first request of a buyer may be under way while a second one waits for it, and how often that one looks.
@@ -45,7 +44,7 @@ pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<A
         network,
         device: ticket.device,
     };
-    match app.deps.sales.admit(register::ask(&row)).await? {
+    match app.deps.sales.admit(admission_writer::request(&row)).await? {
         Verdict::Admitted => write(app, &running, row).await,
         // Rare, and larger than all the rest of this future.
         Verdict::Duplicate { admission } => Box::pin(repeat(app, &running, (account, ticket, admission))).await,
@@ -56,19 +55,17 @@ pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<A
 
 /// Waits until the admission is on disk.
 async fn write(app: &App, running: &Running, row: AdmissionRow) -> Result<Admission, Error> {
-    let written = match app.register.hand_in(row) {
-        Ok(written) => written,
+    let answer = match app.admission_writer.submit(row) {
+        Ok(answer) => answer,
         Err(busy) => {
-            app.deps.sales.cancel(register::ask(&row)).await?;
+            app.deps.sales.cancel(admission_writer::request(&row)).await?;
             return Err(busy);
         }
     };
-    let ended = |gone| common::DRAINING.error("sales are not kept here any more").caused_by(gone);
-    match written.await.map_err(ended)? {
-        Written::Yes => Ok(view::admission(running, row.order, row.units, false)),
-        Written::SoldOut => Err(sold_out()),
-        Written::Before(first) => Ok(view::admission(running, first.order, first.units, true)),
-        Written::Failed(error) => Err(error),
+    match answer.await? {
+        WriteOutcome::Committed => Ok(view::admission(running, row.order, row.units, false)),
+        WriteOutcome::SoldOut => Err(sold_out()),
+        WriteOutcome::Duplicate(first) => Ok(view::admission(running, first.order, first.units, true)),
     }
 }
 

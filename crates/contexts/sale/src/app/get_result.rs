@@ -1,19 +1,15 @@
-//! Says what became of an admission.
+//! Returns the result of an admission.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pulse_contract::sale::v1::{GetResultRequest, ResultState, SaleResult, errors};
-use pulse_kernel::{Cx, Error};
+use pulse_kernel::{Clock, Cx, Error};
 use pulse_store::Store;
-use tokio::time::timeout;
 
 use super::{App, caller, not_found, view};
 use crate::floor::Running;
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 use crate::store::sales;
-
-/// How often somebody who waits looks by themselves.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn get_result(app: &App, cx: &Cx, request: GetResultRequest) -> Result<SaleResult, Error> {
     let account = caller(cx)?.get();
@@ -44,19 +40,17 @@ async fn find(store: &Store, sale: i64, account: i64) -> Result<AdmissionRow, Er
     row.ok_or_else(|| errors::SALE_ADMISSION_NOT_FOUND.error("the account was not admitted to this sale"))
 }
 
-/// The admission when it has come to an end, or as it is when the time is over.
+/// Returns the admission as soon as it has a result, at the latest after `wait`.
 async fn wait_for(app: &App, (sale, account): (i64, i64), wait: Duration) -> Result<AdmissionRow, Error> {
-    let waiting = app.results.wait(sale, account);
-    let until = Instant::now() + wait;
+    let mut subscription = app.results.subscribe((sale, account))?;
+    let until = Clock::system().now().plus(wait);
+    let mut is_over = false;
     loop {
-        let bell = waiting.bell();
-        let rung = bell.notified();
+        subscription.begin_read();
         let row = find(&app.deps.store, sale, account).await?;
-        let left = until.saturating_duration_since(Instant::now());
-        if row.state != AdmissionState::Waiting || left.is_zero() {
+        if row.state != AdmissionState::Waiting || is_over {
             return Ok(row);
         }
-        // Another node may have made the order, and rings nothing here.
-        timeout(left.min(LOOK_EVERY), rung).await.unwrap_or_default();
+        is_over = !subscription.changed(until).await;
     }
 }

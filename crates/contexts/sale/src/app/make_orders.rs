@@ -12,8 +12,8 @@ use pulse_kernel::{Cx, Error, Kind, snowflake};
 use pulse_store::{Commit, Store};
 
 use super::{App, not_found, view};
+use crate::admission_writer;
 use crate::floor::Running;
-use crate::register;
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 use crate::store::sales::{self, SaleRow};
 use crate::store::{counts, dead_letters};
@@ -97,8 +97,8 @@ async fn bury(app: &App, row: &AdmissionRow, error: &Error, attempts: u32) -> Re
     let commit = admissions::change(Commit::new(), row, AdmissionState::Dead);
     let commit = dead_letters::insert(commit, row, (CONSUMER, &error.report()), (attempts, cx.now));
     app.deps.store.commit(&cx, counts::give_back(commit, row.sale, row.units, 0)).await?;
-    app.deps.sales.release(register::ask(row)).await?;
-    app.results.tell(row);
+    app.deps.sales.release(admission_writer::request(row)).await?;
+    app.results.notify(&(row.sale, row.account));
     Ok(())
 }
 
@@ -115,9 +115,9 @@ async fn make(app: &App, sale: &SaleRow, rows: &[AdmissionRow]) -> Result<(), Er
     for (row, outcome) in rows.iter().zip(&outcomes) {
         // What stock does not have cannot be had by somebody else either.
         if outcome.state() == SaleOrderState::Expired {
-            app.deps.sales.release(register::ask(row)).await?;
+            app.deps.sales.release(admission_writer::request(row)).await?;
         }
-        app.results.tell(row);
+        app.results.notify(&(row.sale, row.account));
     }
     metrics::counter!("pulse_sale_orders_total").increment(u64::try_from(rows.len()).unwrap_or(u64::MAX));
     Ok(())

@@ -34,13 +34,13 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, StoreError, Timer};
 use tokio::sync::Notify;
 
+use crate::admission_writer::AdmissionWriter;
 use crate::deps::SaleDeps;
 use crate::domain::stage::Stage;
 use crate::floor::{Floor, Running};
-use crate::register::Register;
-use crate::results::Results;
-use crate::rooms::Rooms;
+use crate::result_subscribers::{ResultSubscribers, result_subscribers};
 use crate::store::sales::{self, SaleRow};
+use crate::waiting_rooms::WaitingRooms;
 
 pub(crate) use add_units::add_sale_units;
 pub(crate) use admit::admit;
@@ -76,26 +76,26 @@ const RECOVER_AFTER: Duration = Duration::from_secs(30);
 pub(crate) struct App {
     pub(crate) deps: Arc<SaleDeps>,
     pub(crate) floor: Arc<Floor>,
-    pub(crate) register: Register,
-    /// Rings when admissions were written.
+    pub(crate) admission_writer: AdmissionWriter,
+    /// Notified after admissions were written.
     pub(crate) admitted: Arc<Notify>,
-    /// Who waits for what becomes of their admission.
-    pub(crate) results: Arc<Results>,
-    /// Who waits for a ticket.
-    pub(crate) rooms: Arc<Rooms>,
+    /// Subscribers to the results of admissions.
+    pub(crate) results: Arc<ResultSubscribers>,
+    /// Buyers who wait for a ticket.
+    pub(crate) rooms: Arc<WaitingRooms>,
 }
 
 impl App {
     pub(crate) fn new(deps: SaleDeps) -> Self {
         let admitted = Arc::new(Notify::new());
-        let register =
-            Register::start((deps.store.clone(), Arc::clone(&deps.sales)), Arc::clone(&admitted), &deps.config);
+        let admission_writer =
+            AdmissionWriter::start((deps.store.clone(), Arc::clone(&deps.sales)), Arc::clone(&admitted), &deps.config);
         Self {
             deps: Arc::new(deps),
             floor: Arc::default(),
-            register,
+            admission_writer,
             admitted,
-            results: Arc::default(),
+            results: result_subscribers(),
             rooms: Arc::default(),
         }
     }

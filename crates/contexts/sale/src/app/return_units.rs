@@ -7,7 +7,7 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::{App, timer};
-use crate::register;
+use crate::admission_writer;
 use crate::store::admissions::{self, AdmissionState};
 use crate::store::{counts, sales};
 
@@ -26,7 +26,7 @@ pub(crate) async fn return_units(app: &App, cx: &Cx, delivery: &Delivery, event:
         false => counts::give_back(commit, row.sale, row.units, 0),
     };
     delivery.commit(store, cx, commit).await?;
-    app.deps.sales.release(register::ask(&row)).await?;
-    app.results.tell(&row);
+    app.deps.sales.release(admission_writer::request(&row)).await?;
+    app.results.notify(&(row.sale, row.account));
     Ok(())
 }
