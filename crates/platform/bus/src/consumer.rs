@@ -58,6 +58,12 @@ impl Delivery {
         }
     }
 
+    /// Whether the last commit wrote nothing because the inbox contained the event. Counters skip such a delivery.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.duplicate.load(Ordering::Relaxed)
+    }
+
     /// The event as its message.
     ///
     /// # Errors
