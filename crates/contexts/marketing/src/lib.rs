@@ -18,12 +18,12 @@ use std::sync::Arc;
 
 use pulse_context::Context;
 use pulse_contract::marketing::v1::CouponClient;
-use pulse_kernel::{Cx, Error};
-use pulse_store::Commit;
+use pulse_kernel::Error;
 
 pub use config::CouponConfig;
 pub use deps::CouponDeps;
 pub use store::TABLES;
+pub use verify::verify;
 
 pulse_contract::forward_coupon!(app::App, app);
 
@@ -33,8 +33,7 @@ pulse_contract::forward_coupon!(app::App, app);
 /// `STORE_UNAVAILABLE`.
 pub async fn start(deps: CouponDeps) -> Result<(CouponClient, Context), Error> {
     let (store, stock) = (deps.store.clone(), deps.stock.clone());
-    let cx = Cx::system("marketing.start", store.clock().now());
-    store.commit(&cx, Commit::new().timer(app::first_purge(cx.now))).await?;
+    app::PURGE.start(&store).await?;
     let app = app::App { deps: Arc::new(deps) };
     let client = CouponClient::in_process(app.clone(), Arc::new(store.clone()));
     let context = Context::new(&store)
@@ -43,7 +42,7 @@ pub async fn start(deps: CouponDeps) -> Result<(CouponClient, Context), Error> {
         .pump(timers::pump(&app))
         .verify(move |store, is_repair| {
             let stock = stock.clone();
-            async move { verify::verify(&store, &stock, is_repair).await }
+            async move { verify(&store, &stock, is_repair).await }
         });
     Ok((client, context))
 }

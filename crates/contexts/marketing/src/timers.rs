@@ -11,7 +11,7 @@ use crate::store::reservations;
 pub(crate) fn pump(app: &App) -> TimerPump {
     TimerPump::new(&app.deps.store).handles(app, RESERVATION_EXPIRED, expire_reservation).handles(
         app,
-        PURGE,
+        PURGE.kind(),
         app::purge_reservations,
     )
 }

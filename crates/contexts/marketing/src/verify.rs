@@ -1,13 +1,13 @@
-//! Checks what the context promises by reading its tables, page by page.
+//! Audit of the invariants of coupons.
 //!
-//! Others change the rows meanwhile. What looks wrong is therefore read again, and told only when a coupon (or a reservation)
-//! that did not change stands beside a hold (or coupons) that it does not agree with.
+//! Rows change meanwhile. A contradiction between a coupon and a reservation is reported only when the row that was read
+//! first is unchanged after the other one was read.
 
 use pulse_contract::stock::v1::StockClient;
-use pulse_kernel::finding::FINDINGS_MAX;
 use pulse_kernel::id::{CouponId, OrderId};
-use pulse_kernel::{Cx, Error, Finding, Verified};
+use pulse_kernel::{Cx, Error, Verified};
 use pulse_store::{Commit, Store, StoreError};
+use pulse_work::{Audit, Pages, read_stable};
 
 use crate::domain::coupon::State;
 use crate::domain::reservation::ReservationState;
@@ -15,65 +15,69 @@ use crate::domain::template::TemplateId;
 use crate::store::coupons::{self, CouponRow};
 use crate::store::reservations::{self, ReservationRow};
 use crate::store::{purchase_slots, templates};
-use crate::verify_quotas::verify_quotas;
+use crate::verify_quotas::{COUPON_HAS_UNIT, verify_quotas};
 
-/// How many rows are read at once.
+/// Maximum number of rows that are read at once.
 pub(crate) const PAGE: i64 = 500;
-/// How often what looks wrong is read again before it counts as moving, which is fine.
-const READS_MAX: u32 = 5;
 
-/// A coupon that an order holds or has used is named by the hold of that order.
+/// A coupon that an order has reserved or used is named by the reservation of that order.
 const COUPON_HAS_RESERVATION: &str = "marketing.coupon_has_reservation";
-/// The coupons of a hold say that its order has them; so no coupon is in two live holds.
+/// The coupons of a live reservation belong to its order; so no coupon is in two live reservations.
 const RESERVATION_HAS_COUPONS: &str = "marketing.reservation_has_coupons";
-/// An order that buys vouchers has a place for each of them in the limit of its customer, and no other order has one.
+/// An order that buys vouchers has a slot for each of them in the limit of its customer, and no other order has one.
 const RESERVATION_HAS_SLOTS: &str = "marketing.reservation_has_slots";
-/// No customer has got more coupons of a template than its limit. What its quota has given is stock's to say, see
-/// [`crate::verify_quotas`]: a quota may be replenished.
+/// No customer has more coupons of a template than its limit. The quota of a template is audited in
+/// [`crate::verify_quotas`], because it can be replenished.
 const CUSTOMER_LIMITS: &str = "marketing.customer_limits";
 
-/// Checks the invariants of the context, and puts right what can be: a coupon that nobody holds is active again.
+/// Checks the invariants of the context. With `repair`, a reserved coupon without a reservation becomes active.
 ///
 /// # Errors
-/// `STORE_UNAVAILABLE`.
-pub(crate) async fn verify(store: &Store, stock: &StockClient, repair: bool) -> Result<Verified, Error> {
-    let mut verified = Verified::default();
-    verify_coupons(store, repair, &mut verified).await?;
-    verify_reservations(store, &mut verified).await?;
-    verify_templates(store, &mut verified).await?;
-    verify_quotas(store, stock, &mut verified).await?;
-    Ok(verified)
+/// `STORE_UNAVAILABLE`; those of the stock context when it does not answer.
+pub async fn verify(store: &Store, stock: &StockClient, repair: bool) -> Result<Verified, Error> {
+    let invariants =
+        [COUPON_HAS_RESERVATION, RESERVATION_HAS_COUPONS, RESERVATION_HAS_SLOTS, CUSTOMER_LIMITS, COUPON_HAS_UNIT];
+    let mut audit = Audit::new(&invariants, repair);
+    verify_coupons(store, &mut audit).await?;
+    verify_reservations(store, &mut audit).await?;
+    verify_templates(store, &mut audit).await?;
+    verify_quotas(store, stock, &mut audit).await?;
+    Ok(audit.finish())
 }
 
-async fn verify_coupons(store: &Store, repair: bool, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count) = (CouponId::new(0), 0);
-    loop {
-        let rows = coupons::page(store, after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.id;
-        count += u64::try_from(rows.len()).unwrap_or(0);
+async fn verify_coupons(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut pages = Pages::after(CouponId::new(0));
+    while let Some(rows) = pages.next(|after| coupons::page(store, after, PAGE), |row| row.id).await? {
         let mut orders: Vec<OrderId> = rows.iter().filter(|row| row.order.get() != 0).map(|row| row.order).collect();
         orders.sort_unstable();
         orders.dedup();
         let known = reservations::by_orders(store, &orders).await?;
         for row in rows {
             let reservation = known.iter().find(|reservation| reservation.order == row.order);
-            if agrees(&row, reservation) {
-                continue;
-            }
-            if let Some(wrong) = still_wrong(store, row.id).await? {
-                let is_repaired = repair && set_free(store, &wrong).await?;
-                let detail =
-                    format!("it is {:?} by order {}, whose hold does not say so", wrong.state, wrong.order.get());
-                tell(verified, COUPON_HAS_RESERVATION, format!("coupon {}", wrong.id.get()), detail, is_repaired);
+            if !agrees(&row, reservation) {
+                verify_coupon(store, row.id, audit).await?;
             }
         }
     }
-    verified.checked.push((COUPON_HAS_RESERVATION, count));
+    audit.checked(COUPON_HAS_RESERVATION, pages.row_count());
     Ok(())
 }
 
-/// Whether a coupon and the hold of its order tell the same story.
+async fn verify_coupon(store: &Store, id: CouponId, audit: &mut Audit) -> Result<(), Error> {
+    let reservation_of = |row: CouponRow| reservations::by_order(store, row.order);
+    let Some((row, reservation)) = read_stable(|| coupons::by_id(store, id), reservation_of).await? else {
+        return Ok(());
+    };
+    if !agrees(&row, reservation.as_ref()) {
+        let is_repaired = audit.is_repairing() && activate(store, &row).await?;
+        let order = row.order.get();
+        let detail = format!("the state is {:?} by order {order}, whose reservation does not name it", row.state);
+        audit.found(COUPON_HAS_RESERVATION, format!("coupon {}", row.id.get()), detail, is_repaired);
+    }
+    Ok(())
+}
+
+/// Whether a coupon and the reservation of its order agree.
 fn agrees(row: &CouponRow, reservation: Option<&ReservationRow>) -> bool {
     let is_named = |state| {
         reservation
@@ -86,23 +90,9 @@ fn agrees(row: &CouponRow, reservation: Option<&ReservationRow>) -> bool {
     }
 }
 
-/// The coupon, when it did not change while its hold was read and disagreed with it.
-async fn still_wrong(store: &Store, id: CouponId) -> Result<Option<CouponRow>, StoreError> {
-    for _ in 0..READS_MAX {
-        let Some(before) = coupons::by_id(store, id).await? else { return Ok(None) };
-        let reservation = reservations::by_order(store, before.order).await?;
-        if agrees(&before, reservation.as_ref()) {
-            return Ok(None);
-        }
-        if coupons::by_id(store, id).await?.is_some_and(|row| row == before) {
-            return Ok(Some(before));
-        }
-    }
-    Ok(None)
-}
-
-/// Makes a coupon active that nobody holds. A used one stays: giving it back could be giving it twice.
-async fn set_free(store: &Store, row: &CouponRow) -> Result<bool, Error> {
+/// Makes a reserved coupon active. `false` for a used coupon, whose value may have been redeemed, and for one that was
+/// changed meanwhile.
+async fn activate(store: &Store, row: &CouponRow) -> Result<bool, Error> {
     if row.state == State::Used {
         return Ok(false);
     }
@@ -115,53 +105,52 @@ async fn set_free(store: &Store, row: &CouponRow) -> Result<bool, Error> {
     }
 }
 
-async fn verify_reservations(store: &Store, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count, mut buying) = (OrderId::new(0), 0, 0);
-    loop {
-        let rows = reservations::page(store, after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.order;
-        count += u64::try_from(rows.len()).unwrap_or(0);
+async fn verify_reservations(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut pages = Pages::after(OrderId::new(0));
+    while let Some(rows) = pages.next(|after| reservations::page(store, after, PAGE), |row| row.order).await? {
         for row in rows {
             if row.vouchers.is_some() {
-                buying += 1;
-                verify_places(store, row.order, verified).await?;
+                audit.checked(RESERVATION_HAS_SLOTS, 1_u64);
+                verify_slots(store, row.order, audit).await?;
             }
-            if lacking(store, &row).await?.is_empty() {
-                continue;
-            }
-            if let Some((reservation, lacking)) = still_lacking(store, row.order).await? {
-                let ids: Vec<i64> = lacking.iter().map(|coupon| coupon.get()).collect();
-                let detail =
-                    format!("it is {:?} and names coupons that are not its: {ids:?}", reservation.reservation.state);
-                tell(verified, RESERVATION_HAS_COUPONS, format!("order {}", reservation.order.get()), detail, false);
+            if !lacking(store, &row).await?.is_empty() {
+                verify_reserved_coupons(store, row.order, audit).await?;
             }
         }
     }
-    verified.checked.extend([(RESERVATION_HAS_COUPONS, count), (RESERVATION_HAS_SLOTS, buying)]);
+    audit.checked(RESERVATION_HAS_COUPONS, pages.row_count());
     Ok(())
 }
 
-/// Tells of a hold whose places are not as many as it says, and that did not change while they were counted.
-async fn verify_places(store: &Store, order: OrderId, verified: &mut Verified) -> Result<(), Error> {
-    for _ in 0..READS_MAX {
-        let Some(before) = reservations::by_order(store, order).await? else { return Ok(()) };
-        let is_live = before.reservation.state != ReservationState::Returned;
-        let expected = before.vouchers.filter(|_| is_live).map_or(0, |vouchers| i64::from(vouchers.quantity));
-        let found = purchase_slots::count_of(store, order).await?;
-        if found == expected {
-            return Ok(());
-        }
-        if reservations::by_order(store, order).await?.is_some_and(|row| row == before) {
-            let detail = format!("it has {found} places in the limit of its customer instead of {expected}");
-            tell(verified, RESERVATION_HAS_SLOTS, format!("order {}", order.get()), detail, false);
-            return Ok(());
-        }
+async fn verify_slots(store: &Store, order: OrderId, audit: &mut Audit) -> Result<(), Error> {
+    let count_of = |row: ReservationRow| purchase_slots::count_of(store, row.order);
+    let Some((row, found)) = read_stable(|| reservations::by_order(store, order), count_of).await? else {
+        return Ok(());
+    };
+    let is_live = row.reservation.state != ReservationState::Returned;
+    let expected = row.vouchers.filter(|_| is_live).map_or(0, |vouchers| i64::from(vouchers.quantity));
+    if found != expected {
+        let detail = format!("it has {found} slots in the limit of its customer instead of {expected}");
+        audit.found(RESERVATION_HAS_SLOTS, format!("order {}", order.get()), detail, false);
     }
     Ok(())
 }
 
-/// The coupons that a live hold names and that do not say that its order has them.
+async fn verify_reserved_coupons(store: &Store, order: OrderId, audit: &mut Audit) -> Result<(), Error> {
+    let lacking_of = |row: ReservationRow| async move { lacking(store, &row).await };
+    let Some((row, lacking)) = read_stable(|| reservations::by_order(store, order), lacking_of).await? else {
+        return Ok(());
+    };
+    if !lacking.is_empty() {
+        let ids: Vec<i64> = lacking.iter().map(|coupon| coupon.get()).collect();
+        let detail =
+            format!("the state is {:?}, but these coupons do not belong to it: {ids:?}", row.reservation.state);
+        audit.found(RESERVATION_HAS_COUPONS, format!("order {}", order.get()), detail, false);
+    }
+    Ok(())
+}
+
+/// Returns the coupons that a live reservation names and that do not belong to its order.
 async fn lacking(store: &Store, row: &ReservationRow) -> Result<Vec<CouponId>, StoreError> {
     let state = match row.reservation.state {
         ReservationState::Reserved => State::Reserved,
@@ -175,52 +164,20 @@ async fn lacking(store: &Store, row: &ReservationRow) -> Result<Vec<CouponId>, S
     Ok(row.reservation.coupons.iter().copied().filter(|id| !has(id)).collect())
 }
 
-/// The hold and what it lacks, when it did not change while its coupons were read.
-async fn still_lacking(store: &Store, order: OrderId) -> Result<Option<(ReservationRow, Vec<CouponId>)>, StoreError> {
-    for _ in 0..READS_MAX {
-        let Some(before) = reservations::by_order(store, order).await? else { return Ok(None) };
-        let lacking = lacking(store, &before).await?;
-        if lacking.is_empty() {
-            return Ok(None);
-        }
-        if reservations::by_order(store, order).await?.is_some_and(|row| row == before) {
-            return Ok(Some((before, lacking)));
-        }
-    }
-    Ok(None)
-}
-
-async fn verify_templates(store: &Store, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count) = (TemplateId::new(0), 0);
-    loop {
-        let rows = templates::page(store, after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.id;
-        count += u64::try_from(rows.len()).unwrap_or(0);
+async fn verify_templates(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut pages = Pages::after(TemplateId::new(0));
+    while let Some(rows) = pages.next(|after| templates::page(store, after, PAGE), |row| row.id).await? {
         for row in rows {
             let limit = i64::from(row.draft.per_customer_limit);
-            let given = coupons::count_beyond(store, row.id, limit).await?;
+            let issued = coupons::count_beyond(store, row.id, limit).await?;
             let bought = purchase_slots::count_beyond(store, row.id, limit).await?;
-            if given + bought > 0 {
+            if issued + bought > 0 {
                 let detail =
-                    format!("{given} coupons were given and {bought} sold beyond the limit of {limit} per customer");
-                tell(verified, CUSTOMER_LIMITS, format!("template {}", row.id.get()), detail, false);
+                    format!("{issued} coupons issued and {bought} bought above the limit of {limit} per customer");
+                audit.found(CUSTOMER_LIMITS, format!("template {}", row.id.get()), detail, false);
             }
         }
     }
-    verified.checked.push((CUSTOMER_LIMITS, count));
+    audit.checked(CUSTOMER_LIMITS, pages.row_count());
     Ok(())
-}
-
-pub(crate) fn tell(
-    verified: &mut Verified,
-    invariant: &'static str,
-    subject: String,
-    detail: String,
-    is_repaired: bool,
-) {
-    let told = verified.findings.iter().filter(|finding| finding.invariant == invariant).count();
-    if told < FINDINGS_MAX {
-        verified.findings.push(Finding { invariant, subject, detail, is_repaired });
-    }
 }

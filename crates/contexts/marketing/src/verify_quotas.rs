@@ -1,51 +1,49 @@
-//! Checks the coupons against the quotas that stock keeps: every coupon that takes a unit has one.
+//! Audit of coupons against the quotas of their templates, which are resources of the stock context.
 
 use futures::stream::{self, StreamExt};
 use pulse_contract::stock::v1::{
     GetReservationRequest, ReservationKey, ReservationOwner, ReservationState, StockClient, errors,
 };
 use pulse_kernel::id::CouponId;
-use pulse_kernel::{Cx, Error, Verified};
+use pulse_kernel::{Cx, Error};
 use pulse_store::Store;
+use pulse_work::{Audit, Pages};
 
 use crate::store::coupons::{self, CouponRow};
-use crate::verify::{PAGE, tell};
+use crate::verify::PAGE;
 
-/// A coupon that was claimed, given or earned has a unit of its template's quota, or is over since it was made.
-const COUPON_HAS_UNIT: &str = "marketing.coupon_has_unit";
-/// How many reservations are asked for at once.
-const ASKED_MAX: usize = 16;
+/// A coupon that takes a unit of its template's quota has it, unless the coupon was expired when it was issued.
+pub(crate) const COUPON_HAS_UNIT: &str = "marketing.coupon_has_unit";
+/// Maximum number of concurrent requests for reservations.
+const REQUESTS_MAX: usize = 16;
 
-/// Checks that every coupon which takes a unit of a quota has taken it: confirmed, or held while its event is under way.
+/// Checks that every coupon that takes a unit of a quota has it: confirmed, or reserved while its event is undelivered.
 ///
-/// Run it when every event is delivered; a coupon whose event waits for longer than its reservation is told, too.
+/// To be run when all events are delivered: a coupon whose event waits longer than its reservation is a finding, too.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`; those of the stock context when it does not answer.
-pub(crate) async fn verify_quotas(store: &Store, stock: &StockClient, verified: &mut Verified) -> Result<(), Error> {
+pub(crate) async fn verify_quotas(store: &Store, stock: &StockClient, audit: &mut Audit) -> Result<(), Error> {
     let cx = Cx::system("marketing.verify", store.clock().now());
-    let (mut after, mut count) = (CouponId::new(0), 0);
-    loop {
-        let mut rows = coupons::page(store, after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.id;
+    let mut pages = Pages::after(CouponId::new(0));
+    while let Some(mut rows) = pages.next(|after| coupons::page(store, after, PAGE), |row| row.id).await? {
         rows.retain(|row| row.source.origin.takes_quota() && row.expires_at > row.obtained_at);
-        count += u64::try_from(rows.len()).unwrap_or(0);
-        let mut asked = stream::iter(rows)
+        audit.checked(COUPON_HAS_UNIT, rows.len());
+        let mut requests = stream::iter(rows)
             .map(|row| {
                 let cx = &cx;
                 async move { (row.id, reservation(stock, cx, &row).await) }
             })
-            .buffered(ASKED_MAX);
-        while let Some((coupon, state)) = asked.next().await {
+            .buffered(REQUESTS_MAX);
+        while let Some((coupon, state)) = requests.next().await {
             let state = state?;
             if !matches!(state, Some(ReservationState::Confirmed | ReservationState::Active)) {
-                let detail = format!("its unit is {}", state.map_or("unknown", |state| state.as_str_name()));
-                tell(verified, COUPON_HAS_UNIT, format!("coupon {}", coupon.get()), detail, false);
+                let detail =
+                    format!("its unit of the quota is {}", state.map_or("missing", |state| state.as_str_name()));
+                audit.found(COUPON_HAS_UNIT, format!("coupon {}", coupon.get()), detail, false);
             }
         }
     }
-    verified.checked.push((COUPON_HAS_UNIT, count));
     Ok(())
 }
 

@@ -31,7 +31,7 @@ pub(crate) use claim_coupon::claim_coupon;
 pub(crate) use earn_coupons::earn_coupons;
 pub(crate) use grant_coupons::grant_coupons;
 pub(crate) use mint_coupons::mint_coupons;
-pub(crate) use purge_reservations::{PURGE, first_purge, purge_reservations};
+pub(crate) use purge_reservations::{PURGE, purge_reservations};
 pub(crate) use quota::confirm_quota;
 pub(crate) use redeem_coupons::{Paid, plan_redemption, redeem_coupons};
 pub(crate) use reserve_coupons::{RESERVATION_EXPIRED, reserve_coupons};
