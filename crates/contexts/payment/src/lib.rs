@@ -32,6 +32,7 @@ pub use deps::PaymentDeps;
 pub use outbound::{NoOutbound, NoReply, Outbound, OutboundReply, OutboundRequest};
 pub use providers::sandbox::{Choice, DELAY, PayPage, Sandbox};
 pub use store::TABLES;
+pub use verify::verify;
 
 pulse_contract::forward_payment!(App, app);
 
@@ -52,14 +53,14 @@ pub async fn start(deps: PaymentDeps) -> Result<(Payments, Context), Error> {
     let sandbox = deps.config.has_sandbox.then(|| Sandbox::new(&store, deps.secret, &deps.config.public_url));
     let app = App::new(deps.clone(), providers_of(&deps, sandbox.as_ref()));
     let cx = Cx::system("payment.start", store.clock().now());
-    let begun = Commit::new().timer(app::first_purge(cx.now));
+    let begun = Commit::new().timer(app::PURGE.first(cx.now));
     store.commit(&cx, app::first_reconciliation(begun, deps.config.reconcile_every, cx.now)).await?;
     let client = PaymentClient::in_process(app.clone(), Arc::new(store.clone()));
     let context = Context::new(&store)
         .service(client.served())
         .consumers(events::consumers(&app))
         .pump(timers(&store, &app, sandbox.as_ref()))
-        .verify(|store, is_repair| async move { verify::verify(&store, is_repair).await });
+        .verify(|store, is_repair| async move { verify(&store, is_repair).await });
     Ok((Payments { client, sandbox }, context))
 }
 
@@ -79,7 +80,7 @@ fn timers(store: &Store, app: &App, sandbox: Option<&Sandbox>) -> TimerPump {
     let timers = TimerPump::new(store)
         .handles(app, app::PAY_BACK, app::pay_back)
         .handles(app, app::CANCEL, app::cancel_attempts)
-        .handles(app, app::PURGE, app::purge_webhooks)
+        .handles(app, app::PURGE.kind(), app::purge_webhooks)
         .handles(app, app::RECONCILE, app::reconcile_again);
     match sandbox {
         Some(sandbox) => timers.handles(app, sandbox::DELIVER, app::deliver_from_sandbox).handles(

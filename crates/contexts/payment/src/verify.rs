@@ -1,22 +1,20 @@
-//! Checks the invariants of the books and of what stands behind them, a page at a time.
+//! Audit of the invariants of payments and of the ledger.
 
-use pulse_kernel::finding::FINDINGS_MAX;
-use pulse_kernel::{Cx, Error, Finding, Verified};
+use pulse_kernel::{Cx, Error, Verified};
 use pulse_store::{Commit, FromRow, Row, Statement, Store, StoreError, values};
+use pulse_work::{Audit, Pages};
 
 use crate::store::books;
 
-/// How many rows are read at once.
+/// Maximum number of rows that are read at once.
 const PAGE: i64 = 1_000;
 
-/// An invariant that holds for each row of a table: a query that finds those rows of a page for which it does not, and
-/// what is wrong with them.
+/// An invariant of each row of a table, with a query for the rows of a page that violate it.
 struct Rule {
     invariant: &'static str,
-    /// The rows, by their ids: `id > ?`, so many.
+    /// Query for the IDs of the next page: those above the first parameter, at most the second one.
     rows: &'static str,
-    /// Those with an id above the first `?` and up to the second one for which it does not hold: id, what is, what should
-    /// be.
+    /// Query for violations among the IDs above the first parameter, up to the second one: ID, found and expected value.
     broken: &'static str,
     subject: &'static str,
 }
@@ -74,7 +72,7 @@ const RULES: [Rule; 5] = [
     },
 ];
 
-/// A row for which an invariant does not hold.
+/// A row that violates an invariant.
 struct Broken {
     id: i64,
     found: i64,
@@ -87,69 +85,55 @@ impl FromRow for Broken {
     }
 }
 
-/// Checks that every entry sums to zero, that balances are what their lines come to, that what succeeded is in the books
-/// once, and that no more was paid back than came in. With `repair`, balances are set to what their lines come to; what
-/// else is wrong is for a person to look at.
+/// The balance of an account is the sum of its lines.
+const BALANCES: &str = "payment.balances_are_sums_of_lines";
+
+/// Checks that entries sum to zero, that balances are the sums of their lines, that succeeded attempts and refunds are
+/// booked once, and that refunds do not exceed captures. With `repair`, balances are set to the sums of their lines; the
+/// other findings need a person.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
-    let mut verified = Verified::default();
+pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+    let mut audit = Audit::new(&[], repair);
     for rule in &RULES {
-        check_rule(store, rule, &mut verified).await?;
+        check_rule(store, rule, &mut audit).await?;
     }
-    check_balances(store, repair, &mut verified).await?;
-    Ok(verified)
+    check_balances(store, &mut audit).await?;
+    Ok(audit.finish())
 }
 
-async fn check_rule(store: &Store, rule: &Rule, verified: &mut Verified) -> Result<(), Error> {
-    let (mut after, mut count) = (0_i64, 0_u64);
-    let mut findings = Vec::new();
-    loop {
-        let ids: Vec<(i64,)> = store.all(Statement::new(rule.rows, values![after, PAGE])).await?;
-        let Some((last,)) = ids.last().copied() else { break };
-        count += u64::try_from(ids.len()).unwrap_or(0);
+async fn check_rule(store: &Store, rule: &Rule, audit: &mut Audit) -> Result<(), Error> {
+    let (mut pages, mut after) = (Pages::after(0), 0);
+    let read = |after: i64| store.all::<(i64,)>(Statement::new(rule.rows, values![after, PAGE]));
+    while let Some(page) = pages.next(read, |(id,)| *id).await? {
+        let Some((last,)) = page.last().copied() else { break };
         let broken: Vec<Broken> = store.all(Statement::new(rule.broken, values![after, last])).await?;
-        findings.extend(broken.into_iter().map(|row| Finding {
-            invariant: rule.invariant,
-            subject: format!("{} {}", rule.subject, row.id),
-            detail: format!("{} instead of {}", row.found, row.expected),
-            is_repaired: false,
-        }));
-        findings.truncate(FINDINGS_MAX);
+        for row in broken {
+            let detail = format!("{} instead of {}", row.found, row.expected);
+            audit.found(rule.invariant, format!("{} {}", rule.subject, row.id), detail, false);
+        }
         after = last;
     }
-    verified.checked.push((rule.invariant, count));
-    verified.findings.append(&mut findings);
+    audit.checked(rule.invariant, pages.row_count());
     Ok(())
 }
 
-/// What one invariant is called that looks at accounts, and not at rows.
-const BALANCES: &str = "payment.balances_are_sums_of_lines";
-
-async fn check_balances(store: &Store, repair: bool, verified: &mut Verified) -> Result<(), Error> {
-    let (mut account, mut currency, mut count) = (String::new(), String::new(), 0_u64);
-    let mut findings = Vec::new();
-    loop {
-        let rows = books::accounts_with_lines(store, (&account, &currency), PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        (account, currency) = (last.account.clone(), last.currency.clone());
-        count += u64::try_from(rows.len()).unwrap_or(0);
+async fn check_balances(store: &Store, audit: &mut Audit) -> Result<(), Error> {
+    let mut pages = Pages::after((String::new(), String::new()));
+    let read = |(account, currency): (String, String)| async move {
+        books::accounts_with_lines(store, (&account, &currency), PAGE).await
+    };
+    while let Some(rows) = pages.next(read, |row| (row.account.clone(), row.currency.clone())).await? {
         for row in rows.iter().filter(|row| row.balance_minor != row.lines_minor) {
-            if repair {
+            if audit.is_repairing() {
                 let cx = Cx::system("payment.verify", store.clock().now());
                 store.commit(&cx, books::mend_balance(Commit::new(), row)).await?;
             }
-            findings.push(Finding {
-                invariant: BALANCES,
-                subject: format!("{} {}", row.account, row.currency),
-                detail: format!("{} instead of {}", row.balance_minor, row.lines_minor),
-                is_repaired: repair,
-            });
+            let detail = format!("{} instead of {}", row.balance_minor, row.lines_minor);
+            audit.found(BALANCES, format!("{} {}", row.account, row.currency), detail, audit.is_repairing());
         }
-        findings.truncate(FINDINGS_MAX);
     }
-    verified.checked.push((BALANCES, count));
-    verified.findings.append(&mut findings);
+    audit.checked(BALANCES, pages.row_count());
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(crate) use get_order_payment::get_order_payment;
 pub(crate) use get_statement::get_statement;
 pub(crate) use list_ledger::{list_ledger_accounts, list_ledger_entries};
 pub(crate) use pay_back::{PAY_BACK, pay_back};
-pub(crate) use purge_webhooks::{PURGE, first_purge, purge_webhooks};
+pub(crate) use purge_webhooks::{PURGE, purge_webhooks};
 pub(crate) use receive_webhook::{deliver_from_sandbox, receive_webhook};
 pub(crate) use reconcile::reconcile_payments;
 pub(crate) use reconcile_again::{RECONCILE, first_reconciliation, reconcile_again};
