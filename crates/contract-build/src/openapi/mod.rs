@@ -1,5 +1,7 @@
-//! The OpenAPI 3.1 document: what the routes take and give, from the same model that the routes are written from.
+//! The OpenAPI 3.1 document, generated from the model from which the routes are generated.
 
+mod access;
+mod examples;
 mod paths;
 mod problem;
 mod schemas;
@@ -12,7 +14,7 @@ use crate::binding::Service;
 use crate::catalogue::Code;
 use crate::model::{Comments, Model};
 
-/// What the document is made from.
+/// Input of the document.
 pub(crate) struct Source<'a> {
     pub(crate) model: &'a Model,
     pub(crate) services: &'a BTreeMap<String, Vec<Service>>,
@@ -37,8 +39,7 @@ pub(crate) fn document(source: &Source<'_>) -> String {
             "title": source.title,
             "version": source.version,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            "description": "Field names are snake_case, 64-bit integers are strings, instants are RFC 3339 in UTC. \
-                Unknown fields are rejected. Errors are problem+json (RFC 9457) with a stable code.",
+            "description": description(source),
         },
         "servers": [{ "url": "/" }],
         "tags": tags,
@@ -51,6 +52,20 @@ pub(crate) fn document(source: &Source<'_>) -> String {
             },
         },
     });
-    // Pretty, because people read it and because a change then shows as a few lines.
+    // Pretty-printed for people and for small differences between versions.
     format!("{document:#}\n")
+}
+
+fn description(source: &Source<'_>) -> String {
+    let mut text =
+        "Field names are snake_case, 64-bit integers are strings, instants are RFC 3339 in UTC. Unknown fields \
+        are rejected. Errors are problem+json (RFC 9457) with a stable [code](/errors)."
+            .to_owned();
+    let any = ["OVERLOADED", "DRAINING", "DEADLINE_EXCEEDED", "STORE_UNAVAILABLE", "CLIENT_DENIED", "INTERNAL"];
+    let is_known = |code: &&str| source.codes.values().flatten().any(|known| known.name == **code);
+    let any: Vec<String> = any.iter().filter(|code| is_known(code)).map(|code| access::link(code)).collect();
+    if !any.is_empty() {
+        text += &format!(" Every operation can also fail with {}.", any.join(", "));
+    }
+    text
 }

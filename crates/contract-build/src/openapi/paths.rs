@@ -1,11 +1,11 @@
-//! Operations: parameters, bodies and replies of every route.
+//! Operations: access, parameters, bodies, responses and an example of every route.
 
 use std::collections::BTreeMap;
 
 use prost_reflect::MessageDescriptor;
 use serde_json::{Map, Value, json};
 
-use super::{Source, problem, schemas};
+use super::{Source, access, examples, problem, schemas};
 use crate::binding::{Binding, Body, Method, Service};
 use crate::model::{Field, Place, Shape};
 use crate::template::Segment;
@@ -16,7 +16,7 @@ pub(super) fn add(source: &Source<'_>, service: &Service, paths: &mut BTreeMap<S
         for (index, binding) in method.bindings.iter().enumerate() {
             let operation = operation(source, service, method, (index, binding));
             let verb = binding.verb.to_lowercase();
-            // OpenAPI knows these verbs and no others, so the rest goes into an extension.
+            // OpenAPI has these verbs only; others become extensions.
             let is_known = matches!(verb.as_str(), "get" | "put" | "post" | "delete" | "patch" | "head" | "options");
             let verb = if is_known { verb } else { format!("x-{verb}") };
             paths.entry(path(binding)).or_default().insert(verb, operation);
@@ -24,8 +24,8 @@ pub(super) fn add(source: &Source<'_>, service: &Service, paths: &mut BTreeMap<S
     }
 }
 
-/// The path in OpenAPI's spelling, which has no patterns: `/v1/{name=shops/*}` becomes `/v1/shops/{name}`.
-fn path(binding: &Binding) -> String {
+/// The path in OpenAPI syntax, which has no patterns: `/v1/{name=shops/*}` becomes `/v1/shops/{name}`.
+pub(super) fn path(binding: &Binding) -> String {
     let mut path = String::new();
     for (index, segment) in binding.template.segments.iter().enumerate() {
         path.push('/');
@@ -40,7 +40,7 @@ fn path(binding: &Binding) -> String {
     path
 }
 
-/// The name of the wildcard at a segment: that of its variable, numbered when the variable has several.
+/// Name of the wildcard at a segment: that of its variable, numbered if the variable has several.
 fn wildcard(binding: &Binding, index: usize) -> String {
     let template = &binding.template;
     let is_wild = |index: &usize| !matches!(template.segments.get(*index), Some(Segment::Literal(_)));
@@ -56,8 +56,7 @@ fn wildcard(binding: &Binding, index: usize) -> String {
     }
 }
 
-/// `shop.id` as `shop_id`: tools that make clients and requests from the document read a dot as something else. It stays
-/// where another variable has that name.
+/// `shop.id` as `shop_id`, because client generators do not support dots, unless another variable has that name.
 fn flat_name(binding: &Binding, field: &str) -> String {
     let flat = field.replace('.', "_");
     let is_taken =
@@ -76,16 +75,24 @@ fn operation(source: &Source<'_>, service: &Service, method: &Method, (index, bi
         "operationId": format!("{}_{}{suffix}", service.stem(), method.desc.name()),
         "tags": [service.stem()],
         "summary": comment.lines().next().unwrap_or_default(),
-        "description": comment,
+        "description": description(source, method, binding, comment),
         "parameters": parameters(source, method, binding),
         "responses": responses,
         "security": if public { json!([{}, { "bearer": [] }]) } else { json!([{ "bearer": [] }]) },
         "x-pulse-policy": policy(method),
+        "x-pulse-errors": access::own_errors(source, method),
+        "x-codeSamples": [{ "lang": "Shell", "label": "curl", "source": examples::curl(source, method, binding) }],
     });
     if let (Some(body), Some(operation)) = (request_body(source, method, binding), operation.as_object_mut()) {
         operation.insert("requestBody".to_owned(), body);
     }
     operation
+}
+
+/// The comment of the rpc, its access, and an example request.
+fn description(source: &Source<'_>, method: &Method, binding: &Binding, comment: &str) -> String {
+    let (table, curl) = (access::table(source, method, binding), examples::curl(source, method, binding));
+    format!("{}\n\n{table}\n\n```sh\n{curl}\n```", access::linked(source, comment))
 }
 
 fn policy(method: &Method) -> Value {
@@ -126,7 +133,7 @@ fn parameters(source: &Source<'_>, method: &Method, binding: &Binding) -> Vec<Va
 fn path_parameter(source: &Source<'_>, input: &MessageDescriptor, binding: &Binding, index: usize) -> Value {
     let variable = binding.template.variables.iter().find(|variable| (variable.from..variable.to).contains(&index));
     let field = variable.and_then(|variable| source.model.resolve(input, &variable.field)?.pop());
-    // A variable that spans more than its wildcard has rules for the whole, which say nothing about the part.
+    // The rules of a variable that spans more than its wildcard apply to the whole value, not to the part.
     let is_whole = variable.is_some_and(|variable| variable.to - variable.from == 1);
     let schema = match field {
         Some(field) if is_whole => schemas::non_empty(schemas::value(&field.shape, &field.rules)),
@@ -145,8 +152,8 @@ fn comment<'a>(source: &Source<'a>, field: &Field) -> &'a str {
     source.comments.of(&field.desc.parent_file(), field.desc.path())
 }
 
-/// Adds the fields of the last of `messages`, the others are around it. Where a message contains itself the list ends;
-/// deeper fields work, and nobody would read them.
+/// Adds the fields of the last of `messages`, which are nested. A message that contains itself is not repeated in the
+/// document; deeper fields work.
 fn query_parameters(
     source: &Source<'_>,
     messages: &[MessageDescriptor],
@@ -203,7 +210,11 @@ fn request_body(source: &Source<'_>, method: &Method, binding: &Binding) -> Opti
             (schemas::field(field), field.rules.required)
         }
     };
-    Some(json!({ "required": is_required, "content": { "application/json": { "schema": schema } } }))
+    let example = examples::body(source, method, binding);
+    Some(json!({
+        "required": is_required,
+        "content": { "application/json": { "schema": schema, "example": example } },
+    }))
 }
 
 fn success(source: &Source<'_>, method: &Method, binding: &Binding) -> Value {
@@ -216,7 +227,7 @@ fn success(source: &Source<'_>, method: &Method, binding: &Binding) -> Value {
     let mut content = Map::new();
     if method.desc.is_server_streaming() {
         let note = format!("Server-sent events; `data` of each event is one {} as JSON.", output.name());
-        // One event of the stream, after the JSON Schema vocabulary for content inside of strings.
+        // One event of the stream, in the JSON Schema vocabulary for content of strings.
         let data = json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": schema });
         let event = json!({ "type": "object", "description": note, "properties": { "data": data } });
         content.insert("text/event-stream".to_owned(), json!({ "schema": event }));

@@ -1,10 +1,10 @@
-//! Errors in the document: the problem+json schema, and which statuses a route can answer with.
+//! Errors: the problem+json schema, and the statuses of a route.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::Source;
+use super::{Source, access};
 use crate::binding::{Binding, Body, Method};
 use crate::catalogue::Code;
 
@@ -26,9 +26,9 @@ fn status(code: &Code) -> u16 {
     }
 }
 
-/// The statuses that a route can refuse with.
+/// The error statuses of a route.
 fn statuses(source: &Source<'_>, package: &str, method: &Method, binding: &Binding) -> BTreeSet<u16> {
-    // Whatever a route does: unknown parameters, bad tokens, deny lists, limits, defects, stores, deadlines.
+    // Of every route: parameters, tokens, deny lists, limits, defects, stores, deadlines.
     let mut statuses = BTreeSet::from([400, 401, 403, 429, 431, 500, 503, 504]);
     if binding.body != Body::None {
         statuses.extend([413, 415]);
@@ -40,13 +40,13 @@ fn statuses(source: &Source<'_>, package: &str, method: &Method, binding: &Bindi
     if !is_read {
         statuses.insert(409);
     }
-    // What the context itself refuses with; a conflict needs something to be changed.
+    // The codes of the context; a read has no conflicts.
     let own = source.codes.get(package).into_iter().flatten().map(status);
     statuses.extend(own.filter(|status| *status != 409 || !is_read));
     statuses
 }
 
-/// The refusals of a route, as responses.
+/// The error responses of a route.
 pub(super) fn of_route(
     source: &Source<'_>,
     package: &str,
@@ -64,7 +64,7 @@ fn name(status: u16) -> String {
     format!("Problem{status}")
 }
 
-/// Every refusal that some route refers to.
+/// The error responses of all routes.
 pub(super) fn responses(source: &Source<'_>) -> BTreeMap<String, Value> {
     let mut used = BTreeSet::new();
     for (package, services) in source.services {
@@ -79,8 +79,9 @@ pub(super) fn responses(source: &Source<'_>) -> BTreeMap<String, Value> {
 
 fn response(source: &Source<'_>, used: u16) -> Value {
     let codes = source.codes.values().flatten().filter(|code| status(code) == used);
-    let lines: Vec<String> = codes.map(|code| format!("- `{}`: {}", code.name, code.meaning.title)).collect();
-    let description = if lines.is_empty() { format!("Refused with {used}.") } else { lines.join("\n") };
+    let lines: Vec<String> =
+        codes.map(|code| format!("- {}: {}", access::link(&code.name), code.meaning.title)).collect();
+    let description = if lines.is_empty() { format!("Error with status {used}.") } else { lines.join("\n") };
     let mut response = json!({
         "description": description,
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },

@@ -9,7 +9,7 @@ use super::{Source, problem};
 use crate::model::{Field, Message, Place, Shape};
 use crate::options::{EnumRules, FieldRules, NumberRules, StringRules};
 
-/// The component that holds a message or an enum.
+/// Name of the component of a message or an enum.
 fn name(full_name: &str) -> String {
     full_name.to_owned()
 }
@@ -19,7 +19,7 @@ pub(super) fn reference(message: &MessageDescriptor) -> Value {
     json!({ "$ref": format!("#/components/schemas/{}", name(message.full_name())) })
 }
 
-/// All messages and enums that some route reaches, and the problem.
+/// The messages and enums of all routes, and the problem.
 pub(super) fn all(source: &Source<'_>) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::from([("Problem".to_owned(), problem::schema())]);
     for method in source.services.values().flatten().flat_map(|service| &service.methods) {
