@@ -1,6 +1,6 @@
 //! Real servers on random ports, and a whole node in the test process.
 //!
-//! A behaviour is an `async fn(&mut TestNode)`; [`on_every_engine!`] makes a test of each, on each engine.
+//! A behaviour is an `async fn(&mut TestNode)`; [`behaviours!`] finds them and makes a test of each, on each engine.
 
 pub mod servers;
 
@@ -25,6 +25,8 @@ pub use node::TestNode;
 pub use person::Person;
 #[cfg(feature = "node")]
 pub use street::{OpenShop, cny, draft, place, product};
+#[cfg(feature = "node")]
+pub use pulse_testkit_macros::behaviours;
 #[cfg(feature = "node")]
 pub use suite::{run, run_with};
 

@@ -24,10 +24,22 @@ const RINGS: &[(&str, &str, &[&str])] = &[
     ("node", "crates/node", &["kernel", "contract", "platform", "contexts", "exchange", "edge", "console"]),
     ("drills", "crates/drills", &["kernel", "contract", "platform", "contexts", "exchange", "city", "bench", "node"]),
     ("pulse", "crates/pulse", &["kernel", "contract", "platform", "exchange", "city", "bench", "node", "drills"]),
+    ("testkit-macros", "crates/testkit-macros", &[]),
     (
         "testkit",
         "crates/testkit",
-        &["kernel", "contract", "platform", "contexts", "exchange", "city", "edge", "console", "node"],
+        &[
+            "testkit-macros",
+            "kernel",
+            "contract",
+            "platform",
+            "contexts",
+            "exchange",
+            "city",
+            "edge",
+            "console",
+            "node",
+        ],
     ),
 ];
 

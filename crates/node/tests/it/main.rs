@@ -16,8 +16,4 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pulse_testkit::on_every_engine! {
-    traps: [an_order_without_its_event_is_no_order, orders_that_share_one_thing_exclude_each_other],
-    two_ways: [accounts_answer_the_same_both_ways, shops_answer_the_same_both_ways],
-    vouchers: [a_voucher_is_bought_and_spent],
-}
+pulse_testkit::behaviours!("&mut TestNode", pulse_testkit::run, "");

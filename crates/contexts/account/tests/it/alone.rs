@@ -144,25 +144,3 @@ fn fresh(engine: Engine) -> (String, Server) {
         }
     }
 }
-
-/// Makes a test of each behaviour, an `async fn(&Alone)`, for each engine, by names that sort beside the others of it.
-macro_rules! on_every_store {
-    ($($module:ident: [$($behaviour:ident),+ $(,)?]),+ $(,)?) => {
-        crate::alone::on_every_store!(@ mariadb_alone MariaDb { $($module: [$($behaviour),+])+ });
-        crate::alone::on_every_store!(@ postgres_alone Postgres { $($module: [$($behaviour),+])+ });
-        crate::alone::on_every_store!(@ sqlite_alone Sqlite { $($module: [$($behaviour),+])+ });
-    };
-    (@ $name:ident $engine:ident { $($module:ident: [$($behaviour:ident),+])+ }) => {
-        mod $name {
-            $(mod $module {
-                $(
-                    #[test]
-                    fn $behaviour() {
-                        crate::alone::run(pulse_testkit::Engine::$engine, crate::$module::$behaviour);
-                    }
-                )+
-            })+
-        }
-    };
-}
-pub(crate) use on_every_store;

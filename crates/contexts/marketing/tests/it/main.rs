@@ -157,9 +157,7 @@ async fn later(node: &TestNode, duration: Duration) {
 
 /// Makes sure that every invariant of the context holds.
 async fn assert_sound(node: &TestNode) {
-    let verified = pulse_marketing::verify(node.store("marketing"), false).await.unwrap();
-    assert_eq!(verified.findings, []);
-    let verified = pulse_marketing::verify_quotas(node.store("marketing"), node.stock()).await.unwrap();
+    let verified = pulse_marketing::verify(node.store("marketing"), node.stock(), false).await.unwrap();
     assert_eq!(verified.findings, []);
 }
 
@@ -168,80 +166,4 @@ async fn rows<T: FromRow>(node: &TestNode, sql: &'static str) -> Vec<T> {
     node.store("marketing").all(Statement::new(sql, [])).await.unwrap()
 }
 
-pulse_testkit::on_every_engine! {
-    rewards: [
-        an_order_earns_one_coupon_of_each_activity,
-        an_activity_says_for_which_orders,
-        nobody_earns_more_than_there_is,
-        impossible_activities_are_refused,
-    ],
-    claims: [
-        a_claim_needs_its_time,
-        a_customer_has_a_limit,
-        a_quota_is_given_to_the_last_unit_and_no_further,
-        parallel_claims_fill_a_larger_limit,
-        what_is_not_claimed_is_not_claimable,
-        a_repeated_claim_is_the_same_coupon,
-        a_crash_after_reserving_leaves_nothing,
-        a_unit_that_was_lost_ends_its_coupon,
-        a_burst_through_the_edge_gives_one_coupon,
-    ],
-    discounts: [
-        coupons_are_appraised_together,
-        reasons_are_in_the_language_of_the_caller,
-        a_shop_has_its_own_coupons,
-        lies_about_lines_are_refused,
-    ],
-    grants: [
-        everybody_named_gets_one_or_a_reason,
-        a_repeated_grant_gives_nothing_twice,
-        a_thousand_are_granted_at_once,
-        only_who_manages_a_template_grants_it,
-    ],
-    holds: [
-        what_was_given_back_long_ago_is_forgotten,
-        an_order_holds_all_or_none,
-        a_coupon_is_held_by_one_of_thirty_orders,
-        a_repeated_hold_is_the_same_hold,
-        overlapping_holds_end_without_half_ones,
-        redeeming_twice_is_once,
-        one_coupon_never_discounts_two_paid_orders,
-        an_order_that_gave_back_can_hold_nothing,
-        a_hold_ends_by_itself,
-        who_pays_after_the_end_gets_it_if_nobody_else_has,
-        paying_and_the_end_at_once_is_one_of_both,
-        a_returned_coupon_that_is_over_stays_over,
-    ],
-    orders: [
-        a_paid_order_uses_its_coupons,
-        a_cancelled_order_gives_them_back,
-        a_paid_voucher_order_mints_once,
-        a_voucher_that_was_cheaper_uses_and_mints,
-        a_cancelled_voucher_order_takes_its_coupons_back,
-        late_news_of_the_past_changes_nothing,
-    ],
-    races: [
-        random_interleavings_keep_every_coupon_whole,
-    ],
-    templates: [
-        a_template_has_its_quota,
-        contradictions_are_told_at_once,
-        what_is_on_offer_is_listed,
-        a_closed_template_gives_nothing,
-    ],
-    verification: [
-        what_is_sound_is_found_sound,
-        a_coupon_without_its_unit_is_found,
-        what_is_wrong_is_found_and_repaired_where_it_can_be,
-    ],
-    vouchers: [
-        the_limit_is_over_all_orders,
-        orders_at_once_share_the_limit,
-        places_are_kept_longer_when_they_are_asked_for_again,
-        places_of_nobody_are_found,
-    ],
-    wallet: [
-        a_wallet_shows_each_coupon_in_its_state,
-        somebody_elses_coupon_is_not_there,
-    ],
-}
+pulse_testkit::behaviours!("&mut TestNode", pulse_testkit::run, "");

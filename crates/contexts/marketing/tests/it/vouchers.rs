@@ -129,7 +129,7 @@ pub(crate) async fn places_of_nobody_are_found(node: &mut TestNode) {
     let store = node.store("marketing");
     let write = |text| pulse_store::Commit::new().write(pulse_store::Statement::new(text, pulse_store::values![]));
     let found = async || {
-        let verified = pulse_marketing::verify(store, false).await.unwrap();
+        let verified = pulse_marketing::verify(store, node.stock(), false).await.unwrap();
         verified.findings.iter().map(|finding| finding.invariant).collect::<Vec<_>>()
     };
     store.commit(&node.cx(), write("DELETE FROM marketing_purchase_slots WHERE slot = (SELECT slot FROM (SELECT MIN(slot) AS slot FROM marketing_purchase_slots) least)")).await.unwrap();

@@ -20,43 +20,7 @@ use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Cx, Error, Principal};
 use pulse_testkit::{OpenShop, TestNode, cny, product};
 
-pulse_testkit::on_every_engine! {
-    admissions: [
-        a_rush_ends_with_books_that_agree,
-        admissions_outlive_the_process,
-        exactly_so_many_are_admitted,
-        thirty_requests_of_one_buyer_are_one_admission,
-    ],
-    entry: [
-        a_sale_is_for_its_audience,
-        a_ticket_is_for_one_buyer_one_sale_one_admission_and_a_short_time,
-        the_first_reason_is_the_answer,
-        who_asks_too_often_waits,
-    ],
-    lifecycle: [
-        a_sale_cannot_have_more_than_the_shop,
-        a_sale_opens_by_the_clock_of_the_server,
-        a_sale_that_contradicts_itself_is_refused,
-        a_sale_that_runs_can_be_paused_added_to_and_closed,
-        units_come_from_the_stock_and_go_back,
-        what_buyers_were_told_does_not_change,
-    ],
-    orders: [
-        held_orders_are_made_afterwards,
-        one_that_cannot_become_an_order_holds_up_nobody,
-        short_stock_marks_exactly_the_losers,
-        unpaid_units_are_sold_again,
-        who_is_admitted_gets_an_order,
-        who_was_admitted_before_the_end_gets_an_order,
-        who_waits_too_long_for_an_order_has_none,
-    ],
-    tickets: [
-        a_question_comes_before_the_ticket,
-        a_report_tells_who_got_what_share,
-        a_result_is_streamed_or_waited_for,
-        who_comes_late_waits_in_order,
-    ],
-}
+pulse_testkit::behaviours!("&mut TestNode", pulse_testkit::run, "");
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
