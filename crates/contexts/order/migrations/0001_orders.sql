@@ -1,4 +1,4 @@
--- The truth about orders that may still change. What is searched by has a column; the rest is one `StoredOrder`.
+-- Active orders. Values for queries have columns; everything else is in one `StoredOrder`.
 CREATE TABLE order_orders (
     id {id} NOT NULL PRIMARY KEY,
     shop_id BIGINT NOT NULL,
@@ -11,10 +11,10 @@ CREATE TABLE order_orders (
     updated_at BIGINT NOT NULL,
     body {bytes} NOT NULL
 );
--- A draft becomes one order.
+-- A draft becomes at most one order.
 CREATE UNIQUE INDEX order_orders_pre_order ON order_orders (pre_order_id);
 
--- Orders that ended long ago: the same columns, out of the way of those that have not.
+-- Archive of orders that ended long ago, with the same columns.
 CREATE TABLE order_archive (
     id {id} NOT NULL PRIMARY KEY,
     shop_id BIGINT NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE order_archive (
     body {bytes} NOT NULL
 );
 
--- What somebody has picked at a shop.
+-- Carts, one per customer and shop.
 CREATE TABLE order_carts (
     customer_id BIGINT NOT NULL,
     shop_id BIGINT NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE order_carts (
 );
 CREATE INDEX order_carts_age ON order_carts (updated_at);
 
--- Order pages that are open: one per customer and shop, found again from a second tab.
+-- Open drafts, one per customer and shop, so that several browser tabs share one.
 CREATE TABLE order_drafts (
     pre_order_id {id} NOT NULL PRIMARY KEY,
     customer_id BIGINT NOT NULL,
@@ -51,13 +51,13 @@ CREATE TABLE order_drafts (
 CREATE UNIQUE INDEX order_drafts_page ON order_drafts (customer_id, shop_id);
 CREATE INDEX order_drafts_expiry ON order_drafts (expires_at);
 
--- When somebody placed an order last; kept only where orders have to keep a distance.
-CREATE TABLE order_paces (
+-- Time of the last order of a customer, if `order.min_interval_per_customer` is set.
+CREATE TABLE order_throttles (
     customer_id {id} NOT NULL PRIMARY KEY,
     placed_at BIGINT NOT NULL
 );
 
--- The read model: what lists show, of archived orders too. It follows from the orders and can be lost at any time.
+-- Read model: list entries of active and archived orders. It is derived from the orders and can be rebuilt at any time.
 CREATE TABLE order_list (
     order_id {id} NOT NULL PRIMARY KEY,
     customer_id BIGINT NOT NULL,
@@ -75,7 +75,7 @@ CREATE TABLE order_list (
 CREATE INDEX order_list_customer ON order_list (customer_id, state, order_id);
 CREATE INDEX order_list_shop ON order_list (shop_id, state, order_id);
 
--- How many orders of a shop are in each state.
+-- Number of orders of a shop in each state.
 CREATE TABLE order_counts (
     shop_id BIGINT NOT NULL,
     state BIGINT NOT NULL,
@@ -83,7 +83,7 @@ CREATE TABLE order_counts (
     PRIMARY KEY (shop_id, state)
 ) {clustered};
 
--- Up to which event the read model knows everything.
+-- Progress of the read model: the last projected event.
 CREATE TABLE order_progress (
     name VARCHAR(32) NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL,

@@ -1,4 +1,4 @@
-//! What the order context needs.
+//! Dependencies of the order context.
 
 use pulse_context::Retention;
 use pulse_contract::marketing::v1::CouponClient;
@@ -8,10 +8,10 @@ use pulse_store::Store;
 
 use crate::config::OrderConfig;
 
-/// What the context needs.
+/// Dependencies of the context.
 #[derive(Clone)]
 pub struct OrderDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
     /// Prices and availability of products.
     pub catalog: CatalogClient,
@@ -19,8 +19,8 @@ pub struct OrderDeps {
     pub stock: StockClient,
     /// Reservations of coupons and voucher slots.
     pub coupons: CouponClient,
-    /// Its section of the configuration.
+    /// Section `[order]` of the configuration.
     pub config: OrderConfig,
-    /// The age at which rows are deleted.
+    /// Ages at which rows are deleted.
     pub retention: Retention,
 }

@@ -1,11 +1,8 @@
 //! Handlers of the events of payments and kitchens, and of the context's own.
 
-use pulse_bus::{Consumer, Delivery};
-use pulse_contract::kitchen::v1::{OrderReady, OrderStarted};
-use pulse_kernel::{Cx, Error};
+use pulse_bus::Consumer;
 
 use crate::app::{self, App};
-use crate::domain::machine::Move;
 use crate::queued_placement;
 
 pub(crate) fn consumers(app: &App) -> [Consumer; 5] {
@@ -13,18 +10,12 @@ pub(crate) fn consumers(app: &App) -> [Consumer; 5] {
         app.list_projector.consumer(),
         queued_placement::consumer(app),
         Consumer::named("order.payments")
-            .handles(app, app::take_payment)
-            .handles(app, app::refund_done)
-            .handles(app, app::refund_failed),
-        Consumer::named("order.kitchens").handles(app, started).handles(app, ready),
-        Consumer::named("order.reservations").handles(app, app::secure_order).handles(app, app::release_second),
+            .handles(app, app::on_payment_succeeded)
+            .handles(app, app::on_refund_succeeded)
+            .handles(app, app::on_refund_failed),
+        Consumer::named("order.kitchens").handles(app, app::on_order_started).handles(app, app::on_order_ready),
+        Consumer::named("order.reservations")
+            .handles(app, app::confirm_cash_order)
+            .handles(app, app::release_second_reservation),
     ]
-}
-
-async fn started(app: &App, cx: &Cx, delivery: &Delivery, event: OrderStarted) -> Result<(), Error> {
-    app::kitchen_moves(app, cx, delivery, event.order_id, Move::Prepare).await
-}
-
-async fn ready(app: &App, cx: &Cx, delivery: &Delivery, event: OrderReady) -> Result<(), Error> {
-    app::kitchen_moves(app, cx, delivery, event.order_id, Move::Ready).await
 }

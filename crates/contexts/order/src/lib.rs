@@ -1,16 +1,16 @@
-//! Carts, quotes, drafts and orders: what a customer wants, what it costs, and what becomes of it.
+//! Carts, quotes, drafts and orders.
 //!
-//! **Invariants:** an order is written by one commit together with its events, and holds everything that it needs by then;
-//! what was held for an order that was not written is given back or expires. A draft becomes one order. An order moves
-//! only as the table in `domain::machine` says. The parts of a price sum to its total. Money that is not accepted for an
-//! order goes back once. The lists follow from the orders and can be lost at any time.
+//! **Invariants:** an order and its events are stored by one commit, after everything that it needs is reserved; the
+//! reservations of an order that was not stored are released or expire. A draft becomes at most one order. An order changes
+//! its state only by the table in `domain::machine`. The components of a price sum to its total. A payment that is not
+//! accepted is refunded once. The lists are derived from the orders and can be rebuilt at any time.
 
 mod app;
 mod config;
 mod deps;
 pub mod domain;
 mod events;
-mod heat;
+mod hot_item_tracker;
 mod order_list_projector;
 mod queued_placement;
 mod store;
@@ -26,6 +26,7 @@ use pulse_kernel::Error;
 pub use config::{LatePayment, OrderConfig, QueuedPlacementConfig};
 pub use deps::OrderDeps;
 pub use store::TABLES;
+pub use verify::verify;
 
 pulse_contract::forward_order!(app::App, app);
 
@@ -43,6 +44,6 @@ pub async fn start(deps: OrderDeps) -> Result<(OrderClient, Context), Error> {
         .consumers(events::consumers(&app))
         .pump(timers::pump(&app))
         .task(queued_placement::decay_rates(app.clone()))
-        .verify(|store, is_repair| async move { verify::verify(&store, is_repair).await });
+        .verify(|store, is_repair| async move { verify(&store, is_repair).await });
     Ok((client, context))
 }

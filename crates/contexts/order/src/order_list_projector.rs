@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use pulse_bus::{Consumer, Delivery};
+use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, Store};
 use pulse_work::{Batcher, BatcherOptions, Executor, Group, Worker};
@@ -28,7 +29,7 @@ pub(crate) struct OrderListProjector {
 
 /// An event of an order.
 struct Change {
-    order_id: i64,
+    order_id: OrderId,
     seq: i64,
     occurred_at: Timestamp,
 }
@@ -47,7 +48,8 @@ impl OrderListProjector {
             .on_context("order", move |_cx: Cx, delivery: Delivery| {
                 let changes = changes.clone();
                 let event = &delivery.event;
-                let change = Change { order_id: event.key, seq: event.seq, occurred_at: event.occurred_at };
+                let change =
+                    Change { order_id: OrderId::new(event.key), seq: event.seq, occurred_at: event.occurred_at };
                 // No inbox entry: to project an order twice has the effect of once.
                 async move { changes.call(change).await }
             })
@@ -59,7 +61,7 @@ impl OrderListProjector {
 struct ProjectionWorker {
     store: Store,
     /// Orders of failed batches. The progress of the lists must not pass their events.
-    unprojected: BTreeSet<i64>,
+    unprojected: BTreeSet<OrderId>,
 }
 
 impl Worker for ProjectionWorker {
@@ -76,7 +78,7 @@ impl Executor for ProjectionWorker {
         self.unprojected.extend(changes.iter().map(|change| change.order_id));
         let newest = changes.iter().max_by_key(|change| change.seq).map(|change| (change.seq, change.occurred_at));
         let cx = Cx::system(CONSUMER, self.store.clock().now());
-        let ids: Vec<i64> = self.unprojected.iter().copied().collect();
+        let ids: Vec<OrderId> = self.unprojected.iter().copied().collect();
         project(&self.store, &cx, &ids, newest).await?;
         self.unprojected.clear();
         Ok(vec![(); changes.len()])
@@ -84,7 +86,7 @@ impl Executor for ProjectionWorker {
 }
 
 /// Projects these orders, then records the progress of the lists.
-async fn project(store: &Store, cx: &Cx, ids: &[i64], newest: Option<(i64, Timestamp)>) -> Result<(), Error> {
+async fn project(store: &Store, cx: &Cx, ids: &[OrderId], newest: Option<(i64, Timestamp)>) -> Result<(), Error> {
     let mut chunks = ids.chunks(ROWS_MAX).peekable();
     while let Some(chunk) = chunks.next() {
         let progress = newest.filter(|_| chunks.peek().is_none());
@@ -92,7 +94,7 @@ async fn project(store: &Store, cx: &Cx, ids: &[i64], newest: Option<(i64, Times
             .attempt(cx, || async {
                 let (old, truth) = (list::by_ids(store, chunk).await?, orders::by_ids(store, chunk).await?);
                 let is_newer = |row: &orders::OrderRow| {
-                    let known = old.iter().find(|old| old.order_id == row.id.get());
+                    let known = old.iter().find(|old| old.order_id == row.id);
                     known.is_none_or(|known| known.version < row.version)
                 };
                 let new: Vec<_> = truth.iter().filter(|row| is_newer(row)).map(view::list_row).collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pulse_bus::{Consumer, Delivery};
 use pulse_contract::order::v1::OrderQueued;
+use pulse_kernel::id::OrderId;
 use pulse_kernel::{Clock, Cx, Error, Kind};
 use pulse_work::{Batcher, BatcherOptions, Executor, Group, Next, OnFailure, Sweep, Worker};
 
@@ -23,15 +24,15 @@ const DECAY_EVERY: Duration = Duration::from_secs(1);
 pub(crate) fn consumer(app: &App) -> Consumer {
     let options = BatcherOptions::new(CONSUMER, ORDERS_MAX, ORDERS_MAX);
     let batcher = Batcher::start(options, PlacementWorker { app: app.clone() });
-    let heat = app.heat.clone();
+    let hot_items = app.hot_items.clone();
     Consumer::named(CONSUMER)
         .on(move |cx: Cx, delivery: Delivery, event: OrderQueued| {
             let batcher = batcher.clone();
             if delivery.is_degraded {
-                heat.rest(cx.now);
+                hot_items.suspend(cx.now);
             }
             // No inbox entry: the state of the order says whether it is still queued.
-            async move { batcher.call(event.order_id).await }
+            async move { batcher.call(OrderId::new(event.order_id)).await }
         })
         .concurrency(ORDERS_MAX)
 }
@@ -39,7 +40,7 @@ pub(crate) fn consumer(app: &App) -> Consumer {
 /// Lets the rates of hot items decay while no orders arrive.
 pub(crate) async fn decay_rates(app: App) {
     let step = || {
-        app.heat.cool(app.deps.store.clock().now());
+        app.hot_items.decay(app.deps.store.clock().now());
         std::future::ready(Ok(Next::AfterPause))
     };
     Sweep::every("order.hot_items", Clock::system(), DECAY_EVERY).run(step).await;
@@ -51,16 +52,16 @@ struct PlacementWorker {
 }
 
 impl Worker for PlacementWorker {
-    type Job = i64;
+    type Job = OrderId;
     type Outcome = ();
 
-    async fn handle(&mut self, orders: &mut Group<i64, ()>) {
+    async fn handle(&mut self, orders: &mut Group<OrderId, ()>) {
         orders.execute(self).await;
     }
 }
 
 impl Executor for PlacementWorker {
-    async fn execute(&mut self, order_ids: &[i64]) -> Result<Vec<()>, Error> {
+    async fn execute(&mut self, order_ids: &[OrderId]) -> Result<Vec<()>, Error> {
         app::place_queued_orders(&self.app, order_ids).await?;
         Ok(vec![(); order_ids.len()])
     }

@@ -35,7 +35,7 @@ const LISTS: &str = "order.lists_show_the_orders";
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let cx = Cx::system("order.verify", store.clock().now());
     let audit = Audit::new(&[PRICES, HISTORIES, PAYMENTS, DEADLINES, PLACING, LISTS], repair);
     let mut check = Check { store, cx: &cx, audit };
@@ -190,7 +190,7 @@ fn history(row: &OrderRow, order: &Order) -> Outcome {
     must(states.first().is_some_and(is_beginning), || "the history does not start with a first state".to_owned())?;
     for pair in states.windows(2) {
         if let [from, to] = pair {
-            must(machine::is_edge(*from, *to, view::way(order)), || {
+            must(machine::is_edge(*from, *to, view::fulfilment_path(order)), || {
                 format!("the history has the transition {from:?} to {to:?}, which does not exist")
             })?;
         }

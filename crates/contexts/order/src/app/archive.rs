@@ -72,7 +72,7 @@ async fn purge_drafts(store: &Store, cx: &Cx) -> Result<bool, Error> {
 async fn purge_carts(app: &App, cx: &Cx) -> Result<bool, Error> {
     let store = &app.deps.store;
     let old = carts::untouched_since(store, cx.now.minus(app.deps.retention.carts), PAGE).await?;
-    let commit = old.iter().fold(Commit::new(), |commit, cart| commit.write(carts::take_away(cart)));
+    let commit = old.iter().fold(Commit::new(), |commit, cart| commit.write(carts::delete(cart)));
     if !old.is_empty() {
         store.commit(cx, commit).await?;
     }

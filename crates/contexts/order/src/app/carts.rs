@@ -1,4 +1,4 @@
-//! Carts: what somebody has picked, per shop.
+//! Carts: chosen items per customer and shop.
 
 use pulse_contract::order::v1::{
     Cart, GetCartRequest, ListCartsRequest, ListCartsResponse, PutCartRequest, StoredCart,
@@ -10,7 +10,7 @@ use pulse_store::{Commit, Store};
 use super::{App, caller};
 use crate::store::carts::{self, CartRow};
 
-/// How many carts somebody has at most; the one that was not touched for longest makes room.
+/// Maximum number of carts of an account. One more replaces the cart with the oldest change.
 const CARTS_MAX: usize = 50;
 
 pub(crate) async fn put_cart(app: &App, cx: &Cx, request: PutCartRequest) -> Result<Cart, Error> {
@@ -21,25 +21,25 @@ pub(crate) async fn put_cart(app: &App, cx: &Cx, request: PutCartRequest) -> Res
             let old = carts::find(store, customer, shop).await?;
             if request.lines.is_empty() {
                 if let Some(old) = &old {
-                    store.commit(cx, Commit::new().write(carts::take_away(old)).expect_rows(1)).await?;
+                    store.commit(cx, Commit::new().write(carts::delete(old)).expect_rows(1)).await?;
                 }
                 return Ok(empty(shop));
             }
             let stored = StoredCart { lines: request.lines.clone() };
             let version = old.as_ref().map_or(0, |old| old.version) + 1;
             let row = CartRow { customer, shop, version, updated_at: cx.now, stored };
-            let room = if old.is_some() { Commit::new() } else { make_room(store, customer).await? };
-            store.commit(cx, carts::put(room, &row)).await?;
+            let commit = if old.is_some() { Commit::new() } else { make_room(store, customer).await? };
+            store.commit(cx, carts::put(commit, &row)).await?;
             Ok(view(row))
         })
         .await
 }
 
-/// A commit that takes the oldest cart away when there are too many for one more.
+/// A commit that deletes the oldest cart if the account has the maximum number of carts.
 async fn make_room(store: &Store, customer: AccountId) -> Result<Commit, Error> {
     let carts = carts::of_customer(store, customer, limit()).await?;
     let oldest = carts.get(CARTS_MAX - 1..).and_then(<[CartRow]>::first);
-    Ok(oldest.map_or_else(Commit::new, |oldest| Commit::new().write(carts::take_away(oldest))))
+    Ok(oldest.map_or_else(Commit::new, |oldest| Commit::new().write(carts::delete(oldest))))
 }
 
 pub(crate) async fn get_cart(app: &App, cx: &Cx, request: GetCartRequest) -> Result<Cart, Error> {

@@ -1,4 +1,4 @@
-//! An order, for those who may know of it.
+//! Returns an order to callers who may see it.
 
 use pulse_contract::order::v1::{GetOrderRequest, Order};
 use pulse_kernel::id::OrderId;
@@ -13,7 +13,7 @@ pub(crate) async fn get_order(app: &App, cx: &Cx, request: GetOrderRequest) -> R
     Ok(view::order(&row, &roles))
 }
 
-/// The order, and as whom the caller sees it; for others there is no such order.
+/// Loads an order with the roles of the caller; a caller without a role gets `ORDER_NOT_FOUND`.
 pub(super) async fn visible(app: &App, cx: &Cx, id: OrderId) -> Result<(OrderRow, Vec<Role>), Error> {
     let row = load(app, id).await?;
     let roles = view::roles(cx, &row);

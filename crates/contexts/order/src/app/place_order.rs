@@ -1,8 +1,7 @@
-//! Places an order: asks what it costs, holds what it needs, and writes it in one commit.
+//! Places an order: calculates its price, reserves what it needs, and stores it in one commit.
 //!
-//! What is held before the commit is given back when there is none; when the process dies in between, it expires. Units of
-//! what many order at once are not asked for here: such an order is written as it is, and gets them together with others
-//! (`place_queued_orders`).
+//! Reservations are released if the commit fails; if the process ends before that, they expire. Stock for hot items is not
+//! reserved here: the order is saved as `PLACING` and its stock is reserved later in a batch (`place_queued_orders`).
 
 use pulse_contract::Json;
 use pulse_contract::marketing::v1::{ReserveCouponsRequest, ValidateCouponsRequest};
@@ -11,48 +10,50 @@ use pulse_contract::order::v1::{
     StoredOrder, errors,
 };
 use pulse_contract::stock::v1::{LineStatus, Reservation, ReservationState};
-use pulse_kernel::id::{AccountId, OrderId};
+use pulse_kernel::id::{AccountId, CouponId, OrderId, ShopId};
 use pulse_kernel::{Cx, Error, Timestamp, Violation};
 use pulse_store::{StoreError, Timer};
 
-use super::begin::{begin, is_paid_first};
-use super::change::Change;
-use super::hold::{self, CouponsWanted, Held, Parts, Wanted};
+use super::activate::{activate, needs_online_payment};
 use super::quote::{self, Basket, spec};
+use super::reservations::{self, CouponPlan, ReservationPlan, Reserved, ReservedParts};
+use super::transition::Transition;
 use super::{App, EXPIRE, caller, on_behalf, view};
+use crate::domain::ids::PreOrderId;
 use crate::domain::machine::{Role, State};
 use crate::domain::quote::{Discount, Price, Problem, ProblemKind};
 use crate::store::drafts::{self, DraftRow};
 use crate::store::orders::{self, OrderRow, SCHEMA};
-use crate::store::{carts, paces};
+use crate::store::{carts, order_throttle};
 
-/// A quote that is larger as JSON goes into an error without its lines, since errors travel in headers too.
+/// Maximum size of a quote in an error, in bytes of JSON. A larger quote is sent without its lines, because gRPC sends
+/// errors in headers.
 const QUOTE_JSON_MAX: usize = 16 * 1024;
 
 pub(crate) async fn place_order(app: &App, cx: &Cx, request: PlaceOrderRequest) -> Result<Order, Error> {
     let customer = caller(cx)?;
-    let opened = match open_draft(app, cx, customer, request.pre_order_id).await? {
-        Opened::Placed(order) => return Ok(*order),
-        Opened::Draft(row) => Some(*row),
-        Opened::None => None,
+    let pre_order = (request.pre_order_id != 0).then(|| PreOrderId::new(request.pre_order_id));
+    let opened = match pre_order {
+        Some(id) => match open_draft(app, cx, customer, id).await? {
+            Opened::Placed(order) => return Ok(*order),
+            Opened::Draft(row) => Some(*row),
+        },
+        None => None,
     };
     let draft = match &opened {
         Some(row) => row.stored.draft.clone(),
         None => request.draft.clone(),
     };
-    let draft = draft.ok_or_else(|| errors::ORDER_EMPTY.error("there is nothing to order"))?;
-    check_pace(app, cx, customer).await?;
-    let mut basket = quote::fill(app, cx, &draft).await?;
-    basket.check_method(request.payment_method());
+    let draft = draft.ok_or_else(|| errors::ORDER_EMPTY.error("draft or pre_order_id is required"))?;
+    check_interval(app, cx, customer).await?;
+    let mut basket = quote::price_draft(app, cx, &draft).await?;
+    basket.check_payment_method(request.payment_method());
     let method = method(&request);
     let placing = Placing { app, cx, customer, draft, opened, method, expected_minor: request.expected_total_minor };
-    match placing.place(basket).await {
-        // The same draft in another tab may have been faster, and have what this one could not get.
-        Err(error) if request.pre_order_id != 0 => match first(app, customer, request.pre_order_id).await? {
-            Some(order) => Ok(order),
-            None => Err(error),
-        },
-        outcome => outcome,
+    match (placing.place(basket).await, pre_order) {
+        // The same draft in another tab may have been faster, and have reserved what this one could not.
+        (Err(error), Some(id)) => placed_from(app, customer, id).await?.ok_or(error),
+        (outcome, _) => outcome,
     }
 }
 
@@ -63,57 +64,53 @@ fn method(request: &PlaceOrderRequest) -> PaymentMethod {
     }
 }
 
-/// What a `pre_order_id` stands for.
+/// A draft of the customer.
 enum Opened {
-    /// An order already (TR-26).
+    /// The draft was placed before (TR-26).
     Placed(Box<Order>),
-    /// An open draft.
+    /// The draft is open.
     Draft(Box<DraftRow>),
-    /// Nothing was named.
-    None,
 }
 
-async fn open_draft(app: &App, cx: &Cx, customer: AccountId, pre_order_id: i64) -> Result<Opened, Error> {
-    if pre_order_id == 0 {
-        return Ok(Opened::None);
-    }
-    if let Some(order) = first(app, customer, pre_order_id).await? {
+async fn open_draft(app: &App, cx: &Cx, customer: AccountId, id: PreOrderId) -> Result<Opened, Error> {
+    if let Some(order) = placed_from(app, customer, id).await? {
         return Ok(Opened::Placed(Box::new(order)));
     }
-    let row = drafts::by_id(&app.deps.store, pre_order_id).await?;
+    let row = drafts::by_id(&app.deps.store, id).await?;
     match row.filter(|row| row.customer == customer && row.expires_at > cx.now) {
         Some(row) => Ok(Opened::Draft(Box::new(row))),
-        // It may have become an order between the two looks.
-        None => match first(app, customer, pre_order_id).await? {
+        // The draft may have been placed between the two queries.
+        None => match placed_from(app, customer, id).await? {
             Some(order) => Ok(Opened::Placed(Box::new(order))),
-            None => Err(super::drafts::not_found(pre_order_id)),
+            None => Err(super::drafts::not_found(id)),
         },
     }
 }
 
-/// The order that a draft of the customer has become.
-async fn first(app: &App, customer: AccountId, pre_order_id: i64) -> Result<Option<Order>, Error> {
-    let row = orders::by_pre_order(&app.deps.store, pre_order_id).await?;
+/// The order that was placed from a draft of the customer.
+async fn placed_from(app: &App, customer: AccountId, id: PreOrderId) -> Result<Option<Order>, Error> {
+    let row = orders::by_pre_order(&app.deps.store, id).await?;
     Ok(row.filter(|row| row.customer == customer).map(|row| view::order(&row, &[Role::Customer])))
 }
 
-/// Refuses early who would be refused by the commit (TR-24).
-async fn check_pace(app: &App, cx: &Cx, customer: AccountId) -> Result<(), Error> {
-    let window = app.deps.config.min_interval_per_customer;
-    if window.is_zero() {
+/// Refuses early an order that the commit would refuse, because the customer ordered a moment ago (TR-24).
+async fn check_interval(app: &App, cx: &Cx, customer: AccountId) -> Result<(), Error> {
+    let interval = app.deps.config.min_interval_per_customer;
+    if interval.is_zero() {
         return Ok(());
     }
-    let last = paces::placed_at(&app.deps.store, customer).await?;
-    match last.filter(|last| *last > cx.now.minus(window)) {
+    let last = order_throttle::placed_at(&app.deps.store, customer).await?;
+    match last.filter(|last| *last > cx.now.minus(interval)) {
         Some(last) => {
-            let wait = last.plus(window).since(cx.now);
-            Err(errors::ORDER_TOO_FAST.error("an order was placed a moment ago").retry_in(wait))
+            let wait = last.plus(interval).since(cx.now);
+            let detail = format!("two orders of a customer must be at least {} ms apart", interval.as_millis());
+            Err(errors::ORDER_TOO_FAST.error(detail).retry_in(wait))
         }
         None => Ok(()),
     }
 }
 
-/// An order on its way into the database.
+/// An order that is being placed.
 struct Placing<'a> {
     app: &'a App,
     cx: &'a Cx,
@@ -126,83 +123,85 @@ struct Placing<'a> {
 
 impl Placing<'_> {
     async fn place(&self, mut basket: Basket) -> Result<Order, Error> {
-        let asks_coupons = quote::coupons_to_ask(&basket, &self.draft);
-        if asks_coupons.is_none() {
-            self.price(&mut basket, &[]);
-        } else if !basket.problems.is_empty() {
-            // Refused in any case, and with everything that is wrong.
-            let worth = match asks_coupons.clone() {
-                Some(request) => self.app.deps.coupons.validate_coupons(&on_behalf(self.cx), request).await,
-                None => Ok(Default::default()),
-            };
-            basket.take_worth(worth)?;
+        let validation = quote::coupon_validation(&basket, &self.draft);
+        match &validation {
+            None => {
+                self.price(&mut basket, &[]);
+            }
+            // The order is refused in any case; the problems of its coupons are reported too.
+            Some(request) if !basket.problems.is_empty() => {
+                let coupons = &self.app.deps.coupons;
+                let outcome = coupons.validate_coupons(&on_behalf(self.cx), request.clone()).await;
+                basket.discounts(outcome)?;
+            }
+            Some(_) => {}
         }
         if !basket.problems.is_empty() {
             return Err(self.refusal(&mut basket, &[]));
         }
-        let id = self.app.deps.store.next_id(self.cx.now);
+        let id = OrderId::new(self.app.deps.store.next_id(self.cx.now));
         let mut order = self.order(id, &basket);
-        let is_hot = self.app.heat.is_hot(&hold::units(&order), self.cx.now);
-        order.placement_mode = if is_hot { PlacementMode::Queued } else { PlacementMode::Synchronous }.into();
-        let coupons = self.coupons(&order, asks_coupons);
-        let parts = Parts { units: !is_hot, coupons: coupons.is_any() };
-        let stock = parts.units.then(|| hold::reservation(&order, self.held_until()));
-        let held = hold::hold(self.app, self.cx, id, Wanted { stock, coupons }).await?;
-        if held.stock.as_ref().is_some_and(|stock| stock.state() == ReservationState::Refused) {
-            self.app.heat.found_short(&hold::units(&order), self.cx.now);
+        let is_queued = self.app.hot_items.record_and_check(&reservations::stock_lines(&order), self.cx.now);
+        order.placement_mode = if is_queued { PlacementMode::Queued } else { PlacementMode::Synchronous }.into();
+        let coupons = self.coupons(&order, validation);
+        let stock = (!is_queued).then(|| reservations::stock_request(&order, self.reserved_until()));
+        let plan = ReservationPlan { order: id, stock, coupons };
+        let parts = plan.parts();
+        let reserved = reservations::reserve_all(self.app, self.cx, plan).await?;
+        if reserved.stock.as_ref().is_some_and(|stock| stock.state() == ReservationState::Refused) {
+            self.app.hot_items.mark_out_of_stock(&reservations::stock_lines(&order), self.cx.now);
         }
-        let is_held = held.is_whole();
-        let outcome = self.decide(&mut basket, held);
-        let (price, discounts) = match outcome {
+        let is_complete = reserved.is_complete();
+        let (price, discounts) = match self.decide(&mut basket, reserved) {
             Ok(decided) => decided,
             Err(error) => {
-                if is_held {
-                    hold::give_back(self.app, self.cx, id, parts).await;
+                if is_complete {
+                    reservations::release_parts(self.app, self.cx, id, parts).await;
                 }
                 return Err(error);
             }
         };
         order.lines = basket.lines.lines.iter().cloned().map(view::line).collect();
         order.price = Some(view::price(price, &basket.lines.currency));
-        let coupon_ids = discounts.iter().map(|discount| discount.coupon_id).collect();
-        let row = self.row(id, order, coupon_ids);
-        let change = if is_hot { self.queue(&basket, row) } else { self.begin(&basket, row)? };
-        self.write(change, parts).await
+        let coupons = discounts.iter().map(|discount| discount.coupon).collect();
+        let row = self.row(id, order, coupons);
+        let order = if is_queued { self.queue(&basket, row) } else { self.activate(&basket, row)? };
+        self.store(order, parts).await
     }
 
-    /// What to hold of coupons: those that the order uses, or places for those that it buys.
-    fn coupons(&self, order: &Order, asks: Option<ValidateCouponsRequest>) -> CouponsWanted {
-        if let Some(request) = hold::vouchers(order, self.held_until()) {
-            return CouponsWanted::Bought(request);
+    /// Coupons that the order uses, or slots for the vouchers that it buys.
+    fn coupons(&self, order: &Order, validation: Option<ValidateCouponsRequest>) -> CouponPlan {
+        if let Some(request) = reservations::slots_request(order, self.reserved_until()) {
+            return CouponPlan::VoucherSlots(request);
         }
-        let Some(ask) = asks else { return CouponsWanted::Nothing };
-        CouponsWanted::Used(ReserveCouponsRequest {
+        let Some(validation) = validation else { return CouponPlan::None };
+        CouponPlan::Coupons(ReserveCouponsRequest {
             order_id: order.order_id,
             account_id: self.customer.get(),
-            shop_id: ask.shop_id,
-            currency: ask.currency,
-            lines: ask.lines,
-            coupon_ids: ask.coupon_ids,
-            expires_at: Some(self.held_until().into()),
+            shop_id: validation.shop_id,
+            currency: validation.currency,
+            lines: validation.lines,
+            coupon_ids: validation.coupon_ids,
+            expires_at: Some(self.reserved_until().into()),
         })
     }
 
-    /// Until when what is held waits for the order to be paid.
-    fn held_until(&self) -> Timestamp {
+    /// Deadline of the reservations.
+    fn reserved_until(&self) -> Timestamp {
         let pay_until = (self.method != PaymentMethod::CashOnDelivery).then(|| self.pay_until());
-        hold::held_until(pay_until, self.cx.now)
+        reservations::deadline(pay_until, self.cx.now)
     }
 
     fn pay_until(&self) -> Timestamp {
         self.cx.now.plus(self.app.deps.config.unpaid_ttl)
     }
 
-    /// Decides by what others said: the price, or why not.
-    fn decide(&self, basket: &mut Basket, held: Held) -> Result<(Price, Vec<Discount>), Error> {
-        if let Some(stock) = &held.stock {
-            basket.problems.extend(short_lines(basket, stock));
+    /// Price and discounts after the reservations, or the error of all problems.
+    fn decide(&self, basket: &mut Basket, reserved: Reserved) -> Result<(Price, Vec<Discount>), Error> {
+        if let Some(stock) = &reserved.stock {
+            basket.problems.extend(stock_problems(basket, stock));
         }
-        let discounts = basket.take_worth(held.coupons)?;
+        let discounts = basket.discounts(reserved.coupons)?;
         let price = if basket.problems.is_empty() { self.price(basket, &discounts) } else { None };
         match price {
             Some(price) if basket.problems.is_empty() => Ok((price, discounts)),
@@ -210,28 +209,30 @@ impl Placing<'_> {
         }
     }
 
-    /// The price; another one than the customer saw is a problem.
+    /// Calculates the price. A total that differs from the one that the customer confirmed is a problem.
     fn price(&self, basket: &mut Basket, discounts: &[Discount]) -> Option<Price> {
-        let price = basket.sum_up(discounts, self.cx)?;
+        let price = basket.total_price(discounts, self.cx)?;
         if price.total_minor != self.expected_minor {
-            let detail = format!("the total is {}, and {} was expected", price.total_minor, self.expected_minor);
+            let detail = format!("expected_total_minor must be {}, got {}", price.total_minor, self.expected_minor);
             basket.problems.push(Problem::new(ProblemKind::PriceChanged, "expected_total_minor", detail));
         }
         Some(price)
     }
 
-    /// Everything that is wrong as one error: its own when there is one kind, `ORDER_REFUSED` for several.
+    /// One error for all problems: the error of their kind, or `ORDER_REFUSED` for different kinds.
     fn refusal(&self, basket: &mut Basket, discounts: &[Discount]) -> Error {
         let problems = std::mem::take(&mut basket.problems);
         let mut kinds = problems.iter().map(|problem| problem.kind);
         let (first, is_one_kind) = (kinds.next(), problems.windows(2).all(|pair| pair[0].kind == pair[1].kind));
         let mut error = match (first, problems.as_slice()) {
             (Some(kind), [only]) => spec(kind).error(only.detail.clone()),
-            (Some(kind), all) if is_one_kind => spec(kind).error(format!("{} things are wrong", all.len())),
-            (_, all) => errors::ORDER_REFUSED.error(format!("{} things are wrong", all.len())),
+            (Some(kind), all) if is_one_kind => {
+                spec(kind).error(format!("{} problems prevent placing the order", all.len()))
+            }
+            (_, all) => errors::ORDER_REFUSED.error(format!("{} problems prevent placing the order", all.len())),
         };
         if problems.iter().any(|problem| problem.kind == ProblemKind::PriceChanged) {
-            let price = basket.sum_up(discounts, self.cx);
+            let price = basket.total_price(discounts, self.cx);
             let total_minor = price.as_ref().map(|price| price.total_minor).unwrap_or_default();
             let quote = quote::wire(basket, price, self.cx);
             error = error.with("total_minor", total_minor).with("quote", quote_json(quote));
@@ -243,11 +244,11 @@ impl Placing<'_> {
         }))
     }
 
-    /// The order without its price, which is known when everything is held.
-    fn order(&self, id: i64, basket: &Basket) -> Order {
-        let is_delivery = basket.setting.is_delivery;
+    /// The order without its price, which depends on the reserved coupons.
+    fn order(&self, id: OrderId, basket: &Basket) -> Order {
+        let is_delivery = basket.conditions.is_delivery;
         Order {
-            order_id: id,
+            order_id: id.get(),
             shop_id: basket.shop.get(),
             customer_account_id: self.customer.get(),
             kind: basket.kind.into(),
@@ -265,10 +266,11 @@ impl Placing<'_> {
         }
     }
 
-    fn row(&self, id: i64, order: Order, coupon_ids: Vec<i64>) -> OrderRow {
+    fn row(&self, id: OrderId, order: Order, coupons: Vec<CouponId>) -> OrderRow {
+        let coupon_ids = coupons.into_iter().map(CouponId::get).collect();
         OrderRow {
-            id: OrderId::new(id),
-            shop: pulse_kernel::id::ShopId::new(order.shop_id),
+            id,
+            shop: ShopId::new(order.shop_id),
             customer: self.customer,
             pre_order_id: self.opened.as_ref().map(|draft| draft.pre_order_id),
             state: OrderState::AwaitingPayment,
@@ -281,75 +283,77 @@ impl Placing<'_> {
         }
     }
 
-    /// The order has everything: its life begins, and its cart is empty.
-    fn begin(&self, basket: &Basket, row: OrderRow) -> Result<Change, Error> {
-        let mut change = Change::of(row, self.cx);
-        begin(&mut change, self.cx, self.pay_until())?;
+    /// The order is placed, and its cart is deleted.
+    fn activate(&self, basket: &Basket, row: OrderRow) -> Result<Transition, Error> {
+        let mut order = Transition::of(row, self.cx);
+        activate(&mut order, self.cx, self.pay_until())?;
         if let Some(cart) = &basket.cart {
-            change.with(|commit, _| commit.write(carts::take_away(cart)));
+            order.with(|commit, _| commit.write(carts::delete(cart)));
         }
-        Ok(change)
+        Ok(order)
     }
 
-    /// The order waits for its units, but not for ever. What it is to be paid until is said now.
-    fn queue(&self, basket: &Basket, mut row: OrderRow) -> Change {
+    /// The order is queued until its placement deadline. Its payment deadline is fixed now.
+    fn queue(&self, basket: &Basket, mut row: OrderRow) -> Transition {
         let place_until = self.cx.now.plus(self.app.deps.config.queued_placement.timeout).min(self.pay_until());
         row.state = OrderState::Placing;
         row.stored.place_until = Some(place_until.into());
         row.stored.cart_version = basket.cart.as_ref().map_or(0, |cart| cart.version);
         if let Some(order) = &mut row.stored.order {
             order.history = vec![view::step(State::Placing, self.cx.now, Role::Customer, "")];
-            order.expires_at = is_paid_first(order).then(|| self.pay_until().into());
+            order.expires_at = needs_online_payment(order).then(|| self.pay_until().into());
         }
-        let mut change = Change::of(row, self.cx);
-        change.tell_queued();
-        change.with(|commit, row| {
+        let mut order = Transition::of(row, self.cx);
+        order.emit_queued();
+        order.with(|commit, row| {
             commit.timer(Timer { kind: EXPIRE, key: row.id.get(), due_at: place_until, payload: Default::default() })
         });
-        change
+        order
     }
 
-    /// The one commit: the order and its events, its timer, the end of its draft, and the answer.
-    async fn write(&self, mut change: Change, held: Parts) -> Result<Order, Error> {
-        let (app, cx, id) = (self.app, self.cx, change.row.id);
+    /// Commits the order with its events and its timer, the deletion of its draft, and the answer.
+    async fn store(&self, mut order: Transition, reserved: ReservedParts) -> Result<Order, Error> {
+        let (app, cx, id) = (self.app, self.cx, order.row.id);
         if !app.deps.config.min_interval_per_customer.is_zero() {
             let since = cx.now.minus(app.deps.config.min_interval_per_customer);
-            change.with(|commit, row| paces::pass(commit, row.customer, since, cx.now));
+            order.with(|commit, row| order_throttle::record(commit, row.customer, since, cx.now));
         }
         if let Some(draft) = &self.opened {
-            change.with(|commit, _| commit.write(drafts::delete(draft.pre_order_id)));
+            order.with(|commit, _| commit.write(drafts::delete(draft.pre_order_id)));
         }
-        let (row, commit) = change.end_new();
-        let order = view::order(&row, &[Role::Customer]);
-        match app.deps.store.commit(cx, commit.answer(cx, &order)).await {
-            Ok(()) => Ok(order),
-            // It may be written: what it holds must stay, and expires when it is not.
+        let (row, commit) = order.finish_new();
+        let answer = view::order(&row, &[Role::Customer]);
+        match app.deps.store.commit(cx, commit.answer(cx, &answer)).await {
+            Ok(()) => Ok(answer),
+            // The order may exist: its reservations must stay, and expire if it does not.
             Err(error @ StoreError::Unavailable { is_outcome_unknown: true, .. }) => Err(error.into()),
             Err(error) => {
-                hold::give_back(app, cx, id.get(), held).await;
+                reservations::release_parts(app, cx, id, reserved).await;
                 Err(error.into())
             }
         }
     }
 }
 
-/// The lines that stock refused.
-fn short_lines(basket: &Basket, stock: &Reservation) -> Vec<Problem> {
+/// Problems of the lines that the stock context refused.
+fn stock_problems(basket: &Basket, stock: &Reservation) -> Vec<Problem> {
     if stock.state() == ReservationState::Active {
         return Vec::new();
     }
     let problem = |index: usize, line: &pulse_contract::stock::v1::ReservedLine| {
-        let (field, detail) = match basket.kind {
-            OrderKind::VirtualVoucher => ("voucher_quantity".to_owned(), line.available),
-            OrderKind::Unspecified | OrderKind::Goods => (format!("lines[{index}]"), line.available),
+        let field = match basket.kind {
+            OrderKind::VirtualVoucher => "voucher_quantity".to_owned(),
+            OrderKind::Unspecified | OrderKind::Goods => format!("lines[{index}]"),
         };
         let detail = match line.status() {
-            LineStatus::Unavailable => "it is out for now".to_owned(),
+            LineStatus::Unavailable => "the item is not available now".to_owned(),
             LineStatus::Unspecified
             | LineStatus::Ok
             | LineStatus::Untracked
             | LineStatus::DeferredToPayment
-            | LineStatus::Insufficient => format!("{detail} are available, and {} were asked for", line.quantity),
+            | LineStatus::Insufficient => {
+                format!("the quantity must be at most {}, which is available, got {}", line.available, line.quantity)
+            }
         };
         Problem::new(ProblemKind::StockShort, field, detail)
     };
@@ -357,7 +361,7 @@ fn short_lines(basket: &Basket, stock: &Reservation) -> Vec<Problem> {
     let lines = stock.lines.iter().enumerate().filter(|(_, line)| is_refused(line.status()));
     let problems: Vec<Problem> = lines.map(|(index, line)| problem(index, line)).collect();
     if problems.is_empty() {
-        return vec![Problem::new(ProblemKind::StockShort, "lines", "not everything can be had")];
+        return vec![Problem::new(ProblemKind::StockShort, "lines", "the stock does not suffice")];
     }
     problems
 }

@@ -1,4 +1,4 @@
-//! What an order would cost now: asks the catalogue, and lets the rules decide.
+//! Quotes: the current price of an order, and the problems that prevent placing it.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ use pulse_contract::order::v1::{
 };
 use pulse_contract::shop::v1::{GetOffersRequest, Offers, Product, ShopTerms};
 use pulse_contract::{GeoPoint, errors as common};
-use pulse_kernel::id::ShopId;
+use pulse_kernel::id::{CouponId, ShopId};
 use pulse_kernel::{Cx, Error, ErrorSpec};
 
 use super::{App, caller, on_behalf, view};
-use crate::domain::area::Place;
+use crate::domain::area::Location;
 use crate::domain::quote::{
-    self, Discount, Group, Line, Lines, Offer, Price, Problem, ProblemKind, Setting, Terms, Variant, Wish,
+    self, Conditions, Discount, Group, Line, Lines, Offer, Price, Problem, ProblemKind, RequestedLine, Terms, Variant,
 };
 use crate::store::carts::{self, CartRow};
 
@@ -26,51 +26,51 @@ pub(crate) async fn quote_order(app: &App, cx: &Cx, request: QuoteOrderRequest) 
     quote(app, cx, &request.draft.unwrap_or_default()).await
 }
 
-/// The quote of a draft, with everything that would keep it from being placed.
+/// Quote of a draft, with all problems.
 pub(super) async fn quote(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Quote, Error> {
-    let mut basket = fill(app, cx, draft).await?;
-    let discounts = match coupons_to_ask(&basket, draft) {
+    let mut basket = price_draft(app, cx, draft).await?;
+    let discounts = match coupon_validation(&basket, draft) {
         Some(request) => Some(app.deps.coupons.validate_coupons(&on_behalf(cx), request).await),
         None => None,
     };
     let discounts = match discounts {
-        Some(worth) => basket.take_worth(worth)?,
+        Some(outcome) => basket.discounts(outcome)?,
         None => Vec::new(),
     };
-    let price = basket.sum_up(&discounts, cx);
+    let price = basket.total_price(&discounts, cx);
     Ok(wire(&basket, price, cx))
 }
 
-/// Everything of an order before it has a number: what is wanted, what it is asked for, and what is wrong.
+/// Priced content of a draft, with its problems.
 pub(super) struct Basket {
     pub(super) kind: OrderKind,
     pub(super) fulfilment: Fulfilment,
     pub(super) shop: ShopId,
     pub(super) shop_name: String,
     pub(super) lines: Lines,
-    pub(super) setting: Setting,
+    pub(super) conditions: Conditions,
     pub(super) problems: Vec<Problem>,
-    /// The cart that the lines are from.
+    /// Cart from which the lines were taken.
     pub(super) cart: Option<CartRow>,
 }
 
-/// Finds out what the draft asks for.
+/// Prices the content of a draft.
 ///
 /// # Errors
 /// `SHOP_NOT_FOUND`, `VALIDATION_FAILED`.
-pub(super) async fn fill(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, Error> {
-    // The edge has checked this already; calls within the process have not been.
+pub(super) async fn price_draft(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, Error> {
+    // The edge validates requests; calls inside the process are validated here.
     draft.validate()?;
     match draft.kind() {
-        OrderKind::VirtualVoucher => fill_voucher(app, cx, draft).await,
-        OrderKind::Unspecified | OrderKind::Goods => fill_goods(app, cx, draft).await,
+        OrderKind::VirtualVoucher => price_voucher(app, cx, draft).await,
+        OrderKind::Unspecified | OrderKind::Goods => price_goods(app, cx, draft).await,
     }
 }
 
-async fn fill_goods(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, Error> {
+async fn price_goods(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, Error> {
     let shop = ShopId::new(draft.shop_id);
     if draft.shop_id == 0 {
-        return Err(common::VALIDATION_FAILED.error("goods are ordered at a shop"));
+        return Err(common::VALIDATION_FAILED.error("shop_id must be greater than 0 for an order of goods, got 0"));
     }
     let cart = if draft.is_cart { carts::find(&app.deps.store, caller(cx)?, shop).await? } else { None };
     let lines = match &cart {
@@ -78,33 +78,34 @@ async fn fill_goods(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, Er
         None if draft.is_cart => &Vec::new(),
         None => &draft.lines,
     };
-    let wishes: Vec<Wish> = lines.iter().cloned().map(view::wish).collect();
-    let product_ids: BTreeSet<i64> = wishes.iter().map(|wish| wish.product_id).collect();
+    let requested: Vec<RequestedLine> = lines.iter().cloned().map(view::requested_line).collect();
+    let product_ids: BTreeSet<i64> = requested.iter().map(|line| line.product_id).collect();
     let request = GetOffersRequest { shop_id: draft.shop_id, product_ids: product_ids.into_iter().collect() };
     let offers = app.deps.catalog.get_offers(&on_behalf(cx), request).await?;
-    let setting = setting(&offers, draft);
+    let conditions = conditions(&offers, draft);
     let goods: Vec<Offer> = offers.products.into_iter().map(offer).collect();
-    let lines = quote::price_lines(&goods, wishes);
+    let lines = quote::price_lines(&goods, requested);
     let mut problems = lines.problems.clone();
-    problems.extend(quote::check_setting(&setting, &lines));
-    let fulfilment = if setting.is_delivery { Fulfilment::Delivery } else { Fulfilment::Pickup };
-    Ok(Basket { kind: OrderKind::Goods, fulfilment, shop, shop_name: offers.shop_name, lines, setting, problems, cart })
+    problems.extend(quote::check_conditions(&conditions, &lines));
+    let fulfilment = if conditions.is_delivery { Fulfilment::Delivery } else { Fulfilment::Pickup };
+    let (kind, shop_name) = (OrderKind::Goods, offers.shop_name);
+    Ok(Basket { kind, fulfilment, shop, shop_name, lines, conditions, problems, cart })
 }
 
-fn setting(offers: &Offers, draft: &OrderDraft) -> Setting {
+fn conditions(offers: &Offers, draft: &OrderDraft) -> Conditions {
     let address = draft.address.as_ref().and_then(|address| address.location);
-    Setting {
+    Conditions {
         terms: offers.terms.map(terms).unwrap_or_default(),
         is_open: offers.is_open,
-        shop: offers.location.map(place),
+        shop: offers.location.map(location),
         is_delivery: draft.fulfilment() == Fulfilment::Delivery,
-        address: address.map(place),
+        address: address.map(location),
         tip_minor: draft.tip_minor,
     }
 }
 
-fn place(point: GeoPoint) -> Place {
-    Place { latitude: point.latitude, longitude: point.longitude }
+fn location(point: GeoPoint) -> Location {
+    Location { latitude: point.latitude, longitude: point.longitude }
 }
 
 fn terms(terms: ShopTerms) -> Terms {
@@ -142,8 +143,8 @@ fn offer(product: Product) -> Offer {
     }
 }
 
-/// A voucher is one line at its own price, with nothing added.
-async fn fill_voucher(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, Error> {
+/// A voucher order has one line at the price of the voucher, without fees and taxes.
+async fn price_voucher(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, Error> {
     let request = GetTemplateRequest { template_id: draft.voucher_template_id };
     let template = match draft.voucher_template_id {
         0 => None,
@@ -158,7 +159,7 @@ async fn fill_voucher(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, 
         shop: ShopId::new(draft.shop_id),
         shop_name: String::new(),
         lines: Lines::default(),
-        setting: Setting { is_open: true, tip_minor: draft.tip_minor, ..Setting::default() },
+        conditions: Conditions { is_open: true, tip_minor: draft.tip_minor, ..Conditions::default() },
         problems: Vec::new(),
         cart: None,
     };
@@ -177,45 +178,48 @@ async fn fill_voucher(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Basket, 
 fn check_voucher(draft: &OrderDraft, template: Option<&CouponTemplate>, cx: &Cx) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !draft.coupon_ids.is_empty() {
-        let detail = "a voucher is not paid for with coupons";
+        let detail = format!("coupon_ids must be empty for a voucher, got {} coupons", draft.coupon_ids.len());
         problems.push(Problem::new(ProblemKind::CouponRefused, "coupon_ids", detail));
     }
-    let says = template.and_then(|template| template.template.as_ref());
-    let (Some(template), Some(says)) = (template, says) else {
-        problems.push(Problem::new(ProblemKind::ItemUnknown, "voucher_template_id", "there is no such voucher"));
+    let content = template.and_then(|template| template.template.as_ref());
+    let (Some(template), Some(content)) = (template, content) else {
+        let detail = format!("voucher {} does not exist", draft.voucher_template_id);
+        problems.push(Problem::new(ProblemKind::ItemUnknown, "voucher_template_id", detail));
         return problems;
     };
     let now = pulse_contract::Timestamp::from(cx.now);
-    let is_on_sale = says.distribution() == Distribution::Purchase
+    let is_on_sale = content.distribution() == Distribution::Purchase
         && !template.is_closed
         && template.shop_id == draft.shop_id
-        && says.starts_at.is_some_and(|starts_at| starts_at <= now)
-        && says.ends_at.is_some_and(|ends_at| now < ends_at);
+        && content.starts_at.is_some_and(|starts_at| starts_at <= now)
+        && content.ends_at.is_some_and(|ends_at| now < ends_at);
     if !is_on_sale {
-        problems.push(Problem::new(ProblemKind::ItemUnknown, "voucher_template_id", "the voucher is not for sale"));
+        let detail = "the voucher is not sold at this shop at this time";
+        problems.push(Problem::new(ProblemKind::ItemUnknown, "voucher_template_id", detail));
     }
-    if draft.voucher_quantity > says.per_customer_limit {
-        let detail = format!("one customer may have {}", says.per_customer_limit);
+    let limit = content.per_customer_limit;
+    if draft.voucher_quantity > limit {
+        let detail = format!("voucher_quantity must be at most {limit}, got {}", draft.voucher_quantity);
         problems.push(Problem::new(ProblemKind::TooLarge, "voucher_quantity", detail));
     }
     problems
 }
 
 fn voucher_line(draft: &OrderDraft, template: CouponTemplate) -> Lines {
-    let says = template.template.unwrap_or_default();
-    let price = says.price.unwrap_or_default();
+    let content = template.template.unwrap_or_default();
+    let price = content.price.unwrap_or_default();
     let variant = Variant { variant_id: 0, name: String::new(), price_minor: price.minor, currency: price.currency };
     let product_id = template.template_id;
-    let offer = Offer { product_id, name: says.name, variants: vec![variant], ..Offer::default() };
-    let wish = Wish { product_id, quantity: draft.voucher_quantity.max(1), ..Wish::default() };
-    quote::price_lines(&[offer], vec![wish])
+    let offer = Offer { product_id, name: content.name, variants: vec![variant], ..Offer::default() };
+    let quantity = draft.voucher_quantity.max(1);
+    quote::price_lines(&[offer], vec![RequestedLine { product_id, quantity, ..RequestedLine::default() }])
 }
 
-/// What to ask about the coupons of the draft, when there are any and the lines could be priced.
-pub(super) fn coupons_to_ask(basket: &Basket, draft: &OrderDraft) -> Option<ValidateCouponsRequest> {
-    let can_be_asked =
+/// Request for the discounts of the draft's coupons, if it has coupons and all lines could be priced.
+pub(super) fn coupon_validation(basket: &Basket, draft: &OrderDraft) -> Option<ValidateCouponsRequest> {
+    let has_coupons =
         basket.kind == OrderKind::Goods && basket.lines.problems.is_empty() && !draft.coupon_ids.is_empty();
-    can_be_asked.then(|| ValidateCouponsRequest {
+    has_coupons.then(|| ValidateCouponsRequest {
         shop_id: basket.shop.get(),
         currency: basket.lines.currency.clone(),
         lines: basket.lines.lines.iter().map(discount_line).collect(),
@@ -226,22 +230,22 @@ pub(super) fn coupons_to_ask(basket: &Basket, draft: &OrderDraft) -> Option<Vali
 fn discount_line(line: &Line) -> DiscountLine {
     DiscountLine {
         line_number: line.number,
-        variant_id: line.wish.variant_id,
+        variant_id: line.requested.variant_id,
         category_code: line.category_code,
         subtotal_minor: line.subtotal_minor,
     }
 }
 
 impl Basket {
-    /// Takes in what coupons are worth; those that are worth nothing are a problem.
+    /// Discounts of the coupons. A refused coupon becomes a problem.
     ///
     /// # Errors
-    /// Those of coupons that are no refusal.
-    pub(super) fn take_worth(&mut self, worth: Result<CouponDiscounts, Error>) -> Result<Vec<Discount>, Error> {
+    /// Errors of the marketing context that are no refusal.
+    pub(super) fn discounts(&mut self, outcome: Result<CouponDiscounts, Error>) -> Result<Vec<Discount>, Error> {
         use pulse_kernel::Kind;
 
-        let worth = match worth {
-            Ok(worth) => worth,
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
             Err(error) if error.code() == MARKETING_CUSTOMER_LIMIT.code => {
                 let detail = error.detail().to_owned();
                 self.problems.push(Problem::new(ProblemKind::TooLarge, "voucher_quantity", detail));
@@ -254,11 +258,11 @@ impl Basket {
             }
             Err(error) => return Err(error),
         };
-        let mut discounts = Vec::with_capacity(worth.discounts.len());
-        for discount in worth.discounts {
+        let mut discounts = Vec::with_capacity(outcome.discounts.len());
+        for discount in outcome.discounts {
             if discount.code.is_empty() {
                 discounts.push(Discount {
-                    coupon_id: discount.coupon_id,
+                    coupon: CouponId::new(discount.coupon_id),
                     amount_minor: discount.discount_minor,
                     reason: if discount.reason.is_empty() { discount.name } else { discount.reason },
                     shares: discount.lines.iter().map(|share| (share.line_number, share.discount_minor)).collect(),
@@ -271,27 +275,27 @@ impl Basket {
         Ok(discounts)
     }
 
-    /// The price; `None`, and a problem, when there can be none.
-    pub(super) fn sum_up(&mut self, discounts: &[Discount], cx: &Cx) -> Option<Price> {
+    /// Price of the order. `None` if a problem prevents the calculation.
+    pub(super) fn total_price(&mut self, discounts: &[Discount], cx: &Cx) -> Option<Price> {
         if !self.lines.problems.is_empty() || self.lines.lines.is_empty() {
             return None;
         }
-        quote::sum_up(&mut self.lines, &self.setting, discounts, cx.locale)
+        quote::total_price(&mut self.lines, &self.conditions, discounts, cx.locale)
             .map_err(|problem| self.problems.push(problem))
             .ok()
     }
 
-    /// Whether this way of paying is taken; when not, that is a problem.
-    pub(super) fn check_method(&mut self, method: PaymentMethod) {
+    /// Checks the payment method; a method that is not accepted becomes a problem.
+    pub(super) fn check_payment_method(&mut self, method: PaymentMethod) {
         let is_cash = method == PaymentMethod::CashOnDelivery;
-        if is_cash && (self.kind == OrderKind::VirtualVoucher || !self.setting.terms.is_cash_accepted) {
-            let detail = "cash is not taken for this order";
+        if is_cash && (self.kind == OrderKind::VirtualVoucher || !self.conditions.terms.is_cash_accepted) {
+            let detail = "payment_method must be ONLINE: cash is not accepted for this order";
             self.problems.push(Problem::new(ProblemKind::PaymentMethodRefused, "payment_method", detail));
         }
     }
 }
 
-/// The quote as the wire carries it.
+/// The quote as a message of the contract.
 pub(super) fn wire(basket: &Basket, price: Option<Price>, cx: &Cx) -> Quote {
     let problem = |problem: &Problem| OrderProblem {
         code: spec(problem.kind).code.to_owned(),
@@ -306,7 +310,7 @@ pub(super) fn wire(basket: &Basket, price: Option<Price>, cx: &Cx) -> Quote {
     }
 }
 
-/// The error that placing answers with.
+/// Error of `PlaceOrder` for a kind of problem.
 pub(super) fn spec(kind: ProblemKind) -> &'static ErrorSpec {
     match kind {
         ProblemKind::Empty => &errors::ORDER_EMPTY,

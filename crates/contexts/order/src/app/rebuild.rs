@@ -1,27 +1,28 @@
-//! Compares the lists with the orders, and builds them anew.
+//! Compares the order lists and counters with the orders, and corrects them.
 
 use std::collections::BTreeMap;
 
 use pulse_contract::order::v1::{RebuildOrderListsRequest, RebuildOrderListsResponse};
+use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store};
 
-use super::behind::{BEHIND_MAX, Behind, behind};
+use super::unprojected_events::{EVENTS_MAX, UnprojectedEvents, unprojected_events};
 use super::{App, view};
 use crate::store::list::{self, ListRow};
 use crate::store::orders::{self, OrderRow};
 
-/// How many orders are compared at once.
+/// Maximum number of orders that are compared at once.
 const PAGE: i64 = 500;
 
-/// What a comparison has found.
+/// Result of a comparison.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Compared {
-    /// How many orders were looked at.
+    /// Number of compared orders.
     pub(crate) order_count: u64,
-    /// What is different, and how, in words; one entry per order or count, at most [`pulse_kernel::finding::FINDINGS_MAX`].
+    /// Subject and description of each difference, at most [`pulse_kernel::finding::FINDINGS_MAX`].
     pub(crate) differences: Vec<(String, String)>,
-    /// How many are different.
+    /// Number of all differences.
     pub(crate) difference_count: u64,
 }
 
@@ -39,8 +40,8 @@ pub(crate) async fn rebuild_order_lists(
     Ok(answer)
 }
 
-/// Compares page by page, and with `repair` writes what is missing or different. Orders that change meanwhile may count
-/// as different; events bring them up to date.
+/// Compares page by page, and with `repair` corrects the lists. An order that changes meanwhile may count as different;
+/// its event updates the lists.
 pub(crate) async fn rebuild(store: &Store, cx: &Cx, repair: bool) -> Result<Compared, Error> {
     let mut compared = Compared::default();
     let mut after = 0;
@@ -58,7 +59,7 @@ pub(crate) async fn rebuild(store: &Store, cx: &Cx, repair: bool) -> Result<Comp
         compare(store, cx, &rows, repair, &mut compared).await?;
     }
     remove_orphans(store, cx, repair, &mut compared).await?;
-    count_again(store, cx, repair, &mut compared).await?;
+    compare_counts(store, cx, repair, &mut compared).await?;
     Ok(compared)
 }
 
@@ -69,15 +70,15 @@ async fn compare(
     repair: bool,
     compared: &mut Compared,
 ) -> Result<(), Error> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id.get()).collect();
+    let ids: Vec<OrderId> = rows.iter().map(|row| row.id).collect();
     let found = differing(&list::by_ids(store, &ids).await?, rows);
     compared.order_count += u64::try_from(rows.len()).unwrap_or(0);
     if found.is_empty() {
         return Ok(());
     }
-    let ids: Vec<i64> = found.iter().map(|row| row.order_id).collect();
-    for id in not_waiting(store, cx, &ids).await? {
-        compared.add(format!("order {id}"), "it is missing in the list, or shown otherwise".to_owned());
+    let ids: Vec<OrderId> = found.iter().map(|row| row.order_id).collect();
+    for id in without_event(store, cx, &ids).await? {
+        compared.add(format!("order {}", id.get()), "its list entry is missing or differs".to_owned());
     }
     if !repair {
         return Ok(());
@@ -91,21 +92,21 @@ async fn compare(
         .await
 }
 
-/// Those of the orders that the list shows otherwise although no event waits that would bring them up to date.
-async fn not_waiting(store: &Store, cx: &Cx, ids: &[i64]) -> Result<Vec<i64>, Error> {
-    let before = behind(store, cx, BEHIND_MAX).await?;
+/// Orders whose list entry differs although no unprojected event will update it.
+async fn without_event(store: &Store, cx: &Cx, ids: &[OrderId]) -> Result<Vec<OrderId>, Error> {
+    let before = unprojected_events(store, cx, EVENTS_MAX).await?;
     let known = list::by_ids(store, ids).await?;
     let truth = orders::by_ids(store, ids).await?;
-    let after = behind(store, cx, BEHIND_MAX).await?;
-    let is_waiting = |id: i64, behind: &Behind| {
-        let is_late = || truth.iter().any(|row| row.id.get() == id && row.updated_at >= behind.as_of);
-        behind.order_ids.contains(&id) || (behind.is_cut && is_late())
+    let after = unprojected_events(store, cx, EVENTS_MAX).await?;
+    let has_event = |id: OrderId, events: &UnprojectedEvents| {
+        let is_recent = || truth.iter().any(|row| row.id == id && row.updated_at >= events.as_of);
+        events.order_ids.contains(&id) || (events.is_truncated && is_recent())
     };
     let differing = differing(&known, &truth).into_iter().map(|row| row.order_id);
-    Ok(differing.filter(|id| !is_waiting(*id, &before) && !is_waiting(*id, &after)).collect())
+    Ok(differing.filter(|id| !has_event(*id, &before) && !has_event(*id, &after)).collect())
 }
 
-/// What the list should say and does not. A version alone is no difference: the list need not know of every refund.
+/// Correct entries of the orders whose list entry differs. A version alone is no difference: refunds do not change lists.
 fn differing(known: &[ListRow], truth: &[OrderRow]) -> Vec<ListRow> {
     let is_known = |row: &ListRow| {
         let known = known.iter().find(|known| known.order_id == row.order_id);
@@ -114,18 +115,18 @@ fn differing(known: &[ListRow], truth: &[OrderRow]) -> Vec<ListRow> {
     truth.iter().map(view::list_row).filter(|row| !is_known(row)).collect()
 }
 
-/// Takes away what is in the list and nowhere else.
+/// Removes list entries without an order.
 async fn remove_orphans(store: &Store, cx: &Cx, repair: bool, compared: &mut Compared) -> Result<(), Error> {
-    let mut after = 0;
+    let mut after = OrderId::new(0);
     loop {
         let ids = list::ids_after(store, after, PAGE).await?;
         let Some(last) = ids.last() else { return Ok(()) };
         after = *last;
         let truth = orders::by_ids(store, &ids).await?;
-        let is_orphan = |id: &i64| truth.iter().all(|row| row.id.get() != *id);
-        let orphans: Vec<i64> = ids.iter().copied().filter(is_orphan).collect();
+        let is_orphan = |id: &OrderId| truth.iter().all(|row| row.id != *id);
+        let orphans: Vec<OrderId> = ids.iter().copied().filter(is_orphan).collect();
         for id in &orphans {
-            compared.add(format!("order {id}"), "it is in the list and nowhere else".to_owned());
+            compared.add(format!("order {}", id.get()), "the list has an entry, but there is no such order".to_owned());
         }
         if repair && !orphans.is_empty() {
             let rows = list::by_ids(store, &orphans).await?;
@@ -134,8 +135,8 @@ async fn remove_orphans(store: &Store, cx: &Cx, repair: bool, compared: &mut Com
     }
 }
 
-/// Compares the counts with the rows, in one look each, so that what changes meanwhile changes both.
-async fn count_again(store: &Store, cx: &Cx, repair: bool, compared: &mut Compared) -> Result<(), Error> {
+/// Compares the counters with the list entries. One query reads both, so concurrent changes are in both or in none.
+async fn compare_counts(store: &Store, cx: &Cx, repair: bool, compared: &mut Compared) -> Result<(), Error> {
     let mut after = -1;
     loop {
         let wrong = list::count_differences(store, after, PAGE).await?;
@@ -143,8 +144,8 @@ async fn count_again(store: &Store, cx: &Cx, repair: bool, compared: &mut Compar
         let is_whole = wrong.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         let mut deltas = BTreeMap::new();
         for (shop, state, rows, count) in &wrong {
-            compared
-                .add(format!("state {state} of shop {shop}"), format!("it has {rows} orders, and {count} are counted"));
+            let difference = format!("the counter is {count}, the list has {rows} orders");
+            compared.add(format!("state {state} of shop {shop}"), difference);
             deltas.insert((*shop, *state), rows - count);
         }
         if repair {
@@ -153,7 +154,7 @@ async fn count_again(store: &Store, cx: &Cx, repair: bool, compared: &mut Compar
         if is_whole {
             return Ok(());
         }
-        // The last shop may go on; what is repaired is not found again.
+        // The last shop may continue on the next page; repaired counters are not found again.
         after = if repair { last - 1 } else { *last };
     }
 }

@@ -1,26 +1,34 @@
-//! Pays back all or a part of an order.
+//! Refunds the payment of an order, in full or in part.
 
 use pulse_contract::order::v1::{Order, RefundCause, RefundOrderRequest, errors};
+use pulse_kernel::id::{OrderId, ShopId};
 use pulse_kernel::{Cx, Error};
 
-use super::change::Change;
-use super::move_order::{answer, at_shop};
+use super::move_order::{ShopOrder, at_shop, commit};
+use super::transition::{RequestedRefund, Transition};
 use super::{App, view};
+use crate::domain::ids::RefundId;
 use crate::domain::refund;
 
 pub(crate) async fn refund_order(app: &App, cx: &Cx, request: RefundOrderRequest) -> Result<Order, Error> {
-    let refund_id = app.deps.store.next_id(cx.now);
+    let id = RefundId::new(app.deps.store.next_id(cx.now));
+    let target = ShopOrder { shop: ShopId::new(request.shop_id), order: OrderId::new(request.order_id) };
     app.deps
         .store
         .attempt(cx, || async {
-            let (row, roles) = at_shop(app, cx, request.shop_id, request.order_id).await?;
-            let amount = refund::refundable(view::paid_minor(&row), &view::refunds(&row), request.amount_minor)
-                .map_err(|left| {
-                    errors::ORDER_REFUND_TOO_MUCH.error("more than is left to pay back").with("left_minor", left)
-                })?;
-            let mut change = Change::of(row, cx);
-            change.refund(RefundCause::ByStaff, refund_id, amount, &request.reason);
-            answer(app, cx, change, &roles).await
+            let (row, roles) = at_shop(app, cx, target).await?;
+            let amount_minor = refund::refundable(view::paid_minor(&row), &view::refunds(&row), request.amount_minor)
+                .map_err(|left_minor| too_much(request.amount_minor, left_minor))?;
+            let mut order = Transition::of(row, cx);
+            let (cause, reason) = (RefundCause::ByStaff, request.reason.as_str());
+            order.request_refund(&RequestedRefund { id, cause, amount_minor, reason });
+            commit(app, cx, order, &roles).await
         })
         .await
+}
+
+fn too_much(requested_minor: i64, left_minor: i64) -> Error {
+    errors::ORDER_REFUND_TOO_MUCH
+        .error(format!("amount_minor must be at most {left_minor}, which is not refunded yet, got {requested_minor}"))
+        .with("left_minor", left_minor)
 }

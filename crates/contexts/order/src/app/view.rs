@@ -1,23 +1,23 @@
-//! What the wire sees of orders, and what the rules see of the wire.
+//! Conversions between messages of the contract, rows and types of the domain.
 
 use pulse_contract::order::v1::{
     CartLine, Choice, Fulfilment, Order, OrderKind, OrderLine, OrderState, OrderStep, PaymentMethod, PaymentState,
     PendingOrder, Price, PriceKind, PricePart, StoredRefund, StoredRefundState,
 };
 use pulse_contract::{Money, PollHints};
-use pulse_kernel::id::ShopId;
-use pulse_kernel::{Actor, Cx, Role as Calling, Timestamp};
+use pulse_kernel::id::{CouponId, ShopId};
+use pulse_kernel::{Actor, Cx, Role as CallerRole, Timestamp};
 
-use crate::domain::machine::{self, Role, State, Way};
-use crate::domain::quote::{self, Line, PartKind, Wish};
+use crate::domain::machine::{self, FulfilmentPath, Role, State};
+use crate::domain::quote::{self, Line, PartKind, RequestedLine};
 use crate::domain::refund::{self, Refund, RefundState};
 use crate::domain::search;
 use crate::store::list::ListRow;
 use crate::store::orders::OrderRow;
 
-/// How long the first line in words may be in a list.
+/// Maximum length of the headline of a list entry, in characters.
 const HEADLINE_MAX: usize = 160;
-/// Clients ask again after a random time up to so many milliseconds (TR-34).
+/// Maximum interval between two polls of a client, in milliseconds; clients choose a random one below it (TR-34).
 const POLL_MS_MAX: i32 = 2_000;
 
 pub(crate) fn state(state: OrderState) -> Option<State> {
@@ -47,11 +47,13 @@ pub(crate) fn wire_state(state: State) -> OrderState {
     }
 }
 
-pub(crate) fn way(order: &Order) -> Way {
+pub(crate) fn fulfilment_path(order: &Order) -> FulfilmentPath {
     match (order.kind(), order.fulfilment()) {
-        (OrderKind::VirtualVoucher, _) => Way::Voucher,
-        (OrderKind::Unspecified | OrderKind::Goods, Fulfilment::Delivery) => Way::Delivery,
-        (OrderKind::Unspecified | OrderKind::Goods, Fulfilment::Unspecified | Fulfilment::Pickup) => Way::Pickup,
+        (OrderKind::VirtualVoucher, _) => FulfilmentPath::Voucher,
+        (OrderKind::Unspecified | OrderKind::Goods, Fulfilment::Delivery) => FulfilmentPath::Delivery,
+        (OrderKind::Unspecified | OrderKind::Goods, Fulfilment::Unspecified | Fulfilment::Pickup) => {
+            FulfilmentPath::Pickup
+        }
     }
 }
 
@@ -59,7 +61,7 @@ pub(crate) fn is_cash(order: &Order) -> bool {
     order.payment_method() == PaymentMethod::CashOnDelivery
 }
 
-/// As whom the caller may look at the order or move it; nobody for a stranger.
+/// Roles in which the caller may see and move the order; empty for an unrelated caller.
 pub(crate) fn roles(cx: &Cx, row: &OrderRow) -> Vec<Role> {
     if matches!(cx.actor, Actor::System(_)) {
         return vec![Role::Operator];
@@ -68,7 +70,7 @@ pub(crate) fn roles(cx: &Cx, row: &OrderRow) -> Vec<Role> {
     if cx.actor.account() == Some(row.customer) {
         roles.push(Role::Customer);
     }
-    if cx.actor.has_role(Calling::Operator) {
+    if cx.actor.has_role(CallerRole::Operator) {
         roles.push(Role::Operator);
     } else if row.shop != ShopId::new(0) && cx.actor.works_for(row.shop) {
         roles.push(Role::Shop);
@@ -76,10 +78,11 @@ pub(crate) fn roles(cx: &Cx, row: &OrderRow) -> Vec<Role> {
     roles
 }
 
-/// The order as these roles see it.
+/// The order for a caller with these roles.
 pub(crate) fn order(row: &OrderRow, roles: &[Role]) -> Order {
     let order = row.order();
-    let moves = state(row.state).map(|state| machine::allowed(state, roles, way(&order))).unwrap_or_default();
+    let moves =
+        state(row.state).map(|state| machine::allowed(state, roles, fulfilment_path(&order))).unwrap_or_default();
     let mut allowed_moves: Vec<String> = moves.into_iter().map(|mv| mv.word().to_owned()).collect();
     let is_staff = roles.contains(&Role::Shop) || roles.contains(&Role::Operator);
     if is_staff && refund::refundable(paid_minor(row), &refunds(row), 0).is_ok() {
@@ -88,11 +91,11 @@ pub(crate) fn order(row: &OrderRow, roles: &[Role]) -> Order {
     Order { allowed_moves, is_archived: row.is_archived, pending: pending(row), ..order }
 }
 
-/// What the customer of an order that is being placed has to know.
+/// Payment and polling information of an order in state `PLACING`.
 fn pending(row: &OrderRow) -> Option<PendingOrder> {
     let order = row.stored.order.as_ref().filter(|_| row.state == OrderState::Placing)?;
     let price = order.price.as_ref();
-    let give_up = Timestamp::from(row.stored.place_until?).since(row.placed_at);
+    let time_limit = Timestamp::from(row.stored.place_until?).since(row.placed_at);
     Some(PendingOrder {
         end_pay_time: order.expires_at,
         pay_amount: price.map(|price| Money { minor: price.total_minor, currency: price.currency.clone() }),
@@ -100,17 +103,17 @@ fn pending(row: &OrderRow) -> Option<PendingOrder> {
         pay_order_id: order.order_id,
         poll: Some(PollHints {
             interval_ms_max: POLL_MS_MAX,
-            give_up_ms: i32::try_from(give_up.as_millis()).unwrap_or(i32::MAX),
+            give_up_ms: i32::try_from(time_limit.as_millis()).unwrap_or(i32::MAX),
         }),
     })
 }
 
-/// What was paid for the order and accepted.
+/// Accepted payment of the order, in minor units; 0 if it is unpaid.
 pub(crate) fn paid_minor(row: &OrderRow) -> i64 {
     row.stored.payment.as_ref().map_or(0, |payment| payment.amount_minor)
 }
 
-/// The refunds as the rules know them.
+/// Refunds of the accepted payment.
 pub(crate) fn refunds(row: &OrderRow) -> Vec<Refund> {
     row.stored.refunds.iter().map(refund).collect()
 }
@@ -153,9 +156,9 @@ pub(crate) fn step(state: State, at: Timestamp, role: Role, reason: &str) -> Ord
     }
 }
 
-pub(crate) fn wish(line: CartLine) -> Wish {
+pub(crate) fn requested_line(line: CartLine) -> RequestedLine {
     let choice = |choice: Choice| quote::Choice { group: choice.group, modifier: choice.modifier };
-    Wish {
+    RequestedLine {
         product_id: line.product_id,
         variant_id: line.variant_id,
         quantity: line.quantity,
@@ -168,15 +171,15 @@ pub(crate) fn line(line: Line) -> OrderLine {
     let choice = |choice: quote::Choice| Choice { group: choice.group, modifier: choice.modifier };
     OrderLine {
         line_number: line.number,
-        product_id: line.wish.product_id,
-        variant_id: line.wish.variant_id,
+        product_id: line.requested.product_id,
+        variant_id: line.requested.variant_id,
         product_name: line.product_name,
         variant_name: line.variant_name,
-        quantity: line.wish.quantity,
+        quantity: line.requested.quantity,
         unit_price_minor: line.unit_price_minor,
         subtotal_minor: line.subtotal_minor,
-        choices: line.wish.choices.into_iter().map(choice).collect(),
-        note: line.wish.note,
+        choices: line.requested.choices.into_iter().map(choice).collect(),
+        note: line.requested.note,
         discount_minor: line.discount_minor,
         category_code: line.category_code,
     }
@@ -187,7 +190,7 @@ pub(crate) fn price(price: quote::Price, currency: &str) -> Price {
         kind: kind(part.kind).into(),
         amount_minor: part.amount_minor,
         reason: part.reason,
-        coupon_id: part.coupon_id,
+        coupon_id: part.coupon.map_or(0, CouponId::get),
     };
     Price {
         currency: currency.to_owned(),
@@ -208,7 +211,7 @@ fn kind(kind: PartKind) -> PriceKind {
     }
 }
 
-/// What lists show of an order.
+/// The list entry of an order.
 pub(crate) fn list_row(row: &OrderRow) -> ListRow {
     let order = row.stored.order.as_ref();
     let price = order.and_then(|order| order.price.as_ref());
@@ -216,7 +219,7 @@ pub(crate) fn list_row(row: &OrderRow) -> ListRow {
     let first = lines.first().map(|line| format!("{} x {}", line.quantity, line.product_name));
     let phone = order.and_then(|order| order.address.as_ref()).map(|address| address.phone.as_str());
     ListRow {
-        order_id: row.id.get(),
+        order_id: row.id,
         customer: row.customer,
         shop: row.shop,
         state: row.state,

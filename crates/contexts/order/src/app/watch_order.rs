@@ -6,13 +6,14 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use pulse_contract::order::v1::{GetOrderRequest, Order, OrderState, WatchOrderRequest};
+use pulse_kernel::id::OrderId;
 use pulse_kernel::{Clock, Cx, Error, Timestamp};
 use pulse_work::{Subscription, Watch};
 
 use super::{App, get_order};
 
 /// Subscribers by order ID. A notification says that this node has placed or refused the order.
-pub(crate) type PlacementSubscribers = Watch<i64>;
+pub(crate) type PlacementSubscribers = Watch<OrderId>;
 
 /// Poll interval for orders that other nodes place, and for orders that are cancelled or expire.
 const POLL: Duration = Duration::from_millis(250);
@@ -32,7 +33,7 @@ pub(crate) async fn watch_order(
     request: WatchOrderRequest,
 ) -> Result<BoxStream<'static, Result<Order, Error>>, Error> {
     let request = GetOrderRequest { order_id: request.order_id };
-    let subscription = app.placements.subscribe(request.order_id)?;
+    let subscription = app.placements.subscribe(OrderId::new(request.order_id))?;
     // Reads before the stream begins, so that a refusal is the answer of the call.
     let first = get_order(app, cx, request).await?;
     let (sent_version, is_placing) = (first.version, is_placing(&first));
@@ -49,7 +50,7 @@ struct View {
     app: App,
     cx: Cx,
     request: GetOrderRequest,
-    subscription: Subscription<i64>,
+    subscription: Subscription<OrderId>,
     /// Version that was sent last.
     sent_version: i64,
     is_placing: bool,

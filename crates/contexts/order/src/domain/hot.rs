@@ -1,9 +1,9 @@
-//! What is ordered so often that its orders had better go together.
+//! Detection of hot items: items with more orders per second than a threshold.
 //!
-//! In each window of a second the most frequent items are counted in bounded memory, as J. Misra and D. Gries do in
-//! "Finding repeated elements" (Science of Computer Programming 2, 1982): whoever is new and finds no counter free takes one
-//! from all. With k counters and n observations a count is never more than the truth, and less by n / (k + 1) at most. The
-//! rate of now is this window and what is left of the one before, as if that had been even.
+//! Each window of one second counts the most frequent items in bounded memory, with the algorithm of J. Misra and D. Gries
+//! ("Finding repeated elements", Science of Computer Programming 2, 1982): a new item without a free counter decrements all
+//! counters. With k counters and n observations, a count never exceeds the exact count, and is at most n / (k + 1) below
+//! it. The current rate is the count of this window plus the remaining share of the previous one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -11,22 +11,21 @@ use std::time::Duration;
 
 use pulse_kernel::Timestamp;
 
-/// How long a window is: short enough to notice a rush while it begins.
+/// Length of a window: short enough to detect a burst while it begins.
 pub const WINDOW: Duration = Duration::from_secs(1);
 /// [`WINDOW`] in milliseconds.
 const WINDOW_MS: u64 = 1_000;
 
-/// From where on something is hot, and from where on it is no longer: two numbers, so that a rate between them changes
-/// nothing.
+/// Thresholds of hot items. A rate between them changes nothing, so an item does not switch back and forth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// So many a second make an item hot.
+    /// Orders per second from which on an item is hot.
     pub enter: u32,
-    /// Fewer than so many a second make it cool again; less than `enter`, and not 0.
+    /// Orders per second below which a hot item is no longer hot; greater than 0 and less than `enter`.
     pub leave: u32,
 }
 
-/// The most frequent items of one window.
+/// Counters of the most frequent items of one window.
 #[derive(Clone, Debug)]
 pub struct Frequent<K> {
     capacity: usize,
@@ -35,14 +34,13 @@ pub struct Frequent<K> {
 }
 
 impl<K: Copy + Eq + Hash> Frequent<K> {
-    /// With so many counters.
+    /// Empty counters for at most `capacity` items.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity, counts: HashMap::new(), observed: 0 }
     }
 
-    /// Counts one. What all counters lose at once was counted one by one before, so that this costs the same in the long run
-    /// whatever comes.
+    /// Counts an observation, in amortized constant time: a decrement of all counters is paid by the increments before.
     pub fn observe(&mut self, item: K) {
         self.observed += 1;
         if let Some(count) = self.counts.get_mut(&item) {
@@ -57,13 +55,13 @@ impl<K: Copy + Eq + Hash> Frequent<K> {
         }
     }
 
-    /// How often the item was observed: never more than it was.
+    /// Lower bound of the number of observations of an item.
     #[must_use]
     pub fn count(&self, item: &K) -> u32 {
         self.counts.get(item).copied().unwrap_or(0)
     }
 
-    /// By how much a count may be less than the truth.
+    /// Maximum difference between a count and the exact number of observations.
     #[must_use]
     pub fn error_max(&self) -> u64 {
         let counters = u64::try_from(self.capacity).unwrap_or(u64::MAX).saturating_add(1);
@@ -76,28 +74,28 @@ impl<K: Copy + Eq + Hash> Frequent<K> {
     }
 }
 
-/// The items that are hot now.
+/// The hot items and the counters behind them.
 #[derive(Clone, Debug)]
 pub struct HotItems<K> {
     rules: Rules,
-    /// When the window has begun.
-    began: Timestamp,
+    /// Start of the current window.
+    started_at: Timestamp,
     current: Frequent<K>,
     previous: Frequent<K>,
     hot: BTreeSet<K>,
 }
 
 impl<K: Copy + Eq + Hash + Ord> HotItems<K> {
-    /// Nothing is hot yet. Two windows of `capacity` counters each are kept.
+    /// No item is hot at first. Two windows with `capacity` counters each are kept.
     #[must_use]
     pub fn new(rules: Rules, capacity: usize) -> Self {
         let (current, previous) = (Frequent::new(capacity), Frequent::new(capacity));
-        Self { rules, began: Timestamp::EPOCH, current, previous, hot: BTreeSet::new() }
+        Self { rules, started_at: Timestamp::EPOCH, current, previous, hot: BTreeSet::new() }
     }
 
-    /// Takes note that the item is ordered; says whether it is hot.
+    /// Counts an order of the item. Returns whether the item is hot.
     pub fn observe(&mut self, item: K, now: Timestamp) -> bool {
-        self.turn(now);
+        self.advance(now);
         self.current.observe(item);
         let load = self.load(&item, now);
         if load >= load_of(self.rules.enter) {
@@ -108,9 +106,9 @@ impl<K: Copy + Eq + Hash + Ord> HotItems<K> {
         self.hot.contains(&item)
     }
 
-    /// Lets go of what has cooled down.
-    pub fn cool(&mut self, now: Timestamp) {
-        self.turn(now);
+    /// Removes items whose rate fell below `leave`.
+    pub fn decay(&mut self, now: Timestamp) {
+        self.advance(now);
         if !self.hot.is_empty() {
             let mut hot = std::mem::take(&mut self.hot);
             hot.retain(|item| self.load(item, now) >= load_of(self.rules.leave));
@@ -118,58 +116,58 @@ impl<K: Copy + Eq + Hash + Ord> HotItems<K> {
         }
     }
 
-    /// Whether the item is hot, as of the last look.
+    /// Whether the item was hot at the last observation or decay.
     #[must_use]
     pub fn is_hot(&self, item: &K) -> bool {
         self.hot.contains(item)
     }
 
-    /// How many are hot, as of the last look.
+    /// Number of items that were hot at the last observation or decay.
     #[must_use]
     pub fn hot_count(&self) -> usize {
         self.hot.len()
     }
 
-    /// How many a second there are of the item.
+    /// Orders of the item per second.
     #[must_use]
     pub fn rate(&self, item: &K, now: Timestamp) -> u64 {
         self.load(item, now).div_euclid(WINDOW_MS)
     }
 
-    /// How many items are remembered at all; twice the counters and what is hot, at most.
+    /// Number of entries in memory: at most the counters of two windows and the hot items.
     #[must_use]
     pub fn len(&self) -> usize {
         self.current.counts.len() + self.previous.counts.len() + self.hot.len()
     }
 
-    /// Whether nothing is remembered.
+    /// Whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many there are in a window that ends now, times its milliseconds.
+    /// Orders of the item in the second before `now`, times 1000.
     fn load(&self, item: &K, now: Timestamp) -> u64 {
-        let elapsed = u64::try_from(now.since(self.began).as_millis()).unwrap_or(u64::MAX);
+        let elapsed = u64::try_from(now.since(self.started_at).as_millis()).unwrap_or(u64::MAX);
         let rest = WINDOW_MS.saturating_sub(elapsed);
         u64::from(self.current.count(item)) * WINDOW_MS + u64::from(self.previous.count(item)) * rest
     }
 
-    /// Begins a new window when it is time.
-    fn turn(&mut self, now: Timestamp) {
-        let elapsed = now.since(self.began);
-        let was_set_back = self.began > now.plus(WINDOW);
+    /// Starts a new window if the current one is over.
+    fn advance(&mut self, now: Timestamp) {
+        let elapsed = now.since(self.started_at);
+        let was_set_back = self.started_at > now.plus(WINDOW);
         if elapsed < WINDOW && !was_set_back {
             return;
         }
         std::mem::swap(&mut self.current, &mut self.previous);
         self.current.clear();
-        self.began = self.began.plus(WINDOW);
+        self.started_at = self.started_at.plus(WINDOW);
         if elapsed >= WINDOW * 2 || was_set_back {
             self.previous.clear();
-            self.began = now;
+            self.started_at = now;
         }
-        self.cool(now);
+        self.decay(now);
     }
 }
 
@@ -191,12 +189,12 @@ mod tests {
         Timestamp::from_millis(1_000_000 + ms)
     }
 
-    /// So many observations of the item, evenly spread over a second from `from`; what was said last.
+    /// Observes the item `count` times, evenly over the second from `from`. Returns the last result.
     fn second(items: &mut HotItems<u64>, item: u64, count: i64, from: i64) -> bool {
         (0..count).map(|n| items.observe(item, at(from + (n * 1_000).div_euclid(count)))).last().unwrap()
     }
 
-    /// TR-30: hot from `enter` on, cool below `leave`, as it was in between.
+    /// TR-30: an item is hot from `enter` on and not hot below `leave`; a rate in between changes nothing.
     #[test]
     fn between_the_two_rates_nothing_changes() {
         let mut items = HotItems::new(Rules { enter: 100, leave: 40 }, 8);
@@ -205,33 +203,33 @@ mod tests {
         assert!(second(&mut items, 1, 120, 2_000), "it is hot from enter on");
         for n in 3..20 {
             let said: Vec<bool> = (0..60).map(|k| items.observe(1, at(n * 1_000 + k * 16))).collect();
-            assert_eq!(said, [true; 60], "between the two it stays what it is");
+            assert_eq!(said, [true; 60], "a rate between the thresholds changes nothing");
         }
         second(&mut items, 1, 30, 20_000);
-        assert!(!second(&mut items, 1, 30, 21_000), "it is cool below leave");
+        assert!(!second(&mut items, 1, 30, 21_000), "it is not hot below leave");
         for n in 22..40 {
-            assert!(!second(&mut items, 1, 80, n * 1_000), "and stays so up to enter");
+            assert!(!second(&mut items, 1, 80, n * 1_000), "and not up to enter");
         }
     }
 
-    /// A rush is noticed with the order that makes it one, and is over when nobody orders any more.
+    /// A burst is detected with the order that reaches the threshold, and ends without further orders.
     #[test]
-    fn a_rush_is_noticed_at_once_and_ends_by_itself() {
+    fn a_burst_is_detected_at_once_and_ends() {
         let mut items = HotItems::new(RULES, 8);
         let said: Vec<bool> = (0..12).map(|_| items.observe(7, at(0))).collect();
         assert_eq!(said.iter().filter(|hot| **hot).count(), 3);
-        assert!(!items.observe(8, at(0)), "others are not in it");
+        assert!(!items.observe(8, at(0)), "other items are not hot");
         let mut hot_at = |ms| {
-            items.cool(at(ms));
+            items.decay(at(ms));
             items.hot_count()
         };
         assert_eq!((hot_at(900), hot_at(1_500), hot_at(1_700)), (1, 1, 0));
         assert!(!items.observe(7, at(1_700)));
     }
 
-    /// A clock that is set back, or far forward, begins anew instead of counting for ever.
+    /// A clock that is set back or far forward restarts the counting.
     #[test]
-    fn a_clock_that_jumps_begins_anew() {
+    fn a_clock_that_jumps_restarts_the_counting() {
         let mut items = HotItems::new(RULES, 8);
         for second in (0..100).rev() {
             assert!(!items.observe(1, at(second * 5_000)));
@@ -241,8 +239,8 @@ mod tests {
     }
 
     proptest! {
-        /// TR-29: whatever comes, a rate is never more than the truth and less by no more than the guarantee, what is above
-        /// it is hot, and memory has its bound.
+        /// TR-29: a rate never exceeds the exact rate and is below it by no more than the guarantee; items above it are hot;
+        /// memory is bounded.
         #[test]
         fn no_heavy_hitter_is_missed(
             capacity in 1_usize..12,
@@ -270,9 +268,9 @@ mod tests {
         }
     }
 
-    /// The same rate from all that was ever observed.
+    /// The same rate, computed from all observations.
     fn exact_rate(items: &HotItems<u64>, seen: &[(u64, i64)], item: u64, now: i64) -> u64 {
-        let began = items.began.as_millis() - 1_000_000;
+        let began = items.started_at.as_millis() - 1_000_000;
         let mut windows: BTreeMap<i64, u64> = BTreeMap::new();
         for (_, when) in seen.iter().filter(|(other, _)| *other == item) {
             *windows.entry((when - began).div_euclid(1_000)).or_default() += 1;

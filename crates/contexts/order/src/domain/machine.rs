@@ -1,23 +1,23 @@
-//! The life of an order as a table: who may move it from where to where.
+//! State machine of orders, as a table of transitions with the roles that may make them.
 
-/// In which state an order is.
+/// State of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Accepted; its units are asked for together with those of others.
+    /// Accepted and queued; its stock is reserved in a batch.
     Placing,
-    /// Placed; everything is held until it is paid or its time is over.
+    /// Placed; stock and coupons are reserved until it is paid or expires.
     AwaitingPayment,
-    /// Paid, or to be paid in cash.
+    /// Paid, or to be paid in cash on receipt.
     Confirmed,
-    /// In the making.
+    /// The shop prepares it.
     Preparing,
-    /// Waits to be fetched.
+    /// Ready for pickup or for the courier.
     Ready,
-    /// On the way.
+    /// The courier delivers it.
     Delivering,
-    /// The customer has it.
+    /// The customer received it.
     Completed,
-    /// It will not be.
+    /// Cancelled; it will not be fulfilled.
     Cancelled,
 }
 
@@ -34,35 +34,35 @@ impl State {
         Self::Cancelled,
     ];
 
-    /// Whether the order is over.
+    /// Whether the order has ended.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 }
 
-/// A step that an order may make.
+/// A move from one state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Move {
-    /// Everything is held.
+    /// The stock of a queued order is reserved.
     Place,
-    /// The money is there, or need not be yet.
+    /// The order is paid, or needs no online payment.
     Pay,
-    /// The money came after the time was over, and everything could be had once more.
+    /// A late payment was accepted, because everything was available again.
     Revive,
-    /// The time to be placed, or to pay, is over.
+    /// The time limit for the placement or the payment passed.
     Expire,
-    /// Somebody does not want it any more, or cannot make it.
+    /// The order is cancelled by a person, or cannot be fulfilled.
     Cancel,
-    /// The shop takes it in hand.
+    /// The shop starts to prepare it, without a kitchen screen.
     Accept,
-    /// The kitchen has begun.
+    /// The kitchen started to prepare it.
     Prepare,
-    /// The kitchen is done.
+    /// The kitchen finished it.
     Ready,
-    /// Whoever brings it has it.
+    /// The courier received it.
     HandOver,
-    /// The customer has it.
+    /// The customer received it.
     Complete,
 }
 
@@ -81,7 +81,7 @@ impl Move {
         Self::Complete,
     ];
 
-    /// The word for callers.
+    /// Name of the move in the API, for example `hand_over`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -99,20 +99,20 @@ impl Move {
     }
 }
 
-/// As whom somebody moves an order.
+/// Role in which a caller moves an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Who ordered.
+    /// The customer of the order.
     Customer,
-    /// Who works for the shop.
+    /// Staff of the shop.
     Shop,
-    /// Who runs the platform.
+    /// An operator of the platform.
     Operator,
-    /// The kitchen, by its events.
+    /// The kitchen, through its events.
     Kitchen,
-    /// Who brings it.
+    /// The courier.
     Courier,
-    /// Pulse itself.
+    /// The system: timers, payments, batches.
     System,
 }
 
@@ -120,7 +120,7 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 6] = [Self::Customer, Self::Shop, Self::Operator, Self::Kitchen, Self::Courier, Self::System];
 
-    /// The word for the history of an order.
+    /// Name of the role in the history of an order, for example `customer`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -134,46 +134,46 @@ impl Role {
     }
 }
 
-/// How an order reaches its customer, which decides about its last moves.
+/// Path by which an order reaches its customer. It decides about the last moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Way {
-    /// The customer comes.
+pub enum FulfilmentPath {
+    /// The customer collects the order.
     Pickup,
-    /// Somebody brings it.
+    /// A courier delivers the order.
     Delivery,
-    /// There is nothing to bring: coupons, which are there when the order is paid.
+    /// The order contains vouchers, which are issued when it is paid.
     Voucher,
 }
 
-impl Way {
-    /// Every way.
+impl FulfilmentPath {
+    /// Every path.
     pub const ALL: [Self; 3] = [Self::Pickup, Self::Delivery, Self::Voucher];
 }
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// The state before.
+    /// State before the move.
     pub from: State,
     /// The move.
     pub mv: Move,
-    /// The state after.
+    /// State after the move.
     pub to: State,
-    /// Who may.
+    /// Roles that may make the move.
     pub by: &'static [Role],
-    /// For which orders.
-    pub ways: &'static [Way],
+    /// Fulfilment paths that have the move.
+    pub paths: &'static [FulfilmentPath],
 }
 
-const fn rule(from: State, mv: Move, to: State, by: &'static [Role], ways: &'static [Way]) -> Rule {
-    Rule { from, mv, to, by, ways }
+const fn rule(from: State, mv: Move, to: State, by: &'static [Role], paths: &'static [FulfilmentPath]) -> Rule {
+    Rule { from, mv, to, by, paths }
 }
 
-const ANY: &[Way] = &Way::ALL;
-const GOODS: &[Way] = &[Way::Pickup, Way::Delivery];
-const PICKUP: &[Way] = &[Way::Pickup];
-const DELIVERY: &[Way] = &[Way::Delivery];
-const VOUCHER: &[Way] = &[Way::Voucher];
+const ANY: &[FulfilmentPath] = &FulfilmentPath::ALL;
+const GOODS: &[FulfilmentPath] = &[FulfilmentPath::Pickup, FulfilmentPath::Delivery];
+const PICKUP: &[FulfilmentPath] = &[FulfilmentPath::Pickup];
+const DELIVERY: &[FulfilmentPath] = &[FulfilmentPath::Delivery];
+const VOUCHER: &[FulfilmentPath] = &[FulfilmentPath::Voucher];
 const SYSTEM: &[Role] = &[Role::System];
 const KITCHEN: &[Role] = &[Role::Kitchen];
 const STAFF: &[Role] = &[Role::Shop, Role::Operator];
@@ -182,10 +182,10 @@ const SHOP_SIDE: &[Role] = &[Role::Shop, Role::Operator, Role::System];
 const FETCHED: &[Role] = &[Role::Customer, Role::Shop, Role::Operator];
 const BROUGHT: &[Role] = &[Role::Customer, Role::Courier, Role::Operator];
 
-/// Every move that exists. What is not here is refused.
+/// All transitions. Any other move is refused.
 ///
-/// A shop without a kitchen screen has no `Ready`: it accepts, and then hands over or completes. A voucher that is paid is
-/// complete at once, because its coupons could be used from then on: it cannot be cancelled for its money back.
+/// A shop without a kitchen screen does not use `Ready`: it accepts, and then hands over or completes. A paid voucher is
+/// completed at once, because its coupons can be used from then on; so it cannot be cancelled and refunded.
 pub const TABLE: &[Rule] = &[
     rule(State::Placing, Move::Place, State::AwaitingPayment, SYSTEM, ANY),
     rule(State::Placing, Move::Expire, State::Cancelled, SYSTEM, ANY),
@@ -210,39 +210,39 @@ pub const TABLE: &[Rule] = &[
     rule(State::Cancelled, Move::Revive, State::Confirmed, SYSTEM, GOODS),
 ];
 
-/// A move that the state does not allow to these roles.
+/// The state does not allow the move to these roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The state.
+pub struct MoveNotAllowed {
+    /// State of the order.
     pub state: State,
-    /// What these roles may do instead.
+    /// Moves that these roles may make.
     pub allowed: Vec<Move>,
 }
 
-/// Where the move leads, and as whom it is made: the first of `roles` that may.
+/// State after the move, and the role that makes it: the first of `roles` that may.
 ///
 /// # Errors
-/// [`Refused`] when none of them may make it.
-pub fn step(from: State, mv: Move, roles: &[Role], way: Way) -> Result<(State, Role), Refused> {
-    let found = rules(from, way).find(|rule| rule.mv == mv);
+/// [`MoveNotAllowed`] if none of the roles may make the move.
+pub fn step(from: State, mv: Move, roles: &[Role], path: FulfilmentPath) -> Result<(State, Role), MoveNotAllowed> {
+    let found = rules(from, path).find(|rule| rule.mv == mv);
     let role = |rule: &Rule| roles.iter().copied().find(|role| rule.by.contains(role));
     found
         .and_then(|rule| Some((rule.to, role(rule)?)))
-        .ok_or_else(|| Refused { state: from, allowed: allowed(from, roles, way) })
+        .ok_or_else(|| MoveNotAllowed { state: from, allowed: allowed(from, roles, path) })
 }
 
-/// The moves that one of `roles` may make.
+/// Moves that at least one of `roles` may make.
 #[must_use]
-pub fn allowed(from: State, roles: &[Role], way: Way) -> Vec<Move> {
-    rules(from, way).filter(|rule| rule.by.iter().any(|role| roles.contains(role))).map(|rule| rule.mv).collect()
+pub fn allowed(from: State, roles: &[Role], path: FulfilmentPath) -> Vec<Move> {
+    rules(from, path).filter(|rule| rule.by.iter().any(|role| roles.contains(role))).map(|rule| rule.mv).collect()
 }
 
-/// Whether some move leads from one state to the other.
+/// Whether a move leads from one state to the other.
 #[must_use]
-pub fn is_edge(from: State, to: State, way: Way) -> bool {
-    rules(from, way).any(|rule| rule.to == to)
+pub fn is_edge(from: State, to: State, path: FulfilmentPath) -> bool {
+    rules(from, path).any(|rule| rule.to == to)
 }
 
-fn rules(from: State, way: Way) -> impl Iterator<Item = &'static Rule> {
-    TABLE.iter().filter(move |rule| rule.from == from && rule.ways.contains(&way))
+fn rules(from: State, path: FulfilmentPath) -> impl Iterator<Item = &'static Rule> {
+    TABLE.iter().filter(move |rule| rule.from == from && rule.paths.contains(&path))
 }

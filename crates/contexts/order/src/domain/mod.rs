@@ -1,7 +1,8 @@
-//! The rules of orders: what they cost, which moves they make, what becomes of money.
+//! Rules of orders: prices, state transitions, payments and refunds, hot items, search.
 
 pub mod area;
 pub mod hot;
+pub mod ids;
 pub mod machine;
 pub mod payment;
 pub mod quote;

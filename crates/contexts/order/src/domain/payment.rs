@@ -1,113 +1,115 @@
-//! What becomes of money that comes for an order, by what the order is when it comes.
+//! Decision about money that arrives for an order, by the state of the order at that time.
 
+use super::ids::AttemptId;
 use super::machine::State;
 
-/// What is done with money that comes after the time to pay was over.
+/// Treatment of money that arrives after the payment time of the order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LatePayment {
-    /// It goes back.
+    /// The money is refunded.
     #[default]
     Refund,
-    /// When everything can still be had, the order is made after all; otherwise the money goes back.
+    /// The order is revived if everything is still available; otherwise the money is refunded.
     ReserveAgain,
 }
 
-/// What an order is when money comes for it.
+/// An order for which money arrives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owed {
-    /// In which state.
+pub struct PayableOrder {
+    /// State of the order.
     pub state: State,
-    /// What it costs.
+    /// Total price in minor units.
     pub total_minor: i64,
-    /// ISO 4217.
+    /// ISO 4217 code of the currency.
     pub currency: String,
-    /// Whether it was paid before.
+    /// Whether the order is already paid.
     pub is_paid: bool,
-    /// Whether it is to be paid in cash.
+    /// Whether the customer pays in cash.
     pub is_cash: bool,
-    /// Whether it was cancelled because nobody paid, is for goods, and used no coupons: those may be another order's by now.
+    /// Whether a late payment may revive the order: it was cancelled for lack of payment, contains goods and uses no
+    /// coupons, which another order may have used since.
     pub can_revive: bool,
-    /// The attempts whose money was taken in or sent back already.
-    pub attempts: Vec<i64>,
+    /// Attempts whose money was accepted or rejected before.
+    pub attempts: Vec<AttemptId>,
 }
 
-/// Money that comes.
+/// Money that arrives for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Money {
-    /// The attempt that succeeded.
-    pub attempt_id: i64,
-    /// How much.
+pub struct IncomingPayment {
+    /// Attempt that succeeded.
+    pub attempt: AttemptId,
+    /// Amount in minor units.
     pub amount_minor: i64,
-    /// ISO 4217.
+    /// ISO 4217 code of the currency.
     pub currency: String,
-    /// Whether the payment knows already that it is too much.
+    /// Whether an earlier attempt of the same payment already succeeded.
     pub is_surplus: bool,
 }
 
-/// What becomes of it.
+/// Treatment of the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// It was decided before.
+pub enum Decision {
+    /// The attempt was handled before; nothing changes.
     Ignore,
-    /// The money goes back, and this is why.
-    Return(Why),
-    /// Everything that the order needs is taken for good; when that works, it is paid.
-    Secure,
-    /// Everything that the order needs is reserved once more; when that works, it is made after all.
+    /// The money is refunded.
+    Reject(RejectReason),
+    /// The reservations are confirmed; if that succeeds, the order is paid, otherwise cancelled.
+    Confirm,
+    /// Everything is reserved once more; if that succeeds, the order is revived, otherwise the money is refunded.
     Revive,
-    /// Cash has arrived; nothing else changes.
-    Note,
+    /// Cash was received; the payment is recorded.
+    RecordCash,
 }
 
-/// Why money goes back.
+/// Reason for which money is refunded instead of accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// The order had been paid.
+pub enum RejectReason {
+    /// The order is already paid.
     Surplus,
-    /// It is another amount than the order costs.
-    Mismatch,
+    /// Amount or currency differ from the total of the order.
+    AmountMismatch,
     /// The order is cancelled.
-    Late,
+    TooLate,
     /// The order is not placed yet.
-    Early,
+    TooEarly,
 }
 
-impl Why {
-    /// In words.
+impl RejectReason {
+    /// Text for the customer and the shop.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn text(self) -> &'static str {
         match self {
-            Self::Surplus => "the order had been paid before",
-            Self::Mismatch => "the amount is not what the order costs",
-            Self::Late => "the order was cancelled before",
-            Self::Early => "the order was not placed yet",
+            Self::Surplus => "the order was already paid",
+            Self::AmountMismatch => "the amount differs from the total of the order",
+            Self::TooLate => "the order was cancelled before the payment arrived",
+            Self::TooEarly => "the order was not placed yet",
         }
     }
 }
 
-/// Decides what becomes of the money.
+/// Decides about the money.
 #[must_use]
-pub fn plan(owed: &Owed, money: &Money, late: LatePayment) -> Plan {
-    if owed.attempts.contains(&money.attempt_id) {
-        return Plan::Ignore;
+pub fn decide(order: &PayableOrder, payment: &IncomingPayment, late: LatePayment) -> Decision {
+    if order.attempts.contains(&payment.attempt) {
+        return Decision::Ignore;
     }
-    if money.is_surplus || owed.is_paid {
-        return Plan::Return(Why::Surplus);
+    if payment.is_surplus || order.is_paid {
+        return Decision::Reject(RejectReason::Surplus);
     }
-    if (money.amount_minor, money.currency.as_str()) != (owed.total_minor, owed.currency.as_str()) {
-        return Plan::Return(Why::Mismatch);
+    if (payment.amount_minor, payment.currency.as_str()) != (order.total_minor, order.currency.as_str()) {
+        return Decision::Reject(RejectReason::AmountMismatch);
     }
-    match owed.state {
-        State::Placing => Plan::Return(Why::Early),
-        State::AwaitingPayment => Plan::Secure,
-        State::Cancelled if late == LatePayment::ReserveAgain && owed.can_revive => Plan::Revive,
-        State::Cancelled => Plan::Return(Why::Late),
-        State::Confirmed | State::Preparing | State::Ready | State::Delivering | State::Completed if owed.is_cash => {
-            Plan::Note
+    match order.state {
+        State::Placing => Decision::Reject(RejectReason::TooEarly),
+        State::AwaitingPayment => Decision::Confirm,
+        State::Cancelled if late == LatePayment::ReserveAgain && order.can_revive => Decision::Revive,
+        State::Cancelled => Decision::Reject(RejectReason::TooLate),
+        State::Confirmed | State::Preparing | State::Ready | State::Delivering | State::Completed if order.is_cash => {
+            Decision::RecordCash
         }
-        // Not paid, not cash, and yet on its way: only what costs nothing is, and that owes nothing.
+        // A confirmed order that is neither paid nor cash costs nothing.
         State::Confirmed | State::Preparing | State::Ready | State::Delivering | State::Completed => {
-            Plan::Return(Why::Surplus)
+            Decision::Reject(RejectReason::Surplus)
         }
     }
 }
@@ -116,44 +118,63 @@ pub fn plan(owed: &Owed, money: &Money, late: LatePayment) -> Plan {
 mod tests {
     use super::*;
 
-    fn owed(state: State) -> Owed {
-        Owed {
+    fn order(state: State) -> PayableOrder {
+        PayableOrder {
             state,
             total_minor: 100,
             currency: "CNY".to_owned(),
             is_paid: false,
             is_cash: false,
             can_revive: true,
-            attempts: vec![7],
+            attempts: vec![AttemptId::new(7)],
         }
     }
 
-    fn money() -> Money {
-        Money { attempt_id: 8, amount_minor: 100, currency: "CNY".to_owned(), is_surplus: false }
+    fn payment() -> IncomingPayment {
+        let attempt = AttemptId::new(8);
+        IncomingPayment { attempt, amount_minor: 100, currency: "CNY".to_owned(), is_surplus: false }
     }
 
-    /// R12: money is accepted once, for what it is for, and otherwise goes back.
+    /// R12: money is accepted once, for the exact total, and otherwise refunded.
     #[test]
-    fn money_is_accepted_or_goes_back() {
-        let (waiting, cancelled) = (owed(State::AwaitingPayment), owed(State::Cancelled));
-        let cash = Owed { is_cash: true, ..owed(State::Ready) };
+    fn money_is_accepted_or_refunded() {
+        let (waiting, cancelled) = (order(State::AwaitingPayment), order(State::Cancelled));
+        let cash = PayableOrder { is_cash: true, ..order(State::Ready) };
         let refund = LatePayment::Refund;
-        for (owed, money, late, expected) in [
-            (owed(State::Placing), money(), refund, Plan::Return(Why::Early)),
-            (waiting.clone(), money(), refund, Plan::Secure),
-            (waiting.clone(), Money { attempt_id: 7, ..money() }, refund, Plan::Ignore),
-            (waiting.clone(), Money { is_surplus: true, ..money() }, refund, Plan::Return(Why::Surplus)),
-            (waiting.clone(), Money { amount_minor: 99, ..money() }, refund, Plan::Return(Why::Mismatch)),
-            (waiting, Money { currency: "USD".to_owned(), ..money() }, refund, Plan::Return(Why::Mismatch)),
-            (cancelled.clone(), money(), refund, Plan::Return(Why::Late)),
-            (cancelled.clone(), money(), LatePayment::ReserveAgain, Plan::Revive),
-            (Owed { can_revive: false, ..cancelled }, money(), LatePayment::ReserveAgain, Plan::Return(Why::Late)),
-            (Owed { is_paid: true, ..owed(State::Confirmed) }, money(), refund, Plan::Return(Why::Surplus)),
-            (owed(State::Confirmed), money(), refund, Plan::Return(Why::Surplus)),
-            (cash.clone(), money(), refund, Plan::Note),
-            (Owed { is_paid: true, ..cash }, money(), refund, Plan::Return(Why::Surplus)),
+        let reject = Decision::Reject;
+        let handled = IncomingPayment { attempt: AttemptId::new(7), ..payment() };
+        let dollars = IncomingPayment { currency: "USD".to_owned(), ..payment() };
+        for (order, payment, late, expected) in [
+            (order(State::Placing), payment(), refund, reject(RejectReason::TooEarly)),
+            (waiting.clone(), payment(), refund, Decision::Confirm),
+            (waiting.clone(), handled, refund, Decision::Ignore),
+            (waiting.clone(), IncomingPayment { is_surplus: true, ..payment() }, refund, reject(RejectReason::Surplus)),
+            (
+                waiting.clone(),
+                IncomingPayment { amount_minor: 99, ..payment() },
+                refund,
+                reject(RejectReason::AmountMismatch),
+            ),
+            (waiting, dollars, refund, reject(RejectReason::AmountMismatch)),
+            (cancelled.clone(), payment(), refund, reject(RejectReason::TooLate)),
+            (cancelled.clone(), payment(), LatePayment::ReserveAgain, Decision::Revive),
+            (
+                PayableOrder { can_revive: false, ..cancelled },
+                payment(),
+                LatePayment::ReserveAgain,
+                reject(RejectReason::TooLate),
+            ),
+            (
+                PayableOrder { is_paid: true, ..order(State::Confirmed) },
+                payment(),
+                refund,
+                reject(RejectReason::Surplus),
+            ),
+            (order(State::Confirmed), payment(), refund, reject(RejectReason::Surplus)),
+            (cash.clone(), payment(), refund, Decision::RecordCash),
+            (PayableOrder { is_paid: true, ..cash }, payment(), refund, reject(RejectReason::Surplus)),
         ] {
-            assert_eq!(plan(&owed, &money, late), expected, "{owed:?} {money:?}");
+            assert_eq!(decide(&order, &payment, late), expected, "{order:?} {payment:?}");
         }
     }
 }

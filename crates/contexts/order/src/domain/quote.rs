@@ -1,176 +1,177 @@
-//! What an order costs: lines from offers, discounts, fees, tax and tip, in integer minor units that sum exactly; and
-//! everything at once that keeps it from being placed.
+//! Price of an order: lines, discounts, fees, tax and tip, in integer minor units that sum exactly. All problems that
+//! prevent placing the order are reported together.
 
 mod reasons;
 
 use pulse_kernel::Locale;
+use pulse_kernel::id::CouponId;
 
-use super::area::Place;
+use super::area::Location;
 
-/// How many of one line may be ordered.
+/// Maximum quantity of a line.
 pub const QUANTITY_MAX: i32 = 999;
-/// What an order may cost, in minor units.
+/// Maximum total price of an order, in minor units.
 pub const TOTAL_MINOR_MAX: i64 = 1_000_000_000_000;
-/// Hundredths of a percent in a whole.
+/// Number of basis points in 100 %.
 const BASIS_POINTS: i128 = 10_000;
 
-/// A product that is on sale.
+/// A product that the shop offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
-    /// The product.
+    /// ID of the product, or of the template of a voucher.
     pub product_id: i64,
-    /// Its name.
+    /// Name of the product.
     pub name: String,
-    /// Its category.
+    /// Code of the category; 0 for none.
     pub category_code: i64,
-    /// Its forms.
+    /// Variants that can be ordered.
     pub variants: Vec<Variant>,
-    /// What is to be chosen, or may be.
+    /// Groups of modifiers.
     pub groups: Vec<Group>,
 }
 
-/// A form of a product.
+/// A variant of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variant {
-    /// The variant.
+    /// ID of the variant; 0 for a voucher.
     pub variant_id: i64,
-    /// Its name.
+    /// Name of the variant; empty for a voucher.
     pub name: String,
-    /// What one costs, in minor units.
+    /// Price of one unit in minor units.
     pub price_minor: i64,
-    /// In which currency.
+    /// ISO 4217 code of the currency.
     pub currency: String,
 }
 
-/// Modifiers of which so many are chosen.
+/// A group of modifiers with the permitted number of selections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// Its name.
+    /// Name of the group.
     pub name: String,
-    /// At least.
+    /// Minimum number of modifiers to select.
     pub choices_min: usize,
-    /// At most.
+    /// Maximum number of modifiers to select.
     pub choices_max: usize,
-    /// Names, and what each adds to the price, in minor units.
+    /// Names of the modifiers, each with its surcharge in minor units.
     pub modifiers: Vec<(String, i64)>,
 }
 
-/// A modifier that was chosen.
+/// A selected modifier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// The name of the group.
+    /// Name of the group.
     pub group: String,
-    /// The name of the modifier.
+    /// Name of the modifier.
     pub modifier: String,
 }
 
-/// What somebody wants.
+/// A line that a customer requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// The product.
+pub struct RequestedLine {
+    /// ID of the product, or of the template of a voucher.
     pub product_id: i64,
-    /// Which form.
+    /// ID of the variant; 0 for a voucher.
     pub variant_id: i64,
-    /// How many.
+    /// Number of units, 1 to [`QUANTITY_MAX`].
     pub quantity: i32,
-    /// What was chosen with it.
+    /// Modifiers for each unit.
     pub choices: Vec<Choice>,
-    /// What the kitchen should know.
+    /// Note for the kitchen; empty for none.
     pub note: String,
 }
 
-/// A wish with its price.
+/// A requested line with its price.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// Its number, from 1.
+    /// Number of the line, starting at 1.
     pub number: i32,
-    /// What is wished for.
-    pub wish: Wish,
-    /// The name of the product.
+    /// The request.
+    pub requested: RequestedLine,
+    /// Name of the product.
     pub product_name: String,
-    /// The name of the variant.
+    /// Name of the variant.
     pub variant_name: String,
-    /// The category of the product.
+    /// Code of the product's category; 0 for none.
     pub category_code: i64,
-    /// What one costs, choices included.
+    /// Price of one unit with its modifiers, in minor units.
     pub unit_price_minor: i64,
-    /// All of them.
+    /// Price of all units before discounts, in minor units.
     pub subtotal_minor: i64,
-    /// Its share of the discounts.
+    /// Share of the line in the discounts, in minor units.
     pub discount_minor: i64,
 }
 
-/// Why an order cannot be placed.
+/// Kind of a problem that prevents placing an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProblemKind {
-    /// Nothing is ordered.
+    /// The order has no lines, or a line has no units.
     Empty,
-    /// The item is not for sale.
+    /// The shop does not sell the item.
     ItemUnknown,
-    /// The choices do not fit the item.
+    /// The modifiers do not match the groups of the product.
     ChoicesInvalid,
-    /// Two currencies.
+    /// The lines have different currencies.
     CurrencyMismatch,
-    /// Too many, or too expensive.
+    /// A quantity or an amount exceeds its maximum.
     TooLarge,
     /// The shop is closed.
     ShopClosed,
-    /// The address is out of reach.
+    /// The shop does not deliver to the address.
     AddressOutside,
-    /// Less than the shop takes.
+    /// The lines sum to less than the minimum of the shop.
     BelowMinimum,
-    /// This way of paying is not taken.
+    /// The shop does not accept the payment method.
     PaymentMethodRefused,
-    /// A coupon cannot be used.
+    /// A coupon cannot be used for the order.
     CouponRefused,
-    /// Not enough in stock.
+    /// The stock does not suffice.
     StockShort,
-    /// Another total than the customer saw.
+    /// The total differs from the one that the customer confirmed.
     PriceChanged,
 }
 
-/// One thing that keeps an order from being placed.
+/// A problem that prevents placing an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Which.
+    /// Kind of the problem.
     pub kind: ProblemKind,
-    /// Where in the draft.
+    /// Path of the field in the draft, for example `lines[2]`.
     pub field: String,
-    /// In words.
+    /// Rule and value, for people.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem of a field.
+    /// A problem of one field.
     #[must_use]
     pub fn new(kind: ProblemKind, field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { kind, field: field.into(), detail: detail.into() }
     }
 }
 
-/// The lines of an order, with the one currency that they have.
+/// Priced lines of an order; all have the same currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// In the order of the wishes, without those that cannot be priced.
+    /// Lines in the order of the requests, without lines that cannot be priced.
     pub lines: Vec<Line>,
-    /// The currency of the first line.
+    /// ISO 4217 code of the currency, taken from the first line.
     pub currency: String,
-    /// The sum.
+    /// Sum of the lines in minor units.
     pub subtotal_minor: i64,
-    /// What is wrong with them.
+    /// Problems of the requested lines.
     pub problems: Vec<Problem>,
 }
 
-/// Prices every wish by the offers, and says everything that is wrong.
+/// Prices all requested lines from the offers, and collects their problems.
 #[must_use]
-pub fn price_lines(offers: &[Offer], wishes: Vec<Wish>) -> Lines {
+pub fn price_lines(offers: &[Offer], requests: Vec<RequestedLine>) -> Lines {
     let mut priced = Lines::default();
-    if wishes.is_empty() {
-        priced.problems.push(Problem::new(ProblemKind::Empty, "lines", "there is nothing to order"));
+    if requests.is_empty() {
+        priced.problems.push(Problem::new(ProblemKind::Empty, "lines", "at least 1 line is required, got 0"));
     }
-    for (index, wish) in wishes.into_iter().enumerate() {
+    for (index, requested) in requests.into_iter().enumerate() {
         let number = i32::try_from(index).unwrap_or(i32::MAX).saturating_add(1);
-        match price_line(offers, wish, number) {
+        match price_line(offers, requested, number) {
             Ok((line, currency)) => priced.add(line, currency, index),
             Err((kind, detail)) => priced.problems.push(Problem::new(kind, format!("lines[{index}]"), detail)),
         }
@@ -183,7 +184,7 @@ impl Lines {
         if self.lines.is_empty() {
             currency.clone_into(&mut self.currency);
         } else if self.currency != currency {
-            let detail = format!("{currency} and {} cannot be in one order", self.currency);
+            let detail = format!("all lines must have the currency {}, got {currency}", self.currency);
             self.problems.push(Problem::new(ProblemKind::CurrencyMismatch, format!("lines[{index}]"), detail));
             return;
         }
@@ -197,23 +198,25 @@ impl Lines {
     }
 }
 
-type Refusal = (ProblemKind, String);
+/// Kind and detail of a line's problem.
+type LineProblem = (ProblemKind, String);
 
-fn price_line(offers: &[Offer], wish: Wish, number: i32) -> Result<(Line, &str), Refusal> {
-    if wish.quantity < 1 {
-        return Err((ProblemKind::Empty, "less than one cannot be ordered".to_owned()));
+fn price_line(offers: &[Offer], requested: RequestedLine, number: i32) -> Result<(Line, &str), LineProblem> {
+    let RequestedLine { product_id, variant_id, quantity, .. } = requested;
+    if !(1..=QUANTITY_MAX).contains(&quantity) {
+        let kind = if quantity < 1 { ProblemKind::Empty } else { ProblemKind::TooLarge };
+        return Err((kind, format!("quantity must be between 1 and {QUANTITY_MAX}, got {quantity}")));
     }
-    if wish.quantity > QUANTITY_MAX {
-        return Err((ProblemKind::TooLarge, format!("more than {QUANTITY_MAX} cannot be ordered at once")));
-    }
-    let unknown = || (ProblemKind::ItemUnknown, "the shop does not sell this".to_owned());
-    let offer = offers.iter().find(|offer| offer.product_id == wish.product_id).ok_or_else(unknown)?;
-    let variant = offer.variants.iter().find(|variant| variant.variant_id == wish.variant_id).ok_or_else(unknown)?;
-    let added = price_choices(&offer.groups, &wish.choices)?;
-    let unit = variant.price_minor.checked_add(added).filter(|unit| (0..=TOTAL_MINOR_MAX).contains(unit));
-    let subtotal = unit.and_then(|unit| unit.checked_mul(i64::from(wish.quantity)));
+    let unknown =
+        || (ProblemKind::ItemUnknown, format!("the shop does not sell variant {variant_id} of product {product_id}"));
+    let offer = offers.iter().find(|offer| offer.product_id == product_id).ok_or_else(unknown)?;
+    let variant = offer.variants.iter().find(|variant| variant.variant_id == variant_id).ok_or_else(unknown)?;
+    let surcharge = price_choices(&offer.groups, &requested.choices)?;
+    let unit = variant.price_minor.checked_add(surcharge).filter(|unit| (0..=TOTAL_MINOR_MAX).contains(unit));
+    let subtotal = unit.and_then(|unit| unit.checked_mul(i64::from(quantity)));
     let (Some(unit_price_minor), Some(subtotal_minor)) = (unit, subtotal) else {
-        return Err((ProblemKind::TooLarge, "the line costs more than an order may".to_owned()));
+        let detail = format!("the price of the line must be between 0 and {TOTAL_MINOR_MAX} minor units");
+        return Err((ProblemKind::TooLarge, detail));
     };
     let line = Line {
         number,
@@ -223,175 +226,181 @@ fn price_line(offers: &[Offer], wish: Wish, number: i32) -> Result<(Line, &str),
         unit_price_minor,
         subtotal_minor,
         discount_minor: 0,
-        wish,
+        requested,
     };
     Ok((line, &variant.currency))
 }
 
-/// What the choices add to the price.
-fn price_choices(groups: &[Group], choices: &[Choice]) -> Result<i64, Refusal> {
+/// Surcharge of the selected modifiers for one unit, in minor units.
+fn price_choices(groups: &[Group], choices: &[Choice]) -> Result<i64, LineProblem> {
     let invalid = |detail: String| (ProblemKind::ChoicesInvalid, detail);
-    let mut added = 0_i64;
+    let mut surcharge = 0_i64;
     for choice in choices {
         let group = groups.iter().find(|group| group.name == choice.group);
         let modifier = group.and_then(|group| group.modifiers.iter().find(|(name, _)| *name == choice.modifier));
-        let (_, delta) =
-            modifier.ok_or_else(|| invalid(format!("there is no {} of {}", choice.modifier, choice.group)))?;
-        added = added.checked_add(*delta).ok_or_else(|| invalid("the choices cost too much".to_owned()))?;
+        let unknown = || invalid(format!("the product has no modifier {} in group {}", choice.modifier, choice.group));
+        let (_, delta) = modifier.ok_or_else(unknown)?;
+        let overflow = || invalid(format!("the modifiers of a unit must cost at most {TOTAL_MINOR_MAX} minor units"));
+        surcharge = surcharge.checked_add(*delta).ok_or_else(overflow)?;
     }
     for group in groups {
         let count = choices.iter().filter(|choice| choice.group == group.name).count();
         if !(group.choices_min..=group.choices_max).contains(&count) {
             let (name, min, max) = (&group.name, group.choices_min, group.choices_max);
-            return Err(invalid(format!("{count} of {name} are chosen, from {min} to {max} may be")));
+            return Err(invalid(format!("group {name} requires {min} to {max} modifiers, got {count}")));
         }
     }
-    Ok(added)
+    Ok(surcharge)
 }
 
-/// On which terms a shop sells.
+/// Terms of a shop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// In hundredths of a percent.
+    /// Tax rate in basis points (1/100 %).
     pub tax_basis_points: u32,
-    /// Whether prices hold the tax.
+    /// Whether prices include the tax.
     pub is_tax_included: bool,
-    /// How far it delivers; 0 for not at all.
+    /// Maximum delivery distance in metres; 0 if the shop does not deliver.
     pub delivery_radius_m: u32,
-    /// What a delivery costs.
+    /// Delivery fee in minor units.
     pub delivery_fee_minor: i64,
-    /// From so much on it costs nothing; 0 for never.
+    /// Sum of the lines from which on the delivery is free, in minor units; 0 for never.
     pub delivery_free_from_minor: i64,
-    /// What the lines must sum to.
+    /// Minimum sum of the lines in minor units.
     pub order_minimum_minor: i64,
-    /// What packing costs.
+    /// Packing fee in minor units.
     pub packing_fee_minor: i64,
-    /// Whether it takes cash.
+    /// Whether the shop accepts cash.
     pub is_cash_accepted: bool,
 }
 
-/// What an order has besides its lines.
+/// Conditions of an order besides its lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Setting {
-    /// On which terms the shop sells.
+pub struct Conditions {
+    /// Terms of the shop.
     pub terms: Terms,
-    /// Whether it is open.
+    /// Whether the shop is open.
     pub is_open: bool,
-    /// Where it is.
-    pub shop: Option<Place>,
-    /// Whether somebody brings it.
+    /// Location of the shop.
+    pub shop: Option<Location>,
+    /// Whether a courier delivers the order.
     pub is_delivery: bool,
-    /// Where to.
-    pub address: Option<Place>,
-    /// Given on top.
+    /// Location of the delivery address.
+    pub address: Option<Location>,
+    /// Tip in minor units.
     pub tip_minor: i64,
 }
 
-/// Everything about the shop and the address that keeps the order from being placed.
+/// Problems of the shop, the delivery address and the minimum order value.
 #[must_use]
-pub fn check_setting(setting: &Setting, lines: &Lines) -> Vec<Problem> {
+pub fn check_conditions(conditions: &Conditions, lines: &Lines) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if !setting.is_open {
-        problems.push(Problem::new(ProblemKind::ShopClosed, "shop_id", "the shop is closed now"));
+    if !conditions.is_open {
+        problems.push(Problem::new(ProblemKind::ShopClosed, "shop_id", "the shop is closed"));
     }
-    if setting.is_delivery {
-        problems.extend(check_address(setting));
+    if conditions.is_delivery {
+        problems.extend(check_address(conditions));
     }
-    let (sum, minimum) = (lines.subtotal_minor, setting.terms.order_minimum_minor);
-    // What cannot be priced may be what is missing.
+    let (sum, minimum) = (lines.subtotal_minor, conditions.terms.order_minimum_minor);
+    // A line that could not be priced might have reached the minimum.
     if sum < minimum && lines.problems.is_empty() {
-        let detail = format!("the items sum to {sum}, and the shop takes {minimum} at least");
+        let detail = format!("the lines must sum to at least {minimum} minor units, got {sum}");
         problems.push(Problem::new(ProblemKind::BelowMinimum, "lines", detail));
     }
     problems
 }
 
-fn check_address(setting: &Setting) -> Option<Problem> {
+fn check_address(conditions: &Conditions) -> Option<Problem> {
     let outside = |detail: String| Some(Problem::new(ProblemKind::AddressOutside, "address", detail));
-    let radius_m = setting.terms.delivery_radius_m;
+    let radius_m = conditions.terms.delivery_radius_m;
     if radius_m == 0 {
         return outside("the shop does not deliver".to_owned());
     }
-    match (setting.shop, setting.address) {
+    match (conditions.shop, conditions.address) {
         (Some(shop), Some(address)) if address.is_within(radius_m, shop) => None,
-        (Some(_), Some(_)) => outside(format!("the shop delivers within {radius_m} m")),
-        (_, _) => outside("a delivery needs an address".to_owned()),
+        (Some(_), Some(_)) => outside(format!("the address must be within {radius_m} m of the shop")),
+        (_, _) => outside("a delivery requires an address with coordinates".to_owned()),
     }
 }
 
-/// What a coupon is worth.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Discount of a coupon.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discount {
     /// The coupon.
-    pub coupon_id: i64,
-    /// Positive.
+    pub coupon: CouponId,
+    /// Discount in minor units, positive.
     pub amount_minor: i64,
-    /// Why, in words.
+    /// Explanation for the customer.
     pub reason: String,
-    /// The numbers of the lines, and the share of each; they sum to the amount.
+    /// Numbers of the lines with their shares in minor units; the shares sum to the amount.
     pub shares: Vec<(i32, i64)>,
 }
 
-/// What a part of a price is.
+/// Kind of a price component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PartKind {
-    /// The lines.
+    /// Sum of the lines.
     Items,
-    /// Less because of a coupon.
+    /// Discount of a coupon.
     Discount,
-    /// Packing.
+    /// Packing fee.
     Packing,
-    /// Being brought.
+    /// Delivery fee.
     Delivery,
-    /// Tax on top.
+    /// Tax that is added to the prices.
     Tax,
-    /// Given on top.
+    /// Tip of the customer.
     Tip,
 }
 
-/// A part of a price.
+/// A component of a price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What it is.
+    /// Kind of the component.
     pub kind: PartKind,
-    /// How much; negative for a discount.
+    /// Amount in minor units; negative for a discount.
     pub amount_minor: i64,
-    /// Why, in words.
+    /// Explanation for the customer.
     pub reason: String,
-    /// The coupon of a discount; 0 otherwise.
-    pub coupon_id: i64,
+    /// Coupon of a discount.
+    pub coupon: Option<CouponId>,
 }
 
-/// What an order costs.
+/// Price of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Price {
-    /// The parts.
+    /// All components.
     pub parts: Vec<Part>,
-    /// Their sum, never negative.
+    /// Sum of the components in minor units, 0 to [`TOTAL_MINOR_MAX`].
     pub total_minor: i64,
-    /// The tax that the prices hold already.
+    /// Tax that is included in the prices, in minor units.
     pub tax_included_minor: i64,
 }
 
-/// Sums up, and spreads the discounts over the lines.
+/// Computes the price, and distributes the discounts over the lines.
 ///
-/// Tax is on everything but the tip, rounded half up once per order.
+/// Everything except the tip is taxed. The tax is rounded half up, once per order.
 ///
 /// # Errors
-/// `CouponRefused` for discounts that do not fit the lines, `TooLarge`.
-pub fn sum_up(lines: &mut Lines, setting: &Setting, discounts: &[Discount], locale: Locale) -> Result<Price, Problem> {
-    spread(lines, discounts)?;
+/// `CouponRefused` if a discount does not match the lines; `TooLarge` if the total exceeds its maximum.
+pub fn total_price(
+    lines: &mut Lines,
+    conditions: &Conditions,
+    discounts: &[Discount],
+    locale: Locale,
+) -> Result<Price, Problem> {
+    prorate(lines, discounts)?;
     let mut parts = vec![part(PartKind::Items, lines.subtotal_minor, reasons::items(lines, locale))];
     parts.extend(discounts.iter().map(|discount| Part {
-        coupon_id: discount.coupon_id,
+        coupon: Some(discount.coupon),
         ..part(PartKind::Discount, -discount.amount_minor, discount.reason.clone())
     }));
-    let terms = &setting.terms;
+    let terms = &conditions.terms;
     if terms.packing_fee_minor > 0 {
         parts.push(part(PartKind::Packing, terms.packing_fee_minor, reasons::packing(locale)));
     }
-    if setting.is_delivery {
-        parts.push(delivery(lines, setting, locale));
+    if conditions.is_delivery {
+        parts.push(delivery(lines, conditions, locale));
     }
     let taxed = total(&parts)?;
     let mut tax_included_minor = 0;
@@ -401,19 +410,19 @@ pub fn sum_up(lines: &mut Lines, setting: &Setting, discounts: &[Discount], loca
         let tax = tax_on_top(taxed, terms.tax_basis_points);
         parts.push(part(PartKind::Tax, tax, reasons::tax(terms.tax_basis_points, locale)));
     }
-    if setting.tip_minor > 0 {
-        parts.push(part(PartKind::Tip, setting.tip_minor, reasons::tip(locale)));
+    if conditions.tip_minor > 0 {
+        parts.push(part(PartKind::Tip, conditions.tip_minor, reasons::tip(locale)));
     }
     let total_minor = total(&parts)?;
     Ok(Price { parts, total_minor, tax_included_minor })
 }
 
 fn part(kind: PartKind, amount_minor: i64, reason: String) -> Part {
-    Part { kind, amount_minor, reason, coupon_id: 0 }
+    Part { kind, amount_minor, reason, coupon: None }
 }
 
-fn delivery(lines: &Lines, setting: &Setting, locale: Locale) -> Part {
-    let terms = &setting.terms;
+fn delivery(lines: &Lines, conditions: &Conditions, locale: Locale) -> Part {
+    let terms = &conditions.terms;
     let free_from = terms.delivery_free_from_minor;
     if free_from > 0 && lines.subtotal_minor >= free_from {
         return part(PartKind::Delivery, 0, reasons::free_delivery(free_from, &lines.currency, locale));
@@ -421,10 +430,10 @@ fn delivery(lines: &Lines, setting: &Setting, locale: Locale) -> Part {
     part(PartKind::Delivery, terms.delivery_fee_minor, reasons::delivery(locale))
 }
 
-/// Gives each line its share of each discount; no line becomes cheaper than nothing.
-fn spread(lines: &mut Lines, discounts: &[Discount]) -> Result<(), Problem> {
+/// Adds the share of each discount to its line. The shares of a line never exceed its subtotal.
+fn prorate(lines: &mut Lines, discounts: &[Discount]) -> Result<(), Problem> {
     let refused = |discount: &Discount| {
-        let detail = format!("coupon {} is worth more than the lines that it is for", discount.coupon_id);
+        let detail = format!("the discount of coupon {} does not match its lines", discount.coupon.get());
         Problem::new(ProblemKind::CouponRefused, "coupon_ids", detail)
     };
     for line in &mut lines.lines {
@@ -454,20 +463,20 @@ fn total(parts: &[Part]) -> Result<i64, Problem> {
 }
 
 fn too_large(field: impl Into<String>) -> Problem {
-    Problem::new(ProblemKind::TooLarge, field, format!("an order costs {TOTAL_MINOR_MAX} minor units at most"))
+    Problem::new(ProblemKind::TooLarge, field, format!("the total must be between 0 and {TOTAL_MINOR_MAX} minor units"))
 }
 
-/// `amount * rate`, rounded half up.
+/// Tax that is added to an amount: `amount * rate`, rounded half up.
 fn tax_on_top(amount_minor: i64, basis_points: u32) -> i64 {
     half_up(i128::from(amount_minor) * i128::from(basis_points), BASIS_POINTS)
 }
 
-/// The tax in an amount that holds it: `amount * rate / (1 + rate)`, rounded half up.
+/// Tax that is included in an amount: `amount * rate / (1 + rate)`, rounded half up.
 fn tax_within(amount_minor: i64, basis_points: u32) -> i64 {
     half_up(i128::from(amount_minor) * i128::from(basis_points), BASIS_POINTS + i128::from(basis_points))
 }
 
-/// The quotient of what is not negative, rounded half up.
+/// Quotient of two numbers that are not negative, rounded half up.
 fn half_up(numerator: i128, denominator: i128) -> i64 {
     i64::try_from((numerator * 2 + denominator).div_euclid(denominator * 2)).unwrap_or(i64::MAX)
 }

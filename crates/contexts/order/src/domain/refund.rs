@@ -1,51 +1,51 @@
-//! Money that goes back: never more than came, each refund once.
+//! Refunds: their sum never exceeds the payment, and each one happens once.
 
-/// How far a refund has come, the weakest word first.
+/// State of a refund, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefundState {
-    /// Asked for.
+    /// The refund was requested.
     Requested,
-    /// The money is back.
+    /// The provider paid the money back.
     Done,
-    /// The provider refused it, or the money came back after it had gone: banks return refunds days later.
+    /// The provider refused the refund, or the bank returned it days later.
     Failed,
 }
 
-/// How far it has come after somebody said how far. The strongest word stays, in whatever order they are heard.
+/// Merges a reported state into the known one. The stronger state wins, so the order of the reports does not matter.
 #[must_use]
-pub fn merge(known: RefundState, said: RefundState) -> RefundState {
-    known.max(said)
+pub fn merge(known: RefundState, reported: RefundState) -> RefundState {
+    known.max(reported)
 }
 
-/// Money that goes back.
+/// A refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refund {
-    /// How much.
+    /// Amount in minor units, greater than 0.
     pub amount_minor: i64,
-    /// How far it has come.
+    /// State of the refund.
     pub state: RefundState,
 }
 
-/// How far a payment has come.
+/// Payment state of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentState {
-    /// Nothing was paid.
+    /// The order is not paid.
     Unpaid,
-    /// Everything was paid.
+    /// The order is paid; no refund is done.
     Paid,
-    /// A part is back.
+    /// A part of the payment was refunded.
     PartlyRefunded,
-    /// Everything is back.
+    /// The whole payment was refunded.
     Refunded,
 }
 
-/// What is back or on the way back: what the provider refused is not.
+/// Sum of the refunds that are requested or done, in minor units. Failed refunds do not count.
 #[must_use]
 pub fn refunded_minor(refunds: &[Refund]) -> i64 {
     sum(refunds, |state| state != RefundState::Failed)
 }
 
-/// How far the payment of `paid_minor` has come, by what is back.
+/// Payment state of an order with a payment of `paid_minor` and these refunds.
 #[must_use]
 pub fn payment_state(paid_minor: i64, refunds: &[Refund]) -> PaymentState {
     match sum(refunds, |state| state == RefundState::Done) {
@@ -55,16 +55,16 @@ pub fn payment_state(paid_minor: i64, refunds: &[Refund]) -> PaymentState {
     }
 }
 
-/// How much to pay back when so much is asked for, 0 meaning all that is left.
+/// Amount to refund for a request of `requested_minor`, where 0 means everything that is left.
 ///
 /// # Errors
-/// What is left, when that is less than what is asked for, or nothing.
-pub fn refundable(paid_minor: i64, refunds: &[Refund], asked_minor: i64) -> Result<i64, i64> {
+/// The amount that is left, if it is 0 or less than the request, or if the request is negative.
+pub fn refundable(paid_minor: i64, refunds: &[Refund], requested_minor: i64) -> Result<i64, i64> {
     let left = (paid_minor - refunded_minor(refunds)).max(0);
-    match asked_minor {
+    match requested_minor {
         _ if left == 0 => Err(0),
         0 => Ok(left),
-        asked if (1..=left).contains(&asked) => Ok(asked),
+        requested if (1..=left).contains(&requested) => Ok(requested),
         _ => Err(left),
     }
 }
@@ -77,7 +77,7 @@ fn sum(refunds: &[Refund], counts: impl Fn(RefundState) -> bool) -> i64 {
 mod tests {
     use super::*;
 
-    /// `70` is asked for, `70d` is back, `70f` was refused.
+    /// `70` is requested, `70d` is done, `70f` has failed.
     fn refunds(text: &str) -> Vec<Refund> {
         let refund = |word: &str| {
             let (number, state) = match word.strip_suffix('d') {
@@ -93,8 +93,8 @@ mod tests {
     }
 
     #[test]
-    fn no_more_goes_back_than_came() {
-        for (before, asked, expected) in [
+    fn refunds_never_exceed_the_payment() {
+        for (before, requested, expected) in [
             ("", 0, Ok(100)),
             ("", 100, Ok(100)),
             ("", 101, Err(100)),
@@ -105,14 +105,14 @@ mod tests {
             ("70d 30f", 0, Ok(30)),
             ("70f 100", 1, Err(0)),
         ] {
-            assert_eq!(refundable(100, &refunds(before), asked), expected, "{before:?} {asked}");
+            assert_eq!(refundable(100, &refunds(before), requested), expected, "{before:?} {requested}");
         }
     }
 
     #[test]
-    fn the_stronger_word_stays() {
+    fn the_stronger_state_wins() {
         use RefundState::{Done, Failed, Requested};
-        for (known, said, after) in [
+        for (known, reported, after) in [
             (Requested, Done, Done),
             (Requested, Failed, Failed),
             (Done, Requested, Done),
@@ -120,12 +120,12 @@ mod tests {
             (Failed, Done, Failed),
             (Failed, Requested, Failed),
         ] {
-            assert_eq!(merge(known, said), after, "{known:?} hears {said:?}");
+            assert_eq!(merge(known, reported), after, "{known:?} and {reported:?}");
         }
     }
 
     #[test]
-    fn the_payment_follows_what_is_back() {
+    fn the_payment_state_follows_the_refunds() {
         for (refunds_text, expected, refunded) in [
             ("", PaymentState::Paid, 0),
             ("40", PaymentState::Paid, 40),

@@ -1,17 +1,17 @@
-//! Finding an order by a part of its number or of its phone.
+//! Search for an order by a part of its ID or of its phone number.
 
-/// How many digits a search needs at least.
+/// Minimum number of digits of a search.
 pub const DIGITS_MIN: usize = 2;
-/// So many digits are an order's whole number, and more than any phone has.
+/// Minimum number of digits of a whole order ID; phone numbers have fewer.
 pub const NUMBER_DIGITS_MIN: usize = 18;
 
-/// The digits of a text; everything else in it is how people write numbers.
+/// Digits of a text. Signs and spaces, with which people write numbers, are dropped.
 #[must_use]
 pub fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Whether the number or the phone holds these digits in a row.
+/// Whether the order ID or the phone number contains these digits in a row.
 #[must_use]
 pub fn is_hit(digits: &str, order_number: i64, phone_digits: &str) -> bool {
     phone_digits.contains(digits) || order_number.to_string().contains(digits)
@@ -33,7 +33,7 @@ mod tests {
             ("+88 0", 1, "8801712345678", true),
             ("880", 1, "8801712345678", true),
             ("88 01", 1, "8601712345678", false),
-            // The end of the one and the beginning of the other are not next to each other.
+            // The digits must not span the phone number and the order ID.
             ("2086", 3320, "8613800138000", false),
         ] {
             assert_eq!(is_hit(&digits(search), number, phone), expected, "{search} in {number}, {phone}");

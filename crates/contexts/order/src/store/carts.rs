@@ -7,7 +7,7 @@ use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, ShopId};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
-/// A cart as its row tells.
+/// A cart.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CartRow {
     pub(crate) customer: AccountId,
@@ -35,7 +35,7 @@ pub(crate) async fn find(store: &Store, customer: AccountId, shop: ShopId) -> Re
     store.optional(query).await
 }
 
-/// The carts of a customer, newest first.
+/// Carts of a customer, last changed first.
 pub(crate) async fn of_customer(store: &Store, customer: AccountId, limit: i64) -> Result<Vec<CartRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM order_carts WHERE customer_id = ? ORDER BY updated_at DESC, shop_id DESC LIMIT ?",
@@ -44,7 +44,7 @@ pub(crate) async fn of_customer(store: &Store, customer: AccountId, limit: i64) 
     store.all(query).await
 }
 
-/// Adds the write that makes or replaces a cart; one that was read has the version before.
+/// Adds the insert of a cart with version 1, or the update of a cart that was read with the version before.
 pub(crate) fn put(commit: Commit, row: &CartRow) -> Commit {
     let body = row.stored.encode_to_vec();
     if row.version == 1 {
@@ -60,20 +60,20 @@ pub(crate) fn put(commit: Commit, row: &CartRow) -> Commit {
     commit.write(update).expect_rows(1)
 }
 
-/// Takes a cart away, unless it has changed since it was read: what was added meanwhile stays.
-pub(crate) fn take_away(row: &CartRow) -> Statement {
-    take_away_at((row.customer, row.shop), row.version)
+/// Deletes a cart if it was not changed since it was read.
+pub(crate) fn delete(row: &CartRow) -> Statement {
+    delete_version(row.customer, row.shop, row.version)
 }
 
-/// The same for the cart of a customer at a shop that had this version when it was read.
-pub(crate) fn take_away_at((customer, shop): (AccountId, ShopId), version: i64) -> Statement {
+/// Deletes the cart of a customer at a shop if it still has this version.
+pub(crate) fn delete_version(customer: AccountId, shop: ShopId, version: i64) -> Statement {
     Statement::new(
         "DELETE FROM order_carts WHERE customer_id = ? AND shop_id = ? AND version = ?",
         values![customer, shop, version],
     )
 }
 
-/// Carts that nobody has touched since before, the oldest `count`.
+/// Carts without a change since `before`, oldest first, at most `count`.
 pub(crate) async fn untouched_since(store: &Store, before: Timestamp, count: i64) -> Result<Vec<CartRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM order_carts WHERE updated_at < ? ORDER BY updated_at LIMIT ?",

@@ -1,4 +1,4 @@
-//! Drafts: order pages that are open.
+//! Open drafts.
 
 use prost::Message;
 use pulse_contract::errors;
@@ -7,10 +7,12 @@ use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, ShopId};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
-/// A draft as its row tells.
+use crate::domain::ids::PreOrderId;
+
+/// An open draft.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DraftRow {
-    pub(crate) pre_order_id: i64,
+    pub(crate) pre_order_id: PreOrderId,
     pub(crate) customer: AccountId,
     pub(crate) shop: ShopId,
     pub(crate) version: i64,
@@ -31,18 +33,18 @@ impl FromRow for DraftRow {
     }
 }
 
-pub(crate) async fn by_id(store: &Store, pre_order_id: i64) -> Result<Option<DraftRow>, StoreError> {
+pub(crate) async fn by_id(store: &Store, pre_order_id: PreOrderId) -> Result<Option<DraftRow>, StoreError> {
     store.optional(Statement::new("SELECT * FROM order_drafts WHERE pre_order_id = ?", values![pre_order_id])).await
 }
 
-/// The open draft of a customer at a shop, however old.
+/// The draft of a customer at a shop, also if it has expired.
 pub(crate) async fn of_page(store: &Store, customer: AccountId, shop: ShopId) -> Result<Option<DraftRow>, StoreError> {
     let query =
         Statement::new("SELECT * FROM order_drafts WHERE customer_id = ? AND shop_id = ?", values![customer, shop]);
     store.optional(query).await
 }
 
-/// Adds the write that makes a draft; another tab may be faster.
+/// Adds the insert of a draft. If another tab was faster, the commit is refused.
 pub(crate) fn insert(commit: Commit, row: &DraftRow) -> Commit {
     let columns = &["pre_order_id", "customer_id", "shop_id", "version", "expires_at", "body"];
     let insert = Insert::into("order_drafts", columns).row(values![
@@ -56,7 +58,7 @@ pub(crate) fn insert(commit: Commit, row: &DraftRow) -> Commit {
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// Adds the write that replaces what was read under the version before.
+/// Adds the update of a draft that was read with the version before.
 pub(crate) fn update(commit: Commit, row: &DraftRow) -> Commit {
     let update = Statement::new(
         "UPDATE order_drafts SET version = ?, expires_at = ?, body = ? WHERE pre_order_id = ? AND version = ?",
@@ -65,13 +67,13 @@ pub(crate) fn update(commit: Commit, row: &DraftRow) -> Commit {
     commit.write(update).expect_rows(1)
 }
 
-/// Takes a draft away, whatever it says by now.
-pub(crate) fn delete(pre_order_id: i64) -> Statement {
+/// Deletes a draft in any version.
+pub(crate) fn delete(pre_order_id: PreOrderId) -> Statement {
     Statement::new("DELETE FROM order_drafts WHERE pre_order_id = ?", values![pre_order_id])
 }
 
-/// The drafts that are too old at `now`, at most `limit` of them, with their versions.
-pub(crate) async fn expired(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+/// IDs and versions of expired drafts, oldest first, at most `limit`.
+pub(crate) async fn expired(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<(PreOrderId, i64)>, StoreError> {
     let query = Statement::new(
         "SELECT pre_order_id, version FROM order_drafts WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
         values![now, limit],
@@ -79,7 +81,7 @@ pub(crate) async fn expired(store: &Store, now: Timestamp, limit: i64) -> Result
     store.all(query).await
 }
 
-/// Takes a draft away unless it was opened again meanwhile.
-pub(crate) fn delete_version(pre_order_id: i64, version: i64) -> Statement {
+/// Deletes a draft if it still has this version.
+pub(crate) fn delete_version(pre_order_id: PreOrderId, version: i64) -> Statement {
     Statement::new("DELETE FROM order_drafts WHERE pre_order_id = ? AND version = ?", values![pre_order_id, version])
 }

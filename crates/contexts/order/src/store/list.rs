@@ -1,17 +1,17 @@
-//! The read model: what lists show, the counts, and how far it has come.
+//! The read model: list entries, counters, and the progress of the projection.
 
 use std::collections::BTreeMap;
 
 use pulse_contract::errors;
 use pulse_contract::order::v1::OrderState;
 use pulse_kernel::Timestamp;
-use pulse_kernel::id::{AccountId, ShopId};
+use pulse_kernel::id::{AccountId, OrderId, ShopId};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
 
-/// The name under which the list's progress is kept.
+/// Name of the projection in `order_progress`.
 const PROGRESS: &str = "list";
 
-/// The states that an order can be in.
+/// States of an order in lists.
 pub(crate) const STATES: [OrderState; 7] = [
     OrderState::AwaitingPayment,
     OrderState::Confirmed,
@@ -22,10 +22,10 @@ pub(crate) const STATES: [OrderState; 7] = [
     OrderState::Cancelled,
 ];
 
-/// An order as lists show it.
+/// The list entry of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListRow {
-    pub(crate) order_id: i64,
+    pub(crate) order_id: OrderId,
     pub(crate) customer: AccountId,
     pub(crate) shop: ShopId,
     pub(crate) state: OrderState,
@@ -77,20 +77,20 @@ fn state(number: i32) -> OrderState {
     OrderState::try_from(number).unwrap_or(OrderState::Unspecified)
 }
 
-/// Whose orders.
+/// Scope of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Of a customer.
+    /// Orders of a customer.
     Customer(AccountId),
-    /// Of a shop.
+    /// Orders of a shop.
     Shop(ShopId),
-    /// Everybody's.
+    /// All orders.
     All,
 }
 
 impl Scope {
-    /// Whether the row is in it.
-    pub(crate) fn holds(self, row: &ListRow) -> bool {
+    /// Whether the scope contains the row.
+    pub(crate) fn contains(self, row: &ListRow) -> bool {
         match self {
             Self::Customer(customer) => row.customer == customer,
             Self::Shop(shop) => row.shop == shop,
@@ -99,13 +99,13 @@ impl Scope {
     }
 }
 
-/// The newest rows of the scope before an id; of a customer or a shop only those in `states`, each state by its own
-/// range of the index, so that what is rare is found as fast as what is not.
+/// The newest rows of the scope with IDs below `before`. For a customer or a shop only rows in `states`; each state is read
+/// by its own range of the index, so rare states are found as fast as frequent ones.
 pub(crate) async fn before(
     store: &Store,
     scope: Scope,
     states: &[OrderState],
-    before: i64,
+    before: OrderId,
     limit: i64,
 ) -> Result<Vec<ListRow>, StoreError> {
     let (column, owner): (&str, Value) = match scope {
@@ -131,8 +131,8 @@ pub(crate) async fn before(
     store.all(Statement::composed(text, args)).await
 }
 
-/// The rows with these ids, in no order.
-pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<ListRow>, StoreError> {
+/// The rows with these IDs, in no particular sequence.
+pub(crate) async fn by_ids(store: &Store, ids: &[OrderId]) -> Result<Vec<ListRow>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -140,17 +140,17 @@ pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<ListRow>, S
     store.all(Statement::listing(text, ids.iter().copied(), values![])).await
 }
 
-/// The ids after an id, oldest first.
-pub(crate) async fn ids_after(store: &Store, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+/// IDs above `after`, oldest first.
+pub(crate) async fn ids_after(store: &Store, after: OrderId, limit: i64) -> Result<Vec<OrderId>, StoreError> {
     let query = Statement::new(
         "SELECT order_id FROM order_list WHERE order_id > ? ORDER BY order_id LIMIT ?",
         values![after, limit],
     );
-    Ok(store.all::<(i64,)>(query).await?.into_iter().map(|(id,)| id).collect())
+    store.all(query).await
 }
 
-/// Adds the writes that bring the list from `old` to `new`, rows and counts; a row that changed since it was read makes
-/// it a conflict.
+/// Adds the writes that replace the rows `old` with `new`, and update the counters. A row that changed since it was read
+/// makes it a conflict.
 pub(crate) fn replace(commit: Commit, old: &[ListRow], new: &[ListRow]) -> Commit {
     let mut deltas: BTreeMap<(i64, i32), i64> = BTreeMap::new();
     let mut fresh = Insert::into("order_list", &COLUMNS);
@@ -169,7 +169,7 @@ pub(crate) fn replace(commit: Commit, old: &[ListRow], new: &[ListRow]) -> Commi
     add_counts(commit, deltas)
 }
 
-/// Adds the writes that take rows away.
+/// Adds the writes that delete rows and update the counters.
 pub(crate) fn remove(commit: Commit, rows: &[ListRow]) -> Commit {
     let mut deltas: BTreeMap<(i64, i32), i64> = BTreeMap::new();
     let commit = rows.iter().fold(commit, |commit, row| {
@@ -183,7 +183,7 @@ pub(crate) fn remove(commit: Commit, rows: &[ListRow]) -> Commit {
     add_counts(commit, deltas)
 }
 
-/// Adds the writes that move counts, in the order of their keys.
+/// Adds the updates of the counters, sorted by key so that concurrent commits cannot deadlock.
 pub(crate) fn add_counts(commit: Commit, deltas: BTreeMap<(i64, i32), i64>) -> Commit {
     let moved = deltas.into_iter().filter(|(_, delta)| *delta != 0);
     moved.fold(commit, |commit, ((shop, state), delta)| {
@@ -215,7 +215,7 @@ fn row_values(row: &ListRow) -> Vec<Value> {
     ]
 }
 
-/// Everything, because a rebuild repairs everything.
+/// Updates all columns, because a rebuild corrects all of them.
 fn update(row: &ListRow, version: i64) -> Statement {
     Statement::new(
         "UPDATE order_list SET customer_id = ?, shop_id = ?, state = ?, version = ?, total_minor = ?, currency = ?, \
@@ -239,7 +239,7 @@ fn update(row: &ListRow, version: i64) -> Statement {
     )
 }
 
-/// How many orders of a shop are in each state.
+/// Number of orders of a shop in each state.
 pub(crate) async fn counts_of_shop(store: &Store, shop: ShopId) -> Result<Vec<(OrderState, i64)>, StoreError> {
     let query = Statement::new(
         "SELECT state, order_count FROM order_counts WHERE shop_id = ? AND order_count > 0 ORDER BY state",
@@ -248,7 +248,7 @@ pub(crate) async fn counts_of_shop(store: &Store, shop: ShopId) -> Result<Vec<(O
     counts(store, query).await
 }
 
-/// How many orders of a customer are in each state.
+/// Number of orders of a customer in each state.
 pub(crate) async fn counts_of_customer(
     store: &Store,
     customer: AccountId,
@@ -265,7 +265,7 @@ async fn counts(store: &Store, query: Statement) -> Result<Vec<(OrderState, i64)
     Ok(rows.into_iter().map(|(number, count)| (state(number), count)).collect())
 }
 
-/// What the counts of the shops after one say, and what the list says, in one look: shop, state, rows, count.
+/// Counters of the shops above `after` that differ from the list: shop, state, number of rows, counter.
 pub(crate) async fn count_differences(
     store: &Store,
     after: i64,
@@ -282,13 +282,13 @@ pub(crate) async fn count_differences(
     store.all(query).await
 }
 
-/// Up to which event the list knows everything, and when that happened; nothing before the first one.
+/// Sequence number and time of the last projected event. `None` before the first one.
 pub(crate) async fn progress(store: &Store) -> Result<Option<(i64, Timestamp)>, StoreError> {
     let query = Statement::new("SELECT seq, occurred_at FROM order_progress WHERE name = ?", values![PROGRESS]);
     store.optional(query).await
 }
 
-/// The write that says how far the list has come; it never goes back.
+/// Adds the writes that record the progress of the projection, which never decreases.
 pub(crate) fn advance(commit: Commit, seq: i64, occurred_at: Timestamp) -> Commit {
     let first = Insert::into("order_progress", &["name", "seq", "occurred_at"])
         .row(values![PROGRESS, 0_i64, Timestamp::EPOCH])

@@ -1,13 +1,15 @@
-//! The rows of the order context: what is read, and the statements that a commit is made of.
+//! Tables of the order context: rows, queries, and the writes of commits.
 
 pub(crate) mod carts;
 pub(crate) mod drafts;
 pub(crate) mod list;
+pub(crate) mod order_throttle;
 pub(crate) mod orders;
-pub(crate) mod paces;
 
 use pulse_context::Tables;
-use pulse_store::{Migration, StoreError};
+use pulse_store::{Migration, StoreError, stored_id};
+
+use crate::domain::ids::PreOrderId;
 
 /// The tables of the context.
 pub const TABLES: Tables = Tables {
@@ -15,10 +17,12 @@ pub const TABLES: Tables = Tables {
     migrations: &[Migration { version: 1, name: "orders", sql: include_str!("../../migrations/0001_orders.sql") }],
 };
 
-/// Decodes what a row keeps as one message.
+stored_id!(PreOrderId);
+
+/// Decodes a message that a row contains.
 fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {
     M::decode(bytes.as_slice()).map_err(|error| StoreError::Defect {
-        detail: "a stored message cannot be read".into(),
+        detail: "a stored message cannot be decoded".into(),
         source: Some(error.into()),
     })
 }

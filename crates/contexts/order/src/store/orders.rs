@@ -1,4 +1,4 @@
-//! Orders: those that may still change, and the archive.
+//! Orders: the active ones and the archive.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,17 +9,19 @@ use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, OrderId, ShopId};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
 
-/// The shape of what is written now. A new one keeps the reader of every older one, and its fixture.
+use crate::domain::ids::PreOrderId;
+
+/// Schema version of new rows. A new version keeps the reader and the fixture of every older one.
 pub(crate) const SCHEMA: i32 = 1;
 
-/// An order as its row tells.
+/// An order.
 #[derive(Clone, Debug)]
 pub(crate) struct OrderRow {
     pub(crate) id: OrderId,
     pub(crate) shop: ShopId,
     pub(crate) customer: AccountId,
-    /// The draft that it was; `None` for one that was placed directly.
-    pub(crate) pre_order_id: Option<i64>,
+    /// Draft from which the order was placed.
+    pub(crate) pre_order_id: Option<PreOrderId>,
     pub(crate) state: OrderState,
     pub(crate) payment_state: PaymentState,
     pub(crate) version: i64,
@@ -30,7 +32,7 @@ pub(crate) struct OrderRow {
 }
 
 impl OrderRow {
-    /// The order itself.
+    /// The order as a message, as it is stored.
     pub(crate) fn order(&self) -> Order {
         self.stored.order.clone().unwrap_or_default()
     }
@@ -52,7 +54,7 @@ const COLUMNS: [&str; 10] = [
 impl FromRow for OrderRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            id: OrderId::new(row.at(0)?),
+            id: row.at(0)?,
             shop: row.at(1)?,
             customer: row.at(2)?,
             pre_order_id: row.at(3)?,
@@ -67,7 +69,7 @@ impl FromRow for OrderRow {
     }
 }
 
-/// The stored order, whatever its schema; what was written by a newer version of Pulse is not guessed at.
+/// Decodes a stored order. A schema of a newer version of Pulse is an error.
 fn read(body: Vec<u8>) -> Result<StoredOrder, StoreError> {
     let stored: StoredOrder = super::decode(body)?;
     match stored.schema {
@@ -79,20 +81,20 @@ fn read(body: Vec<u8>) -> Result<StoredOrder, StoreError> {
     }
 }
 
-/// The order with this id, from the archive when it is there.
+/// The order with this ID, also from the archive.
 pub(crate) async fn by_id(store: &Store, id: OrderId) -> Result<Option<OrderRow>, StoreError> {
-    let query = Statement::new("SELECT * FROM order_orders WHERE id = ?", values![id.get()]);
+    let query = Statement::new("SELECT * FROM order_orders WHERE id = ?", values![id]);
     if let Some(row) = store.optional(query).await? {
         return Ok(Some(row));
     }
-    // It may move between the two looks, but only from the one to the other.
-    let query = Statement::new("SELECT * FROM order_archive WHERE id = ?", values![id.get()]);
+    // In this sequence, because an order moves only from the first table to the second.
+    let query = Statement::new("SELECT * FROM order_archive WHERE id = ?", values![id]);
     let archived: Option<OrderRow> = store.optional(query).await?;
     Ok(archived.map(|row| OrderRow { is_archived: true, ..row }))
 }
 
-/// The orders with these ids, from the archive too, in no order.
-pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<OrderRow>, StoreError> {
+/// The orders with these IDs, also from the archive, in no particular sequence.
+pub(crate) async fn by_ids(store: &Store, ids: &[OrderId]) -> Result<Vec<OrderRow>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -101,7 +103,7 @@ pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<OrderRow>, 
     if rows.len() == ids.len() {
         return Ok(rows);
     }
-    let found: BTreeSet<i64> = rows.iter().map(|row| row.id.get()).collect();
+    let found: BTreeSet<OrderId> = rows.iter().map(|row| row.id).collect();
     let missing = ids.iter().copied().filter(|id| !found.contains(id));
     let query = Statement::listing("SELECT * FROM order_archive WHERE id IN (??)", missing, values![]);
     let archived: Vec<OrderRow> = store.all(query).await?;
@@ -109,25 +111,25 @@ pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<OrderRow>, 
     Ok(rows)
 }
 
-/// Whose the orders with these ids are, archived ones too; those that are not there are left out.
-pub(crate) async fn customers(store: &Store, ids: &[i64]) -> Result<HashMap<i64, AccountId>, StoreError> {
+/// Customers of the orders with these IDs, also from the archive. IDs without an order are omitted.
+pub(crate) async fn customers(store: &Store, ids: &[OrderId]) -> Result<HashMap<OrderId, AccountId>, StoreError> {
     const ACTIVE: &str = "SELECT id, customer_id FROM order_orders WHERE id IN (??)";
     const ARCHIVED: &str = "SELECT id, customer_id FROM order_archive WHERE id IN (??)";
     let mut found = HashMap::new();
-    // In this order: an order moves from the first to the second.
+    // In this sequence, because an order moves only from the first table to the second.
     for text in [ACTIVE, ARCHIVED] {
         let query = Statement::listing(text, ids.iter().copied(), values![]);
-        found.extend(store.all::<(i64, AccountId)>(query).await?);
+        found.extend(store.all::<(OrderId, AccountId)>(query).await?);
     }
     Ok(found)
 }
 
-/// The order that a draft became.
-pub(crate) async fn by_pre_order(store: &Store, pre_order_id: i64) -> Result<Option<OrderRow>, StoreError> {
+/// The order that was placed from a draft.
+pub(crate) async fn by_pre_order(store: &Store, pre_order_id: PreOrderId) -> Result<Option<OrderRow>, StoreError> {
     store.optional(Statement::new("SELECT * FROM order_orders WHERE pre_order_id = ?", values![pre_order_id])).await
 }
 
-/// Orders that may still change, oldest first, after an id and up to another one.
+/// Active orders with IDs above `after`, up to `until`, oldest first.
 pub(crate) async fn page(store: &Store, after: i64, until: i64, limit: i64) -> Result<Vec<OrderRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM order_orders WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
@@ -136,14 +138,14 @@ pub(crate) async fn page(store: &Store, after: i64, until: i64, limit: i64) -> R
     store.all(query).await
 }
 
-/// Archived orders, oldest first, after an id.
+/// Archived orders with IDs above `after`, oldest first.
 pub(crate) async fn archived_page(store: &Store, after: i64, limit: i64) -> Result<Vec<OrderRow>, StoreError> {
     let query = Statement::new("SELECT * FROM order_archive WHERE id > ? ORDER BY id LIMIT ?", values![after, limit]);
     let rows: Vec<OrderRow> = store.all(query).await?;
     Ok(rows.into_iter().map(|row| OrderRow { is_archived: true, ..row }).collect())
 }
 
-/// Adds the write that makes an order. One with the same draft is a refusal that says so.
+/// Adds the insert of an order. If its draft was placed before, the commit is refused.
 pub(crate) fn insert(commit: Commit, row: &OrderRow) -> Commit {
     let commit = commit.insert(rows("order_orders", [row]));
     match row.pre_order_id {
@@ -152,7 +154,7 @@ pub(crate) fn insert(commit: Commit, row: &OrderRow) -> Commit {
     }
 }
 
-/// Adds the write that makes orders whose ids others have chosen. When one of them is there already, all are refused.
+/// Adds the inserts of orders whose IDs the caller has chosen. If one of them exists, the commit is refused.
 pub(crate) fn insert_many(commit: Commit, new: &[OrderRow]) -> Commit {
     commit.insert(rows("order_orders", new)).duplicate_is(&errors::STORE_CONTENDED)
 }
@@ -160,7 +162,7 @@ pub(crate) fn insert_many(commit: Commit, new: &[OrderRow]) -> Commit {
 fn rows<'a>(table: &'static str, rows: impl IntoIterator<Item = &'a OrderRow>) -> Insert {
     rows.into_iter().fold(Insert::into(table, &COLUMNS), |insert, row| {
         insert.row(values![
-            row.id.get(),
+            row.id,
             row.shop,
             row.customer,
             row.pre_order_id,
@@ -174,7 +176,7 @@ fn rows<'a>(table: &'static str, rows: impl IntoIterator<Item = &'a OrderRow>) -
     })
 }
 
-/// Adds the write that replaces an order that was read under the version before; somebody else's write makes it a conflict.
+/// Adds the update of an order that was read with the version before. A concurrent change makes it a conflict.
 pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
     const ACTIVE: &str = "UPDATE order_orders SET state = ?, payment_state = ?, version = ?, updated_at = ?, body = ? \
                           WHERE id = ? AND version = ?";
@@ -187,15 +189,14 @@ pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
         row.version,
         row.updated_at,
         row.stored.encode_to_vec(),
-        row.id.get(),
+        row.id,
         row.version - 1
     ];
     commit.write(Statement::new(text, args)).expect_rows(1)
 }
 
-/// Adds the writes that move an order to the archive, as it was read.
+/// Adds the writes that move an order to the archive. A change since it was read makes it a conflict.
 pub(crate) fn archive(commit: Commit, row: &OrderRow) -> Commit {
-    let delete =
-        Statement::new("DELETE FROM order_orders WHERE id = ? AND version = ?", values![row.id.get(), row.version]);
+    let delete = Statement::new("DELETE FROM order_orders WHERE id = ? AND version = ?", values![row.id, row.version]);
     commit.write(delete).expect_rows(1).insert(rows("order_archive", [row]))
 }

@@ -1,11 +1,11 @@
-//! Why a part of a price is there, in the language of who pays.
+//! Explanations of price components, in the language of the customer.
 
 use pulse_kernel::{Currency, Locale, Money};
 
 use super::Lines;
 
 pub(super) fn items(lines: &Lines, locale: Locale) -> String {
-    let count: i64 = lines.lines.iter().map(|line| i64::from(line.wish.quantity)).sum();
+    let count: i64 = lines.lines.iter().map(|line| i64::from(line.requested.quantity)).sum();
     match locale {
         Locale::En if count == 1 => "1 item".to_owned(),
         Locale::En => format!("{count} items"),
