@@ -120,7 +120,7 @@ impl TestNode {
     /// When an event cannot be delivered without time passing, or timers and events cause each other for ever.
     pub async fn settle(&self) {
         for _ in 0..ROUNDS_MAX {
-            let left = self.bus().drain().await;
+            let left = self.bus().catch_up().await;
             if let Some(faults) = self.faults.filter(|_| !left.is_empty()) {
                 self.advance(faults.late_for);
                 continue;

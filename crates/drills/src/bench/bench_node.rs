@@ -91,7 +91,7 @@ impl BenchNode {
             shops.import_shops(&self.cx(), request).await.map_err(|error| anyhow!(error.report()))?;
         }
         self.shop_count = count;
-        self.node.bus.drain().await;
+        self.node.bus.catch_up().await;
         Ok(())
     }
 

@@ -56,7 +56,7 @@ pub(super) async fn run(plan: &BenchPlan, output: &mut Output<'_>) -> anyhow::Re
     }
     let subject = ("POST /v1/orders, 1 line", shop.order_requests(&node, 1));
     output.add(node.against_constant(plan, "checkout-constant", subject).await?.into())?;
-    node.node().bus.drain().await;
+    node.node().bus.catch_up().await;
     node.stop().await
 }
 
@@ -79,7 +79,7 @@ async fn against_insert(
     let measured = paired.run(&subject, &reference, &progress).await;
     progress.finish();
     // Events of these orders would slow the next measurement down.
-    node.node().bus.settle().await;
+    node.node().bus.drain().await;
     Ok(Figure::from(measured?).with("orders_before", plan.orders))
 }
 
@@ -175,7 +175,7 @@ impl StockedShop {
             })
             .await?;
         progress.finish();
-        node.node().bus.drain().await;
+        node.node().bus.catch_up().await;
         Ok(())
     }
 

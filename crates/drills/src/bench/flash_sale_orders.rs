@@ -127,7 +127,7 @@ impl<'a> OrderCreation<'a> {
         let outcome = self.run_concurrent(requests, async |request| self.place_batch(request).await).await?;
         self.switch(Mode::Running).await?;
         let placed = Instant::now();
-        self.node.node().bus.drain().await;
+        self.node.node().bus.catch_up().await;
         let lag = placed.elapsed();
         let request = GetStockRequest { shop_id: SHOP, resource: Some(units_of(sale)) };
         let left = self.node.node().stock().get_stock(&self.node.cx(), request).await;

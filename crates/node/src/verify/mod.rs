@@ -98,13 +98,13 @@ pub enum Repair {
 /// When a database does not answer.
 pub async fn verify(targets: VerifyTargets, bus: &Bus, repair: Repair) -> anyhow::Result<Report> {
     // Work in progress would be reported as lost.
-    let left = bus.settle().await;
+    let left = bus.drain().await;
     let is_exclusive = targets.is_exclusive || repair == Repair::Exclusive;
     let targets = VerifyTargets { is_exclusive, ..targets };
     let mut report = verify_once(&targets, repair != Repair::Nothing).await?;
     report.add(undelivered(bus, left));
     // A repair may have published events.
-    bus.settle().await;
+    bus.drain().await;
     Ok(report)
 }
 

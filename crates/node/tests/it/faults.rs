@@ -345,7 +345,7 @@ async fn trade(engine: Engine, seed: u64, hot: Option<u32>) {
         }
         match round % 4 {
             // What is under way stays so, and the next ones meet it there.
-            0 | 2 => drop(node.bus().settle().await),
+            0 | 2 => drop(node.bus().drain().await),
             1 => node.advance(SECOND * 20),
             _ => node.settle().await,
         }

@@ -42,7 +42,7 @@ fn order_of(shop: &OpenShop, products: &[&Product], method: PaymentMethod) -> Pl
 
 /// Lets time pass until everybody who lost a database has it again and every event is delivered.
 async fn recover(node: &TestNode) {
-    while !node.bus().settle().await.is_empty() {
+    while !node.bus().drain().await.is_empty() {
         node.advance(SECOND);
     }
     node.settle().await;

@@ -1,4 +1,4 @@
--- The switch of each consumer; no row means running.
+-- Mode of each consumer. No row means running.
 CREATE TABLE bus_modes (
     consumer VARCHAR(64) NOT NULL,
     mode VARCHAR(16) NOT NULL,
@@ -6,7 +6,7 @@ CREATE TABLE bus_modes (
     PRIMARY KEY (consumer)
 ) {clustered};
 
--- Up to where each consumer has settled the outbox of each context.
+-- Offset of each consumer in the outbox of each context.
 CREATE TABLE bus_offsets (
     consumer VARCHAR(64) NOT NULL,
     context VARCHAR(60) NOT NULL,
@@ -15,8 +15,8 @@ CREATE TABLE bus_offsets (
     PRIMARY KEY (consumer, context)
 ) {clustered};
 
--- Events below the offset that failed, or wait behind one of the same key that failed. A copy, because outboxes are pruned.
-CREATE TABLE bus_parked (
+-- Blocked events: failed, or behind a failed event of the same key. Copies, because outboxes are pruned.
+CREATE TABLE bus_blocked (
     consumer VARCHAR(64) NOT NULL,
     context VARCHAR(60) NOT NULL,
     seq BIGINT NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE bus_parked (
     PRIMARY KEY (consumer, context, seq)
 );
 
--- Events that a consumer gave up on; they wait for an operator.
+-- Dead letters: events whose attempts are exhausted. They wait for an operator.
 CREATE TABLE bus_dead_letters (
     id {id} NOT NULL PRIMARY KEY,
     consumer VARCHAR(64) NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE bus_dead_letters (
 
 CREATE INDEX bus_dead_letters_by_event ON bus_dead_letters (consumer, context, seq);
 
--- Events above the offset whose dead letter an operator discarded: they are read again after a restart, and not delivered.
+-- Events above the offset whose dead letter an operator discarded. They are read again after a restart and not delivered.
 CREATE TABLE bus_discarded (
     consumer VARCHAR(64) NOT NULL,
     context VARCHAR(60) NOT NULL,

@@ -14,54 +14,54 @@ use pulse_telemetry::{SpanKind, TraceSpan};
 use crate::consumer::{Consumer, Delivery};
 use crate::faults::Fault;
 
-/// What is to be tried.
+/// An attempt to deliver an event.
 pub(crate) struct Attempt {
-    /// Which of the consumer's outboxes the event comes from.
+    /// Index of the outbox that the event is from.
     pub(crate) outbox: usize,
     pub(crate) context: &'static str,
     pub(crate) event: Arc<StoredEvent>,
-    /// How often it was tried before.
+    /// Number of earlier attempts.
     pub(crate) attempts: u32,
     pub(crate) is_degraded: bool,
-    /// What it suffers on purpose.
+    /// Fault to inject.
     pub(crate) fault: Option<Fault>,
-    /// Says how long to pause after a lost race.
+    /// Store of the bus, for the pause after a lost race.
     pub(crate) store: Store,
 }
 
-/// An event that was tried.
+/// An event after an attempt.
 pub(crate) struct Tried {
     pub(crate) outbox: usize,
     pub(crate) event: Arc<StoredEvent>,
-    /// How often, this time included.
+    /// Number of attempts, this one included.
     pub(crate) attempts: u32,
 }
 
-/// What came of it.
+/// Result of an attempt.
 pub(crate) struct Finished {
     pub(crate) tried: Tried,
     pub(crate) took: Duration,
     pub(crate) verdict: Verdict,
 }
 
-/// How a handler ended.
+/// Outcome of a handler.
 pub(crate) enum Verdict {
     Handled,
-    /// The inbox of the handler's context knew the event.
+    /// The inbox of the handler's context contained the event.
     Duplicate,
     /// A failed handler is never acknowledged (T17).
     Failed(Failure),
 }
 
-/// Why a handler failed.
+/// Failure of a handler.
 pub(crate) struct Failure {
-    /// The stable code of the error; `INTERNAL` for panics and timeouts.
+    /// Code of the error. `INTERNAL` for panics and timeouts.
     pub(crate) code: &'static str,
-    /// The whole story, for the log and for operators.
+    /// Error with its causes, for the log and for operators.
     pub(crate) error: String,
-    /// What the handler asked for; zero when it did not.
+    /// Minimum pause that the error demands. Zero for none.
     pub(crate) retry_after: Duration,
-    /// Whether trying again is pointless.
+    /// Whether a retry cannot succeed.
     pub(crate) is_final: bool,
 }
 
@@ -71,7 +71,7 @@ impl Failure {
     }
 
     fn on_purpose(retry_after: Duration) -> Verdict {
-        Verdict::Failed(Self { retry_after, ..Self::of_defect("it failed on purpose".to_owned()) })
+        Verdict::Failed(Self { retry_after, ..Self::of_defect("injected fault".to_owned()) })
     }
 }
 
@@ -87,12 +87,12 @@ impl From<Error> for Failure {
 }
 
 impl Attempt {
-    /// Runs the handler to its end. Never panics, whatever the handler does.
+    /// Runs the handler. Never panics, even if the handler does.
     pub(crate) async fn run(self, consumer: Arc<Consumer>, now: Timestamp) -> Finished {
         let started = Instant::now();
         let event = Arc::clone(&self.event);
         let (outbox, attempts) = (self.outbox, self.attempts.saturating_add(1));
-        // PL-48: the trace of the request that wrote the event goes on here.
+        // PL-48: continues the trace of the request that wrote the event.
         let span = TraceSpan::open(&event.topic, SpanKind::Consumer, event.trace);
         span.set("messaging.consumer.group.name", consumer.name);
         span.set("messaging.message.id", event.id);
@@ -104,7 +104,7 @@ impl Attempt {
         Finished { tried: Tried { outbox, event, attempts }, took: started.elapsed(), verdict }
     }
 
-    /// Calls the handler as often as the delivery's fate says: once.
+    /// Calls the handler once, or as the injected fault demands.
     async fn deliver(&self, consumer: &Consumer, now: Timestamp, trace: TraceContext) -> Verdict {
         let handle = || self.handle(consumer, now, trace);
         match self.fault {
@@ -137,7 +137,7 @@ impl Attempt {
             is_degraded: self.is_degraded,
             duplicate: Arc::clone(&duplicate),
         };
-        // A lost race is no failure: the handler loads and decides again at once, as every use case does.
+        // A lost race is not a failure: the handler is repeated immediately, like every use case.
         let handling = self.store.attempt(&cx, || handler(cx.clone(), delivery.clone()));
         let handled = AssertUnwindSafe(handling).catch_unwind();
         match tokio::time::timeout(consumer.timeout, handled).await {
@@ -159,5 +159,5 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
+        .unwrap_or("without a message")
 }

@@ -1,30 +1,30 @@
-//! How long to wait before the next attempt: doubling, capped, with jitter, and at some point never again.
+//! Exponential back-off with a cap, jitter, and a maximum number of attempts.
 
 use std::time::Duration;
 
-/// When a failed delivery is tried again.
+/// Back-off of failed deliveries.
 ///
-/// The pause before attempt n + 1 is drawn from the upper half of `first * 2^(n - 1)`, capped at `longest`:
-/// it grows, it never grows without a bound (T16), and consumers that failed together do not return together.
+/// The pause before attempt n + 1 is a random value in the upper half of `first * 2^(n - 1)`, capped at `longest` (T16). The
+/// randomness spreads consumers that failed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// How often a delivery is tried before it becomes a dead letter; at least 1.
+    /// Maximum number of attempts before an event becomes a dead letter. At least 1. Default: 16.
     pub attempts_max: u32,
-    /// The largest pause after the first failure.
+    /// Maximum pause after the first failure. Default: 200 ms.
     pub first: Duration,
-    /// The largest pause of all.
+    /// Maximum of all pauses. Default: 5 min.
     pub longest: Duration,
 }
 
 impl Default for Backoff {
-    /// 16 attempts from 200 ms to 5 min: gives up after 17 to 34 minutes, longer than a restart of what failed takes.
+    /// 16 attempts with pauses from 200 ms to 5 min: gives up after 17 to 34 minutes.
     fn default() -> Self {
         Self { attempts_max: 16, first: Duration::from_millis(200), longest: Duration::from_secs(300) }
     }
 }
 
 impl Backoff {
-    /// The pause after `attempts` failures in a row; `None` when it is time to give up. `random` is any number.
+    /// The pause after `attempts` consecutive failures. `None` when the attempts are exhausted. `random` is any number.
     #[must_use]
     pub fn pause_after(&self, attempts: u32, random: u64) -> Option<Duration> {
         if attempts >= self.attempts_max {

@@ -1,8 +1,7 @@
-//! The bus: which outboxes, which consumers, and the workers between them.
+//! The bus: outboxes, consumers, and a worker for each consumer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -15,58 +14,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::command::{Command, Drained};
 use crate::consumer::{Consumer, Start};
-use crate::faults::Faults;
-use crate::journal::{Journal, MIGRATIONS};
-use crate::letters::{DeadLetter, Letters};
+use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::mode::Mode;
-use crate::status::{Board, ConsumerStatus};
+use crate::options::Options;
+use crate::status::{ConsumerStatus, StatusBoard};
+use crate::tables::{ConsumerTables, MIGRATIONS};
 use crate::tail::Tail;
 use crate::topic::{Classes, Durability};
-use crate::worker::{Command, Settled, Source, Worker};
+use crate::worker::{Source, Worker};
+use crate::worker_loop;
 
-/// Commands to one worker that may wait; those who send more wait themselves.
+/// Maximum number of queued commands to one worker. Further senders wait.
 const COMMANDS_MAX: usize = 16;
 
-/// How the bus works.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Names this node in leases. The same node after a restart gets its leases back at once; two nodes must differ.
-    pub holder: String,
-    /// How long a node that fell silent keeps its consumers. Default 30 s.
-    pub lease_ttl: Duration,
-    /// How often outboxes are read without having been told to, for what other nodes wrote. Default 5 s.
-    pub poll_every: Duration,
-    /// Events that are read at once. Default 256.
-    pub batch_max: u32,
-    /// Events of one consumer in memory. Default 1024.
-    pub open_max: usize,
-    /// Events of one consumer that may be parked; then its offset stops until some are settled. Default 10,000.
-    pub parked_max: usize,
-    /// Where the jitter of back-offs comes from; `None` draws it from the machine.
-    pub seed: Option<u64>,
-    /// What deliveries suffer on purpose, in tests; nothing by default.
-    pub faults: Option<Faults>,
-}
-
-impl Options {
-    /// The defaults for the node that is called `holder`.
-    #[must_use]
-    pub fn of(holder: impl Into<String>) -> Self {
-        Self {
-            holder: holder.into(),
-            lease_ttl: Duration::from_secs(30),
-            poll_every: Duration::from_secs(5),
-            batch_max: 256,
-            open_max: 1_024,
-            parked_max: 10_000,
-            seed: None,
-            faults: None,
-        }
-    }
-}
-
-/// What a bus is made of, before it starts.
+/// A bus before it starts.
 pub struct Builder {
     options: Options,
     outboxes: Vec<Store>,
@@ -76,15 +39,15 @@ pub struct Builder {
 
 /// Delivers events from the outboxes of contexts to consumers in this process. Cheap to clone.
 ///
-/// When the last clone is dropped, deliveries stop where they are, as in a crash: nothing is lost, some events are
-/// delivered again. [`Bus::stop`] lets them come to their end.
+/// When the last clone is dropped, deliveries stop immediately, as in a crash: no event is lost, some are delivered again.
+/// [`Bus::stop`] waits for running handlers.
 #[derive(Clone)]
 pub struct Bus(Arc<Inner>);
 
 struct Inner {
-    letters: Letters,
+    dead_letters: DeadLetters,
     clock: Clock,
-    parked_max: usize,
+    blocked_max: usize,
     outboxes: Vec<Store>,
     handles: Vec<Handle>,
     progress: Arc<watch::Sender<()>>,
@@ -92,11 +55,11 @@ struct Inner {
     workers: Mutex<JoinSet<()>>,
 }
 
-/// The bus's end of a worker.
+/// The part of a worker that the bus holds.
 struct Handle {
     consumer: &'static str,
-    journal: Journal,
-    board: Arc<Board>,
+    tables: ConsumerTables,
+    board: Arc<StatusBoard>,
     commands: mpsc::Sender<Command>,
 }
 
@@ -115,37 +78,38 @@ impl Builder {
         self
     }
 
-    /// Says what a topic promises; without it, nothing of it is lost.
+    /// Declares the durability class of a topic. Default: [`Durability::Kept`].
     #[must_use]
     pub fn topic(mut self, topic: &'static str, durability: Durability) -> Self {
         self.classes.insert(topic, durability);
         self
     }
 
-    /// Opens the tables of the bus in `database` and starts to deliver.
+    /// Opens the tables of the bus in `database` and starts the deliveries.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     ///
     /// # Panics
-    /// If two consumers have one name, or a consumer hears nothing, or a context without an outbox here.
+    /// If two consumers have the same name, or a consumer subscribes to nothing or to a context without an outbox here.
     pub async fn start(self, database: &Database, clock: Clock, ids: Arc<IdGenerator>) -> Result<Bus, Error> {
         let (bus, workers) = self.prepare(database, clock, ids).await?;
         for worker in workers {
-            bus.0.workers.lock().spawn(worker.run());
+            bus.0.workers.lock().spawn(worker_loop::run(worker));
         }
         Ok(bus)
     }
 
-    /// Everything but running the workers.
+    /// Prepares the bus and its workers without running them.
     pub(crate) async fn prepare(
         self,
         database: &Database,
         clock: Clock,
         ids: Arc<IdGenerator>,
     ) -> Result<(Bus, Vec<Worker>), Error> {
+        crate::metrics::describe();
         let names: BTreeSet<&str> = self.consumers.iter().map(|consumer| consumer.name).collect();
-        assert_eq!(names.len(), self.consumers.len(), "every consumer has its own name");
+        assert_eq!(names.len(), self.consumers.len(), "names of consumers must differ");
         let store = Store::open(database, "bus", MIGRATIONS, clock.clone(), Arc::clone(&ids)).await?;
         let options = Arc::new(self.options);
         let classes = Arc::new(self.classes);
@@ -155,15 +119,15 @@ impl Builder {
         let tails: Vec<_> = self.outboxes.iter().map(|store| Arc::new(Tail::new(store.clone()))).collect();
         let mut handles = Vec::with_capacity(self.consumers.len());
         for consumer in self.consumers {
-            let journal = Journal { store: store.clone(), consumer: consumer.name, clock: clock.clone() };
-            let sources = sources_of(&consumer, &tails, &journal).await?;
-            let board = Arc::new(Board::new(consumer.name, Arc::clone(&progress)));
+            let tables = ConsumerTables { store: store.clone(), consumer: consumer.name, clock: clock.clone() };
+            let sources = sources_of(&consumer, &tails, &tables).await?;
+            let board = Arc::new(StatusBoard::new(consumer.name, Arc::clone(&progress)));
             let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
             let worker = Worker {
                 consumer: Arc::new(consumer),
                 classes: Arc::clone(&classes),
                 sources,
-                journal: journal.clone(),
+                tables: tables.clone(),
                 clock: clock.clone(),
                 options: Arc::clone(&options),
                 board: Arc::clone(&board),
@@ -171,13 +135,13 @@ impl Builder {
                 stop: stop.clone(),
                 random: random(options.seed, handles.len()),
             };
-            handles.push(Handle { consumer: journal.consumer, journal, board, commands: sender });
+            handles.push(Handle { consumer: tables.consumer, tables, board, commands: sender });
             workers.push(worker);
         }
         let inner = Inner {
-            letters: Letters(store),
+            dead_letters: DeadLetters(store),
             clock,
-            parked_max: options.parked_max,
+            blocked_max: options.blocked_max,
             outboxes: self.outboxes,
             handles,
             progress,
@@ -188,20 +152,20 @@ impl Builder {
     }
 }
 
-/// The outboxes that the consumer hears. Where it is new, its beginning is written down before anything else happens.
-async fn sources_of(consumer: &Consumer, tails: &[Arc<Tail>], journal: &Journal) -> Result<Vec<Source>, Error> {
+/// The outboxes that the consumer reads. The starting position of a new consumer is written before anything else.
+async fn sources_of(consumer: &Consumer, tails: &[Arc<Tail>], tables: &ConsumerTables) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
-    assert!(!consumer.sources().is_empty(), "{} hears nothing", consumer.name);
+    assert!(!consumer.sources().is_empty(), "{} subscribes to nothing", consumer.name);
     for context in consumer.sources() {
         let tail = tails.iter().find(|tail| tail.store().context() == context);
-        let Some(tail) = tail else { panic!("{} hears {context}, whose outbox is not here", consumer.name) };
-        if journal.offset(context).await?.is_none() {
+        let Some(tail) = tail else { panic!("{} subscribes to {context}, whose outbox is missing", consumer.name) };
+        if tables.offset(context).await?.is_none() {
             let seq = match consumer.start_in(context) {
                 Start::Beginning => 0,
                 Start::Now => tail.store().last_event_seq().await?,
                 Start::After(seq) => seq,
             };
-            journal.begin_at(context, seq).await?;
+            tables.begin_at(context, seq).await?;
         }
         sources.push(Source { context, tail: Arc::clone(tail), changes: tail.store().watch_events() });
     }
@@ -214,24 +178,24 @@ fn random(seed: Option<u64>, worker: usize) -> StdRng {
 }
 
 impl Bus {
-    /// Begins to describe a bus.
+    /// A builder of a bus without outboxes and consumers.
     #[must_use]
     pub fn builder(options: Options) -> Builder {
         Builder { options, outboxes: Vec::new(), consumers: Vec::new(), classes: Classes::new() }
     }
 
-    /// Stops: running handlers come to their end, offsets are written, leases are given back.
+    /// Stops the deliveries: waits for running handlers, writes the offsets and releases the leases.
     pub async fn stop(&self) {
         self.0.stop.cancel();
         let mut workers = std::mem::take(&mut *self.0.workers.lock());
         while let Some(ended) = workers.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(%error, "a worker of the bus broke");
+                tracing::error!(%error, "a worker of the bus panicked");
             }
         }
     }
 
-    /// What every consumer is doing (TR-38).
+    /// Status of every consumer (TR-38).
     #[must_use]
     pub fn status(&self) -> Vec<ConsumerStatus> {
         self.0.handles.iter().map(|handle| self.status_of(handle)).collect()
@@ -244,16 +208,17 @@ impl Bus {
         })
     }
 
-    /// Waits until nothing can happen any more without new events or the passing of time, over all consumers and what
-    /// their handlers wrote. Answers what is left then, one line each: parked events, dead letters, unread outboxes.
-    pub async fn settle(&self) -> Vec<String> {
+    /// Waits until all consumers have handled every event that can be handled now, events of their handlers included.
+    /// Returns the rest, one line each: blocked events, dead letters, unread outboxes. See [`Bus::catch_up`] for a wait until
+    /// nothing is left.
+    pub async fn drain(&self) -> Vec<String> {
         let mut before = None;
         loop {
             let mut round = Vec::with_capacity(self.0.handles.len());
             for handle in &self.0.handles {
-                round.push(handle.settle().await);
+                round.push(handle.drain().await);
             }
-            // When no delivery ended anywhere between two rounds, no handler wrote an event that somebody missed.
+            // If no delivery ended between two rounds, no handler wrote an event that a consumer has not read.
             if before.as_ref() == Some(&round) {
                 return self.leftovers();
             }
@@ -261,12 +226,12 @@ impl Bus {
         }
     }
 
-    /// Waits until every consumer has come to the end of its outboxes with nothing parked. Parked events need time to
-    /// pass; with a virtual clock somebody has to move it. Dead letters do not keep it waiting. Ends with [`Bus::stop`].
-    pub async fn drain(&self) {
+    /// Waits until every consumer has handled its outboxes to the end and has no blocked events. Blocked events need time to
+    /// pass; a virtual clock has to be advanced meanwhile. Does not wait for dead letters. Returns after [`Bus::stop`].
+    pub async fn catch_up(&self) {
         let mut progress = self.0.progress.subscribe();
         loop {
-            self.settle().await;
+            self.drain().await;
             if self.status().iter().all(ConsumerStatus::is_caught_up) {
                 return;
             }
@@ -277,30 +242,30 @@ impl Bus {
         }
     }
 
-    /// What is not delivered, one line each, as far as this process knows without waiting; empty when all is done.
+    /// Undelivered events, one line each, as far as this process knows without waiting. Empty when all are delivered.
     #[must_use]
     pub fn leftovers(&self) -> Vec<String> {
         self.status().iter().flat_map(leftovers_of).collect()
     }
 
-    /// Sets the switch of a consumer, on every node and until it is set again.
+    /// Sets the mode of a consumer, on every node and until it is set again.
     ///
     /// # Errors
     /// `CONSUMER_NOT_FOUND`, `STORE_UNAVAILABLE`.
     pub async fn set_mode(&self, consumer: &str, mode: Mode) -> Result<(), Error> {
         let handle = self.handle(consumer)?;
-        handle.journal.set_mode(mode).await?;
+        handle.tables.set_mode(mode).await?;
         handle.reload().await;
         Ok(())
     }
 
-    /// The dead letters after the one with the id `after` (0 for the first page), oldest first, of one consumer or of
-    /// all; at most `limit`, which is at most [`crate::DEAD_LETTER_PAGE_MAX`].
+    /// Dead letters of one consumer, or of all, oldest first: at most `limit`, and at most [`crate::DEAD_LETTER_PAGE_MAX`], after
+    /// the one with the ID `after`. 0 begins with the first one.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     pub async fn dead_letters(&self, consumer: Option<&str>, after: i64, limit: u32) -> Result<Vec<DeadLetter>, Error> {
-        self.0.letters.list(consumer, after, limit).await
+        self.0.dead_letters.list(consumer, after, limit).await
     }
 
     /// One dead letter.
@@ -308,59 +273,59 @@ impl Bus {
     /// # Errors
     /// `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE`.
     pub async fn dead_letter(&self, id: i64) -> Result<DeadLetter, Error> {
-        self.0.letters.get(id).await
+        self.0.dead_letters.get(id).await
     }
 
-    /// Delivers the event of a dead letter again, with all its attempts before it, at once. Later events of its key may
-    /// have been handled meanwhile: replaying is the one case in which a key is out of order.
+    /// Delivers the event of a dead letter again, immediately and with all attempts. Later events of its key may have been
+    /// handled meanwhile: a replay is the only case in which events of a key are out of order.
     ///
     /// # Errors
-    /// `DEAD_LETTER_NOT_FOUND`, `OVERLOADED` when too much is parked, `STORE_UNAVAILABLE`.
+    /// `DEAD_LETTER_NOT_FOUND`, `OVERLOADED` when the consumer has too many blocked events, `STORE_UNAVAILABLE`.
     pub async fn replay(&self, id: i64) -> Result<(), Error> {
-        self.revive(id, None).await
+        self.replay_with(id, None).await
     }
 
-    /// As [`Self::replay`], with another payload. The event keeps its id.
+    /// As [`Self::replay`], with another payload. The event keeps its ID.
     ///
     /// # Errors
     /// As [`Self::replay`].
     pub async fn replay_edited(&self, id: i64, payload: Bytes) -> Result<(), Error> {
-        self.revive(id, Some(payload)).await
+        self.replay_with(id, Some(payload)).await
     }
 
-    async fn revive(&self, id: i64, payload: Option<Bytes>) -> Result<(), Error> {
-        let letter = self.dead_letter(id).await?;
-        let handle = self.handle(&letter.consumer)?;
-        if handle.journal.parked_count().await? >= self.0.parked_max {
-            return Err(OVERLOADED.error(format!("{} has too many parked events", letter.consumer)));
+    async fn replay_with(&self, id: i64, payload: Option<Bytes>) -> Result<(), Error> {
+        let dead_letter = self.dead_letter(id).await?;
+        let handle = self.handle(&dead_letter.consumer)?;
+        if handle.tables.blocked_count().await? >= self.0.blocked_max {
+            return Err(OVERLOADED.error(format!("{} has too many blocked events", dead_letter.consumer)));
         }
-        self.0.letters.replay(&self.cx(), id, payload).await?;
+        self.0.dead_letters.replay(&self.cx(), id, payload).await?;
         handle.reload().await;
         Ok(())
     }
 
-    /// Forgets a dead letter: its event will never be handled by its consumer.
+    /// Deletes a dead letter. Its consumer will never handle the event.
     ///
     /// # Errors
     /// `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE`.
     pub async fn discard(&self, id: i64) -> Result<(), Error> {
-        let letter = self.dead_letter(id).await?;
-        self.0.letters.discard(&self.cx(), id).await?;
-        if let Ok(handle) = self.handle(&letter.consumer) {
+        let dead_letter = self.dead_letter(id).await?;
+        self.0.dead_letters.discard(&self.cx(), id).await?;
+        if let Ok(handle) = self.handle(&dead_letter.consumer) {
             handle.reload().await;
         }
         Ok(())
     }
 
-    /// Deletes events that happened before `occurred_before` and that every consumer has settled, parked ones included:
-    /// those have a copy. New consumers then begin after them.
+    /// Deletes events that happened before `occurred_before` and are below the offset of every consumer. Blocked events and
+    /// dead letters are copies and stay. New consumers start after the deleted events.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     pub async fn prune(&self, occurred_before: Timestamp) -> Result<u64, Error> {
         let mut pruned = 0;
         for outbox in &self.0.outboxes {
-            let seq = self.0.letters.settled_by_all(outbox.context()).await?;
+            let seq = self.0.dead_letters.settled_by_all(outbox.context()).await?;
             pruned += outbox.prune_events(seq, occurred_before).await?;
         }
         Ok(pruned)
@@ -372,39 +337,39 @@ impl Bus {
 
     fn handle(&self, consumer: &str) -> Result<&Handle, Error> {
         let handle = self.0.handles.iter().find(|handle| handle.consumer == consumer);
-        handle.ok_or_else(|| CONSUMER_NOT_FOUND.error(format!("no consumer is called {consumer:?}")))
+        handle.ok_or_else(|| CONSUMER_NOT_FOUND.error(format!("unknown consumer {consumer:?}")))
     }
 }
 
 impl Handle {
-    /// Tells the worker that the database says something new. A worker that is gone does not mind.
+    /// Asks the worker to reload its rows. Does nothing when the worker has ended.
     async fn reload(&self) {
         self.commands.send(Command::Reload).await.unwrap_or_default();
     }
 
-    async fn settle(&self) -> Settled {
-        let (answer, settled) = oneshot::channel();
-        if self.commands.send(Command::Settle(answer)).await.is_ok()
-            && let Ok(settled) = settled.await
+    async fn drain(&self) -> Drained {
+        let (answer, drained) = oneshot::channel();
+        if self.commands.send(Command::Drain(answer)).await.is_ok()
+            && let Ok(drained) = drained.await
         {
-            return settled;
+            return drained;
         }
-        Settled { ended: self.board.ended() }
+        Drained { ended: self.board.ended() }
     }
 }
 
-/// Says what a consumer has not done, for people.
+/// Undelivered events of a consumer, as text.
 fn leftovers_of(status: &ConsumerStatus) -> Vec<String> {
     let name = status.consumer;
     let mut lines = Vec::new();
-    // After a stop the last status stands; a consumer that never ran here has none.
+    // A stopped consumer keeps its last status; one that never ran here has no outboxes.
     if !status.is_active && status.outboxes.is_empty() {
-        lines.push(format!("{name}: not delivered to by this process"));
+        lines.push(format!("{name}: not active in this process"));
     }
     let counts = [
         (status.running_count, "running"),
         (status.open_count, "read and not settled"),
-        (status.parked_count, "parked"),
+        (status.blocked_count, "blocked"),
         (usize::try_from(status.dead_letter_count).unwrap_or(usize::MAX), "dead letters"),
     ];
     for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {

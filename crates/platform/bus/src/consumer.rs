@@ -1,4 +1,4 @@
-//! Consumers: a name, what it wants to hear, and what it does then.
+//! Consumers: a name, subscriptions, and handlers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,39 +15,39 @@ use pulse_store::{Commit, Store, StoreError, StoredEvent};
 use crate::backoff::Backoff;
 use crate::topic::context_of;
 
-/// Consumer names are at most this long, in bytes, as in inboxes.
+/// Maximum length of the name of a consumer, in bytes.
 pub const CONSUMER_NAME_MAX: usize = 64;
 
-/// How many handlers of one consumer run at the same time, unless it says otherwise.
+/// Default of the maximum number of concurrent handlers of a consumer.
 const CONCURRENCY: usize = 16;
-/// How long one handler may take, unless its consumer says otherwise.
+/// Default of the maximum duration of a handler.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a handler gets: one event, for the first time or again.
+/// A delivery of one event to a handler.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// Who it is delivered to.
+    /// Name of the consumer.
     pub consumer: &'static str,
-    /// The context whose outbox the event comes from.
+    /// Context of the outbox that the event is from.
     pub context: &'static str,
-    /// The event. Its id is the same over all retries and replays (R15).
+    /// Event. Its ID is the same over all retries and replays (R15).
     pub event: Arc<StoredEvent>,
-    /// Which attempt this is as far as the bus knows, from 1. After a crash an attempt may be counted twice or not at all.
+    /// Number of the attempt, from 1. A crash may count an attempt twice or not at all.
     pub attempt: u32,
-    /// Whether an operator asked the consumer to do only what it must.
+    /// Whether an operator has degraded the consumer, so that it should skip optional work.
     pub is_degraded: bool,
-    /// Whether the handler's inbox knew the event.
+    /// Whether the inbox of the handler contained the event.
     pub(crate) duplicate: Arc<AtomicBool>,
 }
 
 impl Delivery {
-    /// Commits what the handler decided, once per event and consumer: when the inbox of `store` knows the event, nothing
-    /// is written and all is well (TR-63).
+    /// Commits the result of the handler, once per event and consumer. When the inbox of `store` contains the event, nothing is
+    /// written and the call succeeds (TR-63).
     ///
     /// A handler commits at most once, in the store of its own context.
     ///
     /// # Errors
-    /// Those of [`Store::commit`], without `AlreadyDone`.
+    /// Errors of [`Store::commit`], except for `AlreadyDone`.
     pub async fn commit(&self, store: &Store, cx: &Cx, commit: Commit) -> Result<(), StoreError> {
         match store.commit(cx, commit.inbox(self.consumer, self.event.id)).await {
             Err(StoreError::AlreadyDone) => {
@@ -64,10 +64,10 @@ impl Delivery {
         self.duplicate.load(Ordering::Relaxed)
     }
 
-    /// The event as its message.
+    /// Decodes the message of the event.
     ///
     /// # Errors
-    /// `EVENT_UNREADABLE` when the payload is not one.
+    /// `EVENT_UNREADABLE` when the payload cannot be decoded.
     pub fn decode<E: Event>(&self) -> Result<E, Error> {
         E::decode(self.event.payload.clone()).map_err(|cause| {
             EVENT_UNREADABLE
@@ -79,9 +79,9 @@ impl Delivery {
 
 /// A handler of one kind of event: `async fn(&App, &Cx, &Delivery, Event) -> Result<(), Error>`.
 ///
-/// Implemented by every such function.
+/// Implemented for every such function.
 pub trait Handles<'a, A: 'a, E>: Send + Sync {
-    /// What it returns.
+    /// Future of the handler.
     type Outcome: Future<Output = Result<(), Error>> + Send + 'a;
 
     /// Handles one event.
@@ -103,23 +103,23 @@ where
 
 type Handler = Arc<dyn Fn(Cx, Delivery) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
-/// Where a consumer begins in an outbox that it never read before (PL-17).
+/// Starting position of a consumer in an outbox that it never read before (PL-17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// With the oldest event that is still there. The default: nothing is missed.
+    /// The oldest event that was not pruned. The default.
     #[default]
     Beginning,
-    /// With what is written after the bus has started.
+    /// The first event that is written after the bus has started.
     Now,
-    /// With the first event after this position of the outbox.
+    /// The first event after this position of the outbox.
     After(i64),
 }
 
 /// A consumer of events.
 ///
-/// The handler commits with [`Delivery::commit`], so that a second delivery of the same event has no effect. Events of one key come one after the other, in the order in which they were written;
-/// different keys run at the same time. A handler that fails is called again, and its key waits; one that was never
-/// acknowledged (a crash) is called again, too. Only a dead letter lets the rest of its key pass.
+/// A handler commits with [`Delivery::commit`], so that a second delivery of the same event has no effect. Events of one key
+/// are delivered one after the other, in the order in which they were written; events of different keys run concurrently. A
+/// handler that fails, or was interrupted by a crash, is called again, and its key waits. A dead letter unblocks its key.
 #[derive(Clone)]
 pub struct Consumer {
     pub(crate) name: &'static str,
@@ -132,13 +132,16 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer that hears nothing yet. The name is part of the data (offsets, inbox): never reuse it for something else.
+    /// A consumer without subscriptions. The name is stored with offsets and in inboxes: never reuse it for other handlers.
     ///
     /// # Panics
     /// If the name is empty or longer than [`CONSUMER_NAME_MAX`].
     #[must_use]
     pub fn named(name: &'static str) -> Self {
-        assert!(!name.is_empty() && name.len() <= CONSUMER_NAME_MAX, "{name:?} is no name for a consumer");
+        assert!(
+            !name.is_empty() && name.len() <= CONSUMER_NAME_MAX,
+            "the name of a consumer must have 1 to {CONSUMER_NAME_MAX} bytes: {name:?}"
+        );
         Self {
             name,
             topics: BTreeMap::new(),
@@ -150,7 +153,7 @@ impl Consumer {
         }
     }
 
-    /// Hears one topic, as its message (PL-60, direct).
+    /// Subscribes to one topic with a handler of its message (PL-60, direct).
     #[must_use]
     pub fn on<E, H, F>(self, handler: H) -> Self
     where
@@ -162,7 +165,7 @@ impl Consumer {
             Ok(event) => handler(cx, delivery, event).boxed(),
             Err(error) => futures::future::ready(Err(error)).boxed(),
         });
-        self.listen(E::TOPIC, handler)
+        self.subscribe(E::TOPIC, handler)
     }
 
     /// Declares the handler of one topic: a function of the context's `App`, which is cloned for each delivery.
@@ -183,23 +186,23 @@ impl Consumer {
         })
     }
 
-    /// Hears one topic, undecoded (PL-60, direct).
+    /// Subscribes to one topic with a handler of the undecoded event (PL-60, direct).
     ///
     /// # Panics
-    /// If it is heard already, or is not a topic.
+    /// If the topic has a handler already, or is malformed.
     #[must_use]
     pub fn on_topic<H, F>(self, topic: &'static str, handler: H) -> Self
     where
         H: Fn(Cx, Delivery) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        self.listen(topic, Arc::new(move |cx, delivery| handler(cx, delivery).boxed()))
+        self.subscribe(topic, Arc::new(move |cx, delivery| handler(cx, delivery).boxed()))
     }
 
-    /// Hears every topic of a context that no other handler of this consumer hears (PL-60, fan-out).
+    /// Subscribes to every topic of a context that has no handler of its own (PL-60, fan-out).
     ///
     /// # Panics
-    /// If the context is heard already.
+    /// If the context has a handler already.
     #[must_use]
     pub fn on_context<H, F>(mut self, context: &'static str, handler: H) -> Self
     where
@@ -208,47 +211,47 @@ impl Consumer {
     {
         let handler: Handler = Arc::new(move |cx, delivery| handler(cx, delivery).boxed());
         let before = self.contexts.insert(context, handler);
-        assert!(before.is_none(), "{} hears {context} twice", self.name);
+        assert!(before.is_none(), "{} has two handlers of {context}", self.name);
         self
     }
 
-    fn listen(mut self, topic: &'static str, handler: Handler) -> Self {
-        // Refuses what is not a topic here, where the mistake is made.
+    fn subscribe(mut self, topic: &'static str, handler: Handler) -> Self {
+        // Panics on a malformed topic here, where it is declared.
         context_of(topic);
         let before = self.topics.insert(topic, handler);
-        assert!(before.is_none(), "{} hears {topic} twice", self.name);
+        assert!(before.is_none(), "{} has two handlers of {topic}", self.name);
         self
     }
 
-    /// Where to begin in the outbox of `context`, when this consumer is new there.
+    /// Sets the starting position in the outbox of `context`, for a consumer that never read it. Default: the beginning.
     #[must_use]
     pub fn starting(mut self, context: &'static str, start: Start) -> Self {
         self.starts.insert(context, start);
         self
     }
 
-    /// When failed deliveries are tried again.
+    /// Sets the back-off of failed deliveries.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// How many handlers run at the same time; at least 1.
+    /// Sets the maximum number of concurrent handlers, at least 1. Default: 16.
     #[must_use]
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
         self
     }
 
-    /// How long one handler may take, on the clock of the machine: a hanging handler is not a matter of business time.
+    /// Sets the maximum duration of a handler, on the clock of the machine. Default: 30 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The contexts whose outboxes are read.
+    /// Contexts whose outboxes the consumer reads.
     pub(crate) fn sources(&self) -> BTreeSet<&'static str> {
         self.topics.keys().map(|topic| context_of(topic)).chain(self.contexts.keys().copied()).collect()
     }
@@ -257,7 +260,7 @@ impl Consumer {
         self.starts.get(context).copied().unwrap_or_default()
     }
 
-    /// Who handles the topic, when anybody does.
+    /// Handler of a topic, if any.
     pub(crate) fn handler(&self, context: &str, topic: &str) -> Option<&Handler> {
         self.topics.get(topic).or_else(|| self.contexts.get(context))
     }

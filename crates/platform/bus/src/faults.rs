@@ -1,43 +1,42 @@
-//! Faults on purpose: what deliveries suffer when somebody wants to know whether consumers bear it.
+//! Fault injection for deliveries, to test consumers.
 //!
-//! All of them are within what the bus promises: an event may come twice, also at the same time while a lease changes
-//! hands, an acknowledgement may get lost, and an event may come long after newer ones of other keys. The order of a
-//! key holds.
+//! All faults are within the guarantees of the bus: an event may be delivered twice, also concurrently while a lease changes
+//! hands; an acknowledgement may be lost; an event may be delivered long after newer ones of other keys. The order of a key
+//! holds.
 
 use std::time::Duration;
 
-/// How often one event is hit per consumer at most: fewer than the default back-off has attempts, so that no fault makes
-/// a dead letter.
+/// Maximum number of faults per event and consumer. It is below the attempts of the default back-off, so that faults never
+/// cause a dead letter.
 const HITS_MAX: u32 = 3;
 
-/// How many of a thousand deliveries suffer what.
+/// Rates of the faults, per 1,000 deliveries.
 ///
-/// What a delivery suffers depends on the seed and on which delivery it is, and on nothing else: not on what else
-/// happened, nor on who was faster.
+/// The fault of a delivery depends on the seed, the event, the consumer and the attempt only, so runs are reproducible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
-    /// Draws the faults.
+    /// Seed of the faults.
     pub seed: u64,
-    /// Delivered twice at the same time.
+    /// Deliveries that are made twice, concurrently.
     pub twice: u32,
-    /// Handled, and the acknowledgement is lost, so that it comes again.
+    /// Deliveries that are handled but not acknowledged, so that they are repeated.
     pub unacknowledged: u32,
-    /// Lost on the way to the handler, so that it comes after the back-off.
+    /// Deliveries that do not reach the handler, so that they are repeated after the back-off.
     pub lost: u32,
-    /// On the way for [`Faults::late_for`], while those of other keys pass.
+    /// Deliveries that are delayed by [`Faults::late_for`].
     pub late: u32,
-    /// How long a late one takes.
+    /// Delay of late deliveries.
     pub late_for: Duration,
 }
 
 impl Faults {
-    /// Half of all deliveries suffer something; a late one takes five seconds.
+    /// Faults for half of all deliveries, 125 of 1,000 for each kind, with a delay of 5 s for late ones.
     #[must_use]
     pub const fn many(seed: u64) -> Self {
         Self { seed, twice: 125, unacknowledged: 125, lost: 125, late: 125, late_for: Duration::from_secs(5) }
     }
 
-    /// What this delivery suffers.
+    /// The fault of a delivery, if any.
     pub(crate) fn of(&self, (consumer, context): (&str, &str), seq: i64, attempts: u32) -> Option<Fault> {
         if attempts >= HITS_MAX {
             return None;
@@ -61,7 +60,7 @@ impl Faults {
     }
 }
 
-/// What one delivery suffers.
+/// The fault of one delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Twice,
@@ -70,7 +69,7 @@ pub(crate) enum Fault {
     Late(Duration),
 }
 
-/// The finalizer of splitmix64: every bit of the answer depends on every bit of the state.
+/// The finalizer of splitmix64: every bit of the result depends on every bit of the state.
 fn mix(state: u64) -> u64 {
     let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -87,15 +86,15 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_draws_the_same_and_another_one_others() {
+    fn faults_depend_on_the_seed() {
         let faults = Faults::many(7);
         assert_eq!(drawn(&faults, 0), drawn(&faults, 0));
         assert_ne!(drawn(&faults, 0), drawn(&Faults::many(8), 0));
-        assert_ne!(drawn(&faults, 0), drawn(&faults, 1), "the next attempt has another fate");
+        assert_ne!(drawn(&faults, 0), drawn(&faults, 1), "attempts have independent faults");
     }
 
     #[test]
-    fn shares_are_kept_and_nobody_is_hit_for_ever() {
+    fn rates_are_kept_and_faults_of_an_event_end() {
         let faults = Faults::many(7);
         for fault in [Fault::Twice, Fault::Unacknowledged, Fault::Lost, Fault::Late(faults.late_for)] {
             let count = drawn(&faults, 0).into_iter().filter(|drawn| *drawn == Some(fault)).count();

@@ -1,20 +1,19 @@
-//! The switch of a consumer: running, degraded or paused.
+//! The mode of a consumer: running, degraded or paused.
 
-/// How a consumer works (TR-38). Kept in the database, so that it survives restarts and reaches every node.
+/// Mode of a consumer (TR-38). It is stored in the database, so it survives restarts and applies to every node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Everything is delivered.
+    /// All events are delivered.
     #[default]
     Running,
-    /// Only what must be: events of lossy topics are dropped, and [`crate::Delivery::is_degraded`] tells the handler
-    /// to leave out what it can.
+    /// Events of lossy topics are dropped, and [`crate::Delivery::is_degraded`] asks handlers to skip optional work.
     Degraded,
-    /// Nothing is delivered, nothing is lost: the offset stands still.
+    /// No event is delivered and none is lost; the offset does not move.
     Paused,
 }
 
 impl Mode {
-    /// The word for the database, metrics and operators.
+    /// Name of the mode in the database, in metrics and for operators.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -24,7 +23,7 @@ impl Mode {
         }
     }
 
-    /// The mode with this word; an unknown word of a newer version counts as running.
+    /// The mode with this name. An unknown name, of a newer version, counts as running.
     pub(crate) fn from_word(word: &str) -> Self {
         [Self::Degraded, Self::Paused].into_iter().find(|mode| mode.as_str() == word).unwrap_or_default()
     }

@@ -1,8 +1,8 @@
-//! One session of a worker: from loading what is durable, under one lease, to the end of that lease.
+//! A session of a worker: from loading the durable state, under one lease, to the end of that lease.
 //!
-//! A loop of four steps: read the outboxes, start what may start, wait for whatever happens first, and write down what
-//! follows from it before anything else starts. What is in memory only can be lost at any point: events above the
-//! offset are read again, and the inbox of the handler's context recognizes those that were handled.
+//! It loops over four steps: read the outboxes, start handlers, wait for the next input, and write the resulting changes
+//! before anything else starts. The memory of a session can be lost at any point: events above the offset are read again,
+//! and the inbox of the handler's context recognizes those that were handled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,40 +16,41 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::attempt::{Attempt, Failure, Finished, Tried, Verdict};
-use crate::journal::{Changes, ParkedRow};
-use crate::lane::{Ended, Lane, Parked, Start};
-use crate::letters::DeadLetter;
+use crate::command::{Command, Drained};
+use crate::dead_letters::DeadLetter;
+use crate::key_order::{Blocked, Ended, KeyOrder, Start};
 use crate::mode::Mode;
 use crate::status::{OutboxStatus, Outcome};
+use crate::tables::{BlockedRow, Changes};
 use crate::topic::{Dropped, Durability};
-use crate::worker::{Command, Settled, Worker};
+use crate::worker::Worker;
 
-/// Offsets are written at the latest when one has moved this far; it bounds what a crash delivers again.
+/// Maximum distance that an offset moves without being written. It bounds the deliveries that a crash repeats.
 const OFFSET_STRIDE: i64 = 256;
-/// A lease is renewed so often within its time that missing one renewal does no harm.
+/// Number of renewals per lease time, so that one missed renewal is harmless.
 const RENEWALS: u32 = 3;
 
-/// One outbox, as far as this session knows it.
+/// State of one outbox.
 struct Outbox {
-    lane: Lane<Arc<StoredEvent>>,
-    /// Dead letters above the offset at the start: they are read again and passed over.
-    buried: BTreeSet<i64>,
+    order: KeyOrder<Arc<StoredEvent>>,
+    /// Dead letters above the offset at the start. They are read again and skipped.
+    dead_lettered: BTreeSet<i64>,
     /// Whether there may be more to read.
     is_dirty: bool,
-    /// The state of the store's change counter that was read to the end.
+    /// Value of the change counter of the store up to which the outbox was read to its end.
     read_version: Option<u64>,
     head: i64,
     saved_offset: i64,
 }
 
-/// What a session waits for.
-enum Happening {
+/// Input of the session loop.
+enum Input {
     Stop,
     Finished(Result<Finished, JoinError>),
     Command(Command),
-    /// Somebody wrote into this outbox.
+    /// An event was written to the outbox with this index.
     Written(usize),
-    /// There is something to see for [`Session::look_around`], or to read.
+    /// Time for [`Session::poll`], or there is more to read.
     Woken,
 }
 
@@ -60,8 +61,8 @@ pub(crate) struct Session<'w> {
     running: JoinSet<Finished>,
     changes: Changes,
     mode: Mode,
-    settles: Vec<oneshot::Sender<Settled>>,
-    /// Whether something was handled since offsets were written; passing over foreign topics alone is no reason to write.
+    drains: Vec<oneshot::Sender<Drained>>,
+    /// Whether an event was settled since the offsets were written. Skipped topics alone do not cause a write.
     is_handled_unsaved: bool,
     next_outbox: usize,
     poll_at: Timestamp,
@@ -69,16 +70,16 @@ pub(crate) struct Session<'w> {
 }
 
 impl<'w> Session<'w> {
-    /// Loads what is durable.
+    /// Loads the durable state.
     pub(crate) async fn load(worker: &'w mut Worker, lease: Lease) -> Result<Self, Error> {
         let now = worker.clock.now();
         let mut outboxes = Vec::with_capacity(worker.sources.len());
         for source in &worker.sources {
-            let offset = worker.journal.offset(source.context).await?.unwrap_or_default();
-            let buried = worker.journal.buried_after((source.context, offset)).await?;
+            let offset = worker.tables.offset(source.context).await?.unwrap_or_default();
+            let dead_lettered = worker.tables.dead_lettered_after((source.context, offset)).await?;
             outboxes.push(Outbox {
-                lane: Lane::new(offset),
-                buried: buried.into_iter().collect(),
+                order: KeyOrder::new(offset),
+                dead_lettered: dead_lettered.into_iter().collect(),
                 is_dirty: true,
                 read_version: None,
                 head: offset,
@@ -94,7 +95,7 @@ impl<'w> Session<'w> {
             running: JoinSet::new(),
             changes: Changes::default(),
             mode: Mode::default(),
-            settles: Vec::new(),
+            drains: Vec::new(),
             is_handled_unsaved: false,
             next_outbox: 0,
             poll_at,
@@ -107,35 +108,35 @@ impl<'w> Session<'w> {
     /// Delivers until the worker is stopped.
     pub(crate) async fn deliver(&mut self) -> Result<(), Error> {
         loop {
-            self.look_around().await?;
+            self.poll().await?;
             self.read().await?;
             self.start().await?;
             if self.running.is_empty() && !self.can_read() {
-                self.rest().await?;
+                self.when_idle().await?;
             }
             self.publish();
             match self.wait().await {
-                Happening::Stop => return Ok(()),
-                Happening::Finished(finished) => self.absorb(finished).await?,
-                Happening::Command(command) => self.obey(command).await?,
-                Happening::Written(index) => self.outboxes[index].is_dirty = true,
-                Happening::Woken => {}
+                Input::Stop => return Ok(()),
+                Input::Finished(finished) => self.collect(finished).await?,
+                Input::Command(command) => self.execute(command).await?,
+                Input::Written(index) => self.outboxes[index].is_dirty = true,
+                Input::Woken => {}
             }
         }
     }
 
-    /// Sees what has changed, however busy the handlers keep us.
-    async fn look_around(&mut self) -> Result<(), Error> {
+    /// Handles commands and timeouts, also while handlers keep the loop busy.
+    async fn poll(&mut self) -> Result<(), Error> {
         for (outbox, source) in self.outboxes.iter_mut().zip(&self.worker.sources) {
             outbox.is_dirty |= source.changes.has_changed().unwrap_or(false);
         }
         while let Ok(command) = self.worker.commands.try_recv() {
-            self.obey(command).await?;
+            self.execute(command).await?;
         }
         self.tick().await
     }
 
-    /// Ends the session: running handlers come to their end, and after a regular stop what they did is written down.
+    /// Ends the session: waits for running handlers and, after a regular stop, writes their results.
     pub(crate) async fn finish(mut self, result: Result<(), Error>) -> Result<(), Error> {
         let mut last = Vec::new();
         while let Some(finished) = self.running.join_next().await {
@@ -143,32 +144,32 @@ impl<'w> Session<'w> {
         }
         result?;
         for finished in last {
-            self.conclude(finished)?;
+            self.record(finished)?;
         }
         self.save().await?;
         self.publish();
-        self.worker.journal.store.release_lease(&self.lease).await?;
+        self.worker.tables.store.release_lease(&self.lease).await?;
         Ok(())
     }
 
-    /// How many more events fit: into memory, and into the parking place if every one of them fails. After a restart
-    /// the outbox is read up to the last parked event in any case: those in between were read before.
+    /// Number of events that may be read: bounded by the memory, and by the maximum of blocked events if all of them fail.
+    /// After a restart the outbox is read up to the last blocked event in any case, because those events were read before.
     fn room(&self) -> usize {
-        let open: usize = self.outboxes.iter().map(|outbox| outbox.lane.open_count()).sum();
-        let parked: usize = self.outboxes.iter().map(|outbox| outbox.lane.parked_count()).sum();
+        let open: usize = self.outboxes.iter().map(|outbox| outbox.order.open_count()).sum();
+        let blocked: usize = self.outboxes.iter().map(|outbox| outbox.order.blocked_count()).sum();
         let options = &self.worker.options;
         let room = options.open_max.saturating_sub(open);
-        if self.outboxes.iter().any(|outbox| outbox.lane.is_behind()) {
+        if self.outboxes.iter().any(|outbox| outbox.order.is_behind()) {
             return room;
         }
-        room.min(options.parked_max.saturating_sub(open + parked))
+        room.min(options.blocked_max.saturating_sub(open + blocked))
     }
 
     fn can_read(&self) -> bool {
         self.mode != Mode::Paused && self.room() > 0 && self.outboxes.iter().any(|outbox| outbox.is_dirty)
     }
 
-    /// Reads one batch of every outbox that may have more.
+    /// Reads one batch of every outbox that may have more events.
     async fn read(&mut self) -> Result<(), Error> {
         for index in 0..self.outboxes.len() {
             let limit = self.worker.options.batch_max.min(u32::try_from(self.room()).unwrap_or(u32::MAX));
@@ -183,7 +184,7 @@ impl<'w> Session<'w> {
         let source = &mut self.worker.sources[index];
         let outbox = &mut self.outboxes[index];
         let version = *source.changes.borrow_and_update();
-        let read = source.tail.after(outbox.lane.read(), limit).await?;
+        let read = source.tail.after(outbox.order.read(), limit).await?;
         outbox.is_dirty = !read.is_end;
         if read.is_end {
             outbox.read_version = Some(version);
@@ -192,28 +193,28 @@ impl<'w> Session<'w> {
             let (seq, key) = (event.seq, event.key);
             outbox.head = outbox.head.max(seq);
             let is_wanted = self.worker.consumer.handler(source.context, &event.topic).is_some();
-            if !is_wanted || outbox.buried.remove(&seq) {
-                outbox.lane.read_up_to(seq);
-            } else if let Some(event) = outbox.lane.accept(seq, key, event) {
-                let parked = Parked { attempts: 0, due_at: Timestamp::EPOCH };
-                self.changes.parked.push(ParkedRow { context: source.context, event, parked, error: String::new() });
+            if !is_wanted || outbox.dead_lettered.remove(&seq) {
+                outbox.order.read_up_to(seq);
+            } else if let Some(event) = outbox.order.accept(seq, key, event) {
+                let blocked = Blocked { attempts: 0, due_at: Timestamp::EPOCH };
+                self.changes.blocked.push(BlockedRow { context: source.context, event, blocked, error: String::new() });
             }
         }
         Ok(())
     }
 
-    /// Starts what may start, as far as the consumer's concurrency goes.
+    /// Starts handlers, up to the concurrency of the consumer.
     async fn start(&mut self) -> Result<(), Error> {
         let now = self.worker.clock.now();
         while self.mode != Mode::Paused && self.running.len() < self.worker.consumer.concurrency {
             let Some((index, start)) = self.next_start(now) else { break };
             match start {
                 Start::Fresh { event, .. } => self.launch(index, event, 0, now),
-                Start::Parked { position, key, attempts } => {
-                    let place = (self.worker.sources[index].context, position);
-                    match self.worker.journal.parked_event(place).await? {
+                Start::Blocked { position, key, attempts } => {
+                    let position_in_outbox = (self.worker.sources[index].context, position);
+                    match self.worker.tables.blocked_event(position_in_outbox).await? {
                         Some(event) => self.launch(index, Arc::new(event), attempts, now),
-                        // Somebody took it away; there is nothing left to deliver.
+                        // Its row was deleted, so there is nothing to deliver.
                         None => self.settle(index, position, key),
                     }
                 }
@@ -222,18 +223,18 @@ impl<'w> Session<'w> {
         self.write().await
     }
 
-    /// The outboxes take turns.
+    /// The next event to start. The outboxes take turns.
     fn next_start(&mut self, now: Timestamp) -> Option<(usize, Start<Arc<StoredEvent>>)> {
         let count = self.outboxes.len();
         (0..count).find_map(|step| {
             let index = (self.next_outbox + step) % count;
-            let start = self.outboxes[index].lane.start(now)?;
+            let start = self.outboxes[index].order.start(now)?;
             self.next_outbox = (index + 1) % count;
             Some((index, start))
         })
     }
 
-    /// Runs the handler, unless the topic says that the event is not worth it any more.
+    /// Starts the handler, unless the durability class of the topic drops the event.
     fn launch(&mut self, index: usize, event: Arc<StoredEvent>, attempts: u32, now: Timestamp) {
         if let Some(dropped) = self.class_of(&event).drop_before(event.occurred_at, now, self.mode) {
             return self.discard(index, &event, dropped);
@@ -247,7 +248,7 @@ impl<'w> Session<'w> {
             event,
             attempts,
             is_degraded: self.mode == Mode::Degraded,
-            store: self.worker.journal.store.clone(),
+            store: self.worker.tables.store.clone(),
         };
         self.running.spawn(attempt.run(Arc::clone(&self.worker.consumer), now));
     }
@@ -262,23 +263,24 @@ impl<'w> Session<'w> {
     }
 
     fn settle(&mut self, index: usize, seq: i64, key: i64) {
-        if self.outboxes[index].lane.settle(seq, key) == Ended::Parked {
-            self.changes.unparked.push((self.worker.sources[index].context, seq));
+        if self.outboxes[index].order.settle(seq, key) == Ended::Blocked {
+            self.changes.unblocked.push((self.worker.sources[index].context, seq));
         }
         self.is_handled_unsaved = true;
     }
 
-    /// Takes in a finished handler and all others that have finished meanwhile, and writes what follows.
-    async fn absorb(&mut self, first: Result<Finished, JoinError>) -> Result<(), Error> {
-        self.conclude(first)?;
+    /// Records a finished handler and all others that have finished meanwhile, and writes the changes.
+    async fn collect(&mut self, first: Result<Finished, JoinError>) -> Result<(), Error> {
+        self.record(first)?;
         while let Some(finished) = self.running.try_join_next() {
-            self.conclude(finished)?;
+            self.record(finished)?;
         }
         self.write().await
     }
 
-    fn conclude(&mut self, finished: Result<Finished, JoinError>) -> Result<(), Error> {
-        let finished = finished.map_err(|cause| INTERNAL.error("a delivery was torn off").caused_by(cause))?;
+    fn record(&mut self, finished: Result<Finished, JoinError>) -> Result<(), Error> {
+        let finished =
+            finished.map_err(|cause| INTERNAL.error("the task of a delivery was aborted").caused_by(cause))?;
         let Finished { tried, took, verdict } = finished;
         match verdict {
             Verdict::Handled => {
@@ -297,7 +299,7 @@ impl<'w> Session<'w> {
         Ok(())
     }
 
-    /// A failed event is dropped, buried or parked, by its class and the number of attempts.
+    /// Drops or blocks a failed event, or makes it a dead letter, by its durability class and the number of attempts.
     fn fail(&mut self, tried: &Tried, failure: &Failure) -> Outcome {
         let now = self.worker.clock.now();
         if self.class_of(&tried.event) == Durability::Lossy {
@@ -308,18 +310,18 @@ impl<'w> Session<'w> {
         let pause = self.worker.consumer.backoff.pause_after(tried.attempts, random);
         match pause.filter(|_| !failure.is_final) {
             None => {
-                self.bury(tried, failure, now);
-                Outcome::Buried
+                self.dead_letter(tried, failure, now);
+                Outcome::DeadLettered
             }
             Some(pause) => {
                 let due_at = now.plus(pause.max(failure.retry_after));
-                self.park(tried, Parked { attempts: tried.attempts, due_at }, failure);
+                self.block(tried, Blocked { attempts: tried.attempts, due_at }, failure);
                 Outcome::Failed
             }
         }
     }
 
-    fn bury(&mut self, tried: &Tried, failure: &Failure, now: Timestamp) {
+    fn dead_letter(&mut self, tried: &Tried, failure: &Failure, now: Timestamp) {
         let Tried { outbox, event, attempts } = tried;
         self.settle(*outbox, event.seq, event.key);
         tracing::error!(
@@ -328,10 +330,10 @@ impl<'w> Session<'w> {
             event.id = event.id,
             attempts,
             error = failure.error,
-            "an event became a dead letter"
+            "event became a dead letter; replay or discard it"
         );
-        self.changes.letters.push(DeadLetter {
-            id: self.worker.journal.next_id(now),
+        self.changes.dead_letters.push(DeadLetter {
+            id: self.worker.tables.next_id(now),
             consumer: self.worker.consumer.name.to_owned(),
             context: self.worker.sources[*outbox].context.to_owned(),
             event: StoredEvent::clone(event),
@@ -341,23 +343,23 @@ impl<'w> Session<'w> {
         });
     }
 
-    fn park(&mut self, tried: &Tried, parked: Parked, failure: &Failure) {
+    fn block(&mut self, tried: &Tried, blocked: Blocked, failure: &Failure) {
         let (context, event) = (self.worker.sources[tried.outbox].context, &tried.event);
-        let rows = self.outboxes[tried.outbox].lane.park(event.seq, event.key, parked);
+        let rows = self.outboxes[tried.outbox].order.block(event.seq, event.key, blocked);
         if rows.is_empty() {
-            self.changes.retried.push(((context, event.seq), parked, failure.error.clone()));
+            self.changes.retried.push(((context, event.seq), blocked, failure.error.clone()));
         }
         for (seq, waiting) in rows {
             let is_head = seq == event.seq;
-            let parked = if is_head { parked } else { Parked { attempts: 0, due_at: Timestamp::EPOCH } };
+            let blocked = if is_head { blocked } else { Blocked { attempts: 0, due_at: Timestamp::EPOCH } };
             let error = if is_head { failure.error.clone() } else { String::new() };
-            self.changes.parked.push(ParkedRow { context, event: waiting, parked, error });
+            self.changes.blocked.push(BlockedRow { context, event: waiting, blocked, error });
         }
     }
 
-    /// Writes what was decided; offsets go along, and alone only when they moved far.
+    /// Writes the pending changes with the offsets. Offsets alone are written only after they moved far.
     async fn write(&mut self) -> Result<(), Error> {
-        let is_far = self.outboxes.iter().any(|outbox| outbox.lane.offset() - outbox.saved_offset >= OFFSET_STRIDE);
+        let is_far = self.outboxes.iter().any(|outbox| outbox.order.offset() - outbox.saved_offset >= OFFSET_STRIDE);
         if self.changes.is_empty() && !is_far {
             return Ok(());
         }
@@ -367,7 +369,7 @@ impl<'w> Session<'w> {
     async fn save(&mut self) -> Result<(), Error> {
         let mut changes = std::mem::take(&mut self.changes);
         for (outbox, source) in self.outboxes.iter_mut().zip(&self.worker.sources) {
-            let offset = outbox.lane.offset();
+            let offset = outbox.order.offset();
             if offset != outbox.saved_offset {
                 changes.offsets.push((source.context, offset));
                 outbox.saved_offset = offset;
@@ -377,95 +379,95 @@ impl<'w> Session<'w> {
         if changes.is_empty() {
             return Ok(());
         }
-        // After a failure the session ends, so what was taken out of it is loaded again and never half known.
-        Ok(self.worker.journal.write(changes, &self.lease).await?)
+        // After an error the session ends, and the next one loads the durable state again.
+        Ok(self.worker.tables.write(changes, &self.lease).await?)
     }
 
-    /// Nothing runs, and nothing can start by itself.
-    async fn rest(&mut self) -> Result<(), Error> {
+    /// Called when no handler runs and none can start: writes the offsets and answers [`Command::Drain`].
+    async fn when_idle(&mut self) -> Result<(), Error> {
         if self.is_handled_unsaved {
             self.save().await?;
         }
-        if !self.settles.is_empty() {
+        if !self.drains.is_empty() {
             self.publish();
-            let settled = Settled { ended: self.worker.board.ended() };
-            for answer in self.settles.drain(..) {
-                // Whoever asked may have gone.
-                answer.send(settled).unwrap_or(());
+            let drained = Drained { ended: self.worker.board.ended() };
+            for answer in self.drains.drain(..) {
+                // The caller may be gone.
+                answer.send(drained).unwrap_or(());
             }
         }
         Ok(())
     }
 
-    async fn wait(&mut self) -> Happening {
+    async fn wait(&mut self) -> Input {
         let can_read = self.can_read();
         let can_start = self.mode != Mode::Paused && self.running.len() < self.worker.consumer.concurrency;
-        let due = self.outboxes.iter().filter_map(|outbox| outbox.lane.next_due()).min().filter(|_| can_start);
+        let due = self.outboxes.iter().filter_map(|outbox| outbox.order.next_due()).min().filter(|_| can_start);
         let wake_at = due.map_or(self.poll_at, |due| due.min(self.poll_at)).min(self.renew_at);
         let worker = &mut *self.worker;
         let changed = worker.sources.iter_mut().map(|source| Box::pin(source.changes.changed()));
         tokio::select! {
             biased;
-            () = worker.stop.cancelled() => Happening::Stop,
-            Some(finished) = self.running.join_next(), if !self.running.is_empty() => Happening::Finished(finished),
-            Some(command) = worker.commands.recv() => Happening::Command(command),
-            () = std::future::ready(()), if can_read => Happening::Woken,
-            (Ok(()), index, _) = select_all(changed) => Happening::Written(index),
-            () = worker.clock.sleep_until(wake_at) => Happening::Woken,
+            () = worker.stop.cancelled() => Input::Stop,
+            Some(finished) = self.running.join_next(), if !self.running.is_empty() => Input::Finished(finished),
+            Some(command) = worker.commands.recv() => Input::Command(command),
+            () = std::future::ready(()), if can_read => Input::Woken,
+            (Ok(()), index, _) = select_all(changed) => Input::Written(index),
+            () = worker.clock.sleep_until(wake_at) => Input::Woken,
         }
     }
 
-    fn notice(&mut self) {
+    fn mark_dirty(&mut self) {
         for outbox in &mut self.outboxes {
             outbox.is_dirty = true;
         }
     }
 
-    async fn obey(&mut self, command: Command) -> Result<(), Error> {
+    async fn execute(&mut self, command: Command) -> Result<(), Error> {
         match command {
             Command::Reload => self.reload().await,
-            Command::Settle(answer) => {
-                self.notice();
-                self.settles.push(answer);
+            Command::Drain(answer) => {
+                self.mark_dirty();
+                self.drains.push(answer);
                 Ok(())
             }
         }
     }
 
-    /// The slow safety net: whatever other processes did is seen now.
+    /// Renews the lease and polls for changes of other processes, when their time has come.
     async fn tick(&mut self) -> Result<(), Error> {
         let now = self.worker.clock.now();
         if now >= self.renew_at {
             let ttl = self.worker.options.lease_ttl;
-            self.lease = self.worker.journal.store.renew_lease(&self.lease, ttl).await?;
+            self.lease = self.worker.tables.store.renew_lease(&self.lease, ttl).await?;
             self.renew_at = now.plus(ttl / RENEWALS);
         }
         if now >= self.poll_at {
             self.poll_at = now.plus(self.worker.options.poll_every);
-            self.notice();
+            self.mark_dirty();
             self.reload().await?;
             self.save().await?;
         }
         Ok(())
     }
 
-    /// Loads what operators may have changed: the mode, the parking place, the dead letters.
+    /// Loads the rows that operators may have changed: the mode, the blocked events, the number of dead letters.
     async fn reload(&mut self) -> Result<(), Error> {
-        let journal = &self.worker.journal;
-        self.mode = journal.mode().await?;
-        let rows = journal.parked(self.worker.options.parked_max.saturating_mul(2)).await?;
-        let mut places: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+        let tables = &self.worker.tables;
+        self.mode = tables.mode().await?;
+        let rows = tables.blocked(self.worker.options.blocked_max.saturating_mul(2)).await?;
+        let mut kept_by_context: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
         for row in &rows {
-            places.entry(&row.context).or_default().insert(row.seq);
+            kept_by_context.entry(&row.context).or_default().insert(row.seq);
         }
         for (outbox, source) in self.outboxes.iter_mut().zip(&self.worker.sources) {
-            let kept = places.remove(source.context).unwrap_or_default();
-            outbox.lane.retain_parked(|seq| kept.contains(&seq));
+            let kept = kept_by_context.remove(source.context).unwrap_or_default();
+            outbox.order.retain_blocked(|seq| kept.contains(&seq));
             for row in rows.iter().filter(|row| row.context == source.context) {
-                outbox.lane.restore(row.seq, row.key, row.parked);
+                outbox.order.restore(row.seq, row.key, row.blocked);
             }
         }
-        let dead_letter_count = journal.dead_letter_count().await?;
+        let dead_letter_count = tables.dead_letter_count().await?;
         for (outbox, source) in self.outboxes.iter_mut().zip(&self.worker.sources) {
             outbox.head = outbox.head.max(source.tail.store().last_event_seq().await?);
         }
@@ -479,8 +481,8 @@ impl<'w> Session<'w> {
             .iter()
             .zip(&self.worker.sources)
             .map(|(outbox, source)| {
-                let offset = outbox.lane.offset();
-                let head = outbox.head.max(outbox.lane.read());
+                let offset = outbox.order.offset();
+                let head = outbox.head.max(outbox.order.read());
                 OutboxStatus { context: source.context, offset, head, lag: head - offset, is_read: false }
             })
             .collect();
@@ -488,8 +490,8 @@ impl<'w> Session<'w> {
             status.is_active = true;
             status.mode = self.mode;
             status.running_count = self.running.len();
-            status.open_count = self.outboxes.iter().map(|outbox| outbox.lane.open_count()).sum();
-            status.parked_count = self.outboxes.iter().map(|outbox| outbox.lane.parked_count()).sum();
+            status.open_count = self.outboxes.iter().map(|outbox| outbox.order.open_count()).sum();
+            status.blocked_count = self.outboxes.iter().map(|outbox| outbox.order.blocked_count()).sum();
             status.outboxes = outboxes;
             *read_versions = self.outboxes.iter().map(|outbox| outbox.read_version).collect();
         });

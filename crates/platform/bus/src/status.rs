@@ -1,4 +1,4 @@
-//! What a consumer is doing, for operators, metrics and tests.
+//! Status of consumers, for operators, metrics and tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,103 +10,103 @@ use tokio::sync::watch;
 use crate::mode::Mode;
 use crate::topic::Dropped;
 
-/// A consumer, as this process sees it (TR-38).
+/// Status of a consumer in this process (TR-38).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerStatus {
-    /// Its name.
+    /// Name of the consumer.
     pub consumer: &'static str,
-    /// Whether this process delivers to it; another node may. Counts below are of this process.
+    /// Whether this process delivers to it. Otherwise another node may. The counts are those of this process.
     pub is_active: bool,
-    /// The switch.
+    /// Mode that operators set.
     pub mode: Mode,
-    /// Handlers that run now.
+    /// Number of running handlers.
     pub running_count: usize,
-    /// Events in memory: read and not settled.
+    /// Number of open events: read and not settled.
     pub open_count: usize,
-    /// Events that failed, or wait behind one of the same key that failed.
-    pub parked_count: usize,
-    /// Events that it gave up on.
+    /// Number of blocked events: failed, or behind a failed event of the same key.
+    pub blocked_count: usize,
+    /// Number of dead letters.
     pub dead_letter_count: u64,
-    /// Deliveries that ended well since the start, duplicates included.
+    /// Number of successful deliveries since the start, duplicates included.
     pub handled_count: u64,
-    /// Of those, how many the inbox recognized as duplicates.
+    /// Number of successful deliveries that the inbox recognized as duplicates.
     pub duplicate_count: u64,
-    /// Deliveries that failed since the start.
+    /// Number of failed deliveries since the start.
     pub failed_count: u64,
-    /// Events dropped since the start, because their topic allows it.
+    /// Number of events that were dropped since the start, as their topic allows.
     pub dropped_count: u64,
-    /// The last failure, for people.
+    /// Last error, for operators.
     pub last_error: Option<String>,
-    /// How far each outbox is read.
+    /// Progress in each outbox.
     pub outboxes: Vec<OutboxStatus>,
 }
 
-/// How far a consumer has come in the outbox of one context.
+/// Progress of a consumer in the outbox of one context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutboxStatus {
-    /// The context.
+    /// Context of the outbox.
     pub context: &'static str,
-    /// Every event up to here is settled or parked.
+    /// Offset: every event up to here is settled or blocked.
     pub offset: i64,
-    /// The last position that was seen in the outbox.
+    /// Last known position of the outbox.
     pub head: i64,
-    /// How many events the offset is behind, those of other topics included.
+    /// Distance of the offset from the head, events of other topics included.
     pub lag: i64,
-    /// Whether everything that this process wrote so far has been read.
+    /// Whether all events that this process has written were read.
     pub is_read: bool,
 }
 
 impl ConsumerStatus {
-    /// Whether every event was handled, dropped or buried.
+    /// Whether every event was handled or dropped, or is a dead letter.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
         self.is_active
-            && self.running_count + self.open_count + self.parked_count == 0
+            && self.running_count + self.open_count + self.blocked_count == 0
             && self.outboxes.iter().all(|outbox| outbox.is_read && outbox.lag == 0)
     }
 }
 
-/// Where the worker of a consumer writes its status. Shared by the worker and the bus.
+/// The current status of a consumer, which its worker writes and the bus reads.
 #[derive(Debug)]
-pub(crate) struct Board {
-    status: Mutex<Page>,
-    /// Tells that some consumer came further.
+pub(crate) struct StatusBoard {
+    current: Mutex<Current>,
+    /// Notifies of progress of any consumer.
     progress: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Page {
+struct Current {
     status: ConsumerStatus,
-    /// Per outbox, in the order of the status: which state of the store's change counter was read to the end.
+    /// Per outbox, in the order of the status: value of the change counter up to which it was read to its end.
     read_versions: Vec<Option<u64>>,
 }
 
-impl Board {
+impl StatusBoard {
     pub(crate) fn new(consumer: &'static str, progress: Arc<watch::Sender<()>>) -> Self {
         let status = ConsumerStatus { consumer, ..ConsumerStatus::default() };
-        Self { status: Mutex::new(Page { status, read_versions: Vec::new() }), progress }
+        Self { current: Mutex::new(Current { status, read_versions: Vec::new() }), progress }
     }
 
-    /// The status; `version_of` answers the change counter of a context's store now.
+    /// The status. `version_of` returns the current change counter of the store of a context.
     pub(crate) fn status(&self, version_of: impl Fn(&str) -> Option<u64>) -> ConsumerStatus {
-        let page = self.status.lock();
-        let mut status = page.status.clone();
-        for (outbox, read) in status.outboxes.iter_mut().zip(&page.read_versions) {
+        let current = self.current.lock();
+        let mut status = current.status.clone();
+        for (outbox, read) in status.outboxes.iter_mut().zip(&current.read_versions) {
             outbox.is_read = read.is_some() && *read == version_of(outbox.context);
         }
         status
     }
 
-    /// Changes the status, and says so when that matters to those who wait for progress.
+    /// Changes the status and notifies waiters when it differs.
     pub(crate) fn update(&self, change: impl FnOnce(&mut ConsumerStatus, &mut Vec<Option<u64>>)) {
         let is_changed = {
-            let mut page = self.status.lock();
-            let before = page.status.clone();
-            let Page { status, read_versions } = &mut *page;
+            let mut current = self.current.lock();
+            let before = current.status.clone();
+            let Current { status, read_versions } = &mut *current;
             change(status, read_versions);
-            let is_changed = page.status != before;
+            let is_changed = current.status != before;
             if is_changed {
-                page.status.export();
+                current.status.export();
             }
             is_changed
         };
@@ -115,16 +115,16 @@ impl Board {
         }
     }
 
-    /// How many deliveries came to an end, well or not.
+    /// Number of deliveries that ended, with any outcome.
     pub(crate) fn ended(&self) -> u64 {
-        let page = self.status.lock();
-        page.status.handled_count + page.status.failed_count + page.status.dropped_count
+        let current = self.current.lock();
+        current.status.handled_count + current.status.failed_count + current.status.dropped_count
     }
 
-    /// Counts one end of a delivery. `took` is the time of the handler.
+    /// Counts the end of a delivery. `took` is the duration of the handler.
     pub(crate) fn count(&self, outcome: Outcome, took: Option<Duration>, error: Option<&str>) {
-        let mut page = self.status.lock();
-        let status = &mut page.status;
+        let mut current = self.current.lock();
+        let status = &mut current.status;
         match outcome {
             Outcome::Handled => status.handled_count += 1,
             Outcome::Duplicate => {
@@ -132,7 +132,7 @@ impl Board {
                 status.duplicate_count += 1;
             }
             Outcome::Failed => status.failed_count += 1,
-            Outcome::Buried => {
+            Outcome::DeadLettered => {
                 status.failed_count += 1;
                 status.dead_letter_count += 1;
             }
@@ -149,13 +149,13 @@ impl Board {
     }
 }
 
-/// How one delivery ended.
+/// Outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Handled,
     Duplicate,
     Failed,
-    Buried,
+    DeadLettered,
     Dropped(Dropped),
 }
 
@@ -165,7 +165,7 @@ impl Outcome {
             Self::Handled => "handled",
             Self::Duplicate => "duplicate",
             Self::Failed => "failed",
-            Self::Buried => "dead_letter",
+            Self::DeadLettered => "dead_letter",
             Self::Dropped(dropped) => dropped.label(),
         }
     }
@@ -175,7 +175,7 @@ impl ConsumerStatus {
     fn export(&self) {
         let consumer = self.consumer;
         gauge!("pulse_bus_running_handlers", "consumer" => consumer).set(size(self.running_count));
-        gauge!("pulse_bus_parked_events", "consumer" => consumer).set(size(self.parked_count));
+        gauge!("pulse_bus_blocked_events", "consumer" => consumer).set(size(self.blocked_count));
         gauge!("pulse_bus_dead_letters", "consumer" => consumer).set(size(self.dead_letter_count));
         gauge!("pulse_bus_consumer_paused", "consumer" => consumer).set(size(u32::from(self.mode == Mode::Paused)));
         for outbox in &self.outboxes {
@@ -184,7 +184,7 @@ impl ConsumerStatus {
     }
 }
 
-/// A count as a gauge takes it; exact up to 32 bits, which no bounded queue reaches.
+/// A count as the value of a gauge, capped at 32 bits, which bounded queues never reach.
 fn size(count: impl TryInto<u32>) -> f64 {
     f64::from(count.try_into().unwrap_or(u32::MAX))
 }

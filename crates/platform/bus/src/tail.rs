@@ -1,7 +1,7 @@
 //! The newest events of an outbox, read once for all consumers of this process.
 //!
-//! Consumers follow an outbox at nearly the same place, so the events that one of them has just read are those that the
-//! others want next. Events never change and none appears between others, so what was read once stays true.
+//! Consumers read an outbox at nearly the same position, so the events that one of them has just read are those that the
+//! others need next. Events never change, and none appears between others, so the cached events stay valid.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,35 +10,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pulse_store::{Store, StoreError, StoredEvent};
 use tokio::sync::Mutex;
 
-/// How many events are remembered, and how many bytes of their payloads: whoever is further behind reads for itself.
+/// Maximum number of cached events, and of bytes of their payloads. A consumer further behind reads from the store.
 const EVENTS_MAX: usize = 1_024;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How many events one query reads.
+/// Maximum number of events per query.
 const READ_MAX: u32 = 256;
 
-/// One outbox, and what was read of it lately.
+/// An outbox and its newest events.
 #[derive(Debug)]
 pub(crate) struct Tail {
     store: Store,
     recent: Mutex<Recent>,
-    /// How many reads have begun.
+    /// Number of started reads.
     reads: AtomicU64,
 }
 
-/// Every event after a place in the outbox, up to another.
+/// All events after `after`, up to the last one that was read.
 #[derive(Debug, Default)]
 struct Recent {
     after: i64,
     events: VecDeque<Arc<StoredEvent>>,
     bytes: usize,
-    /// The changes of the store that were counted before the last read began; `None` when it did not come to the end.
+    /// Change counter of the store before the last read. `None` when that read did not reach the end.
     version: Option<u64>,
 }
 
-/// What comes after a place.
+/// Events after a position.
 pub(crate) struct Read {
     pub(crate) events: Vec<Arc<StoredEvent>>,
-    /// Whether nothing more was committed by the time of the question.
+    /// Whether these were all events that were committed when the call began.
     pub(crate) is_end: bool,
 }
 
@@ -51,7 +51,7 @@ impl Tail {
         &self.store
     }
 
-    /// The events after `seq`, in order, at most `limit` of them.
+    /// At most `limit` events after `seq`, in order.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -71,25 +71,25 @@ impl Tail {
         Ok(recent.after(seq, limit, is_fresh))
     }
 
-    /// Whether all that was committed by the time of a question is remembered: nobody else writes and nothing was
-    /// written since, or somebody read to the end after the question was asked.
-    fn is_fresh(&self, recent: &Recent, reads_when_asked: u64) -> bool {
+    /// Whether all events that were committed when the call began are cached: the store has one writer and has not changed
+    /// since the last read, or a read to the end started after the call.
+    fn is_fresh(&self, recent: &Recent, reads_at_call: u64) -> bool {
         let is_unchanged = !self.store.database().is_shared() && recent.version == Some(self.version());
-        is_unchanged || recent.version.is_some() && self.reads.load(Ordering::Acquire) > reads_when_asked
+        is_unchanged || recent.version.is_some() && self.reads.load(Ordering::Acquire) > reads_at_call
     }
 
     fn version(&self) -> u64 {
         *self.store.watch_events().borrow()
     }
 
-    /// Reads on from `seq`, which is the end of what is remembered or beyond.
+    /// Reads on from `seq`, which is the last cached event or beyond.
     async fn read(&self, recent: &mut Recent, seq: i64) -> Result<(), StoreError> {
         if seq > recent.end() {
             *recent = Recent { after: seq, ..Recent::default() };
         }
         self.reads.fetch_add(1, Ordering::AcqRel);
         let version = self.version();
-        // Whoever asks may be dropped while it waits: then nothing is known to be read to the end.
+        // If this future is dropped during the query, the end is unknown.
         recent.version = None;
         let events = self.store.events_after(seq, READ_MAX).await?;
         recent.version = u32::try_from(events.len()).is_ok_and(|count| count < READ_MAX).then_some(version);

@@ -1,4 +1,4 @@
-//! Topics: which context an event comes from, and what may happen to it when it cannot be delivered in time.
+//! Topics: the context of an event, and its durability class.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use pulse_kernel::Timestamp;
 
 use crate::mode::Mode;
 
-/// What a topic promises about its events (T21, DL-08).
+/// Durability class of a topic (DL-08, T21).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing is lost: delivered, or kept as a dead letter. The default.
+    /// No event is lost: it is delivered, or becomes a dead letter. The default.
     #[default]
     Kept,
-    /// Better one too few than one too late: dropped and counted once it is older than this.
+    /// An event is dropped, and counted, once it is older than this.
     Expires(Duration),
-    /// Tracking and logs: tried once, dropped and counted when that fails or when the consumer is degraded.
+    /// For tracking and logs: an event is dropped, and counted, when its first attempt fails or the consumer is degraded.
     Lossy,
 }
 
-/// Why an event was dropped instead of delivered.
+/// Reason why an event was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dropped {
-    /// It was too old for its topic.
+    /// It was older than its topic allows.
     Expired,
-    /// Its topic may be lost, and it failed.
+    /// Its topic is lossy, and its handler failed.
     Failed,
-    /// Its topic may be lost, and the consumer is degraded.
+    /// Its topic is lossy, and the consumer is degraded.
     Degraded,
 }
 
 impl Dropped {
-    /// The word for metrics.
+    /// Label in metrics.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Expired => "expired",
@@ -42,7 +42,7 @@ impl Dropped {
 }
 
 impl Durability {
-    /// Whether an event of this class is dropped before it is tried.
+    /// The reason to drop an event of this class before its handler runs, if any.
     pub(crate) fn drop_before(self, created_at: Timestamp, now: Timestamp, mode: Mode) -> Option<Dropped> {
         match self {
             Self::Expires(within) if now.since(created_at) > within => Some(Dropped::Expired),
@@ -52,13 +52,13 @@ impl Durability {
     }
 }
 
-/// The classes of all topics that declared one.
+/// Durability classes by topic.
 pub(crate) type Classes = BTreeMap<&'static str, Durability>;
 
-/// The context that a topic belongs to: `pulse.order.v1.OrderPaid` is of `order`.
+/// Context of a topic: `order` for `pulse.order.v1.OrderPaid`.
 ///
 /// # Panics
-/// If the topic does not begin with `pulse.<context>.`: topics are generated, so this is a defect.
+/// If the topic does not begin with `pulse.<context>.`. Topics are generated, so that is a defect.
 pub(crate) fn context_of(topic: &'static str) -> &'static str {
     let mut parts = topic.split('.');
     match (parts.next(), parts.next()) {
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(context_of("pulse.order.v1.OrderPaid"), "order");
     }
 
-    /// T21, DL-08: who is dropped when, by class.
+    /// T21, DL-08: events are dropped by their class.
     #[test]
     fn the_class_decides_what_may_be_dropped() {
         let created = Timestamp::from_millis(1_000);

@@ -52,7 +52,7 @@ async fn hot_street(node: &TestNode, units: i64) -> Street {
 async fn switch(node: &TestNode, mode: Mode) {
     node.bus().set_mode(LANE, mode).await.unwrap();
     // Consumers take in their mode before they say that they have settled; what a paused one leaves is no matter.
-    node.bus().settle().await;
+    node.bus().drain().await;
 }
 
 /// Lets the lane work, until there is nothing left to do.
@@ -447,14 +447,14 @@ fn an_order_that_cannot_be_placed_is_alone_with_it() {
         // Its number holds something else.
         reserve(node, &street, &orders[2], 7).await;
         switch(node, Mode::Running).await;
-        assert_ne!(node.bus().settle().await, Vec::<String>::new(), "one is tried again later");
+        assert_ne!(node.bus().drain().await, Vec::<String>::new(), "one is tried again later");
         let wrong = orders.remove(2);
         assert_eq!(ends(&seen(node, &street, &orders).await), [("placed", 4)]);
         assert_eq!(street.seen(node, wrong.order_id).await.state(), OrderState::Placing);
         node.advance(MINUTE);
         node.fire_timers().await;
         node.advance(MINUTE * 60);
-        node.bus().drain().await;
+        node.bus().catch_up().await;
         node.settle().await;
         assert_eq!(ends(&seen(node, &street, &[wrong]).await), [("late", 1)]);
         assert_eq!(street.tea_stock(node).await, (22, 0));

@@ -1,31 +1,31 @@
-//! Dead letters: what a consumer gave up on, and what an operator does about it.
+//! Dead letters: events that a consumer failed to handle, and what operators do with them.
 
 use bytes::Bytes;
 use pulse_contract::errors::DEAD_LETTER_NOT_FOUND;
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, FromRow, Row, Statement, Store, StoreError, StoredEvent, values};
 
-use crate::journal::event_of;
+use crate::event_row::EventRow;
 
-/// A page of dead letters has at most this many.
+/// Maximum number of dead letters per page.
 pub const DEAD_LETTER_PAGE_MAX: u32 = 200;
 
-/// An event that a consumer failed to handle as often as it may.
+/// An event whose attempts are exhausted.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// Identifies the dead letter; larger ones are younger.
+    /// ID of the dead letter. Larger IDs are younger.
     pub id: i64,
-    /// Who failed.
+    /// Name of the consumer that failed.
     pub consumer: String,
-    /// The context whose outbox the event comes from.
+    /// Context of the outbox that the event is from.
     pub context: String,
-    /// The original event.
+    /// Event, as it was written.
     pub event: StoredEvent,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: u32,
-    /// The last error, for people.
+    /// Last error, for operators.
     pub error: String,
-    /// When it was tried last.
+    /// Instant of the last attempt.
     pub failed_at: Timestamp,
 }
 
@@ -35,7 +35,7 @@ impl FromRow for DeadLetter {
             id: row.get("id")?,
             consumer: row.get("consumer")?,
             context: row.get("context")?,
-            event: event_of(row)?,
+            event: EventRow::from_row(row)?.0,
             attempts: row.get("attempts")?,
             error: row.get("error")?,
             failed_at: row.get("failed_at")?,
@@ -45,9 +45,9 @@ impl FromRow for DeadLetter {
 
 /// The dead letters of all consumers.
 #[derive(Clone)]
-pub(crate) struct Letters(pub(crate) Store);
+pub(crate) struct DeadLetters(pub(crate) Store);
 
-impl Letters {
+impl DeadLetters {
     pub(crate) async fn list(&self, consumer: Option<&str>, after: i64, limit: u32) -> Result<Vec<DeadLetter>, Error> {
         let limit = i64::from(limit.clamp(1, DEAD_LETTER_PAGE_MAX));
         let statement = match consumer {
@@ -64,13 +64,13 @@ impl Letters {
 
     pub(crate) async fn get(&self, id: i64) -> Result<DeadLetter, Error> {
         let statement = Statement::new("SELECT * FROM bus_dead_letters WHERE id = ?", values![id]);
-        let letter = self.0.optional(statement).await?;
-        letter.ok_or_else(|| DEAD_LETTER_NOT_FOUND.error(format!("there is no dead letter {id}")))
+        let found = self.0.optional(statement).await?;
+        found.ok_or_else(|| DEAD_LETTER_NOT_FOUND.error(format!("unknown dead letter {id}")))
     }
 
-    /// Moves the letter to the parking place, due at once, with another payload if one is given.
+    /// Turns a dead letter into a blocked event that is due now, with another payload if one is given.
     pub(crate) async fn replay(&self, cx: &Cx, id: i64, payload: Option<Bytes>) -> Result<(), Error> {
-        let copy = "INSERT INTO bus_parked (consumer, context, seq, event_id, topic, event_key, occurred_at, trace, \
+        let copy = "INSERT INTO bus_blocked (consumer, context, seq, event_id, topic, event_key, occurred_at, trace, \
                     payload, attempts, due_at, error) \
                     SELECT consumer, context, seq, event_id, topic, event_key, occurred_at, trace, payload, 0, ?, error \
                     FROM bus_dead_letters WHERE id = ?";
@@ -87,15 +87,15 @@ impl Letters {
         Ok(self.0.commit(cx, commit).await?)
     }
 
-    /// Up to where all consumers that ever heard `context` have settled its outbox; the end of it when there is none.
+    /// Lowest offset of all consumers that ever read the outbox of `context`. Without consumers, the end of the outbox.
     pub(crate) async fn settled_by_all(&self, context: &str) -> Result<i64, Error> {
         let text = "SELECT COUNT(*), COALESCE(MIN(seq), 0) FROM bus_offsets WHERE context = ?";
         let (count, seq) = self.0.one::<(i64, i64)>(Statement::new(text, values![context])).await?;
         Ok(if count == 0 { i64::MAX } else { seq })
     }
 
-    /// Deletes the letter. While its event is above the offset, a mark stays: the letter was what kept the event from
-    /// being delivered again after a restart.
+    /// Deletes a dead letter. While its event is above the offset, a row in `bus_discarded` prevents a new delivery after a
+    /// restart.
     pub(crate) async fn discard(&self, cx: &Cx, id: i64) -> Result<(), Error> {
         let mark = "INSERT INTO bus_discarded (consumer, context, seq) \
                     SELECT l.consumer, l.context, l.seq FROM bus_dead_letters l WHERE l.id = ? AND NOT EXISTS \

@@ -1,96 +1,75 @@
-//! The tables of the bus: offsets, parked events, dead letters, modes. Rows in, values out.
+//! The tables of the bus: offsets, blocked events, dead letters, modes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use pulse_kernel::{Clock, Cx, Timestamp, TraceContext};
+use pulse_kernel::{Clock, Cx, Timestamp};
 use pulse_store::{Commit, FromRow, Insert, Lease, Migration, Row, Statement, Store, StoreError, StoredEvent, values};
 
-use crate::lane::Parked;
-use crate::letters::DeadLetter;
+use crate::dead_letters::DeadLetter;
+use crate::event_row::{EventRow, trace_text};
+use crate::key_order::Blocked;
 use crate::mode::Mode;
 
 /// The tables of the bus.
 pub(crate) const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, name: "bus", sql: include_str!("../migrations/0001_bus.sql") }];
 
-/// Error texts are cut to this many bytes; what matters stands at their beginning.
+/// Maximum length of a stored error text, in bytes. Longer texts are truncated.
 const ERROR_BYTES_MAX: usize = 2_000;
 
-/// Where an event stands: the outbox and the position in it.
-pub(crate) type Place = (&'static str, i64);
+/// Position of an event: the context of its outbox, and `seq`.
+pub(crate) type OutboxPosition = (&'static str, i64);
 
-/// A parked event that is written.
+/// A blocked event to write.
 #[derive(Debug)]
-pub(crate) struct ParkedRow {
+pub(crate) struct BlockedRow {
     pub(crate) context: &'static str,
     pub(crate) event: Arc<StoredEvent>,
-    pub(crate) parked: Parked,
+    pub(crate) blocked: Blocked,
     pub(crate) error: String,
 }
 
-/// What a consumer's worker decided, to be written in one commit.
+/// Decisions of a worker that are written in one commit.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) parked: Vec<ParkedRow>,
-    pub(crate) retried: Vec<(Place, Parked, String)>,
-    pub(crate) unparked: Vec<Place>,
-    pub(crate) letters: Vec<DeadLetter>,
-    pub(crate) offsets: Vec<Place>,
+    pub(crate) blocked: Vec<BlockedRow>,
+    pub(crate) retried: Vec<(OutboxPosition, Blocked, String)>,
+    pub(crate) unblocked: Vec<OutboxPosition>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
+    pub(crate) offsets: Vec<OutboxPosition>,
 }
 
 impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
-        self.parked.is_empty()
+        self.blocked.is_empty()
             && self.retried.is_empty()
-            && self.unparked.is_empty()
-            && self.letters.is_empty()
+            && self.unblocked.is_empty()
+            && self.dead_letters.is_empty()
             && self.offsets.is_empty()
     }
 }
 
-/// The index of a parked event: what the lane needs to know.
-pub(crate) struct ParkedIndex {
+/// A blocked event without its content.
+pub(crate) struct BlockedIndex {
     pub(crate) context: String,
     pub(crate) seq: i64,
     pub(crate) key: i64,
-    pub(crate) parked: Parked,
+    pub(crate) blocked: Blocked,
 }
 
-impl FromRow for ParkedIndex {
+impl FromRow for BlockedIndex {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             context: row.get("context")?,
             seq: row.get("seq")?,
             key: row.get("event_key")?,
-            parked: Parked { attempts: row.get("attempts")?, due_at: row.get("due_at")? },
+            blocked: Blocked { attempts: row.get("attempts")?, due_at: row.get("due_at")? },
         })
     }
 }
 
-struct EventRow(StoredEvent);
-
-impl FromRow for EventRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        event_of(row).map(Self)
-    }
-}
-
-/// The event in a row of `bus_parked` or `bus_dead_letters`.
-pub(crate) fn event_of(row: &Row) -> Result<StoredEvent, StoreError> {
-    Ok(StoredEvent {
-        seq: row.get("seq")?,
-        id: row.get("event_id")?,
-        topic: row.get::<String>("topic")?.into(),
-        key: row.get("event_key")?,
-        occurred_at: row.get("occurred_at")?,
-        trace: TraceContext::from_traceparent(&row.get::<String>("trace")?).unwrap_or_default(),
-        payload: row.get("payload")?,
-    })
-}
-
-/// The columns that a parked event and a dead letter share, in the order of [`event_values`].
-const PARKED_COLUMNS: &[&str] = &[
+const BLOCKED_COLUMNS: &[&str] = &[
     "consumer",
     "context",
     "seq",
@@ -104,7 +83,7 @@ const PARKED_COLUMNS: &[&str] = &[
     "due_at",
     "error",
 ];
-const LETTER_COLUMNS: &[&str] = &[
+const DEAD_LETTER_COLUMNS: &[&str] = &[
     "id",
     "consumer",
     "context",
@@ -120,25 +99,20 @@ const LETTER_COLUMNS: &[&str] = &[
     "failed_at",
 ];
 
-/// The trace as it is stored: empty when there is none.
-fn trace_text(trace: &TraceContext) -> String {
-    if trace.trace_id == 0 { String::new() } else { trace.traceparent() }
-}
-
 /// The rows of one consumer.
 #[derive(Clone)]
-pub(crate) struct Journal {
+pub(crate) struct ConsumerTables {
     pub(crate) store: Store,
     pub(crate) consumer: &'static str,
     pub(crate) clock: Clock,
 }
 
-impl Journal {
+impl ConsumerTables {
     fn cx(&self) -> Cx {
         Cx::system(self.consumer, self.clock.now())
     }
 
-    /// Writes where the consumer begins, unless it has begun.
+    /// Writes the starting position of the consumer, unless it has an offset.
     pub(crate) async fn begin_at(&self, context: &'static str, seq: i64) -> Result<(), StoreError> {
         let cx = self.cx();
         let insert = Insert::into("bus_offsets", &["consumer", "context", "seq", "changed_at"])
@@ -147,54 +121,55 @@ impl Journal {
         self.store.commit(&cx, Commit::new().insert(insert)).await
     }
 
-    /// Up to where the consumer has settled the outbox of `context`; `None` when it never began.
+    /// Offset of the consumer in the outbox of `context`. `None` when it never read it.
     pub(crate) async fn offset(&self, context: &'static str) -> Result<Option<i64>, StoreError> {
         let text = "SELECT seq FROM bus_offsets WHERE consumer = ? AND context = ?";
-        let row = self.store.optional::<(i64,)>(Statement::new(text, values![self.consumer, context])).await?;
-        Ok(row.map(|(seq,)| seq))
+        self.store.optional(Statement::new(text, values![self.consumer, context])).await
     }
 
-    /// The index of everything parked, at most `limit` entries, lowest positions first.
-    pub(crate) async fn parked(&self, limit: usize) -> Result<Vec<ParkedIndex>, StoreError> {
-        let text = "SELECT context, seq, event_key, attempts, due_at FROM bus_parked WHERE consumer = ? \
+    /// At most `limit` blocked events without their content, lowest positions first.
+    pub(crate) async fn blocked(&self, limit: usize) -> Result<Vec<BlockedIndex>, StoreError> {
+        let text = "SELECT context, seq, event_key, attempts, due_at FROM bus_blocked WHERE consumer = ? \
                     ORDER BY context, seq LIMIT ?";
         self.store.all(Statement::new(text, values![self.consumer, i64::try_from(limit).unwrap_or(i64::MAX)])).await
     }
 
-    /// A parked event with its content; `None` when an operator dropped it.
-    pub(crate) async fn parked_event(&self, (context, seq): Place) -> Result<Option<StoredEvent>, StoreError> {
-        let text = "SELECT seq, event_id, topic, event_key, occurred_at, trace, payload FROM bus_parked \
+    /// Content of a blocked event. `None` when an operator discarded it.
+    pub(crate) async fn blocked_event(
+        &self,
+        (context, seq): OutboxPosition,
+    ) -> Result<Option<StoredEvent>, StoreError> {
+        let text = "SELECT seq, event_id, topic, event_key, occurred_at, trace, payload FROM bus_blocked \
                     WHERE consumer = ? AND context = ? AND seq = ?";
         let row = self.store.optional::<EventRow>(Statement::new(text, values![self.consumer, context, seq])).await?;
         Ok(row.map(|EventRow(event)| event))
     }
 
-    /// The positions of dead letters above the offset, and of those that were discarded: a restart reads them again,
-    /// and must not deliver them.
-    pub(crate) async fn buried_after(&self, (context, seq): Place) -> Result<Vec<i64>, StoreError> {
+    /// Positions of dead letters and discarded dead letters above the offset. A restart reads these events again and must not
+    /// deliver them.
+    pub(crate) async fn dead_lettered_after(&self, (context, seq): OutboxPosition) -> Result<Vec<i64>, StoreError> {
         let text = "SELECT seq FROM bus_dead_letters WHERE consumer = ? AND context = ? AND seq > ? \
                     UNION SELECT seq FROM bus_discarded WHERE consumer = ? AND context = ? AND seq > ?";
         let args = values![self.consumer, context, seq, self.consumer, context, seq];
-        let rows = self.store.all::<(i64,)>(Statement::new(text, args)).await?;
-        Ok(rows.into_iter().map(|(seq,)| seq).collect())
+        self.store.all(Statement::new(text, args)).await
     }
 
-    pub(crate) async fn parked_count(&self) -> Result<usize, StoreError> {
-        let text = "SELECT COUNT(*) FROM bus_parked WHERE consumer = ?";
-        let (count,) = self.store.one::<(i64,)>(Statement::new(text, values![self.consumer])).await?;
+    pub(crate) async fn blocked_count(&self) -> Result<usize, StoreError> {
+        let text = "SELECT COUNT(*) FROM bus_blocked WHERE consumer = ?";
+        let count: i64 = self.store.one(Statement::new(text, values![self.consumer])).await?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     pub(crate) async fn dead_letter_count(&self) -> Result<u64, StoreError> {
         let text = "SELECT COUNT(*) FROM bus_dead_letters WHERE consumer = ?";
-        let (count,) = self.store.one::<(i64,)>(Statement::new(text, values![self.consumer])).await?;
+        let count: i64 = self.store.one(Statement::new(text, values![self.consumer])).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
     pub(crate) async fn mode(&self) -> Result<Mode, StoreError> {
         let text = "SELECT mode FROM bus_modes WHERE consumer = ?";
-        let row = self.store.optional::<(String,)>(Statement::new(text, values![self.consumer])).await?;
-        Ok(row.map_or(Mode::Running, |(word,)| Mode::from_word(&word)))
+        let word: Option<String> = self.store.optional(Statement::new(text, values![self.consumer])).await?;
+        Ok(word.as_deref().map_or(Mode::Running, Mode::from_word))
     }
 
     pub(crate) async fn set_mode(&self, mode: Mode) -> Result<(), StoreError> {
@@ -205,43 +180,43 @@ impl Journal {
         self.store.commit(&cx, Commit::new().insert(insert)).await
     }
 
-    /// Writes what was decided, if `lease` still is the youngest.
+    /// Writes the decisions, fenced by `lease`.
     pub(crate) async fn write(&self, changes: Changes, lease: &Lease) -> Result<(), StoreError> {
         let cx = self.cx();
         let mut commit = Commit::new().fence(lease);
-        if !changes.parked.is_empty() {
-            commit = commit.insert(self.parked_rows(changes.parked));
+        if !changes.blocked.is_empty() {
+            commit = commit.insert(self.blocked_rows(changes.blocked));
         }
-        for ((context, seq), parked, error) in changes.retried {
-            let text = "UPDATE bus_parked SET attempts = ?, due_at = ?, error = ? \
+        for ((context, seq), blocked, error) in changes.retried {
+            let text = "UPDATE bus_blocked SET attempts = ?, due_at = ?, error = ? \
                         WHERE consumer = ? AND context = ? AND seq = ?";
-            let error = cut(error);
+            let error = truncated(error);
             commit = commit.write(Statement::new(
                 text,
-                values![parked.attempts, parked.due_at, error, self.consumer, context, seq],
+                values![blocked.attempts, blocked.due_at, error, self.consumer, context, seq],
             ));
         }
-        for (context, seq) in changes.unparked {
-            let text = "DELETE FROM bus_parked WHERE consumer = ? AND context = ? AND seq = ?";
+        for (context, seq) in changes.unblocked {
+            let text = "DELETE FROM bus_blocked WHERE consumer = ? AND context = ? AND seq = ?";
             commit = commit.write(Statement::new(text, values![self.consumer, context, seq]));
         }
-        if !changes.letters.is_empty() {
-            commit = commit.insert(self.letter_rows(changes.letters));
+        if !changes.dead_letters.is_empty() {
+            commit = commit.insert(Self::dead_letter_rows(changes.dead_letters));
         }
         for (context, seq) in changes.offsets {
             let text = "UPDATE bus_offsets SET seq = ?, changed_at = ? WHERE consumer = ? AND context = ?";
             commit = commit.write(Statement::new(text, values![seq, cx.now, self.consumer, context]));
-            // What the offset has passed is not read again.
+            // Events at or below the offset are not read again.
             let text = "DELETE FROM bus_discarded WHERE consumer = ? AND context = ? AND seq <= ?";
             commit = commit.write(Statement::new(text, values![self.consumer, context, seq]));
         }
         self.store.commit(&cx, commit).await
     }
 
-    fn parked_rows(&self, rows: Vec<ParkedRow>) -> Insert {
-        let insert = rows.into_iter().fold(Insert::into("bus_parked", PARKED_COLUMNS), |insert, row| {
+    fn blocked_rows(&self, rows: Vec<BlockedRow>) -> Insert {
+        let insert = rows.into_iter().fold(Insert::into("bus_blocked", BLOCKED_COLUMNS), |insert, row| {
             let event = &row.event;
-            let parked = row.parked;
+            let blocked = row.blocked;
             insert.row(values![
                 self.consumer,
                 row.context,
@@ -252,21 +227,21 @@ impl Journal {
                 event.occurred_at,
                 trace_text(&event.trace),
                 event.payload.clone(),
-                parked.attempts,
-                parked.due_at,
-                cut(row.error)
+                blocked.attempts,
+                blocked.due_at,
+                truncated(row.error)
             ])
         });
         insert.on_conflict_update(&["consumer", "context", "seq"], &["attempts", "due_at", "error"])
     }
 
-    fn letter_rows(&self, letters: Vec<DeadLetter>) -> Insert {
-        letters.into_iter().fold(Insert::into("bus_dead_letters", LETTER_COLUMNS), |insert, letter| {
-            let event = letter.event;
+    fn dead_letter_rows(dead_letters: Vec<DeadLetter>) -> Insert {
+        dead_letters.into_iter().fold(Insert::into("bus_dead_letters", DEAD_LETTER_COLUMNS), |insert, dead_letter| {
+            let event = dead_letter.event;
             insert.row(values![
-                letter.id,
-                letter.consumer,
-                letter.context,
+                dead_letter.id,
+                dead_letter.consumer,
+                dead_letter.context,
                 event.seq,
                 event.id,
                 &*event.topic,
@@ -274,25 +249,25 @@ impl Journal {
                 event.occurred_at,
                 trace_text(&event.trace),
                 event.payload,
-                letter.attempts,
-                cut(letter.error),
-                letter.failed_at
+                dead_letter.attempts,
+                truncated(dead_letter.error),
+                dead_letter.failed_at
             ])
         })
     }
 
-    /// Becomes the one worker of this consumer; `None` while another node is.
+    /// Acquires the lease of the consumer. `None` while another node has it.
     pub(crate) async fn acquire(&self, holder: &str, ttl: Duration) -> Result<Option<Lease>, StoreError> {
         self.store.acquire_lease(self.consumer, holder, ttl).await
     }
 
-    /// A new id for a dead letter.
+    /// A new ID for a dead letter.
     pub(crate) fn next_id(&self, now: Timestamp) -> i64 {
         self.store.next_id(now)
     }
 }
 
-fn cut(mut error: String) -> String {
+fn truncated(mut error: String) -> String {
     let mut end = ERROR_BYTES_MAX.min(error.len());
     while !error.is_char_boundary(end) {
         end -= 1;

@@ -1,4 +1,4 @@
-//! What the suite works on: an outbox of `order`, a store of `kitchen` whose rows are the effects of handlers.
+//! The fixture of the suite: an outbox of `order`, and a store of `kitchen` whose rows are the effects of handlers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::{Clock, Cx, Error, ErrorSpec, IdGenerator, Kind, Retry, Timestamp};
 use pulse_store::{Commit, Database, Insert, Migration, Statement, Store, values};
 
-/// The event of these tests.
+/// Event of these tests.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Placed {
-    /// Counts the events of its key from 1.
+    /// Number of the event within its key, from 1.
     #[prost(int64, tag = "1")]
     pub(crate) number: i64,
 }
@@ -33,7 +33,7 @@ impl Event for Viewed {
     const TOPIC: &'static str = "pulse.order.v1.Viewed";
 }
 
-/// What the kitchen says when it has cooked.
+/// Event that the kitchen writes.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Cooked {
     #[prost(int64, tag = "1")]
@@ -44,7 +44,7 @@ impl Event for Cooked {
     const TOPIC: &'static str = "pulse.kitchen.v1.Cooked";
 }
 
-/// Says of itself that it is a [`Placed`], and is not.
+/// Another message under the topic of [`Placed`].
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Impostor {
     #[prost(string, tag = "1")]
@@ -82,7 +82,7 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// Two contexts and a clock on one database.
 #[derive(Clone)]
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) database: Database,
     pub(crate) clock: VirtualClock,
     pub(crate) ids: Arc<IdGenerator>,
@@ -90,7 +90,7 @@ pub(crate) struct World {
     pub(crate) kitchen: Store,
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn on(database: Database) -> Self {
         let clock = VirtualClock::starting_at(START);
         let ids = Arc::new(IdGenerator::new(1));
@@ -106,7 +106,7 @@ impl World {
         Cx::system("test", self.clock.now())
     }
 
-    /// Writes one event of `key`.
+    /// Writes an event of `key`.
     pub(crate) async fn place(&self, key: i64, number: i64) {
         self.order.commit(&self.cx(), Commit::new().event(key, &Placed { number })).await.unwrap();
     }
@@ -141,19 +141,19 @@ impl World {
         self.start(self.builder().consumer(consumer)).await
     }
 
-    /// Moves the clock until everything is delivered.
+    /// Advances the clock until all events are delivered.
     pub(crate) async fn drain(&self, bus: &Bus) {
         for _ in 0..10_000 {
-            bus.settle().await;
+            bus.drain().await;
             if bus.status().iter().all(pulse_bus::ConsumerStatus::is_caught_up) {
                 return;
             }
             self.clock.advance(Duration::from_secs(30));
         }
-        panic!("never drained: {:?}", bus.leftovers());
+        panic!("not delivered: {:?}", bus.leftovers());
     }
 
-    /// The commit with the effect of one event on the kitchen.
+    /// Commits the effect of one event to the kitchen.
     pub(crate) async fn effect(&self, cx: &Cx, delivery: &Delivery, number: i64) -> Result<(), Error> {
         let insert =
             Insert::into("kitchen_effects", &["id", "consumer", "event_id", "event_key", "number"]).row(values![
@@ -166,7 +166,7 @@ impl World {
         Ok(delivery.commit(&self.kitchen, cx, Commit::new().insert(insert)).await?)
     }
 
-    /// The numbers whose effects `consumer` wrote, per key, in the order in which they were written.
+    /// Numbers of the effects of `consumer`, per key, in the order of their writes.
     pub(crate) async fn effects(&self, consumer: &str) -> BTreeMap<i64, Vec<i64>> {
         let text = "SELECT event_key, number FROM kitchen_effects WHERE consumer = ? ORDER BY id";
         let rows = self.kitchen.all::<(i64, i64)>(Statement::new(text, values![consumer])).await.unwrap();
@@ -177,18 +177,18 @@ impl World {
         effects
     }
 
-    /// Every key has the effects 1 to `count`, once and in order.
+    /// Asserts that every key has the effects 1 to `count`, once and in order.
     pub(crate) async fn assert_effects(&self, consumer: &str, keys: i64, count: i64) {
         let expected: BTreeMap<i64, Vec<i64>> = (0..keys).map(|key| (key, (1..=count).collect())).collect();
         assert_eq!(self.effects(consumer).await, expected);
     }
 
-    /// A consumer that only writes its effect.
+    /// A consumer that writes its effects.
     pub(crate) fn cook(&self, name: &'static str) -> Consumer {
-        let world = self.clone();
+        let fixture = self.clone();
         Consumer::named(name).backoff(quick()).on(move |cx, delivery, event: Placed| {
-            let world = world.clone();
-            async move { world.effect(&cx, &delivery, event.number).await }
+            let fixture = fixture.clone();
+            async move { fixture.effect(&cx, &delivery, event.number).await }
         })
     }
 }
@@ -197,17 +197,17 @@ pub(crate) fn options(holder: &str) -> Options {
     Options { seed: Some(1), ..Options::of(holder) }
 }
 
-/// Retries soon and for as long as a test lasts.
+/// Short pauses and enough attempts for any test.
 pub(crate) fn quick() -> Backoff {
     Backoff { attempts_max: 10_000, first: Duration::from_millis(100), longest: Duration::from_secs(10) }
 }
 
-/// Gives up after three attempts.
+/// Three attempts.
 pub(crate) fn three_attempts() -> Backoff {
     Backoff { attempts_max: 3, ..quick() }
 }
 
-/// A small seeded source of choices, shared by handlers.
+/// A seeded random generator that handlers share.
 #[derive(Clone)]
 pub(crate) struct Dice(Arc<std::sync::atomic::AtomicU64>);
 
@@ -216,7 +216,7 @@ impl Dice {
         Self(Arc::new(std::sync::atomic::AtomicU64::new(seed)))
     }
 
-    /// A number below `sides` (splitmix64).
+    /// A random number below `sides` (splitmix64).
     pub(crate) fn roll(&self, sides: u64) -> u64 {
         let state = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, std::sync::atomic::Ordering::Relaxed);
         let mut mixed = state ^ (state >> 30);
