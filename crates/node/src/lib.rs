@@ -1,5 +1,6 @@
 //! The node: configuration, wiring, verification, pages, import and export. The only crate that knows every context.
 
+mod chores;
 pub mod config;
 mod contexts;
 pub mod data_folder;

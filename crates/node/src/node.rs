@@ -26,6 +26,7 @@ use pulse_token::KeyRing;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use crate::chores;
 use crate::config::{Config, VerifySection};
 use crate::contexts::{Clients, Wiring};
 use crate::data_folder::DataFolder;
@@ -139,7 +140,7 @@ impl Node {
         if options.fires_timers {
             pumps.drain(..).for_each(|pump| drop(tasks.spawn(pump.run())));
         }
-        start_chores(&mut contexts, (&bus, &clock, &keys), config.retention.outbox, &mut tasks);
+        chores::start(&mut contexts, (&bus, &clock, &keys), config.retention.outbox, &mut tasks);
         let mut node = Self {
             clients,
             contexts,
@@ -156,7 +157,7 @@ impl Node {
         };
         if options.is_serving && config.verify.is_on() {
             let watch = node.watch(node.folder.name()?, config.verify)?;
-            node.tasks.spawn(watch.keep());
+            node.tasks.spawn(watch.run());
         }
         Ok(node)
     }
@@ -344,54 +345,4 @@ async fn start_bus(
         }
     }
     Ok(builder.start(database, clock, ids).await?)
-}
-
-/// Starts the tasks of the contexts, and the chores that every store and the keys need.
-fn start_chores(
-    contexts: &mut [RunningContext],
-    (bus, clock, keys): (&Bus, &Clock, &KeyRing),
-    outbox_kept: Duration,
-    tasks: &mut JoinSet<()>,
-) {
-    for context in contexts {
-        let store = context.store.clone();
-        tasks.spawn(async move { store.sweep().await });
-        for task in context.tasks.drain(..) {
-            tasks.spawn(task);
-        }
-    }
-    let (delivered, time) = (bus.clone(), clock.clone());
-    tasks.spawn(async move { prune_events(&delivered, &time, outbox_kept).await });
-    tasks.spawn(reread_keys(keys.clone()));
-}
-
-/// How long a running node may sign with the old key after `pulse admin rotate-keys`.
-const REREAD_KEYS_EVERY: Duration = Duration::from_secs(10);
-
-async fn reread_keys(keys: KeyRing) {
-    loop {
-        tokio::time::sleep(REREAD_KEYS_EVERY).await;
-        let ring = keys.clone();
-        match tokio::task::spawn_blocking(move || ring.reload()).await {
-            Ok(Ok(true)) => tracing::info!(kids = ?keys.kids(), "the signing keys were rotated"),
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the signing keys cannot be read again; those in use stay"),
-            Err(error) => tracing::warn!(%error, "reading the signing keys broke off"),
-        }
-    }
-}
-
-/// How often old events are deleted: often enough that there are never many at once.
-const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
-
-async fn prune_events(bus: &Bus, clock: &Clock, kept: Duration) {
-    loop {
-        let now = clock.now();
-        match bus.prune(now.minus(kept)).await {
-            Ok(0) => {}
-            Ok(count) => tracing::debug!(count, "old events were deleted"),
-            Err(error) => tracing::warn!(error = %error.report(), "old events could not be deleted"),
-        }
-        clock.sleep_until(now.plus(PRUNE_EVERY)).await;
-    }
 }

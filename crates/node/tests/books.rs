@@ -90,7 +90,7 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
     let mut node = TestNode::start(engine).await;
     let street = Street::of(&node).await;
     let mut watch = node.watch("one");
-    let (looked, _) = tokio::join!(watch.look(), async {
+    let (looked, _) = tokio::join!(watch.run_once(), async {
         for _ in 0..10 {
             let order = street.order(&node).await;
             street.cancel(&node, order).await;
@@ -99,7 +99,7 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
     assert!(looked.unwrap());
     node.settle().await;
     street.order(&node).await;
-    assert!(watch.look().await.unwrap());
+    assert!(watch.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new());
     let checked = lines(&mut node, GAUGES[1]).await;
     let units = r#"pulse_verify_checked{context="between",kind="orders_have_their_units"} 11"#;
@@ -109,9 +109,9 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
     node.bus().set_mode("stock.cancelled_orders", Mode::Paused).await.unwrap();
     let order = street.order(&node).await;
     street.cancel(&node, order).await;
-    assert!(watch.look().await.unwrap());
+    assert!(watch.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new());
-    assert!(watch.look().await.unwrap());
+    assert!(watch.run_once().await.unwrap());
     let held = [
         r#"pulse_verify_findings{context="between",kind="held_units_have_an_owner"} 1"#,
         r#"pulse_verify_findings{context="between",kind="orders_have_their_units"} 1"#,
@@ -119,12 +119,12 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
     assert_eq!(told(&mut node).await, held, "it takes too long");
     node.bus().set_mode("stock.cancelled_orders", Mode::Running).await.unwrap();
     node.settle().await;
-    assert!(watch.look().await.unwrap());
+    assert!(watch.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new());
 
     change(&node, "UPDATE stock_resources SET reserved = reserved + 1, revision = revision + 1").await;
-    assert!(watch.look().await.unwrap());
-    assert!(watch.look().await.unwrap());
+    assert!(watch.run_once().await.unwrap());
+    assert!(watch.run_once().await.unwrap());
     let found = told(&mut node).await;
     assert!(found.iter().any(|line| line.contains(r#"context="stock""#)), "{found:?}");
 
@@ -133,7 +133,7 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
     assert_eq!(told(&mut node).await, found);
     node.advance(MINUTE * 20);
     assert!(other.look().await.unwrap(), "whoever looked fell silent");
-    assert!(!watch.look().await.unwrap());
+    assert!(!watch.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new(), "it is the other one's to tell");
     assert!(other.look().await.unwrap());
     assert_eq!(told(&mut node).await, found);

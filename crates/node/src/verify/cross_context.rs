@@ -1,7 +1,5 @@
-//! What must hold between contexts, asked through their own calls: no reservation without an owner, nothing sold that is
-//! not taken, no paid order without its lines in the ledger.
-
-use std::collections::BTreeMap;
+//! Invariants between contexts, checked through their calls: no reservation without an owner, no sold unit that is not
+//! reserved, no paid order without ledger entries.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pulse_contract::order::v1::{
@@ -13,39 +11,39 @@ use pulse_contract::stock::v1::{
     ReservationOwner, ReservationState, ResourceKind, ResourceRef,
 };
 use pulse_kernel::{Cx, Error, Finding, Kind, Timestamp, Verified};
+use pulse_work::Audit;
 
 use super::VerifyTargets;
 
-/// A reservation that is held is held by an order that waits for its money, or is about to be placed.
+/// An active reservation of an order belongs to an order that waits for its payment or its placement.
 const OWNED: &str = "between.held_units_have_an_owner";
-/// What an order is and what its reservation is fit together.
+/// The state of an order and the state of its reservation fit together.
 const TAKEN: &str = "between.orders_have_their_units";
-/// A paid order has its entries.
+/// A paid order has ledger entries.
 const BOOKED: &str = "between.paid_orders_are_booked";
 
-/// How many are asked for at the same time.
+/// Maximum number of concurrent requests.
 const CONCURRENCY: usize = 32;
-/// The largest page.
+/// Size of a page, the largest that the calls allow.
 const PAGE: i32 = 100;
 
-/// Looks at everything, a page at a time.
+/// Checks all reservations and all orders, page by page.
 pub(super) async fn verify(targets: &VerifyTargets, is_repair: bool) -> Result<Verified, Error> {
-    let verified = BTreeMap::from([(OWNED, 0), (TAKEN, 0), (BOOKED, 0)]);
-    let mut check = CrossCheck { targets, cx: Cx::system("verify", targets.clock.now()), is_repair, verified };
-    let mut findings = check.held().await?;
-    findings.extend(check.orders().await?);
-    Ok(Verified { checked: check.verified.into_iter().collect(), findings })
+    let audit = Audit::new(&[OWNED, TAKEN, BOOKED], is_repair);
+    let mut check = CrossCheck { targets, cx: Cx::system("verify", targets.clock.now()), audit };
+    check.reservations().await?;
+    check.orders().await?;
+    Ok(check.audit.finish())
 }
 
 struct CrossCheck<'a> {
     targets: &'a VerifyTargets,
     cx: Cx,
-    is_repair: bool,
-    verified: BTreeMap<&'static str, u64>,
+    audit: Audit,
 }
 
 impl CrossCheck<'_> {
-    /// Before each page: it is another request, and may have to wait.
+    /// Prepares the requests of a page: waits when the throttle says so, and takes the current time.
     async fn turn_page(&mut self) {
         if let Some(throttle) = &self.targets.throttle {
             throttle.pause().await;
@@ -53,79 +51,80 @@ impl CrossCheck<'_> {
         self.cx = Cx::system("verify", self.targets.clock.now());
     }
 
-    fn count(&mut self, invariant: &'static str, count: usize) {
-        *self.verified.entry(invariant).or_default() += u64::try_from(count).unwrap_or(u64::MAX);
+    fn report(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for Finding { invariant, subject, detail, is_repaired } in findings {
+            self.audit.found(invariant, subject, detail, is_repaired);
+        }
     }
 
-    /// Every reservation that is held.
-    async fn held(&mut self) -> Result<Vec<Finding>, Error> {
-        let (mut findings, mut page_token) = (Vec::new(), String::new());
+    async fn reservations(&mut self) -> Result<(), Error> {
+        let mut page_token = String::new();
         loop {
             self.turn_page().await;
             let request = ListActiveReservationsRequest { page_size: PAGE, page_token };
             let page = self.targets.stock.list_active_reservations(&self.cx, request).await?;
-            self.count(OWNED, page.reservations.len());
+            self.audit.checked(OWNED, page.reservations.len());
             let this = &*self;
             let found: Vec<Option<Finding>> = stream::iter(page.reservations)
-                .map(|held| this.owner(held))
+                .map(|reservation| this.owner(reservation))
                 .buffered(CONCURRENCY)
                 .try_collect()
                 .await?;
-            findings.extend(found.into_iter().flatten());
+            self.report(found.into_iter().flatten());
             page_token = page.next_page_token;
             if page_token.is_empty() {
-                return Ok(findings);
+                return Ok(());
             }
         }
     }
 
-    /// What is wrong with a reservation that an order holds.
-    async fn owner(&self, held: Reservation) -> Result<Option<Finding>, Error> {
-        let Some(key) = held.key.filter(|key| key.owner() == ReservationOwner::Order) else { return Ok(None) };
+    /// Checks the order of an active reservation.
+    async fn owner(&self, reservation: Reservation) -> Result<Option<Finding>, Error> {
+        let Some(key) = reservation.key.filter(|key| key.owner() == ReservationOwner::Order) else { return Ok(None) };
         let order = match self.targets.orders.get_order(&self.cx, GetOrderRequest { order_id: key.id }).await {
             Ok(order) => Some(order),
             Err(error) if error.kind() == Kind::NotFound => None,
             Err(error) => return Err(error),
         };
+        let is_repair = self.audit.is_repairing();
         let detail = match order {
-            // Its order has ended; the events that give back are delivered by now.
+            // The events that release its reservation are delivered by now.
             Some(order) if order.state() == OrderState::Cancelled => "the order is cancelled".to_owned(),
             Some(_) => return Ok(None),
-            // It would expire by itself. Where nobody else works, nobody is about to place the order; but that of a sale is
-            // placed when its batch is repeated, and what was given back could not be held for it again.
-            None if self.is_repair && self.targets.is_exclusive && !is_of_a_sale(&held) => {
-                "there is no such order; it was under way".to_owned()
+            // It would expire later. Without other nodes no order is being placed, so it can be released now; except for
+            // an order of a sale, whose batch is repeated and could not reserve the units again.
+            None if is_repair && self.targets.is_exclusive && !is_of_a_sale(&reservation) => {
+                "the order does not exist; its placement was interrupted".to_owned()
             }
-            None if held.expires_at.is_none_or(|at| Timestamp::from(at) < self.cx.now) => {
-                "there is no such order, and its time is over".to_owned()
+            None if reservation.expires_at.is_none_or(|at| Timestamp::from(at) < self.cx.now) => {
+                "the order does not exist, and the reservation has expired".to_owned()
             }
             None => return Ok(None),
         };
-        let is_repaired = self.is_repair && self.give_back(key).await;
+        let is_repaired = is_repair && self.release(key).await;
         Ok(Some(Finding { invariant: OWNED, subject: format!("order {}", key.id), detail, is_repaired }))
     }
 
-    async fn give_back(&self, key: ReservationKey) -> bool {
+    async fn release(&self, key: ReservationKey) -> bool {
         let request = ReleaseReservationRequest { key: Some(key) };
         self.targets.stock.release_reservation(&self.cx, request).await.is_ok()
     }
 
-    /// Every order.
-    async fn orders(&mut self) -> Result<Vec<Finding>, Error> {
-        let (mut findings, mut page_token) = (Vec::new(), String::new());
+    async fn orders(&mut self) -> Result<(), Error> {
+        let mut page_token = String::new();
         loop {
             self.turn_page().await;
             let request = ListOrdersRequest { page_size: PAGE, page_token, ..ListOrdersRequest::default() };
             let page = self.targets.orders.list_orders(&self.cx, request).await?;
-            self.count(TAKEN, page.orders.len());
+            self.audit.checked(TAKEN, page.orders.len());
+            self.audit.checked(BOOKED, page.orders.len());
             let this = &*self;
             let found: Vec<Vec<Finding>> =
                 stream::iter(page.orders).map(|order| this.order(order)).buffered(CONCURRENCY).try_collect().await?;
-            self.count(BOOKED, found.len());
-            findings.extend(found.into_iter().flatten());
+            self.report(found.into_iter().flatten());
             page_token = page.next_page_token;
             if page_token.is_empty() {
-                return Ok(findings);
+                return Ok(());
             }
         }
     }
@@ -145,9 +144,9 @@ impl CrossCheck<'_> {
         };
         let state = reservation.state();
         let detail = if !fits(order.state(), state) {
-            format!("it is {}, and its units are {}", order.state().as_str_name(), state.as_str_name())
+            format!("the order is {}, but its reservation is {}", order.state().as_str_name(), state.as_str_name())
         } else if !is_of_its_sale(order, &reservation) {
-            format!("it is of sale {}, and its units are not", order.sale_id)
+            format!("the order is of sale {}, but its reservation is not", order.sale_id)
         } else {
             return Ok(None);
         };
@@ -167,34 +166,34 @@ impl CrossCheck<'_> {
         Ok(entries.is_empty().then(|| Finding {
             invariant: BOOKED,
             subject: format!("{kind} {}", order.order_id),
-            detail: format!("{total} was paid, and the ledger has no entry"),
+            detail: format!("{total} was paid, but the ledger has no entry"),
             is_repaired: false,
         }))
     }
 }
 
-/// Whether an order may be in this state while its reservation is in that one.
-fn fits(order: OrderState, units: ReservationState) -> bool {
+/// Whether the states of an order and of its reservation fit together.
+fn fits(order: OrderState, reservation: ReservationState) -> bool {
     match order {
         OrderState::Unspecified => false,
-        // They are asked for a moment before it is placed.
+        // The units are reserved just before the order is placed.
         OrderState::Placing => {
-            matches!(units, ReservationState::Unspecified | ReservationState::Active | ReservationState::Expired)
+            matches!(reservation, ReservationState::Unspecified | ReservationState::Active | ReservationState::Expired)
         }
-        // Its time may be over while the order waits: then it is taken anew when it is paid.
-        OrderState::AwaitingPayment => matches!(units, ReservationState::Active | ReservationState::Expired),
+        // An expired reservation is made again when the order is paid.
+        OrderState::AwaitingPayment => matches!(reservation, ReservationState::Active | ReservationState::Expired),
         OrderState::Cancelled => {
-            matches!(units, ReservationState::Released | ReservationState::Expired | ReservationState::Unspecified)
+            matches!(reservation, ReservationState::Released | ReservationState::Expired | ReservationState::Unspecified)
         }
-        // One that was paid after it was cancelled may hold its units under another key, or cash is just being secured.
-        OrderState::Confirmed => units != ReservationState::Unspecified,
+        // An order that was paid late may have its units under another key; those of a cash order are being confirmed.
+        OrderState::Confirmed => reservation != ReservationState::Unspecified,
         OrderState::Preparing | OrderState::Ready | OrderState::Delivering | OrderState::Completed => {
-            units != ReservationState::Active && units != ReservationState::Unspecified
+            reservation != ReservationState::Active && reservation != ReservationState::Unspecified
         }
     }
 }
 
-/// Whether the units of an order are those of its sale, as many as it has; what was never reserved has no lines.
+/// Whether the reservation of an order has the units of its sale, as many as the order. A missing reservation has no lines.
 fn is_of_its_sale(order: &Order, reservation: &Reservation) -> bool {
     let sale = ResourceRef { kind: ResourceKind::Sale.into(), id: order.sale_id };
     if order.sale_id == 0 {
@@ -206,7 +205,7 @@ fn is_of_its_sale(order: &Order, reservation: &Reservation) -> bool {
         && (reservation.lines.is_empty() || reserved == ordered)
 }
 
-/// Whether units of a sale are in it.
+/// Whether a reservation has units of a sale.
 fn is_of_a_sale(reservation: &Reservation) -> bool {
     let is_of_a_sale = |resource: ResourceRef| resource.kind() == ResourceKind::Sale;
     reservation.lines.iter().any(|line| line.resource.is_some_and(is_of_a_sale))

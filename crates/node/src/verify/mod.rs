@@ -1,4 +1,4 @@
-//! Proves from the journals that nothing was created and nothing lost, within each context and between them.
+//! Verification: checks the invariants of each context and between contexts.
 
 mod cross_context;
 mod watch;
@@ -18,25 +18,25 @@ use serde::Serialize;
 
 pub use watch::Watch;
 
-/// What was looked at, and what was found.
+/// Numbers of checks, and violations.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// How many things were checked, by invariant.
+    /// Number of checks by invariant.
     pub checked: BTreeMap<&'static str, u64>,
-    /// What does not hold.
+    /// Violated invariants.
     pub findings: Vec<Violation>,
 }
 
-/// One finding.
+/// A violated invariant.
 #[derive(Debug, Serialize)]
 pub struct Violation {
-    /// Which invariant.
+    /// Name of the invariant, `<context>.<invariant>`.
     pub invariant: &'static str,
-    /// Of what.
+    /// What violates it, for example `order 42`.
     pub subject: String,
-    /// What is wrong.
+    /// Found and expected values.
     pub detail: String,
-    /// Whether it was put right.
+    /// Whether it was repaired.
     pub is_repaired: bool,
 }
 
@@ -51,7 +51,7 @@ impl Report {
         }
     }
 
-    /// Whether everything holds, or was repaired.
+    /// Whether all invariants hold or were repaired.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.findings.iter().all(|finding| finding.is_repaired)
@@ -81,14 +81,14 @@ impl VerifyTargets {
     }
 }
 
-/// What is put right.
+/// What is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repair {
-    /// Nothing: it is only told.
+    /// Nothing; violations are only reported.
     Nothing,
-    /// What can be put right while other nodes work.
+    /// Violations that can be repaired while other nodes work.
     BesideOthers,
-    /// No other node works: what looks as if it were under way will never come to its end.
+    /// All violations that can be repaired, on the assumption that no other node works: unfinished work is abandoned.
     Exclusive,
 }
 

@@ -1,7 +1,7 @@
-//! The books of a running node, proven again and again in the background.
+//! Periodic verification in the background of a running node.
 //!
-//! Things are under way on a running node: an event may not have reached its consumer yet. A finding counts when two looks
-//! in a row have found it. One node of several looks; a lease says which.
+//! Work is in progress on a running node: an event may not have reached its consumer yet. So a violation counts when two
+//! consecutive runs have found it. A lease selects one node of several.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,29 +14,29 @@ use pulse_store::{Lease, Store, Throttle};
 use super::{Report, VerifyTargets, Violation, verify_once};
 use crate::config::VerifySection;
 
-/// What only one node of several does.
+/// Name of the lease.
 const LEASE: &str = "verify";
-/// How long another node waits after this one fell silent, beyond the time between looks.
+/// Time after which another node takes over, beyond the time between two runs.
 const LEASE_SLACK: Duration = Duration::from_secs(60);
-/// A lease is renewed so often within its time that missing one renewal does no harm.
+/// Number of renewals within the time of the lease: one may be missed.
 const RENEWALS: u32 = 3;
-/// When to look again at what looks wrong: what was under way by then is not any more.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Pause before new violations are checked again: work in progress is finished by then.
+const CONFIRM_AFTER: Duration = Duration::from_secs(30);
 
-/// What a finding is recognized by.
+/// Identity of a violation in consecutive runs.
 type Mark = (&'static str, String);
 
-/// Looks at the books of a running node.
+/// Verifies a running node periodically.
 pub struct Watch {
     targets: VerifyTargets,
-    /// Has the lease.
+    /// Store of the lease.
     leases: Store,
     holder: String,
     config: VerifySection,
-    /// What the look before has found.
+    /// Violations of the last run.
     before: BTreeSet<Mark>,
-    /// What was told.
-    told: BTreeSet<Mark>,
+    /// Violations that were published.
+    published: BTreeSet<Mark>,
 }
 
 impl Watch {
@@ -48,44 +48,44 @@ impl Watch {
             holder,
             config,
             before: BTreeSet::new(),
-            told: BTreeSet::new(),
+            published: BTreeSet::new(),
         }
     }
 
-    /// Looks for ever.
-    pub(crate) async fn keep(mut self) {
+    /// Runs until the future is dropped.
+    pub(crate) async fn run(mut self) {
         let clock = self.leases.clock().clone();
         loop {
             clock.sleep_until(clock.now().plus(self.pause())).await;
-            if let Err(error) = self.look().await {
-                tracing::warn!(error = format!("{error:#}"), "the books could not be looked at");
+            if let Err(error) = self.run_once().await {
+                tracing::warn!(error = format!("{error:#}"), "verification failed; it runs again after the pause");
             }
         }
     }
 
-    /// How long to wait before the next look.
+    /// Pause before the next run.
     fn pause(&self) -> Duration {
-        if self.before.is_subset(&self.told) { self.config.every } else { LOOK_AGAIN.min(self.config.every) }
+        if self.before.is_subset(&self.published) { self.config.every } else { CONFIRM_AFTER.min(self.config.every) }
     }
 
-    /// Looks once at everything, when it is this node that does, and publishes what was found by this look and by the one
-    /// before. Says whether it did.
+    /// Verifies everything once, when this node has the lease, and publishes the violations that this run and the last one
+    /// have found. Returns whether it ran.
     ///
     /// # Errors
     /// When a database does not answer.
-    pub async fn look(&mut self) -> anyhow::Result<bool> {
+    pub async fn run_once(&mut self) -> anyhow::Result<bool> {
         let ttl = self.config.every.saturating_add(LEASE_SLACK);
         let Some(lease) = self.leases.acquire_lease(LEASE, &self.holder, ttl).await? else {
-            self.leave();
+            self.resign();
             return Ok(false);
         };
         let started = Instant::now();
-        let looked = tokio::select! {
+        let report = tokio::select! {
             report = verify_once(&self.targets, false) => Some(report?),
             () = hold(&self.leases, lease, ttl) => None,
         };
-        let Some(report) = looked else {
-            self.leave();
+        let Some(report) = report else {
+            self.resign();
             return Ok(false);
         };
         gauge!("pulse_verify_last_duration_seconds").set(started.elapsed());
@@ -96,39 +96,39 @@ impl Watch {
 
     fn publish(&mut self, report: &Report) {
         let found: BTreeSet<Mark> = report.findings.iter().map(mark).collect();
-        let told: BTreeSet<Mark> = found.intersection(&self.before).cloned().collect();
+        let confirmed: BTreeSet<Mark> = found.intersection(&self.before).cloned().collect();
         for finding in &report.findings {
             let mark = mark(finding);
-            if told.contains(&mark) && !self.told.contains(&mark) {
+            if confirmed.contains(&mark) && !self.published.contains(&mark) {
                 let Violation { invariant, subject, detail, .. } = finding;
-                tracing::warn!(invariant, subject, detail, "the books do not hold: {invariant} of {subject}: {detail}");
+                tracing::warn!(invariant, subject, detail, "invariant {invariant} is violated by {subject}: {detail}");
             }
         }
         for (invariant, checked) in &report.checked {
-            let count = told.iter().filter(|(of, _)| of == invariant).count();
+            let count = confirmed.iter().filter(|(of, _)| of == invariant).count();
             let (context, kind) = invariant.split_once('.').unwrap_or(("", invariant));
             gauge!("pulse_verify_findings", "context" => context, "kind" => kind).set(size(count));
             gauge!("pulse_verify_checked", "context" => context, "kind" => kind).set(size(*checked));
         }
-        (self.before, self.told) = (found, told);
+        (self.before, self.published) = (found, confirmed);
     }
 
-    /// Another node looks: what this one has found is not told twice.
-    fn leave(&mut self) {
+    /// Another node has the lease: this one publishes nothing.
+    fn resign(&mut self) {
         self.publish_nothing();
         self.before.clear();
-        self.told.clear();
+        self.published.clear();
     }
 
     fn publish_nothing(&self) {
-        for (invariant, _) in &self.told {
+        for (invariant, _) in &self.published {
             let (context, kind) = invariant.split_once('.').unwrap_or(("", invariant));
             gauge!("pulse_verify_findings", "context" => context, "kind" => kind).set(0.0);
         }
     }
 }
 
-/// Keeps the lease; ends when it is lost.
+/// Renews the lease; returns when it is lost.
 async fn hold(store: &Store, mut lease: Lease, ttl: Duration) {
     let pause = ttl.checked_div(RENEWALS).unwrap_or(ttl);
     loop {
@@ -136,20 +136,20 @@ async fn hold(store: &Store, mut lease: Lease, ttl: Duration) {
         match store.renew_lease(&lease, ttl).await {
             Ok(renewed) => lease = renewed,
             Err(pulse_store::StoreError::Fenced) => return,
-            Err(error) => tracing::warn!(%error, "the lease of the looks at the books was not renewed; trying again"),
+            Err(error) => tracing::warn!(%error, "lease of the verification not renewed; retrying"),
         }
     }
 }
 
-/// Within a context a subject is enough: its look sees to it that nothing moves. Between contexts an order goes from step
-/// to step, and is another finding in each.
+/// Within a context the subject identifies a violation, because its audit excludes rows that change. Between contexts an
+/// order moves from step to step; each step is another violation.
 fn mark(finding: &Violation) -> Mark {
     let is_between = finding.invariant.starts_with("between.");
     let detail = if is_between { format!(": {}", finding.detail) } else { String::new() };
     (finding.invariant, finding.subject.clone() + &detail)
 }
 
-/// A count as a gauge takes it; exact up to 32 bits.
+/// Converts a count for a gauge; at most 4294967295.
 fn size(count: impl TryInto<u32>) -> f64 {
     f64::from(count.try_into().unwrap_or(u32::MAX))
 }

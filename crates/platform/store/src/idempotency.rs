@@ -18,11 +18,8 @@ use crate::transaction::{Step, Transaction};
 use crate::{Store, StoreError, values};
 use pulse_contract::{Begin, IdempotencyStore, InFlightGuard, errors};
 
-/// Pause between two deletions of expired answers and inbox entries.
-pub const SWEEP_PAUSE: Duration = Duration::from_secs(10 * 60);
-
 /// Time span of answers that one transaction deletes.
-const SWEEP_SLICE: Duration = Duration::from_secs(1);
+const PURGE_SLICE: Duration = Duration::from_secs(1);
 
 /// The idempotency keys of the requests that run in this process.
 #[derive(Debug, Default)]
@@ -78,22 +75,16 @@ impl IdempotencyStore for Store {
 }
 
 impl Store {
-    /// Deletes expired answers and inbox entries every [`SWEEP_PAUSE`], forever. [`crate::Options`] says how long both are
+    /// Deletes expired answers and inbox entries; to be called every few minutes. [`crate::Options`] sets how long both are
     /// kept.
     ///
     /// Cancel-safe: the next call continues where this one stopped.
-    pub async fn sweep(&self) {
-        loop {
-            let now = self.clock().now();
-            let swept = match self.sweep_answers().await {
-                Ok(()) => self.prune_inbox(now.minus(self.database().options.inbox_retention)).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = swept {
-                tracing::warn!(%error, context = self.context(), "cannot delete expired answers and inbox entries; retrying in 10 minutes");
-            }
-            self.clock().sleep_until(now.plus(SWEEP_PAUSE)).await;
-        }
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn purge_expired(&self) -> Result<(), StoreError> {
+        self.purge_answers().await?;
+        self.prune_inbox(self.clock().now().minus(self.database().options.inbox_retention)).await
     }
 
     /// Deletes the answer under a key when it was saved at `cutoff` or before.
@@ -107,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    pub async fn sweep_answers(&self) -> Result<(), StoreError> {
+    pub async fn purge_answers(&self) -> Result<(), StoreError> {
         let cutoff = self.clock().now().minus(self.database().options.answer_retention);
         loop {
             let query = self.own(
@@ -118,7 +109,7 @@ impl Store {
             if oldest > cutoff.as_millis() {
                 return Ok(());
             }
-            let until = Timestamp::from_millis(oldest).plus(SWEEP_SLICE).min(cutoff);
+            let until = Timestamp::from_millis(oldest).plus(PURGE_SLICE).min(cutoff);
             let step = Step::new(self.sql("DELETE FROM #_answers WHERE created_at <= ?"), values![until]);
             self.execute(Transaction { steps: vec![step] }).await?;
         }

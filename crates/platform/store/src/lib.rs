@@ -31,7 +31,6 @@ mod transaction;
 pub use commit::{Commit, Timer};
 pub use database::Database;
 pub use error::StoreError;
-pub use idempotency::SWEEP_PAUSE;
 pub use leases::{Lease, NodeLease};
 pub use migrations::Migration;
 pub use options::Options;

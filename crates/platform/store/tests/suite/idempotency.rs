@@ -103,7 +103,7 @@ pub(crate) async fn answers_are_kept_for_a_day(fixture: &Fixture) {
     fixture.clock.advance(Duration::from_secs(60));
     create(&store, &keyed(fixture, "new", 1), 2).await.unwrap();
     fixture.clock.advance(day - Duration::from_secs(60));
-    store.sweep_answers().await.unwrap();
+    store.purge_answers().await.unwrap();
     assert_eq!(create(&store, &keyed(fixture, "new", 1), 3).await.unwrap(), (2, true));
     assert_eq!(create(&store, &keyed(fixture, "old", 1), 4).await.unwrap(), (4, false));
 }
