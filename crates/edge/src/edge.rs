@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Request;
 use pulse_contract::grpc::Admission;
 use pulse_contract::{Route, Served};
-use pulse_kernel::{Clock, Principal};
+use pulse_kernel::Clock;
 use pulse_limiter::{Limiter, Quota};
 use pulse_telemetry::Sampling;
 use pulse_token::KeyRing;
@@ -29,7 +29,7 @@ use crate::pipeline::cors::Cors;
 use crate::pipeline::guard::RequestGuard;
 use crate::pipeline::meter::{self, Meter};
 use crate::pipeline::rpc::Rpc;
-use crate::pipeline::token::Tokens;
+use crate::pipeline::token::{CurrentPrincipal, Tokens};
 use crate::problem::ErrorLinks;
 use crate::rest::Endpoint;
 use crate::routes::{RouteError, Routes};
@@ -59,9 +59,8 @@ pub struct Deps {
     pub limiter: Arc<dyn Limiter>,
     /// Verifies access tokens.
     pub keys: KeyRing,
-    /// Whether the session of a principal was revoked before its token expires. Called for every request with a token,
-    /// so it must answer from memory.
-    pub is_revoked: Box<dyn Fn(&Principal) -> bool + Send + Sync>,
+    /// Replaces the principal of a token by its current state, or rejects a revoked session.
+    pub current_principal: CurrentPrincipal,
 }
 
 /// A complete edge without an address.
@@ -93,7 +92,7 @@ impl Edge {
         let capacity = &config.capacity;
         let per_second = capacity.calls_per_second_max;
         let guard = RequestGuard {
-            tokens: Tokens::new(deps.keys, deps.is_revoked, capacity.token_cache_max),
+            tokens: Tokens::new(deps.keys, deps.current_principal, capacity.token_cache_max),
             limiter: deps.limiter,
             access: config.access.clone(),
             calls: ConcurrencyLimit::new(capacity.calls_max),

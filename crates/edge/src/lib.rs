@@ -31,5 +31,6 @@ mod table;
 pub use config::EdgeConfig;
 pub use edge::{Deps, Edge, EdgeBuilder, EdgeError};
 pub use pages::failed_page;
+pub use pipeline::token::CurrentPrincipal;
 pub use routes::RouteError;
 pub use server::Server;

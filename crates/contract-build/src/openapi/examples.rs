@@ -2,6 +2,7 @@
 
 use prost_reflect::{EnumDescriptor, MessageDescriptor};
 use regex::Regex;
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Number, Value, json};
 
 use super::paths::path;
@@ -10,8 +11,8 @@ use crate::binding::{Binding, Body, Method};
 use crate::model::{Field, Message, Place, Shape};
 use crate::options::{EnumRules, FieldRules, NumberRules, StringRules};
 
-/// Address of a node that was started with the default configuration. The API reference of a node replaces it.
-const NODE: &str = "http://127.0.0.1:8080";
+/// Address of a node with the default configuration. The API reference of a node replaces it by its own.
+pub(super) const NODE: &str = "http://127.0.0.1:8080";
 /// Maximum depth of nested messages in an example.
 const DEPTH_MAX: usize = 6;
 /// Number of optional fields in an example without required fields.
@@ -79,16 +80,17 @@ fn query(source: &Source<'_>, method: &Method, binding: &Binding) -> String {
     let is_parameter = |field: &&Field| !matches!(field.shape, Shape::Message(_)) && schemas::is_required(field);
     let required = message.fields.iter().filter(|field| !is_bound(field)).filter(is_parameter);
     let pairs: Vec<String> = required
-        .map(|found| {
-            format!("{}={}", found.name(), plain(&field_value(source, found, &found.rules, 0)).replace(' ', "+"))
-        })
+        .map(|found| format!("{}={}", found.name(), plain(&field_value(source, found, &found.rules, 0))))
         .collect();
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
-/// A value as the text of a URL.
+/// A value as text of a URL, percent-encoded.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode = |byte: u8| if is_unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encode).collect()
 }
 
 /// The required fields of a message without `left_out`; of a message without required fields the first optional ones.
@@ -192,11 +194,13 @@ fn text(name: &str, rules: &StringRules) -> String {
     }
     let by_name = match name {
         "email" => "anna@example.com",
-        "phone" => "+49301234567",
         "password" => "correct horse battery staple",
         "currency" => "EUR",
         "time_zone" => "Europe/Berlin",
         "code" => "123456",
+        "date" => "2026-01-31",
+        "month" => "2026-01",
+        name if name.contains("phone") => "+49301234567",
         name if name.ends_with("url") => "https://example.com/",
         name if name.contains("name") || name.contains("title") => "Example",
         _ => "example",
@@ -217,12 +221,34 @@ fn text(name: &str, rules: &StringRules) -> String {
         () if rules.uuid => "4fd4f2a2-6c1f-4a55-9e3c-2a8f0b7c1d11",
         () => by_name,
     };
-    let candidates = [kind, by_name, "https://example.com/", "+49301234567", "zh-CN", "EUR", "1", "a"];
+    let candidates = [kind, by_name, "https://example.com/", "EUR", "1", "a"];
     let found = candidates.into_iter().find(fits).map(str::to_owned);
+    let found = found.or_else(|| matching(&regex_syntax::parse(rules.pattern.as_deref()?).ok()?));
     let filled = || "a".repeat(usize::try_from(rules.len.or(rules.min_len).unwrap_or(1)).unwrap_or(1));
     let affixed = |text: String| {
         let (prefix, suffix) = (rules.prefix.as_deref().unwrap_or(""), rules.suffix.as_deref().unwrap_or(""));
         [prefix, &text, suffix].concat()
     };
     affixed(found.unwrap_or_else(filled))
+}
+
+/// A short text that matches a pattern; `None` for classes of bytes.
+fn matching(pattern: &Hir) -> Option<String> {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(String::new()),
+        HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok(),
+        HirKind::Class(Class::Unicode(class)) => {
+            let contains = |wanted: &char| class.iter().any(|range| (range.start()..=range.end()).contains(wanted));
+            let usual = ['1', 'a', 'A'].into_iter().find(contains);
+            usual.or_else(|| class.iter().next().map(|range| range.start())).map(String::from)
+        }
+        HirKind::Class(Class::Bytes(_)) => None,
+        HirKind::Repetition(repetition) => {
+            let count = repetition.min.max(1).min(repetition.max.unwrap_or(u32::MAX));
+            Some(matching(&repetition.sub)?.repeat(usize::try_from(count).ok()?))
+        }
+        HirKind::Capture(capture) => matching(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().map(matching).collect(),
+        HirKind::Alternation(parts) => parts.first().and_then(matching),
+    }
 }

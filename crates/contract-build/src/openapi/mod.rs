@@ -41,7 +41,8 @@ pub(crate) fn document(source: &Source<'_>) -> String {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
             "description": description(source),
         },
-        "servers": [{ "url": "/" }],
+        // The reference of a node replaces the address in the examples by its own.
+        "servers": [{ "url": "/", "x-pulse-example": examples::NODE }],
         "tags": tags,
         "paths": paths,
         "components": {

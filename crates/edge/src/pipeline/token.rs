@@ -11,13 +11,15 @@ use pulse_contract::errors;
 use pulse_kernel::{Actor, Error, Principal, Timestamp};
 use pulse_token::{CLOCK_LEEWAY, Claims, KeyRing, TokenError};
 
-/// Whether the session of a principal was revoked before its token expires.
-pub(crate) type IsRevoked = Box<dyn Fn(&Principal) -> bool + Send + Sync>;
+/// Returns the principal of a token with its current roles and shops, or `None` when its session was revoked. The
+/// arguments are the principal and the issue time of the token. Called for every request with a token, so it must answer
+/// from memory.
+pub type CurrentPrincipal = Box<dyn Fn(Arc<Principal>, Timestamp) -> Option<Arc<Principal>> + Send + Sync>;
 
 /// Verifies bearer tokens.
 pub(crate) struct Tokens {
     keys: KeyRing,
-    is_revoked: IsRevoked,
+    current_principal: CurrentPrincipal,
     /// Cache of verified tokens; a token has exactly one slot, by its hash.
     slots: Box<[Mutex<Slot>]>,
     hasher: RandomState,
@@ -47,10 +49,10 @@ const TAIL_BYTES: usize = 32;
 
 impl Tokens {
     /// A verifier with `keys` and a cache of `cache_max` tokens, rounded up to a power of two.
-    pub(crate) fn new(keys: KeyRing, is_revoked: IsRevoked, cache_max: NonZeroUsize) -> Self {
+    pub(crate) fn new(keys: KeyRing, current_principal: CurrentPrincipal, cache_max: NonZeroUsize) -> Self {
         let count = cache_max.get().checked_next_power_of_two().unwrap_or(1 << 20);
         let slots = std::iter::repeat_with(Mutex::default).take(count).collect();
-        Self { keys, is_revoked, slots, hasher: RandomState::new() }
+        Self { keys, current_principal, slots, hasher: RandomState::new() }
     }
 
     /// The actor of a request; anonymous without a token.
@@ -61,10 +63,11 @@ impl Tokens {
         let Some(header) = headers.get(AUTHORIZATION) else { return Ok(Actor::Anonymous) };
         let token =
             bearer(header).ok_or_else(|| errors::TOKEN_INVALID.error("Authorization must be `Bearer <token>`"))?;
-        match self.verify(token, now) {
-            Ok(principal) if !(self.is_revoked)(&principal) => Ok(Actor::Principal(principal)),
-            Ok(_) if is_public => Ok(Actor::Anonymous),
-            Ok(_) => Err(errors::TOKEN_INVALID.error("the session was ended; sign in again")),
+        let verified = self.verify(token, now);
+        match verified.map(|(principal, issued_at)| (self.current_principal)(principal, issued_at)) {
+            Ok(Some(principal)) => Ok(Actor::Principal(principal)),
+            Ok(None) if is_public => Ok(Actor::Anonymous),
+            Ok(None) => Err(errors::TOKEN_INVALID.error("the session was ended; sign in again")),
             Err(TokenError::Expired) if is_public => Ok(Actor::Anonymous),
             Err(TokenError::Expired) => {
                 Err(errors::TOKEN_EXPIRED.error("the access token has expired; refresh the session"))
@@ -73,20 +76,21 @@ impl Tokens {
         }
     }
 
-    fn verify(&self, token: &[u8], now: Timestamp) -> Result<Arc<Principal>, TokenError> {
+    /// The principal of the token, and the time at which it was issued.
+    fn verify(&self, token: &[u8], now: Timestamp) -> Result<(Arc<Principal>, Timestamp), TokenError> {
         let generation = self.keys.generation();
         let slot = self.slot_of(token);
         if let Some((slot, hash)) = slot {
             let mut slot = slot.lock();
             // The comparison is not constant-time: a request that reaches this slot already has the signature.
-            if let Some(principal) = slot.cached.as_ref().and_then(|cached| cached.principal_of(token, generation, now))
-            {
-                return Ok(principal);
+            if let Some(cached) = slot.cached.as_ref().filter(|cached| cached.is_valid(token, generation, now)) {
+                return Ok((Arc::clone(&cached.principal), cached.issued_at));
             }
             if slot.last != hash {
                 slot.last = hash;
                 drop(slot);
-                return self.verify_signature(token, now).map(|claims| Arc::new(claims.principal));
+                let claims = self.verify_signature(token, now)?;
+                return Ok((Arc::new(claims.principal), claims.issued_at));
             }
         }
         let claims = self.verify_signature(token, now)?;
@@ -101,7 +105,7 @@ impl Tokens {
             };
             slot.lock().cached = Some(Box::new(cached));
         }
-        Ok(principal)
+        Ok((principal, claims.issued_at))
     }
 
     fn verify_signature(&self, token: &[u8], now: Timestamp) -> Result<Claims, TokenError> {
@@ -119,13 +123,12 @@ impl Tokens {
 }
 
 impl CachedToken {
-    /// The principal, when this is the token and it is still valid.
-    fn principal_of(&self, token: &[u8], generation: u64, now: Timestamp) -> Option<Arc<Principal>> {
-        let is_valid = self.generation == generation
+    /// Whether this is the token and it is still valid.
+    fn is_valid(&self, token: &[u8], generation: u64, now: Timestamp) -> bool {
+        self.generation == generation
             && now < self.expires_at
             && self.issued_at <= now.plus(CLOCK_LEEWAY)
-            && *self.token == *token;
-        is_valid.then(|| Arc::clone(&self.principal))
+            && *self.token == *token
     }
 }
 
@@ -139,6 +142,7 @@ fn bearer(header: &HeaderValue) -> Option<&[u8]> {
 mod tests {
     use std::time::Duration;
 
+    use pulse_kernel::Role;
     use pulse_kernel::id::AccountId;
     use pulse_token::Key;
 
@@ -153,9 +157,14 @@ mod tests {
 
     fn tokens(slots: usize) -> (KeyRing, Tokens) {
         let keys = KeyRing::of(Key::generate().expect("the machine has randomness"));
-        let is_revoked = Box::new(|principal: &Principal| principal.session == 13);
+        // Session 13 was revoked; account 14 became an operator.
+        let current: CurrentPrincipal = Box::new(|principal, _issued_at| match principal.session {
+            13 => None,
+            14 => Some(Arc::new(Principal { roles: vec![Role::Operator], ..(*principal).clone() })),
+            _ => Some(principal),
+        });
         let slots = NonZeroUsize::new(slots).expect("not zero");
-        (keys.clone(), Tokens::new(keys, is_revoked, slots))
+        (keys.clone(), Tokens::new(keys, current, slots))
     }
 
     fn headers(value: &str) -> HeaderMap {
@@ -198,6 +207,16 @@ mod tests {
             let bearer = format!("Bearer {}", keys.sign(&Claims::new(principal(account), NOW, TTL)));
             let actor = tokens.actor_of(&headers(&bearer), NOW, false).unwrap();
             assert_eq!(actor.account(), Some(AccountId::new(account)));
+        }
+    }
+
+    #[test]
+    fn a_token_has_the_current_roles_of_its_account() {
+        let (keys, tokens) = tokens(16);
+        let bearer = format!("Bearer {}", keys.sign(&Claims::new(principal(14), NOW, TTL)));
+        for _ in 0..3 {
+            let actor = tokens.actor_of(&headers(&bearer), NOW, false).unwrap();
+            assert!(actor.has_role(Role::Operator));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The edge over real sockets: one test per concern (PL-28).
 
+mod examples;
 mod fuzz;
 mod grpc;
 mod http_client;

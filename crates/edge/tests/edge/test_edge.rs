@@ -60,7 +60,7 @@ pub(crate) async fn edge_with(config: &str, also: impl FnOnce(EdgeBuilder) -> Ed
         clock: Clock::Virtual(clock.clone()),
         limiter: Arc::new(MemoryLimiter::new(MemoryLimiterOptions::default())),
         keys: keys.clone(),
-        is_revoked: Box::new(|principal| principal.session == ENDED_SESSION),
+        current_principal: Box::new(|principal, _issued_at| (principal.session != ENDED_SESSION).then_some(principal)),
     };
     let account = AccountClient::local(Arc::new(AccountService::new(Arc::new(Accounts), Arc::new(NoAnswers))));
     let builder = Edge::builder(config, deps);
