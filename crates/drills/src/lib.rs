@@ -1,4 +1,4 @@
-//! What is run against a node: benchmarks, load tests, races, crash tests, and the demo city.
+//! Programs that run against a node: benchmarks, load tests, races, crash tests, and the demo city.
 
 pub mod bench;
 pub mod crash;

@@ -49,10 +49,10 @@ pub(super) async fn admitted(plan: &BenchPlan, output: &mut Output<'_>) -> anyho
         let buyers = plan.buyers.unwrap_or(BUYERS);
         let sale = OpenSale::create(&node, i64::from(buyers)).await.map_err(|error| anyhow!(error.report()))?;
         // Without it, orders of one round would be created during the next round of the constant route.
-        let hold = SetOrderCreationPausedRequest { is_held: true };
+        let pause = SetOrderCreationPausedRequest { is_paused: true };
         node.node()
             .sales()
-            .set_order_creation_paused(&node.cx(), hold)
+            .set_order_creation_paused(&node.cx(), pause)
             .await
             .map_err(|error| anyhow!(error.report()))?;
         let mut requests = sale.requests(&node, buyers, &name).await?;
@@ -136,7 +136,7 @@ impl OpenSale {
             payment_timeout_s: 86_400,
             ticket_ttl_s: 3_600,
             // Checked for every request and never reached.
-            pace: Some(SaleRateLimit { per_account: 1_000_000, window_ms: 1_000, ..SaleRateLimit::default() }),
+            rate_limit: Some(SaleRateLimit { per_account: 1_000_000, window_ms: 1_000, ..SaleRateLimit::default() }),
             ..SaleDraft::default()
         };
         let sale = sales.create_sale(&cx, CreateSaleRequest { shop_id, sale: Some(draft) }).await?;

@@ -45,15 +45,15 @@ pub(super) async fn run(plan: &BenchPlan) -> anyhow::Result<Figure> {
 
 /// Admits every buyer to a sale that has one unit per buyer.
 async fn admit_all(buyers: u32) -> anyhow::Result<(Outcome, MemoryAdmissionEngine)> {
-    let gate = MemoryAdmissionEngine::new();
-    let loading = gate.prepare(SALE).await?;
-    ensure!(gate.open(loading, buyers.into()).await?, "the sale is open");
+    let engine = MemoryAdmissionEngine::new();
+    let loading = engine.prepare(SALE).await?;
+    ensure!(engine.open(loading, buyers.into()).await?, "the sale is open");
     let begun = Instant::now();
     for buyer in 1..=i64::from(buyers) {
-        let verdict = gate.admit_now(AdmissionRequest { sale: SALE, buyer, admission: buyer, units: 1 });
+        let verdict = engine.admit_now(AdmissionRequest { sale: SALE, buyer, admission: buyer, units: 1 });
         ensure!(verdict == Verdict::Admitted, "buyer {buyer} got {verdict:?} instead of an admission");
     }
-    Ok((Outcome::of_job(buyers.into(), begun.elapsed()), gate))
+    Ok((Outcome::of_job(buyers.into(), begun.elapsed()), engine))
 }
 
 fn insert_all(buyers: u32) -> Outcome {

@@ -234,7 +234,7 @@ fn offer(sale_id: i64) -> SaleOffer {
         kind: OrderKind::Goods.into(),
         product_id: 1,
         variant_id: 2,
-        product_name: "What everybody wants".to_owned(),
+        product_name: "Limited edition".to_owned(),
         variant_name: "black".to_owned(),
         unit_price: Some(Money { minor: 9_900, currency: "CNY".to_owned() }),
         category_code: 0,

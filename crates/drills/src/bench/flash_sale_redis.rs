@@ -30,8 +30,8 @@ async fn measure(plan: &BenchPlan, redis: &str, callers: u32) -> anyhow::Result<
     let of = |run: &Run| outcome_of(run.elapsed, &run.latencies);
     for _ in 0..plan.rounds {
         let round = Plan { url: redis.to_owned(), requests: ADMISSIONS, callers };
-        let FlashSale { gate, reference, script } = flash_sale(&round).await?;
-        rounds.subject.push(of(&gate));
+        let FlashSale { engine, reference, script } = flash_sale(&round).await?;
+        rounds.subject.push(of(&engine));
         rounds.reference.push(of(&reference));
         scripts += script.calls;
         busy += script.total;

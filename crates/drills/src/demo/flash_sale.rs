@@ -27,7 +27,7 @@ const LASTS: Duration = Duration::from_secs(60);
 /// Number of units per sale.
 const UNITS: i64 = 12;
 /// Payment timeout of an order, in seconds.
-const PAY_WITHIN_S: i32 = 60;
+const PAYMENT_TIMEOUT_S: i32 = 60;
 /// Maximum number of concurrent buyers.
 const BUYERS_MAX: usize = 400;
 /// Timeout of the call that waits for the order of an admission, in milliseconds.

@@ -13,8 +13,6 @@ mod prepared;
 mod target_url;
 mod users;
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail};
 use pulse_bench::{LoadReport, LoadRun, Snapshot};
 use tokio::sync::oneshot;

@@ -23,7 +23,7 @@ pub enum ScenarioName {
 pub struct Plan {
     /// URL of the node.
     pub url: String,
-    /// What each visit does.
+    /// Scenario of the visits.
     pub scenario: ScenarioName,
     /// Visits per second after the ramp.
     pub rate_per_s: f64,

@@ -158,7 +158,7 @@ impl<'a> PaymentFixture<'a> {
         };
         tokio::time::timeout(FINAL_WITHIN, poll)
             .await
-            .context("the payments did not reach a final state in 60 seconds")??;
+            .with_context(|| format!("the payments did not reach a final state within {FINAL_WITHIN:?}"))??;
         Ok(outcomes)
     }
 
