@@ -71,26 +71,6 @@ impl Stage {
     pub fn is_running(self) -> bool {
         matches!(self, Self::Scheduled | Self::Warm)
     }
-
-    /// As a column keeps it.
-    #[must_use]
-    pub fn number(self) -> i64 {
-        match self {
-            Self::Draft => 1,
-            Self::Scheduled => 2,
-            Self::Warm => 3,
-            Self::Closed => 4,
-            Self::Settled => 5,
-        }
-    }
-
-    /// The reverse of [`Stage::number`].
-    #[must_use]
-    pub fn of(number: i64) -> Option<Self> {
-        [Self::Draft, Self::Scheduled, Self::Warm, Self::Closed, Self::Settled]
-            .into_iter()
-            .find(|stage| stage.number() == number)
-    }
 }
 
 #[cfg(test)]

@@ -1,35 +1,26 @@
 //! How many units a sale has, and how many of them somebody has.
 
 use pulse_contract::sale::v1::errors;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, row, values};
 
-/// The count of a sale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    pub(crate) sale: i64,
-    /// Units that were moved into the sale.
-    pub(crate) units: i64,
-    /// Units that buyers have.
-    pub(crate) taken: i64,
-    /// Admissions, those included whose units came back.
-    pub(crate) admissions: i64,
+row! {
+    /// The units of a sale.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) struct Count {
+        pub(crate) sale: i64 = "sale_id",
+        /// Units that were moved into the sale.
+        pub(crate) units: i64 = "units",
+        /// Units of buyers.
+        pub(crate) taken: i64 = "taken",
+        /// Number of admissions, including those whose units were returned.
+        pub(crate) admissions: i64 = "admission_count",
+    }
 }
 
 impl Count {
     /// Units that can still be had.
     pub(crate) fn free(&self) -> i64 {
         self.units - self.taken
-    }
-}
-
-impl FromRow for Count {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            sale: row.get("sale_id")?,
-            units: row.get("units")?,
-            taken: row.get("taken")?,
-            admissions: row.get("admission_count")?,
-        })
     }
 }
 
@@ -46,8 +37,7 @@ pub(crate) async fn of_all(store: &Store, sales: impl IntoIterator<Item = i64>) 
 
 /// Adds the write of a count of nothing.
 pub(crate) fn begin(commit: Commit, sale: i64) -> Commit {
-    let columns = &["sale_id", "units", "taken", "admission_count"];
-    commit.insert(Insert::into("sale_counts", columns).row(values![sale, 0_i64, 0_i64, 0_i64]))
+    commit.insert(Insert::rows("sale_counts", [&Count { sale, ..Count::default() }]))
 }
 
 /// Adds the write that takes units for so many admissions, unless there are fewer: then the commit is refused with

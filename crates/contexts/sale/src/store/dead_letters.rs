@@ -1,7 +1,7 @@
 //! Admissions that could not be made orders of.
 
 use pulse_kernel::Timestamp;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
 use super::admissions::AdmissionRow;
 
@@ -21,29 +21,17 @@ pub(crate) fn insert(
     commit.insert(Insert::into("sale_dead_letters", columns).row(values))
 }
 
-/// An admission that was given up.
-#[derive(Debug)]
-pub(crate) struct DeadLetterRow {
-    pub(crate) order: i64,
-    pub(crate) sale: i64,
-    pub(crate) account: i64,
-    pub(crate) consumer: String,
-    pub(crate) error: String,
-    pub(crate) attempts: i64,
-    pub(crate) failed_at: Timestamp,
-}
-
-impl FromRow for DeadLetterRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            order: row.get("order_id")?,
-            sale: row.get("sale_id")?,
-            account: row.get("account_id")?,
-            consumer: row.get("consumer")?,
-            error: row.get("error")?,
-            attempts: row.get("attempts")?,
-            failed_at: row.get("failed_at")?,
-        })
+row! {
+    /// An admission without an order, after the last attempt to create one.
+    #[derive(Debug)]
+    pub(crate) struct DeadLetterRow {
+        pub(crate) order: i64 = "order_id",
+        pub(crate) sale: i64 = "sale_id",
+        pub(crate) account: i64 = "account_id",
+        pub(crate) consumer: String = "consumer",
+        pub(crate) error: String = "error",
+        pub(crate) attempts: i64 = "attempts",
+        pub(crate) failed_at: Timestamp = "failed_at",
     }
 }
 
@@ -60,15 +48,6 @@ pub(crate) fn delete(commit: Commit, order: i64) -> Commit {
 
 /// How many there are, counted up to a limit.
 pub(crate) async fn count(store: &Store, limit: i64) -> Result<i64, StoreError> {
-    let text = "SELECT COUNT(*) AS dead FROM (SELECT 1 AS one FROM sale_dead_letters LIMIT ?) AS counted";
-    let row: Dead = store.one(Statement::new(text, values![limit])).await?;
-    Ok(row.0)
-}
-
-struct Dead(i64);
-
-impl FromRow for Dead {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        row.get("dead").map(Self)
-    }
+    let text = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM sale_dead_letters LIMIT ?) AS counted";
+    store.one(Statement::new(text, values![limit])).await
 }

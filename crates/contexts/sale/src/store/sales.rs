@@ -1,23 +1,26 @@
 //! Sales.
 
-use prost::Message;
 use pulse_contract::sale::v1::{SaleDraft, StoredSale};
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::ShopId;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, ToRow, Value, row, stored_enum, values};
 
 use crate::domain::stage::{Stage, Window};
 
-/// A sale as its row tells.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SaleRow {
-    pub(crate) id: i64,
-    pub(crate) shop: ShopId,
-    pub(crate) stage: Stage,
-    pub(crate) is_paused: bool,
-    pub(crate) version: i64,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) stored: StoredSale,
+stored_enum! { Stage { Draft = 1, Scheduled = 2, Warm = 3, Closed = 4, Settled = 5 } }
+
+row! {
+    /// A sale. Its row also has the window, so that it can be searched.
+    #[derive(Clone, Debug, PartialEq)]
+    pub(crate) struct SaleRow {
+        pub(crate) id: i64 = "id",
+        pub(crate) shop: ShopId = "shop_id",
+        pub(crate) stage: Stage = "stage",
+        pub(crate) is_paused: bool = "is_paused",
+        pub(crate) version: i64 = "version",
+        pub(crate) updated_at: Timestamp = "updated_at",
+        pub(crate) stored: StoredSale = "body" as message,
+    }
 }
 
 impl SaleRow {
@@ -38,21 +41,6 @@ pub(crate) fn window_of(draft: &SaleDraft) -> Window {
     Window { starts_at: instant(draft.starts_at), ends_at: instant(draft.ends_at) }
 }
 
-impl FromRow for SaleRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let stage = Stage::of(row.get("stage")?).ok_or_else(|| super::defect("a sale is in no known stage"))?;
-        Ok(Self {
-            id: row.get("id")?,
-            shop: row.get("shop_id")?,
-            stage,
-            is_paused: row.get("is_paused")?,
-            version: row.get("version")?,
-            updated_at: row.get("updated_at")?,
-            stored: super::decode(row.get("body")?)?,
-        })
-    }
-}
-
 pub(crate) async fn by_id(store: &Store, id: i64) -> Result<Option<SaleRow>, StoreError> {
     store.optional(Statement::new("SELECT * FROM sale_sales WHERE id = ?", values![id])).await
 }
@@ -66,13 +54,13 @@ pub(crate) async fn of_shop(
 ) -> Result<Vec<SaleRow>, StoreError> {
     let first = if has_drafts { Stage::Draft } else { Stage::Scheduled };
     let text = "SELECT * FROM sale_sales WHERE shop_id = ? AND id < ? AND stage >= ? ORDER BY id DESC LIMIT ?";
-    store.all(Statement::new(text, values![shop, before, first.number(), limit])).await
+    store.all(Statement::new(text, values![shop, before, first, limit])).await
 }
 
 /// The sales in some stage, in the order of their ids.
 pub(crate) async fn in_stage(store: &Store, stage: Stage, after: i64, limit: i64) -> Result<Vec<SaleRow>, StoreError> {
     let text = "SELECT * FROM sale_sales WHERE stage = ? AND id > ? ORDER BY id LIMIT ?";
-    store.all(Statement::new(text, values![stage.number(), after, limit])).await
+    store.all(Statement::new(text, values![stage, after, limit])).await
 }
 
 /// The sales that were changed since then, the latest first.
@@ -83,19 +71,11 @@ pub(crate) async fn changed_since(store: &Store, since: Timestamp, limit: i64) -
 
 /// Adds the write that makes a sale.
 pub(crate) fn insert(commit: Commit, row: &SaleRow) -> Commit {
-    let columns = &["id", "shop_id", "stage", "is_paused", "starts_at", "ends_at", "version", "updated_at", "body"];
+    const COLUMNS: &[&str] =
+        &["id", "shop_id", "stage", "is_paused", "version", "updated_at", "body", "starts_at", "ends_at"];
     let window = row.window();
-    commit.insert(Insert::into("sale_sales", columns).row(values![
-        row.id,
-        row.shop,
-        row.stage.number(),
-        row.is_paused,
-        window.starts_at,
-        window.ends_at,
-        row.version,
-        row.updated_at,
-        row.stored.encode_to_vec()
-    ]))
+    let values = row.to_row().into_iter().chain(values![window.starts_at, window.ends_at]);
+    commit.insert(Insert::into("sale_sales", COLUMNS).row(values))
 }
 
 /// Adds the write that replaces a sale; `row` has the next version already.
@@ -104,13 +84,13 @@ pub(crate) fn update(commit: Commit, row: &SaleRow) -> Commit {
                 updated_at = ?, body = ? WHERE id = ? AND version = ?";
     let window = row.window();
     let args = values![
-        row.stage.number(),
+        row.stage,
         row.is_paused,
         window.starts_at,
         window.ends_at,
         row.version,
         row.updated_at,
-        row.stored.encode_to_vec(),
+        Value::message(&row.stored),
         row.id,
         row.version - 1
     ];

@@ -1,26 +1,14 @@
-//! What shares groups of buyers have of a sale.
+//! Shares of groups of buyers in a sale.
 
-use pulse_store::{FromRow, Row, Statement, Store, StoreError, values};
+use pulse_store::{Statement, Store, StoreError, row, values};
 
-/// What a group has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Share {
-    pub(crate) group: i64,
-    pub(crate) admissions: i64,
-    pub(crate) units: i64,
-}
-
-impl FromRow for Share {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { group: row.get("member")?, admissions: row.get("admissions")?, units: row.get("unit_sum")? })
-    }
-}
-
-struct Distinct(i64);
-
-impl FromRow for Distinct {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        row.get("groups_found").map(Self)
+row! {
+    /// The admissions and units of a group of buyers.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct Share {
+        pub(crate) group: i64 = "member",
+        pub(crate) admissions: i64 = "admissions",
+        pub(crate) units: i64 = "unit_sum",
     }
 }
 
@@ -47,14 +35,12 @@ pub(crate) async fn devices(store: &Store, sale: i64, limit: i64) -> Result<Vec<
 
 /// How many networks there are.
 pub(crate) async fn network_count(store: &Store, sale: i64) -> Result<i64, StoreError> {
-    let text = "SELECT COUNT(DISTINCT network) AS groups_found FROM sale_admissions WHERE sale_id = ?";
-    let found: Distinct = store.one(Statement::new(text, values![sale])).await?;
-    Ok(found.0)
+    let text = "SELECT COUNT(DISTINCT network) FROM sale_admissions WHERE sale_id = ?";
+    store.one(Statement::new(text, values![sale])).await
 }
 
 /// How many devices there are.
 pub(crate) async fn device_count(store: &Store, sale: i64) -> Result<i64, StoreError> {
-    let text = "SELECT COUNT(DISTINCT device) AS groups_found FROM sale_admissions WHERE sale_id = ?";
-    let found: Distinct = store.one(Statement::new(text, values![sale])).await?;
-    Ok(found.0)
+    let text = "SELECT COUNT(DISTINCT device) FROM sale_admissions WHERE sale_id = ?";
+    store.one(Statement::new(text, values![sale])).await
 }
