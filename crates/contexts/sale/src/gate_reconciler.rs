@@ -12,9 +12,9 @@ use pulse_kernel::{Clock, Error, Timestamp};
 use pulse_limiter::admission::Unconfirmed;
 use pulse_work::{Next, Step, Sweep};
 
+use crate::active_sales::ActiveSale;
 use crate::app::{self, App};
 use crate::domain::stage::Stage;
-use crate::floor::Running;
 use crate::store::admissions::{AdmissionRow, AdmissionState};
 use crate::store::{counts, sales};
 
@@ -51,7 +51,7 @@ impl GateReconciler {
             self.follow_others().await?;
         }
         let mut corrected = 0;
-        let running = self.app.floor.running();
+        let running = self.app.active_sales.all();
         for sale in &running {
             corrected += self.reconcile(sale).await?;
         }
@@ -67,21 +67,21 @@ impl GateReconciler {
         let since = self.read_until.minus(CHANGED_WITHIN);
         for row in sales::changed_since(&self.app.deps.store, since, PAGE).await? {
             if row.stage != Stage::Draft {
-                self.app.floor.show(Running::of(&row));
+                self.app.active_sales.upsert(ActiveSale::of(&row));
             }
         }
         self.read_until = now;
         Ok(())
     }
 
-    async fn reconcile(&mut self, sale: &Running) -> Result<usize, Error> {
+    async fn reconcile(&mut self, sale: &ActiveSale) -> Result<usize, Error> {
         if !sale.is_ready {
             return Ok(0);
         }
         if self.app.deps.sales.stats(sale.id).await?.is_none() {
             tracing::warn!(sale_id = sale.id, "admission engine lost a sale; reloading it from the database");
             metrics::counter!("pulse_sale_gate_reloads_total").increment(1);
-            app::warm(&self.app, sale.id).await?;
+            app::preload(&self.app, sale.id).await?;
             return Ok(1);
         }
         let recovered = self.recover_orphans(sale).await?;
@@ -89,7 +89,7 @@ impl GateReconciler {
     }
 
     /// Writes admissions that a node accepted and did not write before it stopped.
-    async fn recover_orphans(&self, sale: &Running) -> Result<usize, Error> {
+    async fn recover_orphans(&self, sale: &ActiveSale) -> Result<usize, Error> {
         let (engine, idle) = (&self.app.deps.sales, self.app.deps.config.orphan_timeout);
         let found = engine.claim_unconfirmed(sale.id, idle, RECOVERED_MAX).await?;
         let count = found.len();

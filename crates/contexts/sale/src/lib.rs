@@ -5,13 +5,13 @@
 //! on disk before anybody hears of it; every admission ends as one order or as one reason why there is none, and units
 //! that nobody pays for can be had again.
 
+mod active_sales;
 mod admission_writer;
 mod app;
 mod config;
 mod deps;
 pub mod domain;
 mod events;
-mod floor;
 mod gate_reconciler;
 mod order_worker;
 mod result_subscribers;

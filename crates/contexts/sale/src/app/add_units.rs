@@ -4,7 +4,7 @@ use pulse_contract::sale::v1::{AddSaleUnitsRequest, Sale};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::{App, RECOVER_AFTER, allot, conflict, managed, next, put, timer, view};
+use super::{App, RECOVER_AFTER, conflict, managed, next, put, timer, transfer_units, view};
 use crate::domain::stage::Stage;
 use crate::store::counts;
 
@@ -14,10 +14,10 @@ pub(crate) async fn add_sale_units(app: &App, cx: &Cx, request: AddSaleUnitsRequ
         return Err(conflict("units are added to a sale that is scheduled or open"));
     }
     // What was begun before is ended first.
-    let row = allot::carry_out(app, cx, row).await?;
-    let planned = next(&row, cx, |row| allot::plan(row, request.units));
+    let row = transfer_units::execute_transfer(app, cx, row).await?;
+    let planned = next(&row, cx, |row| transfer_units::plan(row, request.units));
     put(app, cx, &planned, Commit::new().timer(timer(row.id, cx.now.plus(RECOVER_AFTER)))).await?;
-    let row = allot::carry_out(app, cx, planned).await?;
+    let row = transfer_units::execute_transfer(app, cx, planned).await?;
     if row.stage == Stage::Warm {
         app.deps.sales.add(row.id, request.units).await?;
     }

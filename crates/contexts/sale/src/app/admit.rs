@@ -13,12 +13,12 @@ use pulse_limiter::admission::Verdict;
 use pulse_limiter::{Key, Quota};
 use tokio::time::sleep;
 
-use super::{App, caller, on_floor, view};
+use super::{App, active_sale, caller, view};
+use crate::active_sales::ActiveSale;
 use crate::admission_writer::{self, WriteOutcome};
 use crate::domain::entry::{Asked, Refusal};
 use crate::domain::network::network_of;
 use crate::domain::ticket::Ticket;
-use crate::floor::Running;
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 
 /// How long the first request of a buyer may be under way while a second one waits for it, and how often that one looks.
@@ -28,13 +28,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const SOON: Duration = Duration::from_secs(1);
 
 pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<Admission, Error> {
-    let running = on_floor(app, request.sale_id).await?;
+    let running = active_sale(app, request.sale_id).await?;
     let account = caller(cx)?.get();
     let units = u32::try_from(request.quantity).unwrap_or(0).max(1);
     let asked = Asked { now: cx.now, account, ticket: &request.ticket, units };
     let ticket = running.terms.check(asked).map_err(|refusal| refused(refusal, &running, cx))?;
     let network = network_of(cx.client_ip);
-    check_pace(app, cx, &running, (account, ticket.device, network)).await?;
+    check_rate_limit(app, cx, &running, (account, ticket.device, network)).await?;
     let row = AdmissionRow {
         sale: running.id,
         account,
@@ -54,7 +54,7 @@ pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<A
 }
 
 /// Waits until the admission is on disk.
-async fn write(app: &App, running: &Running, row: AdmissionRow) -> Result<Admission, Error> {
+async fn write(app: &App, running: &ActiveSale, row: AdmissionRow) -> Result<Admission, Error> {
     let answer = match app.admission_writer.submit(row) {
         Ok(answer) => answer,
         Err(busy) => {
@@ -72,7 +72,7 @@ async fn write(app: &App, running: &Running, row: AdmissionRow) -> Result<Admiss
 /// The buyer was admitted before: with this ticket, which is used up then, or with an earlier one.
 async fn repeat(
     app: &App,
-    running: &Running,
+    running: &ActiveSale,
     (account, ticket, admission): (i64, Ticket, i64),
 ) -> Result<Admission, Error> {
     if ticket.issued_at <= snowflake::timestamp_of(admission) {
@@ -93,13 +93,13 @@ async fn repeat(
 }
 
 /// Counts one attempt of an account, a device and a network.
-async fn check_pace(app: &App, cx: &Cx, running: &Running, who: (i64, i64, i64)) -> Result<(), Error> {
+async fn check_rate_limit(app: &App, cx: &Cx, running: &ActiveSale, who: (i64, i64, i64)) -> Result<(), Error> {
     let (account, device, network) = who;
-    let pace = &running.pace;
+    let rate_limit = &running.rate_limit;
     for (quota, domain, subject) in [
-        (pace.per_account, "sale.pace.account", account),
-        (pace.per_device.filter(|_| device != 0), "sale.pace.device", device),
-        (pace.per_network, "sale.pace.network", network),
+        (rate_limit.per_account, "sale.rate_limit.account", account),
+        (rate_limit.per_device.filter(|_| device != 0), "sale.rate_limit.device", device),
+        (rate_limit.per_network, "sale.rate_limit.network", network),
     ] {
         if let Some(quota) = quota {
             check_one(app, cx, (domain, running.id, subject), quota).await?;
@@ -130,7 +130,7 @@ fn sold_out() -> Error {
 }
 
 /// A refusal as callers hear it.
-pub(super) fn refused(refusal: Refusal, running: &Running, cx: &Cx) -> Error {
+pub(super) fn refused(refusal: Refusal, running: &ActiveSale, cx: &Cx) -> Error {
     let window = running.terms.window;
     match refusal {
         Refusal::NotStarted => errors::SALE_NOT_STARTED

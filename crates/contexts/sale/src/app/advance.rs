@@ -5,9 +5,9 @@ use std::time::Duration;
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, DueTimer};
 
-use super::{App, allot, next, put, timer, warm};
+use super::{App, next, preload, put, timer, transfer_units};
+use crate::active_sales::ActiveSale;
 use crate::domain::stage::Stage;
-use crate::floor::Running;
 use crate::store::counts;
 use crate::store::sales::{self, SaleRow};
 
@@ -38,7 +38,7 @@ pub(crate) async fn advance(app: &App, due: &DueTimer) -> Result<(), Error> {
 /// Does everything that a sale can do now, and sets the timer for what it does later.
 pub(super) async fn advance_row(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let row = match row.stage.is_running() {
-        true => allot::carry_out(app, cx, row).await?,
+        true => transfer_units::execute_transfer(app, cx, row).await?,
         false => row,
     };
     let window = row.window();
@@ -48,11 +48,11 @@ pub(super) async fn advance_row(app: &App, cx: &Cx, row: SaleRow) -> Result<Sale
         Stage::Scheduled => {
             let warm_at = window.starts_at.minus(app.deps.config.preload_before_start);
             if cx.now < warm_at {
-                app.floor.show(Running::of(&row));
+                app.active_sales.upsert(ActiveSale::of(&row));
                 app.deps.store.commit(cx, Commit::new().timer(timer(row.id, warm_at))).await?;
                 return Ok(row);
             }
-            warm(app, row.id).await?;
+            preload(app, row.id).await?;
             let row = next(&row, cx, |row| row.stage = Stage::Warm);
             put(app, cx, &row, Commit::new().timer(timer(row.id, window.ends_at))).await?;
             Ok(row)
@@ -76,7 +76,7 @@ pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, E
     let row = next(&row, cx, |row| row.stage = Stage::Closed);
     let commit = counts::close(Commit::new(), row.id).timer(timer(row.id, cx.now.plus(SETTLE_EVERY)));
     put(app, cx, &row, commit).await?;
-    app.floor.show(Running::of(&row));
+    app.active_sales.upsert(ActiveSale::of(&row));
     app.deps.sales.close(row.id).await?;
     app.rooms.close(row.id);
     settle(app, cx, row).await
@@ -85,13 +85,13 @@ pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, E
 /// Puts back what nobody has; when nobody has anything that is not paid for, the sale is settled. Otherwise its timer,
 /// which is set, lets it look again.
 async fn settle(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
-    let is_settled = allot::put_back(app, cx, &row).await?;
+    let is_settled = transfer_units::return_unsold(app, cx, &row).await?;
     if !is_settled || row.stage == Stage::Settled {
         return Ok(row);
     }
     let row = next(&row, cx, |row| row.stage = Stage::Settled);
     put(app, cx, &row, Commit::new()).await?;
-    app.floor.hide(row.id);
+    app.active_sales.remove(row.id);
     Ok(row)
 }
 
@@ -106,9 +106,9 @@ pub(crate) async fn resume(app: &App) -> Result<(), Error> {
             for row in &rows {
                 // A gate that outlives processes is open for other nodes, and the keeper loads it if it is not.
                 if stage == Stage::Warm && !app.deps.sales.is_external() {
-                    warm(app, row.id).await?;
+                    preload(app, row.id).await?;
                 }
-                app.floor.show(Running::of(row));
+                app.active_sales.upsert(ActiveSale::of(row));
             }
         }
     }

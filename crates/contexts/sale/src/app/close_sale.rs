@@ -3,7 +3,7 @@
 use pulse_contract::sale::v1::{CloseSaleRequest, Sale, errors};
 use pulse_kernel::{Cx, Error};
 
-use super::{App, advance, allot, conflict, managed, view};
+use super::{App, advance, conflict, managed, transfer_units, view};
 use crate::domain::stage::Stage;
 use crate::store::counts;
 
@@ -14,7 +14,7 @@ pub(crate) async fn close_sale(app: &App, cx: &Cx, request: CloseSaleRequest) ->
             Stage::Draft => Err(conflict("a draft is not open; delete it instead")),
             Stage::Scheduled | Stage::Warm => {
                 // Units on their way into the sale would come after its end.
-                let row = match allot::carry_out(app, cx, row).await {
+                let row = match transfer_units::execute_transfer(app, cx, row).await {
                     Err(error) if error.code() == errors::SALE_STOCK_SHORT.code => {
                         managed(app, request.shop_id, request.sale_id).await?
                     }

@@ -43,7 +43,7 @@ pub(crate) async fn create_sale(app: &App, cx: &Cx, request: CreateSaleRequest) 
 /// Says everything that is wrong with what a sale says.
 pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
     let item = draft.item.unwrap_or_default();
-    let pace = draft.rate_limit.unwrap_or_default();
+    let rate_limit = draft.rate_limit.unwrap_or_default();
     let plan = Plan {
         has_variant: item.product_id != 0 && item.variant_id != 0,
         has_template: item.template_id != 0,
@@ -51,8 +51,8 @@ pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
         units: draft.units,
         per_buyer_limit: draft.per_buyer_limit,
         window: sales::window_of(draft),
-        has_pace: pace.per_account > 0 || pace.per_device > 0 || pace.per_network > 0,
-        pace_window_ms: pace.window_ms,
+        has_pace: rate_limit.per_account > 0 || rate_limit.per_device > 0 || rate_limit.per_network > 0,
+        pace_window_ms: rate_limit.window_ms,
         has_answers: draft.challenge.iter().flat_map(|challenge| &challenge.questions).all(has_answer),
     };
     let flaws = plan.flaws(cx.now);

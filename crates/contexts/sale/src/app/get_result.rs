@@ -7,7 +7,7 @@ use pulse_kernel::{Clock, Cx, Error};
 use pulse_store::Store;
 
 use super::{App, caller, not_found, view};
-use crate::floor::Running;
+use crate::active_sales::ActiveSale;
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 use crate::store::sales;
 
@@ -30,7 +30,7 @@ pub(crate) async fn get_result(app: &App, cx: &Cx, request: GetResultRequest) ->
     };
     Ok(SaleResult {
         state: state.into(),
-        admission: Some(view::admission(&Running::of(&sale), row.order, row.units, false)),
+        admission: Some(view::admission(&ActiveSale::of(&sale), row.order, row.units, false)),
         reason: reason.to_owned(),
     })
 }

@@ -12,8 +12,8 @@ use pulse_kernel::{Cx, Error, Kind, snowflake};
 use pulse_store::{Commit, Store};
 
 use super::{App, not_found, view};
+use crate::active_sales::ActiveSale;
 use crate::admission_writer;
-use crate::floor::Running;
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 use crate::store::sales::{self, SaleRow};
 use crate::store::{counts, dead_letters};
@@ -105,7 +105,7 @@ async fn bury(app: &App, row: &AdmissionRow, error: &Error, attempts: u32) -> Re
 /// Makes orders of some admissions of one sale, and notes what became of each.
 async fn make(app: &App, sale: &SaleRow, rows: &[AdmissionRow]) -> Result<(), Error> {
     let cx = Cx::system(CONSUMER, app.deps.store.clock().now());
-    let running = Running::of(sale);
+    let running = ActiveSale::of(sale);
     let request = PlaceSaleOrdersRequest {
         offer: Some(offer(sale)),
         orders: rows.iter().map(|row| order(&running, row)).collect(),
@@ -142,7 +142,7 @@ async fn note(store: &Store, cx: &Cx, rows: &[AdmissionRow], outcomes: &[SaleOrd
     Ok(store.commit(cx, commit).await?)
 }
 
-fn order(running: &Running, row: &AdmissionRow) -> SaleOrder {
+fn order(running: &ActiveSale, row: &AdmissionRow) -> SaleOrder {
     SaleOrder {
         order_id: row.order,
         account_id: row.account,

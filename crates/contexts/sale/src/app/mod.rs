@@ -3,7 +3,6 @@
 mod add_units;
 mod admit;
 mod advance;
-mod allot;
 mod close_sale;
 mod create_sale;
 mod delete_sale;
@@ -15,12 +14,13 @@ mod make_orders;
 mod offer;
 mod order_creation;
 mod pause_sale;
+mod preload;
 mod return_units;
 mod schedule_sale;
 mod take_ticket;
+mod transfer_units;
 mod update_sale;
 mod view;
-mod warm;
 mod watch_queue_position;
 mod watch_result;
 
@@ -34,10 +34,10 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, StoreError, Timer};
 use tokio::sync::Notify;
 
+use crate::active_sales::{ActiveSale, ActiveSales};
 use crate::admission_writer::AdmissionWriter;
 use crate::deps::SaleDeps;
 use crate::domain::stage::Stage;
-use crate::floor::{Floor, Running};
 use crate::result_subscribers::{ResultSubscribers, result_subscribers};
 use crate::store::sales::{self, SaleRow};
 use crate::waiting_rooms::WaitingRooms;
@@ -57,11 +57,11 @@ pub(crate) use order_creation::{
     COUNTED_MAX, dismiss_dead_letter, get_order_creation_status, list_dead_letters, set_order_creation_paused,
 };
 pub(crate) use pause_sale::{pause_sale, resume_sale};
+pub(crate) use preload::preload;
 pub(crate) use return_units::return_units;
 pub(crate) use schedule_sale::schedule_sale;
 pub(crate) use take_ticket::take_ticket;
 pub(crate) use update_sale::update_sale;
-pub(crate) use warm::warm;
 pub(crate) use watch_queue_position::watch_queue_position;
 pub(crate) use watch_result::watch_result;
 
@@ -75,7 +75,7 @@ const RECOVER_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<SaleDeps>,
-    pub(crate) floor: Arc<Floor>,
+    pub(crate) active_sales: Arc<ActiveSales>,
     pub(crate) admission_writer: AdmissionWriter,
     /// Notified after admissions were written.
     pub(crate) admitted: Arc<Notify>,
@@ -92,7 +92,7 @@ impl App {
             AdmissionWriter::start((deps.store.clone(), Arc::clone(&deps.sales)), Arc::clone(&admitted), &deps.config);
         Self {
             deps: Arc::new(deps),
-            floor: Arc::default(),
+            active_sales: Arc::default(),
             admission_writer,
             admitted,
             results: result_subscribers(),
@@ -110,16 +110,16 @@ fn caller(cx: &Cx) -> Result<AccountId, Error> {
 ///
 /// # Errors
 /// `SALE_NOT_FOUND` when there is none, or it is a draft.
-async fn on_floor(app: &App, sale: i64) -> Result<Arc<Running>, Error> {
-    if let Some(running) = app.floor.get(sale) {
+async fn active_sale(app: &App, sale: i64) -> Result<Arc<ActiveSale>, Error> {
+    if let Some(running) = app.active_sales.get(sale) {
         return Ok(running);
     }
     let row = sales::by_id(&app.deps.store, sale).await?;
     let row = row.filter(|row| row.stage != Stage::Draft).ok_or_else(|| not_found(sale))?;
     // One that is over is asked for less and less, and need not stay.
     Ok(match row.stage.is_running() {
-        true => app.floor.show(Running::of(&row)),
-        false => Arc::new(Running::of(&row)),
+        true => app.active_sales.upsert(ActiveSale::of(&row)),
+        false => Arc::new(ActiveSale::of(&row)),
     })
 }
 
@@ -148,7 +148,7 @@ fn next(row: &SaleRow, cx: &Cx, change: impl FnOnce(&mut SaleRow)) -> SaleRow {
 async fn put(app: &App, cx: &Cx, row: &SaleRow, commit: Commit) -> Result<(), StoreError> {
     app.deps.store.commit(cx, sales::update(commit, row)).await?;
     if row.stage.is_running() {
-        app.floor.show(Running::of(row));
+        app.active_sales.upsert(ActiveSale::of(row));
     }
     Ok(())
 }

@@ -4,7 +4,9 @@ use pulse_contract::sale::v1::{Sale, ScheduleSaleRequest, errors};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::{App, RECOVER_AFTER, advance, allot, conflict, create_sale, managed, next, offer, put, timer, view};
+use super::{
+    App, RECOVER_AFTER, advance, conflict, create_sale, managed, next, offer, put, timer, transfer_units, view,
+};
 use crate::domain::stage::Stage;
 use crate::store::counts;
 
@@ -24,7 +26,7 @@ pub(crate) async fn schedule_sale(app: &App, cx: &Cx, request: ScheduleSaleReque
                 let stored = &mut row.stored;
                 (stored.shop_name, stored.item_name) = (offer.shop_name, offer.item_name);
                 (stored.variant_name, stored.category_code) = (offer.variant_name, offer.category_code);
-                allot::plan(row, draft.units);
+                transfer_units::plan(row, draft.units);
             });
             // It goes on by itself when this process dies after the commit.
             put(app, cx, &row, Commit::new().timer(timer(row.id, cx.now.plus(RECOVER_AFTER)))).await?;
@@ -33,7 +35,7 @@ pub(crate) async fn schedule_sale(app: &App, cx: &Cx, request: ScheduleSaleReque
         Stage::Scheduled | Stage::Warm => row,
         Stage::Closed | Stage::Settled => return Err(conflict("the sale is over")),
     };
-    let row = allot::carry_out(app, cx, row).await?;
+    let row = transfer_units::execute_transfer(app, cx, row).await?;
     let row = advance::advance_row(app, cx, row).await?;
     Ok(view::sale(&row, &counts::of(&app.deps.store, row.id).await?, cx))
 }

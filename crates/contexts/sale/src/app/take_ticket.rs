@@ -7,17 +7,17 @@ use pulse_kernel::{Cx, Error};
 use pulse_limiter::{Key, Quota};
 use sha2::{Digest, Sha256};
 
-use super::{App, admit, caller, on_floor};
+use super::{App, active_sale, admit, caller};
+use crate::active_sales::ActiveSale;
 use crate::domain::challenge::{ANSWER_WITHIN, Asked};
 use crate::domain::entry::Refusal;
 use crate::domain::queue::wait_for;
 use crate::domain::queue_position::QueuePosition;
 use crate::domain::ticket::Ticket;
-use crate::floor::Running;
 
 pub(crate) async fn take_ticket(app: &App, cx: &Cx, request: TakeTicketRequest) -> Result<TakeTicketResponse, Error> {
     let account = caller(cx)?.get();
-    let running = on_floor(app, request.sale_id).await?;
+    let running = active_sale(app, request.sale_id).await?;
     check_entry(&running, cx, account)?;
     if !running.quiz.is_empty() {
         check_answer(app, cx, &running, (account, &request)).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn take_ticket(app: &App, cx: &Cx, request: TakeTicketRequest) 
 }
 
 /// Before the start one may have a ticket already: it is good for nothing until then.
-pub(super) fn check_entry(running: &Running, cx: &Cx, account: i64) -> Result<(), Error> {
+pub(super) fn check_entry(running: &ActiveSale, cx: &Cx, account: i64) -> Result<(), Error> {
     match running.terms.check_window(cx.now) {
         Ok(()) | Err(Refusal::NotStarted | Refusal::Paused) => {}
         Err(refusal) => return Err(admit::refused(refusal, running, cx)),
@@ -51,7 +51,7 @@ pub(super) fn check_entry(running: &Running, cx: &Cx, account: i64) -> Result<()
 }
 
 /// A ticket that is made now.
-pub(super) fn ticket(running: &Running, cx: &Cx, (account, device): (i64, i64)) -> TakeTicketResponse {
+pub(super) fn ticket(running: &ActiveSale, cx: &Cx, (account, device): (i64, i64)) -> TakeTicketResponse {
     let ticket = Ticket { issued_at: cx.now, device };
     TakeTicketResponse {
         ticket: ticket.sign(&running.terms.key, account),
@@ -61,7 +61,7 @@ pub(super) fn ticket(running: &Running, cx: &Cx, (account, device): (i64, i64)) 
 }
 
 /// A place with so many before it.
-pub(super) fn waiting(running: &Running, account: i64, place: QueuePosition, ahead: u64) -> WireQueuePosition {
+pub(super) fn waiting(running: &ActiveSale, account: i64, place: QueuePosition, ahead: u64) -> WireQueuePosition {
     let wait = wait_for(ahead, running.tickets_per_second);
     WireQueuePosition {
         queue_token: place.sign(&running.terms.key, account),
@@ -75,12 +75,12 @@ pub(super) fn waiting(running: &Running, account: i64, place: QueuePosition, ahe
 async fn check_answer(
     app: &App,
     cx: &Cx,
-    running: &Running,
+    running: &ActiveSale,
     (account, request): (i64, &TakeTicketRequest),
 ) -> Result<(), Error> {
     let asked = Asked::read(&running.terms.key, account, &request.challenge_token, cx.now);
     let asked = asked.ok_or_else(|| errors::SALE_QUESTION_INVALID.error("ask for a question and answer it"))?;
-    if let Some(quota) = once_in(running.wrong_wait) {
+    if let Some(quota) = once_in(running.wrong_answer_delay) {
         admit::check_one(app, cx, ("sale.answer", running.id, account), quota).await?;
     }
     let answered = Key::of("sale.question", &asked.nonce.to_be_bytes());
@@ -91,7 +91,7 @@ async fn check_answer(
     }
     match app.deps.challenge.is_right(&running.quiz, asked.number, request.choice) {
         true => Ok(()),
-        false => Err(errors::SALE_ANSWER_WRONG.error("ask for another question").retry_in(running.wrong_wait)),
+        false => Err(errors::SALE_ANSWER_WRONG.error("ask for another question").retry_in(running.wrong_answer_delay)),
     }
 }
 

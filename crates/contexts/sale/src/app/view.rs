@@ -5,8 +5,8 @@ use pulse_contract::{Money, PollHints};
 use pulse_kernel::snowflake;
 use pulse_kernel::{Cx, Timestamp};
 
+use crate::active_sales::ActiveSale;
 use crate::domain::stage::State;
-use crate::floor::Running;
 use crate::store::counts::Count;
 use crate::store::sales::SaleRow;
 
@@ -56,7 +56,7 @@ fn wire_state(state: State) -> SaleState {
 
 /// The answer to an admission. Everything in it follows from the sale, the order's number and the units, so that it is
 /// the same whenever it is given.
-pub(super) fn admission(running: &Running, order_id: i64, units: i64, is_repeated: bool) -> Admission {
+pub(super) fn admission(running: &ActiveSale, order_id: i64, units: i64, is_repeated: bool) -> Admission {
     Admission {
         order_id,
         quantity: i32::try_from(units).unwrap_or(i32::MAX),
@@ -72,6 +72,6 @@ pub(super) fn admission(running: &Running, order_id: i64, units: i64, is_repeate
 }
 
 /// Until when an order of a sale has to be paid.
-pub(super) fn pay_until(running: &Running, order_id: i64) -> Timestamp {
-    snowflake::timestamp_of(order_id).plus(running.pay_within)
+pub(super) fn pay_until(running: &ActiveSale, order_id: i64) -> Timestamp {
+    snowflake::timestamp_of(order_id).plus(running.payment_timeout)
 }

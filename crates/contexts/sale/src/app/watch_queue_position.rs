@@ -8,10 +8,10 @@ use futures::stream::{self, BoxStream};
 use pulse_contract::sale::v1::{QueuePosition as WireQueuePosition, WatchQueuePositionRequest, errors};
 use pulse_kernel::{Cx, Error};
 
-use super::{App, caller, on_floor, take_ticket};
+use super::{App, active_sale, caller, take_ticket};
+use crate::active_sales::ActiveSale;
 use crate::domain::queue::wait_for;
 use crate::domain::queue_position::QueuePosition;
-use crate::floor::Running;
 
 /// How often somebody far behind hears of it.
 const TELL_EVERY: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ pub(crate) async fn watch_queue_position(
     request: WatchQueuePositionRequest,
 ) -> Result<BoxStream<'static, Result<WireQueuePosition, Error>>, Error> {
     let account = caller(cx)?.get();
-    let running = on_floor(app, request.sale_id).await?;
+    let running = active_sale(app, request.sale_id).await?;
     let place = QueuePosition::read(&running.terms.key, account, &request.queue_token)
         .ok_or_else(|| errors::SALE_PLACE_INVALID.error("it is not a place of this account in this sale"))?;
     let watch = Watch { app: app.clone(), cx: cx.clone(), running, account, place, is_over: false, told: None };
@@ -38,7 +38,7 @@ pub(crate) async fn watch_queue_position(
 struct Watch {
     app: App,
     cx: Cx,
-    running: Arc<Running>,
+    running: Arc<ActiveSale>,
     account: i64,
     place: QueuePosition,
     is_over: bool,
@@ -58,7 +58,7 @@ impl Watch {
             self.cx.now = clock.now();
         }
         // The sale may have been changed or closed meanwhile.
-        self.running = on_floor(&self.app, self.running.id).await?;
+        self.running = active_sale(&self.app, self.running.id).await?;
         take_ticket::check_entry(&self.running, &self.cx, self.account)?;
         let (sale, now, rate) = (self.running.id, self.cx.now, self.running.tickets_per_second);
         let ahead = match self.app.rooms.ahead_of(sale, self.place, now, rate) {

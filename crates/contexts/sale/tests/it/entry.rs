@@ -57,7 +57,7 @@ pub(crate) async fn a_ticket_is_for_one_buyer_one_sale_one_admission_and_a_short
 /// TR-06, TR-24: the second attempt within the window waits; at its edge it passes.
 pub(crate) async fn who_asks_too_often_waits(node: &mut TestNode) {
     let stand = Stand::open(node).await;
-    let pace = SaleRateLimit { per_account: 1, window_ms: 1_000, ..SaleRateLimit::default() };
+    let rate_limit = SaleRateLimit { per_account: 1, window_ms: 1_000, ..SaleRateLimit::default() };
     let sale = stand.rush(node, SaleDraft { rate_limit: Some(pace), ..stand.draft(node, 1) }).await;
     assert_eq!(code(&admit(node, sale, 1).await), "ok");
     assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");

@@ -18,7 +18,7 @@ use crate::store::sales::SaleRow;
 use crate::store::{admissions, counts};
 
 /// As whom stock is asked.
-const WHO: &str = "sale.allot";
+const WHO: &str = "sale.transfer_units";
 
 /// Says in `row` that units are to be moved into the sale.
 pub(super) fn plan(row: &mut SaleRow, units: i64) {
@@ -31,7 +31,7 @@ pub(super) fn plan(row: &mut SaleRow, units: i64) {
 /// # Errors
 /// `SALE_STOCK_SHORT` when the shop has fewer units: then nothing was moved, and the plan is taken back. A sale that never
 /// had any units is a draft again.
-pub(super) async fn carry_out(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
+pub(super) async fn execute_transfer(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let moving = row.stored.units_to_move;
     if moving == 0 {
         return Ok(row);
@@ -54,7 +54,7 @@ pub(super) async fn carry_out(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRo
     let once = Call { spec: &TRANSFER_STOCK }.keyed(&system, key, &request);
     if let Err(error) = app.deps.stock.transfer_stock(&once, request).await.map_err(short) {
         if error.code() == errors::SALE_STOCK_SHORT.code {
-            take_back(app, cx, &row).await?;
+            abort_transfer(app, cx, &row).await?;
         }
         return Err(error);
     }
@@ -63,7 +63,7 @@ pub(super) async fn carry_out(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRo
     Ok(row)
 }
 
-async fn take_back(app: &App, cx: &Cx, row: &SaleRow) -> Result<(), Error> {
+async fn abort_transfer(app: &App, cx: &Cx, row: &SaleRow) -> Result<(), Error> {
     let is_first = row.stage == Stage::Scheduled && counts::of(&app.deps.store, row.id).await?.units == 0;
     // The number stays used: a move that was begun under it must never be made with another quantity.
     let row = next(row, cx, |row| {
@@ -73,7 +73,7 @@ async fn take_back(app: &App, cx: &Cx, row: &SaleRow) -> Result<(), Error> {
         }
     });
     if is_first {
-        app.floor.hide(row.id);
+        app.active_sales.remove(row.id);
     }
     Ok(put(app, cx, &row, Commit::new()).await?)
 }
@@ -90,7 +90,7 @@ fn short(error: Error) -> Error {
 
 /// Puts the units that nobody has back into the stock of the shop, once the count of the sale is closed. Says whether
 /// none is left.
-pub(super) async fn put_back(app: &App, cx: &Cx, row: &SaleRow) -> Result<bool, Error> {
+pub(super) async fn return_unsold(app: &App, cx: &Cx, row: &SaleRow) -> Result<bool, Error> {
     let system = cx.as_system(WHO);
     let (shop_id, resource) = (row.shop.get(), Some(units(row.id)));
     // Before the stock: what becomes an order in between is then kept once too often, and goes back the next time.

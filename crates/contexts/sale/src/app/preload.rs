@@ -12,7 +12,7 @@ use crate::store::counts;
 const PAGE: usize = 4_096;
 
 /// Loads the gate of a sale from its rows.
-pub(crate) async fn warm(app: &App, sale: i64) -> Result<(), Error> {
+pub(crate) async fn preload(app: &App, sale: i64) -> Result<(), Error> {
     let (store, gate) = (&app.deps.store, &app.deps.sales);
     let loading = gate.prepare(sale).await?;
     let mut after = 0;

@@ -20,7 +20,7 @@ const TICKET_TTL: Duration = Duration::from_secs(300);
 
 /// A sale that runs, as one version of its row tells. It never changes; another version takes its place.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct ActiveSale {
     pub(crate) id: i64,
     pub(crate) version: i64,
     /// Whether its gate is loaded.
@@ -28,33 +28,33 @@ pub(crate) struct Running {
     pub(crate) terms: Terms,
     /// What a unit costs.
     pub(crate) price: Money,
-    pub(crate) pay_within: Duration,
-    pub(crate) pace: Pace,
+    pub(crate) payment_timeout: Duration,
+    pub(crate) rate_limit: RateLimit,
     /// What is asked before a ticket; nothing when it is empty.
     pub(crate) quiz: Vec<Question>,
     /// How long until the next answer is read.
-    pub(crate) wrong_wait: Duration,
+    pub(crate) wrong_answer_delay: Duration,
     /// How many tickets are given out in a second; 0 for as many as are asked for.
     pub(crate) tickets_per_second: u32,
 }
 
 /// How often one may ask; none for no limit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimit {
     pub(crate) per_account: Option<Quota>,
     pub(crate) per_device: Option<Quota>,
     pub(crate) per_network: Option<Quota>,
 }
 
-impl Running {
+impl ActiveSale {
     pub(crate) fn of(row: &SaleRow) -> Self {
         let draft = row.draft();
         let seconds = |seconds: i32| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let audience = draft.audience.unwrap_or_default();
-        let pace = draft.rate_limit.unwrap_or_default();
+        let rate_limit = draft.rate_limit.unwrap_or_default();
         let challenge = draft.challenge.unwrap_or_default();
         let quota = |count: i32| {
-            let (count, window_ms) = (u32::try_from(count).ok()?, u32::try_from(pace.window_ms).ok()?);
+            let (count, window_ms) = (u32::try_from(count).ok()?, u32::try_from(rate_limit.window_ms).ok()?);
             (count > 0 && window_ms > 0).then(|| Quota::new(count, window_ms))
         };
         Self {
@@ -74,13 +74,13 @@ impl Running {
                 key: TokenKey::new(row.id, &row.stored.secret),
             },
             price: draft.price.unwrap_or_default(),
-            pay_within: seconds(draft.payment_timeout_s),
-            pace: Pace {
-                per_account: quota(pace.per_account),
-                per_device: quota(pace.per_device),
-                per_network: quota(pace.per_network),
+            payment_timeout: seconds(draft.payment_timeout_s),
+            rate_limit: RateLimit {
+                per_account: quota(rate_limit.per_account),
+                per_device: quota(rate_limit.per_device),
+                per_network: quota(rate_limit.per_network),
             },
-            wrong_wait: Duration::from_millis(u64::try_from(challenge.wrong_answer_delay_ms).unwrap_or(0)),
+            wrong_answer_delay: Duration::from_millis(u64::try_from(challenge.wrong_answer_delay_ms).unwrap_or(0)),
             tickets_per_second: u32::try_from(challenge.tickets_per_second).unwrap_or(0),
             quiz: challenge.questions.into_iter().map(question).collect(),
         }
@@ -93,17 +93,17 @@ fn question(question: ChallengeQuestion) -> Question {
 
 /// The sales that run.
 #[derive(Debug, Default)]
-pub(crate) struct Floor {
-    sales: RwLock<HashMap<i64, Arc<Running>>>,
+pub(crate) struct ActiveSales {
+    sales: RwLock<HashMap<i64, Arc<ActiveSale>>>,
 }
 
-impl Floor {
-    pub(crate) fn get(&self, sale: i64) -> Option<Arc<Running>> {
+impl ActiveSales {
+    pub(crate) fn get(&self, sale: i64) -> Option<Arc<ActiveSale>> {
         self.sales.read().get(&sale).cloned()
     }
 
     /// Shows this version of a sale, unless a newer one is shown already; gives back the one that is shown.
-    pub(crate) fn show(&self, running: Running) -> Arc<Running> {
+    pub(crate) fn upsert(&self, running: ActiveSale) -> Arc<ActiveSale> {
         let mut sales = self.sales.write();
         match sales.get(&running.id) {
             Some(shown) if shown.version > running.version => Arc::clone(shown),
@@ -116,12 +116,12 @@ impl Floor {
     }
 
     /// Every sale that is shown.
-    pub(crate) fn running(&self) -> Vec<Arc<Running>> {
+    pub(crate) fn all(&self) -> Vec<Arc<ActiveSale>> {
         self.sales.read().values().cloned().collect()
     }
 
     /// Takes a sale away.
-    pub(crate) fn hide(&self, sale: i64) {
+    pub(crate) fn remove(&self, sale: i64) {
         self.sales.write().remove(&sale);
     }
 }
