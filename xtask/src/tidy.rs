@@ -50,16 +50,13 @@ const RULES: [(&str, Check); 16] = [
 ];
 
 /// Rule and path prefix of places that do not pass a new rule yet. A line goes when its place passes.
-const NOT_YET: [(&str, &str); 17] = [
-    ("metric-help", "ARCHITECTURE.md"),
+const NOT_YET: [(&str, &str); 14] = [
     ("metric-help", "crates/contexts/order/"),
     ("metric-help", "crates/contexts/payment/"),
     ("metric-help", "crates/contexts/sale/"),
     ("metric-help", "crates/contexts/stock/"),
     ("metric-help", "crates/node/src/verify/"),
     ("metric-help", "crates/platform/bus/"),
-    ("words", "ARCHITECTURE.md"),
-    ("words", "README.md"),
     ("words", "crates/contexts/account/"),
     ("words", "crates/contexts/marketing/"),
     ("words", "crates/contexts/payment/"),
