@@ -1,7 +1,7 @@
 //! What the wire sees of stock.
 
 use pulse_contract::stock::v1::{
-    HeldUnits, Movement, Reservation, ReservedLine, Stock, StockAt, TransferStockResponse, errors,
+    HeldUnits, Movement, Reservation, ReservationState, ReservedLine, Stock, StockAt, TransferStockResponse, errors,
 };
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Error, Timestamp};
@@ -34,7 +34,7 @@ pub(crate) fn transfer(both: &[(ResourceRef, Resource); 2]) -> TransferStockResp
 pub(crate) fn reservation(told: &Told) -> Reservation {
     Reservation {
         key: Some(wire::key(told.key)),
-        state: wire::state(told.state).into(),
+        state: told.state.map_or(ReservationState::Refused, Into::into).into(),
         lines: told.lines.iter().map(line).collect(),
         expires_at: told.expires_at.map(Into::into),
     }
@@ -44,7 +44,7 @@ fn line(judged: &JudgedLine) -> ReservedLine {
     ReservedLine {
         resource: Some(wire::resource(judged.line.resource)),
         quantity: judged.line.quantity,
-        status: wire::status(judged.status).into(),
+        status: judged.status.into(),
         available: judged.available,
     }
 }
@@ -55,7 +55,7 @@ pub(crate) fn movement(row: MovementRow) -> Movement {
         movement_id: id,
         resource: Some(wire::resource(movement.resource)),
         version: movement.version,
-        kind: wire::movement_kind(movement.kind).into(),
+        kind: movement.kind.into(),
         on_hand_delta: movement.on_hand_delta,
         reserved_delta: movement.reserved_delta,
         on_hand: movement.on_hand,

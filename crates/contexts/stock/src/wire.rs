@@ -1,75 +1,38 @@
-//! Between the words of the domain and the numbers of the contract, which the rows carry too.
+//! Conversion between the domain and the contract. Rows store enums as the numbers of the contract.
 
 use pulse_contract::stock::v1 as wire;
+use pulse_contract::wire_enum;
 
 use crate::domain::journal::MovementKind;
 use crate::domain::reservation::{Key, Line, Owner, State};
 use crate::domain::resource::{DeductAt, Kind, LineStatus, ResourceRef, Rules};
 
-/// Both directions between an enum of the domain and one of the contract, whose zero means nothing.
-macro_rules! same_words {
-    ($($into:ident, $from:ident: $domain:ident = $contract:ident { $($variant:ident),+ $(,)? })+) => {$(
-        pub(crate) fn $into(value: $domain) -> wire::$contract {
-            match value {
-                $($domain::$variant => wire::$contract::$variant,)+
-            }
-        }
-
-        pub(crate) fn $from(value: wire::$contract) -> Option<$domain> {
-            match value {
-                wire::$contract::Unspecified => None,
-                $(wire::$contract::$variant => Some($domain::$variant),)+
-            }
-        }
-    )+};
-}
-
-same_words! {
-    kind, kind_of: Kind = ResourceKind { Sku, Coupon, Sale, CourierSlot, Seat }
-    owner, owner_of: Owner = ReservationOwner { Order, Coupon, Sale, External }
-    status, status_of: LineStatus = LineStatus { Ok, Untracked, DeferredToPayment, Unavailable, Insufficient }
-    movement_kind, movement_kind_of: MovementKind = MovementKind {
+wire_enum! {
+    Kind = wire::ResourceKind { Sku, Coupon, Sale, CourierSlot, Seat };
+    Owner = wire::ReservationOwner { Order, Coupon, Sale, External };
+    LineStatus = wire::LineStatus { Ok, Untracked, DeferredToPayment, Unavailable, Insufficient };
+    MovementKind = wire::MovementKind {
         Reserve, Confirm, Release, Expire, Return, Replenish, Adjust, TransferOut, TransferIn, Open,
-    }
-}
-
-/// The state of a reservation; one that was refused has none of its own.
-pub(crate) fn state(value: Option<State>) -> wire::ReservationState {
-    match value {
-        None => wire::ReservationState::Refused,
-        Some(State::Active) => wire::ReservationState::Active,
-        Some(State::Confirmed) => wire::ReservationState::Confirmed,
-        Some(State::Released) => wire::ReservationState::Released,
-        Some(State::Expired) => wire::ReservationState::Expired,
-    }
-}
-
-pub(crate) fn state_of(value: wire::ReservationState) -> Option<State> {
-    match value {
-        wire::ReservationState::Unspecified | wire::ReservationState::Refused => None,
-        wire::ReservationState::Active => Some(State::Active),
-        wire::ReservationState::Confirmed => Some(State::Confirmed),
-        wire::ReservationState::Released => Some(State::Released),
-        wire::ReservationState::Expired => Some(State::Expired),
-    }
+    };
+    State = wire::ReservationState { Active, Confirmed, Released, Expired } except { Refused }
 }
 
 pub(crate) fn resource(value: ResourceRef) -> wire::ResourceRef {
-    wire::ResourceRef { kind: kind(value.kind).into(), id: value.id }
+    wire::ResourceRef { kind: value.kind.into(), id: value.id }
 }
 
 /// The resource that a message names; none when it names none.
 pub(crate) fn resource_of(value: Option<&wire::ResourceRef>) -> Option<ResourceRef> {
-    value.and_then(|named| Some(ResourceRef { id: named.id, kind: kind_of(named.kind())? }))
+    value.and_then(|named| Some(ResourceRef { id: named.id, kind: named.kind().try_into().ok()? }))
 }
 
 pub(crate) fn key(value: Key) -> wire::ReservationKey {
-    wire::ReservationKey { owner: owner(value.owner).into(), id: value.id }
+    wire::ReservationKey { owner: value.owner.into(), id: value.id }
 }
 
 /// The key that a message carries; none when it carries none.
 pub(crate) fn key_of(value: Option<&wire::ReservationKey>) -> Option<Key> {
-    value.and_then(|named| Some(Key { id: named.id, owner: owner_of(named.owner())? }))
+    value.and_then(|named| Some(Key { id: named.id, owner: named.owner().try_into().ok()? }))
 }
 
 /// The lines of a message; none when one of them names no resource.

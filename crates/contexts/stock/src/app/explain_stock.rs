@@ -9,7 +9,7 @@ use super::{App, resource};
 use crate::domain::journal::{HeldUnits, Holders};
 use crate::domain::resource::{LineStatus, Moment, Resource, ResourceRef, judge};
 use crate::store::{movements, resources};
-use crate::{view, wire};
+use crate::view;
 
 /// How many reservations are named.
 const HOLDERS_MAX: usize = 20;
@@ -37,7 +37,7 @@ pub(crate) async fn explain_stock(
     let status = judge(row.as_ref(), request.quantity, Moment::Payment);
     let reason = reason(cx.locale, status, request.quantity, &stock);
     let held_by = held_by.into_iter().map(view::held_units).collect();
-    Ok(ExplainStockResponse { status: wire::status(status).into(), reason, stock: Some(stock), held_by })
+    Ok(ExplainStockResponse { status: status.into(), reason, stock: Some(stock), held_by })
 }
 
 /// The resource as it was: its quantities are in the journal, its rules are those of now. Whether it was out is known

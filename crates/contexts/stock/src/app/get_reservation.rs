@@ -10,7 +10,6 @@ use super::{App, key};
 use crate::domain::command::Told;
 use crate::store::reservations::{self, ReservationRow};
 use crate::view;
-use crate::wire;
 
 pub(crate) async fn get_reservation(app: &App, _cx: &Cx, request: GetReservationRequest) -> Result<Reservation, Error> {
     let found = reservations::by_key(&app.deps.store, key(request.key.as_ref())?).await?;
@@ -26,7 +25,7 @@ pub(crate) async fn list_active_reservations(
     let [id, owner] = page.after::<2>()?.unwrap_or_default();
     let found = reservations::held_after(&app.deps.store, id, owner, page.limit_plus_one()).await?;
     let place = |row: &ReservationRow| {
-        let owner: ReservationOwner = wire::owner(row.key.owner);
+        let owner = ReservationOwner::from(row.key.owner);
         page::token(&[row.key.id, i64::from(i32::from(owner))])
     };
     let (found, next_page_token) = page.cut(found, place);

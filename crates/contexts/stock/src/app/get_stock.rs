@@ -7,7 +7,7 @@ use pulse_kernel::{Cx, Error};
 
 use super::{App, counted, resource};
 use crate::store::resources::{self, ResourceRow};
-use crate::{view, wire};
+use crate::view;
 
 pub(crate) async fn get_stock(app: &App, _cx: &Cx, request: GetStockRequest) -> Result<Stock, Error> {
     let resource = resource(request.resource.as_ref())?;
@@ -26,6 +26,6 @@ pub(crate) async fn list_stock(app: &App, _cx: &Cx, request: ListStockRequest) -
 
 /// Where a resource stands in the list.
 fn place(found: &ResourceRow) -> [i64; 2] {
-    let kind: i32 = wire::kind(found.resource.kind).into();
+    let kind: i32 = found.resource.kind.into();
     [kind.into(), found.resource.id]
 }

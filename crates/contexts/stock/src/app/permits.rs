@@ -13,7 +13,6 @@ use pulse_limiter::{Key, Permit, PermitLimit};
 use super::App;
 use crate::domain::reservation::Line;
 use crate::domain::resource::ResourceRef;
-use crate::wire;
 
 /// How long a permit is out when its holder is lost: longer than any call takes.
 const LEASE: Duration = Duration::from_secs(60);
@@ -47,6 +46,6 @@ pub(super) async fn permits<'a>(
 }
 
 fn key(resource: ResourceRef) -> Key {
-    let [kind, id] = [i64::from(i32::from(wire::kind(resource.kind))), resource.id].map(i64::to_be_bytes);
+    let [kind, id] = [i64::from(i32::from(resource.kind)), resource.id].map(i64::to_be_bytes);
     Key::of("stock.reserve", &[kind, id].concat())
 }

@@ -1,14 +1,13 @@
 //! The rows of the journal.
 
 use pulse_contract::errors;
-use pulse_contract::stock::v1::MovementKind;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::AccountId;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
 
 use crate::domain::journal::Movement;
+use crate::domain::reservation::Key;
 use crate::domain::resource::ResourceRef;
-use crate::wire;
 
 /// A line of the journal and its id.
 #[derive(Clone, Debug)]
@@ -19,28 +18,24 @@ pub(crate) struct MovementRow {
 
 impl FromRow for MovementRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let (owner, actor): (i64, i64) = (row.get("owner")?, row.get("actor")?);
+        let (owner, actor): (i64, AccountId) = (row.get("owner")?, row.get("actor")?);
         Ok(Self {
             id: row.get("id")?,
             movement: Movement {
-                resource: super::resource_of(row)?,
+                resource: ResourceRef::from_row(row)?,
                 version: row.get("version")?,
-                kind: super::word::<MovementKind, _>(row.get("movement_kind")?, wire::movement_kind_of)?,
+                kind: row.get("movement_kind")?,
                 on_hand_delta: row.get("on_hand_delta")?,
                 reserved_delta: row.get("reserved_delta")?,
                 on_hand: row.get("on_hand")?,
                 reserved: row.get("reserved")?,
-                key: if owner == 0 { None } else { Some(super::key_of(row)?) },
-                actor: (actor != 0).then(|| AccountId::new(actor)),
+                key: if owner == 0 { None } else { Some(Key::from_row(row)?) },
+                actor: (actor.get() != 0).then_some(actor),
                 note: row.get("note")?,
                 moved_at: row.get("moved_at")?,
             },
         })
     }
-}
-
-fn kind(resource: ResourceRef) -> i32 {
-    wire::kind(resource.kind).into()
 }
 
 /// Adds the lines of a batch.
@@ -62,20 +57,20 @@ pub(crate) fn insert(commit: Commit, movements: Vec<Movement>, mut next_id: impl
         "moved_at",
     ];
     let insert = movements.into_iter().fold(Insert::into("stock_movements", columns), |insert, movement| {
-        let (owner, owner_id) = movement.key.map_or((0, 0), |key| (wire::owner(key.owner).into(), key.id));
+        let (owner, owner_id) = movement.key.map_or((Value::Int(0), 0), |key| (key.owner.into(), key.id));
         insert.row(values![
             movement.resource.id,
-            kind(movement.resource),
+            movement.resource.kind,
             movement.version,
             next_id(),
-            i32::from(wire::movement_kind(movement.kind)),
+            movement.kind,
             movement.on_hand_delta,
             movement.reserved_delta,
             movement.on_hand,
             movement.reserved,
             owner,
             owner_id,
-            movement.actor.map_or(0, AccountId::get),
+            movement.actor.unwrap_or(AccountId::new(0)),
             movement.note,
             movement.moved_at
         ])
@@ -93,7 +88,7 @@ pub(crate) async fn until(
 ) -> Result<Vec<MovementRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM stock_movements WHERE ref_id = ? AND kind = ? AND version <= ? ORDER BY version DESC LIMIT ?",
-        values![resource.id, kind(resource), version, limit],
+        values![resource.id, resource.kind, version, limit],
     );
     store.all(query).await
 }
@@ -107,7 +102,7 @@ pub(crate) async fn after(
 ) -> Result<Vec<MovementRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM stock_movements WHERE ref_id = ? AND kind = ? AND version > ? ORDER BY version LIMIT ?",
-        values![resource.id, kind(resource), version, limit],
+        values![resource.id, resource.kind, version, limit],
     );
     store.all(query).await
 }

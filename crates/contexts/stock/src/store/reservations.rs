@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message;
 use pulse_contract::errors;
-use pulse_contract::stock::v1::{LineStatus, ReservationState, StoredLine, StoredReservation};
+use pulse_contract::stock::v1::{StoredLine, StoredReservation};
 use pulse_kernel::Timestamp;
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
 
 use super::IDS_MAX;
 
@@ -24,12 +23,12 @@ pub(crate) struct ReservationRow {
 
 impl FromRow for ReservationRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let stored: StoredReservation = super::decode(row.get("details")?)?;
+        let stored: StoredReservation = row.message("details")?;
         let lines = stored.lines.iter().map(line_of).collect::<Option<_>>();
         Ok(Self {
-            key: super::key_of(row)?,
+            key: Key::from_row(row)?,
             row: Reservation {
-                state: super::word::<ReservationState, _>(row.get("state")?, wire::state_of)?,
+                state: row.get("state")?,
                 lines: lines
                     .ok_or_else(|| StoreError::Defect { detail: "a stored line means nothing".into(), source: None })?,
                 expires_at: row.get("expires_at")?,
@@ -41,24 +40,16 @@ impl FromRow for ReservationRow {
 
 fn line_of(stored: &StoredLine) -> Option<JudgedLine> {
     let line = Line { resource: wire::resource_of(stored.resource.as_ref())?, quantity: stored.quantity };
-    Some(JudgedLine { line, status: wire::status_of(stored.status())?, available: 0 })
+    Some(JudgedLine { line, status: stored.status().try_into().ok()?, available: 0 })
 }
 
-fn stored(row: &Reservation) -> Vec<u8> {
+fn stored(row: &Reservation) -> Value {
     let line = |judged: &JudgedLine| StoredLine {
         resource: Some(wire::resource(judged.line.resource)),
         quantity: judged.line.quantity,
-        status: LineStatus::into(wire::status(judged.status)),
+        status: judged.status.into(),
     };
-    StoredReservation { lines: row.lines.iter().map(line).collect() }.encode_to_vec()
-}
-
-fn state(state: State) -> i32 {
-    wire::state(Some(state)).into()
-}
-
-fn owner(owner: Owner) -> i32 {
-    wire::owner(owner).into()
+    Value::message(&StoredReservation { lines: row.lines.iter().map(line).collect() })
 }
 
 /// Those of the keys that have a row.
@@ -75,10 +66,8 @@ pub(crate) async fn by_keys(store: &Store, wanted: &BTreeSet<Key>) -> Result<Vec
 }
 
 pub(crate) async fn by_key(store: &Store, key: Key) -> Result<Option<ReservationRow>, StoreError> {
-    let query = Statement::new(
-        "SELECT * FROM stock_reservations WHERE owner_id = ? AND owner = ?",
-        values![key.id, owner(key.owner)],
-    );
+    let query =
+        Statement::new("SELECT * FROM stock_reservations WHERE owner_id = ? AND owner = ?", values![key.id, key.owner]);
     store.optional(query).await
 }
 
@@ -92,7 +81,7 @@ pub(crate) async fn held_after(
     let query = Statement::new(
         "SELECT * FROM stock_reservations WHERE state = ? AND (owner_id > ? OR (owner_id = ? AND owner > ?)) \
          ORDER BY owner_id, owner LIMIT ?",
-        values![state(State::Active), id, id, owner, limit],
+        values![State::Active, id, id, owner, limit],
     );
     store.all(query).await
 }
@@ -117,7 +106,7 @@ pub(crate) fn write(mut commit: Commit, changes: &[Changed<Key, Reservation>], n
                 "UPDATE stock_reservations SET state = ?, version = version + 1, updated_at = ? \
                  WHERE owner_id IN (??) AND owner = ? AND state = ?",
                 ids.iter().copied(),
-                values![state(to), now, owner(of), state(from)],
+                values![to, now, of, from],
             );
             commit = commit.write(update).expect_rows(u64::try_from(ids.len()).unwrap_or(u64::MAX));
         }
@@ -133,16 +122,7 @@ pub(crate) fn rows(changes: &[Changed<Key, Reservation>], now: Timestamp) -> Ins
         &["owner_id", "owner", "state", "details", "expires_at", "version", "created_at", "updated_at"],
     );
     changes.iter().filter(|changed| changed.was.is_none()).fold(insert, |insert, Changed { key, is, .. }| {
-        insert.row(values![
-            key.id,
-            owner(key.owner),
-            state(is.state),
-            stored(is),
-            is.expires_at,
-            1_i64,
-            is.created_at,
-            now
-        ])
+        insert.row(values![key.id, key.owner, is.state, stored(is), is.expires_at, 1_i64, is.created_at, now])
     })
 }
 
@@ -150,7 +130,7 @@ fn replace(key: Key, from: State, row: &Reservation, now: Timestamp) -> Statemen
     Statement::new(
         "UPDATE stock_reservations SET state = ?, details = ?, expires_at = ?, version = version + 1, updated_at = ? \
          WHERE owner_id = ? AND owner = ? AND state = ?",
-        values![state(row.state), stored(row), row.expires_at, now, key.id, owner(key.owner), state(from)],
+        values![row.state, stored(row), row.expires_at, now, key.id, key.owner, from],
     )
 }
 

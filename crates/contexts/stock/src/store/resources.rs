@@ -8,8 +8,7 @@ use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, va
 
 use super::IDS_MAX;
 use crate::domain::ledger::Changed;
-use crate::domain::resource::{DeductAt, Kind, Resource, ResourceRef, Rules};
-use crate::wire;
+use crate::domain::resource::{DeductAt, Resource, ResourceRef, Rules};
 
 /// Taken at payment.
 const AT_PAYMENT: i64 = 1;
@@ -34,7 +33,7 @@ impl FromRow for ResourceRow {
         let flags: i64 = row.get("flags")?;
         let has = |flag: i64| flags & flag != 0;
         Ok(Self {
-            resource: super::resource_of(row)?,
+            resource: ResourceRef::from_row(row)?,
             row: Resource {
                 shop: row.get("shop_id")?,
                 rules: Rules {
@@ -69,10 +68,6 @@ fn flags(row: &Resource) -> i64 {
     .sum()
 }
 
-fn kind(kind: Kind) -> i32 {
-    wire::kind(kind).into()
-}
-
 /// Those of the resources that have a row.
 pub(crate) async fn by_refs(store: &Store, wanted: &BTreeSet<ResourceRef>) -> Result<Vec<ResourceRow>, StoreError> {
     let ids: Vec<i64> = wanted.iter().map(|resource| resource.id).collect();
@@ -86,10 +81,8 @@ pub(crate) async fn by_refs(store: &Store, wanted: &BTreeSet<ResourceRef>) -> Re
 }
 
 pub(crate) async fn by_ref(store: &Store, wanted: ResourceRef) -> Result<Option<Resource>, StoreError> {
-    let query = Statement::new(
-        "SELECT * FROM stock_resources WHERE ref_id = ? AND kind = ?",
-        values![wanted.id, kind(wanted.kind)],
-    );
+    let query =
+        Statement::new("SELECT * FROM stock_resources WHERE ref_id = ? AND kind = ?", values![wanted.id, wanted.kind]);
     Ok(store.optional::<ResourceRow>(query).await?.map(|found| found.row))
 }
 
@@ -137,7 +130,7 @@ pub(crate) fn write(commit: Commit, changed: &Changed<ResourceRef, Resource>) ->
             is.moved_at,
             is.revision,
             key.id,
-            kind(key.kind),
+            key.kind,
             was.revision
         ],
     );
@@ -163,7 +156,7 @@ fn insert(commit: Commit, resource: ResourceRef, row: &Resource) -> Commit {
     )
     .row(values![
         resource.id,
-        kind(resource.kind),
+        resource.kind,
         row.shop,
         row.on_hand,
         row.reserved,

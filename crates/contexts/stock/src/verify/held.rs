@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use pulse_contract::stock::v1::ReservationOwner;
 use pulse_kernel::Error;
 use pulse_store::{Commit, StoreError, Timer};
 use pulse_work::Pages;
@@ -16,7 +17,6 @@ use crate::domain::resource::{Resource, ResourceRef};
 use crate::store::reservations::{self, ReservationRow};
 use crate::store::{movements, resources};
 use crate::timers;
-use crate::wire;
 
 /// Maximum number of rows that are read at once.
 const PAGE: i64 = 1_000;
@@ -92,7 +92,7 @@ async fn sum_up(check: &mut Check, part: &mut Part, with_timers: bool) -> Result
     let store = check.store.clone();
     let mut pages = Pages::after((i64::MIN, i64::MIN));
     let read = |(id, owner)| reservations::held_after(&store, id, owner, PAGE);
-    let key = |row: &ReservationRow| (row.key.id, i64::from(i32::from(wire::owner(row.key.owner))));
+    let key = |row: &ReservationRow| (row.key.id, i64::from(i32::from(row.key.owner)));
     while let Some(page) = pages.next(read, key).await? {
         for (resource, units) in page.iter().flat_map(|found| found.row.units()) {
             if part.has(resource) {
@@ -178,7 +178,7 @@ async fn check_timers(check: &mut Check, page: &[ReservationRow]) -> Result<(), 
     // Reservations that ended between the two readings need no timer.
     for found in reservations::by_keys(&check.store, &without).await? {
         let (Some(at), State::Active) = (found.row.expires_at, found.row.state) else { continue };
-        let subject = format!("{} {}", wire::owner(found.key.owner).as_str_name(), found.key.id);
+        let subject = format!("{} {}", ReservationOwner::from(found.key.owner).as_str_name(), found.key.id);
         let is_repaired = check.audit.is_repairing() && {
             let (kind, key) = (timers::kind_of(found.key.owner), found.key.id);
             let timer = Timer { kind, key, due_at: at, payload: Bytes::new() };

@@ -1,5 +1,6 @@
 //! Audit of the journal of every resource, from its first movement.
 
+use pulse_contract::stock::v1::ResourceKind;
 use pulse_kernel::Error;
 use pulse_store::{Commit, StoreError};
 use pulse_work::Pages;
@@ -10,7 +11,6 @@ use crate::domain::ledger::Changed;
 use crate::domain::resource::{Resource, ResourceRef};
 use crate::store::movements;
 use crate::store::resources::{self, ResourceRow};
-use crate::wire;
 
 /// Maximum number of resources that are read at once.
 const RESOURCES: i64 = 500;
@@ -31,7 +31,7 @@ pub(super) async fn check(check: &mut Check) -> Result<(), Error> {
 
 /// Position of a resource in the order of all resources.
 pub(super) fn sort_key(resource: ResourceRef) -> (i64, i64) {
-    (resource.id, i32::from(wire::kind(resource.kind)).into())
+    (resource.id, i32::from(resource.kind).into())
 }
 
 async fn check_one(check: &mut Check, found: ResourceRow) -> Result<(), Error> {
@@ -109,7 +109,8 @@ async fn rebuild(check: &Check, resource: ResourceRef, row: &Resource, end: Repl
 
 /// Name of a resource in findings.
 pub(super) fn subject(resource: ResourceRef) -> String {
-    let kind = wire::kind(resource.kind).as_str_name().trim_start_matches("RESOURCE_KIND_").to_ascii_lowercase();
+    let kind =
+        ResourceKind::from(resource.kind).as_str_name().trim_start_matches("RESOURCE_KIND_").to_ascii_lowercase();
     format!("{kind} {}", resource.id)
 }
 
