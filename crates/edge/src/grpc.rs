@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::header::CONTENT_TYPE;
-use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Limited;
 use hyper::body::Incoming;
@@ -112,7 +111,7 @@ pub(crate) async fn run(
     shared: &Shared,
     services: &Services,
     rpc: Option<&Rpc>,
-    (mut parts, incoming): (Parts, Incoming),
+    mut request: Request<Incoming>,
     client: &ClientInfo,
 ) -> Result<Response<Body>, Error> {
     let guard = &shared.guard;
@@ -122,14 +121,14 @@ pub(crate) async fn run(
         Some(_) => (None, Some(StreamPermit::Contract(guard.acquire_stream()?))),
         None => (None, Some(StreamPermit::Anonymous(guard.acquire_anonymous_stream(client.ip)?))),
     };
-    let timeout = deadline::of_grpc(&parts.headers, rpc.map_or(deadline::DEFAULT, |rpc| rpc.timeout));
+    let timeout = deadline::of_grpc(request.headers(), rpc.map_or(deadline::DEFAULT, |rpc| rpc.timeout));
     if let Some(rpc) = rpc {
-        let call = CallInput { rpc, headers: &parts.headers, client, timeout };
+        let call = CallInput { rpc, headers: request.headers(), client, timeout };
         let cx = guard.check_call(call, &mut None).await?;
-        parts.extensions.insert(Admitted { path: rpc.spec.path, cx });
+        request.extensions_mut().insert(Admitted { path: rpc.spec.path, cx });
     }
-    let incoming = Limited::new(incoming, shared.config.limits.body_bytes_max.as_usize());
-    let request = Request::from_parts(parts, tonic::body::Body::new(incoming));
+    let bytes_max = shared.config.limits.body_bytes_max.as_usize();
+    let request = request.map(|body| tonic::body::Body::new(Limited::new(body, bytes_max)));
     let work = services.clone().oneshot(request);
     let response = match rpc.is_none_or(Rpc::cancels_on_disconnect) {
         true => tokio::time::timeout(timeout, work).await.map_err(|_elapsed| deadline_exceeded())?,

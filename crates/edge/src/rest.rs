@@ -73,7 +73,7 @@ impl Call<'_> {
             true => body::read(incoming, bytes_max, limits.body_timeout).await?,
             false => Bytes::new(),
         };
-        match (self.reply(cx, &body, (permits, timeout)).await?, stream_permit) {
+        match (self.reply(cx, &body, permits, timeout).await?, stream_permit) {
             (RestReply::Json(json), _) => Ok(self.json(json).await),
             (RestReply::Stream(messages), Some(permit)) => Ok(self.events(messages, permit)),
             (RestReply::Stream(messages), None) => Ok(self.events(messages, guard.acquire_stream()?)),
@@ -85,7 +85,8 @@ impl Call<'_> {
         &self,
         cx: Cx,
         body: &[u8],
-        (permits, timeout): (InFlightPermits, Duration),
+        permits: InFlightPermits,
+        timeout: Duration,
     ) -> Result<RestReply, Error> {
         let work = {
             let variables = self.path.decode().ok_or_else(path_not_utf8)?;

@@ -37,12 +37,12 @@ pub(crate) async fn serve(
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let (parts, incoming) = request.into_parts();
-    if grpc::is_grpc(&parts.headers) {
-        return Ok(Box::pin(serve_grpc(&table, peer, parts, incoming)).await);
+    if grpc::is_grpc(request.headers()) {
+        return Ok(Box::pin(serve_grpc(&table, peer, request)).await);
     }
+    let (parts, incoming) = request.into_parts();
     let Some(found) = table.routes.find(&parts.method, parts.uri.path()) else {
-        return Ok(Box::pin(serve_other(&table, peer, parts, incoming)).await);
+        return Ok(Box::pin(serve_other(&table, peer, Request::from_parts(parts, incoming))).await);
     };
     let response = match found.target {
         Target::Constant(bytes) => Response::new(Body::full(bytes.clone())),
@@ -58,14 +58,14 @@ pub(crate) async fn serve(
     Ok(response)
 }
 
-async fn serve_grpc(table: &Table, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
+async fn serve_grpc(table: &Table, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
     let shared = &table.shared;
-    let rpc = shared.rpcs.get(parts.uri.path());
+    let rpc = shared.rpcs.get(request.uri().path());
     let meter = rpc.as_deref().map_or(&shared.meters.grpc, |rpc| rpc.grpc_meter());
-    let headers = parts.headers.clone();
+    let headers = request.headers().clone();
     let scope = RequestScope::begin(table, meter, peer, &headers);
     let work = async {
-        let run = grpc::run(shared, &table.services, rpc.as_deref(), (parts, incoming), &scope.client);
+        let run = grpc::run(shared, &table.services, rpc.as_deref(), request, &scope.client);
         let mut response = scope.guarded(run).await.unwrap_or_else(|error| {
             scope.report(&error);
             let error = problem::redact(&error).unwrap_or(error);
@@ -83,10 +83,10 @@ async fn serve_grpc(table: &Table, peer: IpAddr, parts: Parts, incoming: Incomin
 }
 
 /// Serves a request without a route: a preflight, an unsupported method, a mounted page, or an unknown path.
-async fn serve_other(table: &Table, peer: IpAddr, parts: Parts, incoming: Incoming) -> Response<Body> {
+async fn serve_other(table: &Table, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
     let shared = &table.shared;
-    let headers = parts.headers.clone();
-    if let Some(allowed) = shared.cors.preflight(&parts.method, &headers) {
+    let headers = request.headers().clone();
+    if let Some(allowed) = shared.cors.preflight(request.method(), &headers) {
         let scope = RequestScope::begin(table, &shared.meters.preflight, peer, &headers);
         let mut response = no_content();
         *response.headers_mut() = allowed;
@@ -94,11 +94,11 @@ async fn serve_other(table: &Table, peer: IpAddr, parts: Parts, incoming: Incomi
         scope.record(StatusCode::NO_CONTENT);
         return response;
     }
-    let methods = table.routes.methods_of(parts.uri.path());
+    let methods = table.routes.methods_of(request.uri().path());
     if methods.is_empty() {
         let scope = RequestScope::begin(table, &shared.meters.page, peer, &headers);
         let work = async {
-            let answer = scope.guarded(table.pages.mounted(shared, (parts, incoming), &scope.client)).await;
+            let answer = scope.guarded(table.pages.mounted(shared, request, &scope.client)).await;
             let is_unknown = matches!(&answer, Err(error) if error.code() == errors::UNKNOWN_ROUTE.code);
             let meter = if is_unknown { &shared.meters.none } else { &shared.meters.page };
             scope.finish(scope.or_problem(answer), meter)
@@ -107,7 +107,7 @@ async fn serve_other(table: &Table, peer: IpAddr, parts: Parts, incoming: Incomi
     }
     let scope = RequestScope::begin(table, &shared.meters.none, peer, &headers);
     let allow = methods.iter().map(|method| method.as_str()).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
-    let mut response = match parts.method {
+    let mut response = match *request.method() {
         Method::OPTIONS => no_content(),
         _ => scope.or_problem(Err(errors::METHOD_NOT_ALLOWED.error(format!("this path supports {allow}")))),
     };
@@ -153,7 +153,7 @@ impl<'a> RequestScope<'a> {
         let named = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let cause = shared.sampling.trace_of(|name| if is_traced { named(name) } else { None });
         let span = TraceSpan::open(&meter.route, SpanKind::Server, cause);
-        let client = ClientInfo::read(headers, peer, &shared.guard.access, (shared.clock.now(), span.trace()));
+        let client = ClientInfo::read(headers, peer, &shared.guard.access, shared.clock.now(), span.trace());
         Self { table, meter, headers, span, client }
     }
 

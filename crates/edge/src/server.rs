@@ -1,7 +1,7 @@
 //! The socket: accepts connections up to a limit, serves HTTP/1.1 and HTTP/2 on one port, and drains on shutdown.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -107,7 +107,7 @@ async fn accept_all(
         let Ok(permit) = Arc::clone(limit).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                tokio::spawn(serve_connection(Arc::clone(table), (stream, peer), connections.watcher(), permit));
+                tokio::spawn(serve_connection(Arc::clone(table), stream, peer.ip(), connections.watcher(), permit));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -126,7 +126,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 async fn serve_connection(
     table: Arc<Table>,
-    (stream, peer): (TcpStream, SocketAddr),
+    stream: TcpStream,
+    peer: IpAddr,
     watcher: Watcher,
     permit: OwnedSemaphorePermit,
 ) {
@@ -146,7 +147,7 @@ async fn serve_connection(
         .keep_alive_interval(limits.header_timeout)
         .adaptive_window(true);
     let io = TokioIo::new(FirstBytes::new(stream, limits.header_timeout));
-    let service = service_fn(|request| serve(Arc::clone(&table), peer.ip(), request));
+    let service = service_fn(|request| serve(Arc::clone(&table), peer, request));
     let connection = builder.serve_connection(io, service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(error = %error, "connection ended early");

@@ -166,17 +166,17 @@ impl Pages {
     pub(crate) async fn mounted(
         &self,
         shared: &Shared,
-        (parts, incoming): (Parts, Incoming),
+        request: Request<Incoming>,
         client: &ClientInfo,
     ) -> Result<Response<Body>, Error> {
-        let router = if parts.uri.path().starts_with(OPERATORS) {
-            shared.guard.check_operator(&parts.headers, client.now)?;
+        let router = if request.uri().path().starts_with(OPERATORS) {
+            shared.guard.check_operator(request.headers(), client.now)?;
             &self.operators
         } else {
             &self.public
         };
-        let body = Limited::new(incoming, shared.config.limits.body_bytes_max.as_usize());
-        let request = Request::from_parts(parts, axum::body::Body::new(body));
+        let bytes_max = shared.config.limits.body_bytes_max.as_usize();
+        let request = request.map(|body| axum::body::Body::new(Limited::new(body, bytes_max)));
         let mut response = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         if let Some(error) = response.extensions_mut().remove().and_then(|FailedPage(error)| Arc::into_inner(error)) {
             return Err(error);

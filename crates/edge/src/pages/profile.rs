@@ -99,8 +99,9 @@ fn wrong(field: &'static str, message: &'static str) -> Error {
 fn refusal(error: ProfileError) -> Error {
     match error {
         ProfileError::Busy => errors::OVERLOADED.error("another profile is in progress").retry_in(CPU_DURATION),
-        ProfileError::NotBuilt => errors::UNIMPLEMENTED
-            .error("profiles need a binary with the feature `full`, heap profiles also the option `prof:true` of jemalloc"),
+        ProfileError::NotBuilt => errors::UNIMPLEMENTED.error(
+            "profiles need a binary with the feature `full`, heap profiles also the option `prof:true` of jemalloc",
+        ),
         ProfileError::Failed(_) => errors::INTERNAL.error("the profiler failed").caused_by(error),
     }
 }

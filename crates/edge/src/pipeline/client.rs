@@ -37,8 +37,13 @@ pub(crate) struct ClientInfo {
 
 impl ClientInfo {
     /// Reads the headers of a request from `peer`.
-    pub(crate) fn read(headers: &HeaderMap, peer: IpAddr, access: &Access, at: (Timestamp, TraceContext)) -> Self {
-        let (now, trace) = at;
+    pub(crate) fn read(
+        headers: &HeaderMap,
+        peer: IpAddr,
+        access: &Access,
+        now: Timestamp,
+        trace: TraceContext,
+    ) -> Self {
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         Self {
             now,
@@ -136,7 +141,7 @@ mod tests {
         for (name, value) in headers {
             map.append(name, value);
         }
-        ClientInfo::read(&map, peer.parse().expect("an address"), &access, (Timestamp::EPOCH, TraceContext::default()))
+        ClientInfo::read(&map, peer.parse().expect("an address"), &access, Timestamp::EPOCH, TraceContext::default())
     }
 
     /// PL-28: only entries appended by trusted proxies are used.

@@ -1,4 +1,4 @@
-//! Whatever bytes arrive, the answer is never our own failure.
+//! No input causes a server error.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::http_client::{TestRequest, exchange, get, request};
 use crate::test_edge::{TestEdge, edge};
 
-/// Runs `strategy` against one edge; every input gets an answer below 500, or none.
+/// Runs `strategy` against one edge; every input gets a status below 500, or no response.
 fn check<T: std::fmt::Debug>(cases: u32, strategy: impl Strategy<Value = T>, send: impl Fn(&TestEdge, T) -> Vec<u8>) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let edge = runtime.block_on(edge());
@@ -47,7 +47,7 @@ fn any_line() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// PL-28: bytes that are hardly HTTP.
+/// PL-28: bytes that are not valid HTTP.
 #[test]
 fn raw_bytes_never_break_it() {
     let starts = prop_oneof![
@@ -96,7 +96,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// PL-28: JSON of every shape, at routes that take a body.
+/// PL-28: arbitrary JSON at routes with a body.
 #[test]
 fn json_of_every_shape_never_breaks_it() {
     let routes = proptest::sample::select(vec![
@@ -116,7 +116,7 @@ fn json_of_every_shape_never_breaks_it() {
     });
 }
 
-/// PL-28: paths and queries of every shape.
+/// PL-28: arbitrary paths and queries.
 #[test]
 fn paths_and_queries_never_break_it() {
     let piece =

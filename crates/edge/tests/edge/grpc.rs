@@ -33,7 +33,7 @@ fn reason(status: &Status) -> String {
     status.get_details_error_info().expect("every refusal has a code").reason
 }
 
-/// PL-28: REST and gRPC answer the same on one port.
+/// PL-28: REST and gRPC return the same result on one port.
 #[tokio::test]
 async fn the_same_port_speaks_grpc_and_rest() {
     let edge = edge().await;
@@ -44,9 +44,9 @@ async fn the_same_port_speaks_grpc_and_rest() {
     assert_eq!(get("/v1/me").bearer(&edge.consumer()).send(edge.address).await.json()["account_id"], "7");
 }
 
-/// PL-28: the same policy guards gRPC, and refusals carry the same codes.
+/// PL-28: the policy applies to gRPC, and errors have the same codes.
 #[tokio::test]
-async fn grpc_calls_go_through_the_same_door() {
+async fn grpc_calls_pass_the_same_guard() {
     let edge = edge().await;
     let mut client = AccountServiceClient::new(channel(&edge).await);
     let missing = client.get_me(GetMeRequest {}).await.unwrap_err();
@@ -70,9 +70,9 @@ async fn grpc_calls_go_through_the_same_door() {
     assert_eq!(over_rest.status, 429);
 }
 
-/// PL-28: addresses are denied for gRPC too, and unknown methods are answered in gRPC's own words.
+/// PL-28: deny lists apply to gRPC, and unknown methods get a gRPC status.
 #[tokio::test]
-async fn grpc_refusals_are_grpc() {
+async fn grpc_errors_have_grpc_statuses() {
     let denied = configured("access.deny = [\"127.0.0.1\"]").await;
     let refused = AccountServiceClient::new(channel(&denied).await).get_me(GetMeRequest {}).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "CLIENT_DENIED"));
@@ -85,9 +85,9 @@ async fn grpc_refusals_are_grpc() {
     assert_eq!(unknown.code(), Code::Unimplemented);
 }
 
-/// DL-05: over gRPC, too, what is inside stays inside.
+/// DL-05: gRPC errors contain no internals.
 #[tokio::test]
-async fn grpc_failures_tell_nothing_of_the_inside() {
+async fn grpc_failures_contain_no_internals() {
     let edge = edge().await;
     let mut client = AccountServiceClient::new(channel(&edge).await);
     let failed = client.get_profile(GetProfileRequest { account_id: 500 }).await.unwrap_err();
@@ -101,9 +101,9 @@ async fn grpc_failures_tell_nothing_of_the_inside() {
     assert!(all.contains("13") && !all.contains("account_accounts"), "{all}");
 }
 
-/// PL-28: a message that is none is the caller's mistake, and who may not call is told before it is read.
+/// PL-28: an invalid message is an error of the client; access is checked before the message is decoded.
 #[tokio::test]
-async fn grpc_messages_that_cannot_be_read_are_refused() {
+async fn invalid_grpc_messages_are_rejected() {
     let edge = edge().await;
     let call = |method: &str, body: Vec<u8>| {
         request("POST", &format!("/pulse.account.v1.AccountService/{method}"))
@@ -113,7 +113,7 @@ async fn grpc_messages_that_cannot_be_read_are_refused() {
     };
     let frame = |message: &[u8]| [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message].concat();
     let said = |reply: crate::http_client::Reply| format!("{} {}", reply.head, String::from_utf8_lossy(&reply.body));
-    // Field 1 is a number; here it is a text that is cut off. Then: no message at all.
+    // Field 1 is a number; here it is a truncated string. Second body: no message.
     for body in [frame(&[0x0a, 0x7f]), Vec::new()] {
         let refused = said(call("GetProfile", body).await);
         assert!(refused.contains("grpc-status: 3") || refused.contains("grpc-status:3"), "{refused}");
@@ -122,7 +122,7 @@ async fn grpc_messages_that_cannot_be_read_are_refused() {
     assert!(stranger.contains("grpc-status: 16") || stranger.contains("grpc-status:16"), "{stranger}");
 }
 
-/// PL-28: a deadline of the caller that has passed.
+/// PL-28: a passed deadline of the caller.
 #[tokio::test]
 async fn grpc_deadlines_are_kept() {
     let edge = edge().await;
@@ -168,7 +168,7 @@ async fn health_follows_the_drain() {
     );
 }
 
-/// PL-28: gRPC-web over HTTP/1.1, answered and refused.
+/// PL-28: gRPC-web over HTTP/1.1, successful and rejected.
 #[tokio::test]
 async fn grpc_web_is_spoken() {
     let edge = configured("cors.origins = [\"https://shop.example\"]").await;

@@ -1,11 +1,11 @@
-//! A caller that writes HTTP/1.1 by hand and reads what comes back.
+//! A minimal HTTP/1.1 client.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -30,14 +30,14 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self))
     }
 
-    /// The code of the problem.
+    /// The error code of the problem.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         self.json()["code"].as_str().expect("a code").to_owned()
     }
 }
 
-/// A request in the making.
+/// A request under construction.
 pub(crate) struct TestRequest {
     line: String,
     headers: String,
@@ -76,7 +76,7 @@ impl TestRequest {
         self.header("content-length", &length)
     }
 
-    /// The bytes of the request; the connection is closed after the answer.
+    /// The bytes of the request; the connection is closed after the response.
     pub(crate) fn bytes(self) -> Vec<u8> {
         let mut bytes = format!("{}{}connection: close\r\n\r\n", self.line, self.headers).into_bytes();
         bytes.extend(self.body);
@@ -84,14 +84,14 @@ impl TestRequest {
     }
 
     pub(crate) async fn send(self, address: SocketAddr) -> Reply {
-        exchange(address, &self.bytes()).await.expect("an answer")
+        exchange(address, &self.bytes()).await.expect("a response")
     }
 }
 
-/// Sends bytes and reads the one answer; `None` when the connection ends without one.
+/// Sends bytes and reads one response; `None` if the connection ends without one.
 pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).await.expect("the edge listens");
-    // The edge may answer and close before it has read everything.
+    // The edge may respond and close before it has read all bytes.
     stream.write_all(bytes).await.unwrap_or_default();
     read_reply(&mut stream).await
 }

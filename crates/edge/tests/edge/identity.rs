@@ -1,4 +1,4 @@
-//! Who asks, from where, and what they may.
+//! Authentication, roles, addresses, traces, languages and deadlines.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use pulse_token::{Key, KeyRing};
 use crate::http_client::{get, post};
 use crate::test_edge::{ENDED_SESSION, TTL, configured, edge};
 
-/// PL-28: a token is missing, expired, tampered with, of another key, of another algorithm, of none.
+/// PL-28: tokens that are missing, expired, changed, of another key, of another algorithm, or without signature.
 #[tokio::test]
 async fn tokens_are_verified() {
     let edge = edge().await;
@@ -56,9 +56,9 @@ async fn tokens_are_verified() {
     assert_eq!((expired.status, expired.code().as_str()), (401, "TOKEN_EXPIRED"));
 }
 
-/// PL-28: where everybody may call, a token that is over counts as none, and a forged one does not.
+/// PL-28: for public operations an expired or revoked token counts as none; a forged one is rejected.
 #[tokio::test]
-async fn old_tokens_do_not_stand_in_the_way_of_public_calls() {
+async fn expired_tokens_do_not_block_public_calls() {
     let edge = edge().await;
     let token = edge.consumer();
     assert_eq!(get("/test/echo").bearer(&token).send(edge.address).await.json()["actor"], "acc_7");
@@ -71,7 +71,7 @@ async fn old_tokens_do_not_stand_in_the_way_of_public_calls() {
     assert_eq!(get("/test/echo").bearer(&token).send(edge.address).await.json()["actor"], "nobody");
 }
 
-/// PL-28: roles are checked before a byte of the body is looked at.
+/// PL-28: roles are checked before the body is read.
 #[tokio::test]
 async fn roles_are_checked_before_the_body() {
     let edge = edge().await;
@@ -89,7 +89,7 @@ async fn roles_are_checked_before_the_body() {
     }
 }
 
-/// PL-28: a rotation keeps the tokens of the key before.
+/// PL-28: tokens of the previous key stay valid after a rotation.
 #[tokio::test]
 async fn keys_rotate_while_serving() {
     let edge = edge().await;
@@ -116,7 +116,7 @@ async fn addresses_are_allowed_and_denied() {
     assert_eq!(get("/test/echo").send(us.address).await.status, 200);
 }
 
-/// PL-28: `X-Forwarded-For` is believed from trusted proxies only.
+/// PL-28: `X-Forwarded-For` is used from trusted proxies only.
 #[tokio::test]
 async fn forwarded_addresses_need_a_trusted_proxy() {
     let ip = async |config: &str| {
@@ -130,9 +130,9 @@ async fn forwarded_addresses_need_a_trusted_proxy() {
     assert_eq!(get("/test/echo").header("x-forwarded-for", "198.51.100.7").send(denied.address).await.status, 403);
 }
 
-/// PL-47: a trace is continued from `traceparent` or B3, and one `traceparent` is answered.
+/// PL-47: a trace is continued from `traceparent` or B3, and the response has one `traceparent`.
 #[tokio::test]
-async fn traces_go_through() {
+async fn traces_are_continued() {
     let edge = edge().await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     for (name, value) in
@@ -168,7 +168,7 @@ async fn languages_are_negotiated() {
     );
 }
 
-/// PL-28: the shorter of the policy's and the caller's patience is the deadline.
+/// PL-28: the deadline is the shorter one of policy and caller.
 #[tokio::test]
 async fn deadlines_come_from_policy_and_caller() {
     let edge = edge().await;

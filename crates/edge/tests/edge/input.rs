@@ -1,9 +1,9 @@
-//! What callers send wrongly, and what they are told.
+//! Invalid requests and their errors.
 
 use crate::http_client::{get, post, request};
 use crate::test_edge::edge;
 
-/// PL-28, DL-05: every field that is wrong is named with its path, all at once where they can be read.
+/// PL-28, DL-05: the error lists all invalid fields with their paths.
 #[tokio::test]
 async fn wrong_fields_are_named() {
     let edge = edge().await;
@@ -28,9 +28,9 @@ async fn wrong_fields_are_named() {
     }
 }
 
-/// PL-28: what is not JSON at all.
+/// PL-28: bodies that are not JSON.
 #[tokio::test]
-async fn broken_json_is_refused() {
+async fn invalid_json_is_rejected() {
     let edge = edge().await;
     for body in ["{", "nonsense", "{\"email\":}", "{\"email\":\"a", "\u{0}", "{}{}"] {
         let reply = post("/v1/account/registrations", body).send(edge.address).await;
@@ -42,7 +42,7 @@ async fn broken_json_is_refused() {
     }
 }
 
-/// PL-28: path variables and query parameters are checked like fields.
+/// PL-28: path variables and query parameters are validated like fields.
 #[tokio::test]
 async fn paths_and_queries_are_checked() {
     let edge = edge().await;
@@ -61,9 +61,9 @@ async fn paths_and_queries_are_checked() {
     }
 }
 
-/// PL-28: what is not JSON by its type is 415.
+/// PL-28: a content type other than JSON is 415.
 #[tokio::test]
-async fn bodies_of_other_types_are_refused() {
+async fn bodies_of_other_types_are_rejected() {
     let edge = edge().await;
     for kind in
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""]

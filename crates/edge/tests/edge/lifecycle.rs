@@ -1,4 +1,4 @@
-//! How a node becomes ready and how it leaves.
+//! Readiness and draining.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::http_client::get;
 use crate::test_edge::{configured, edge, edge_with};
 
-/// PL-46: alive is not ready.
+/// PL-46: liveness and readiness differ.
 #[tokio::test]
 async fn readiness_follows_the_node() {
     let is_ready = Arc::new(AtomicBool::new(false));
@@ -25,9 +25,9 @@ async fn readiness_follows_the_node() {
     }
 }
 
-/// PL-46: readiness goes false first, while calls are still taken.
+/// PL-46: readiness becomes false first, while calls are still accepted.
 #[tokio::test]
-async fn a_leaving_node_says_so_before_it_stops() {
+async fn a_draining_node_reports_it_before_it_stops() {
     let mut edge = configured("drain.delay = \"1h\"").await;
     assert_eq!(get("/health/ready").send(edge.address).await.status, 200);
     edge.shut_down();
@@ -40,9 +40,9 @@ async fn a_leaving_node_says_so_before_it_stops() {
     assert_eq!(get("/health/live").send(edge.address).await.status, 200);
 }
 
-/// PL-46: what is under way is finished, new connections are not taken, idle ones are closed.
+/// PL-46: calls in progress are finished, new connections are rejected, idle ones are closed.
 #[tokio::test]
-async fn a_leaving_node_finishes_what_it_has_begun() {
+async fn a_draining_node_finishes_its_calls() {
     let mut edge = edge().await;
     let address = edge.address;
     let idle = TcpStream::connect(address).await.unwrap();
@@ -59,9 +59,9 @@ async fn a_leaving_node_finishes_what_it_has_begun() {
     assert!(edge.running.await.unwrap(), "everything was finished");
 }
 
-/// PL-46: the deadline holds even when a call does not end.
+/// PL-46: the drain deadline also applies to a call that does not end.
 #[tokio::test]
-async fn a_leaving_node_does_not_wait_for_ever() {
+async fn draining_ends_at_its_deadline() {
     let mut edge = configured("drain.deadline = \"1ms\"").await;
     let address = edge.address;
     let call = tokio::spawn(async move { crate::http_client::exchange(address, &get("/test/wait").bytes()).await });

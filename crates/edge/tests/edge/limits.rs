@@ -1,4 +1,4 @@
-//! How often, how much, how many at once.
+//! Rate limits, size limits and concurrency limits.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::http_client::{exchange, get, post, read_reply, request};
 use crate::test_edge::{configured, edge};
 
-/// PL-24, PL-28: beyond a rate the answer is 429 with `Retry-After`, per account, and time heals it.
+/// PL-24, PL-28: above a rate the status is 429 with `Retry-After`, per account, until the time has passed.
 #[tokio::test]
 async fn rates_per_account() {
     let edge = edge().await;
@@ -38,7 +38,7 @@ async fn rates_per_address_and_per_route() {
             assert_eq!(call("/test/per-ip", ip).await, status, "{ip}");
         }
     }
-    // Of IPv6 a caller has at least 64 bits to choose from, so they count as one address.
+    // A client usually owns 64 bits of an IPv6 address, so these count as one address.
     for (ip, status) in [("2001:db8::1", 200), ("2001:db8::2", 200), ("2001:db8::3", 429), ("2001:db8:0:1::1", 200)] {
         assert_eq!(call("/test/per-ip", ip).await, status, "{ip}");
     }
@@ -49,7 +49,7 @@ async fn rates_per_address_and_per_route() {
 
 /// PL-24: the token bucket of the whole node.
 #[tokio::test]
-async fn the_node_takes_so_many_calls_per_second() {
+async fn the_node_has_a_rate_limit() {
     let edge = configured("capacity.calls_per_second_max = 5").await;
     for _ in 0..5 {
         assert_eq!(get("/test/echo").send(edge.address).await.status, 200);
@@ -63,7 +63,7 @@ async fn the_node_takes_so_many_calls_per_second() {
     assert_eq!(get("/test/echo").send(edge.address).await.status, 200);
 }
 
-/// PL-28: calls beyond the capacity are turned away at once, per rpc and per node, and pages still answer.
+/// PL-28: calls above the concurrency limit are rejected immediately, per rpc and per node; pages still respond.
 #[tokio::test]
 async fn load_is_shed() {
     for (config, other_rpc) in
@@ -80,13 +80,13 @@ async fn load_is_shed() {
         assert_eq!(get("/health/live").send(address).await.status, 200);
         edge.go_on.notify_one();
         assert_eq!(first.await.unwrap().status, 200);
-        assert_eq!(get("/test/echo").send(address).await.status, 200, "the place came back");
+        assert_eq!(get("/test/echo").send(address).await.status, 200, "the permit was released");
     }
 }
 
-/// PL-28: a caller that goes away gives its place back.
+/// PL-28: the permit of a disconnected caller is released.
 #[tokio::test]
-async fn a_caller_that_hangs_up_gives_its_place_back() {
+async fn a_disconnect_releases_the_permit() {
     let edge = configured("capacity = { calls_max = 1, calls_per_rpc_max = 1 }").await;
     let mut stream = TcpStream::connect(edge.address).await.unwrap();
     stream.write_all(&get("/test/wait").bytes()).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_caller_that_hangs_up_gives_its_place_back() {
     }
 }
 
-/// PL-28: a body beyond the limit is 413, announced, lied about or in pieces.
+/// PL-28: a body above the limit is 413: by its length header, without one, and in chunks.
 #[tokio::test]
 async fn bodies_have_a_limit() {
     let edge = configured("limits.body_bytes_max = \"1 KiB\"").await;
@@ -117,9 +117,9 @@ async fn bodies_have_a_limit() {
     assert_eq!(exchange(edge.address, &chunked).await.unwrap().status, 413);
 }
 
-/// PL-28: who sends a whole refused body before it reads gets the answer, and keeps the connection.
+/// PL-28: a client that sends a rejected body completely gets the response and keeps the connection.
 #[tokio::test]
-async fn a_refused_body_does_not_cost_the_connection() {
+async fn a_rejected_body_keeps_the_connection() {
     let edge = configured("limits.body_bytes_max = \"1 MiB\"").await;
     let mut stream = TcpStream::connect(edge.address).await.unwrap();
     let body = " ".repeat(1024 * 1024);
@@ -132,9 +132,9 @@ async fn a_refused_body_does_not_cost_the_connection() {
     assert_eq!(statuses, ["415", "200"], "{answers}");
 }
 
-/// PL-28: a body that does not come in time, and headers that do not, do not hold a connection.
+/// PL-28: headers and bodies that do not arrive in time end the connection.
 #[tokio::test]
-async fn slow_callers_are_let_go() {
+async fn slow_clients_are_disconnected() {
     let edge = configured("limits = { body_timeout = \"1ms\", header_timeout = \"20ms\" }").await;
     let body = b"POST /test/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\n{";
     let reply = exchange(edge.address, body).await.unwrap();
@@ -153,7 +153,7 @@ async fn headers_have_a_limit() {
     let edge = configured("limits.header_bytes_max = \"8 KiB\"").await;
     let fits = get("/test/echo").header("x-long", &"x".repeat(6_000)).send(edge.address).await;
     assert_eq!(fits.status, 200);
-    // Whoever still sends when the answer comes may lose it with the connection.
+    // A client that is still sending may lose the response with the connection.
     let too_long = exchange(edge.address, &get("/test/echo").header("x-long", &"x".repeat(9_000)).bytes()).await;
     assert!(too_long.is_none_or(|reply| reply.status == 431));
     let too_many = (0..200).fold(get("/test/echo"), |request, n| request.header(&format!("x-{n}"), "y"));
@@ -163,7 +163,7 @@ async fn headers_have_a_limit() {
     assert!(long_path.is_none_or(|reply| matches!(reply.status, 414 | 431)));
 }
 
-/// PL-28: connections beyond the limit wait until one is free.
+/// PL-28: connections above the limit wait until another one ends.
 #[tokio::test]
 async fn connections_have_a_limit() {
     let edge = configured("capacity.connections_max = 1").await;
@@ -178,7 +178,7 @@ async fn connections_have_a_limit() {
     assert_eq!(second.await.unwrap(), 200);
 }
 
-/// PL-28: the key of a POST reaches the use case, and a malformed one is refused.
+/// PL-28: the idempotency key reaches the use case; an invalid one is rejected.
 #[tokio::test]
 async fn idempotency_keys_are_read() {
     let edge = edge().await;

@@ -1,4 +1,4 @@
-//! Pages of the edge itself.
+//! Pages of the edge.
 
 use std::io::Read;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use pulse_telemetry::profile::{CpuProfile, Profiler, Taking};
 use crate::http_client::get;
 use crate::test_edge::{configured, edge};
 
-/// PL-28: the description of the API and the page that shows it, without anything from elsewhere.
+/// PL-28: the OpenAPI document and the API reference, without resources of other hosts.
 #[tokio::test]
-async fn the_api_describes_itself() {
+async fn the_api_reference_is_served() {
     let edge = edge().await;
     let document = get("/openapi.json").send(edge.address).await;
     assert_eq!((document.status, document.json()["openapi"].as_str()), (200, Some("3.1.0")));
@@ -31,9 +31,9 @@ async fn the_api_describes_itself() {
     }
 }
 
-/// PL-28: the numbers are for the neighbourhood and for operators.
+/// PL-28: metrics are readable from the configured networks and by operators.
 #[tokio::test]
-async fn the_numbers_are_not_for_everybody() {
+async fn metrics_need_access() {
     let edge = edge().await;
     let reply = get("/metrics").send(edge.address).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));

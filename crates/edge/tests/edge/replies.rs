@@ -1,11 +1,11 @@
-//! What answers look like.
+//! Form of responses.
 
 use std::io::Read;
 
 use crate::http_client::{get, request};
 use crate::test_edge::{configured, edge};
 
-/// PL-40, DL-05: a problem has a registered code, and everything that a client needs to go on.
+/// PL-40, DL-05: a problem has a registered code and all its members.
 #[tokio::test]
 async fn problems_are_complete() {
     let edge = edge().await;
@@ -41,9 +41,9 @@ async fn problem_types_link_to_pages_of_the_node() {
     }
 }
 
-/// DL-05: what is inside stays inside, waits are told, a code may have a status of its own.
+/// DL-05: errors contain no internals; `Retry-After` is set; a code may have its own status.
 #[tokio::test]
-async fn failures_tell_nothing_of_the_inside() {
+async fn failures_contain_no_internals() {
     let edge = edge().await;
     for (kind, status, code, wait) in [
         ("internal", 500, "INTERNAL", None),
@@ -60,9 +60,9 @@ async fn failures_tell_nothing_of_the_inside() {
     }
 }
 
-/// PL-28: a panic is one 500, and the process goes on.
+/// PL-28: a panic is one 500; the process continues.
 #[tokio::test]
-async fn a_panic_ends_one_request() {
+async fn a_panic_fails_one_request() {
     let edge = edge().await;
     for path in ["/test/panic", "/test/panic-later"] {
         let reply = get(path).send(edge.address).await;
@@ -73,7 +73,7 @@ async fn a_panic_ends_one_request() {
     assert_eq!(get("/test/echo").send(edge.address).await.status, 200);
 }
 
-/// PL-28: gzip for long bodies and callers that accept it.
+/// PL-28: long bodies are compressed for clients that accept gzip.
 #[tokio::test]
 async fn long_bodies_are_compressed() {
     let edge = edge().await;
@@ -89,7 +89,7 @@ async fn long_bodies_are_compressed() {
     assert_eq!(short.header("content-encoding"), None);
 }
 
-/// PL-28: answers carry the headers that make browsers careful.
+/// PL-28: responses have security headers.
 #[tokio::test]
 async fn security_headers_are_sent() {
     let edge = configured("replies.is_behind_tls = true").await;
@@ -106,9 +106,9 @@ async fn security_headers_are_sent() {
     }
 }
 
-/// PL-28: pages of other origins call only where they are allowed.
+/// PL-28: only allowed origins may call from web pages.
 #[tokio::test]
-async fn other_origins_need_leave() {
+async fn other_origins_need_permission() {
     let edge = configured("cors = { origins = [\"https://shop.example\"], max_age = \"5m\" }").await;
     let preflight = |origin: &str, path: &str| {
         request("OPTIONS", path)

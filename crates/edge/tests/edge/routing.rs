@@ -1,4 +1,4 @@
-//! Which requests lead where.
+//! Routing of requests.
 
 use crate::http_client::{get, post, request};
 use crate::test_edge::{edge, edge_with};
@@ -17,9 +17,9 @@ async fn routes_of_the_contract_are_found() {
     assert_eq!((constant.status, constant.text()), (200, "ok"));
 }
 
-/// PL-28: what is not there is 404, what takes other methods is 405 with `Allow`.
+/// PL-28: an unknown path is 404; an unsupported method is 405 with `Allow`.
 #[tokio::test]
-async fn unknown_paths_and_methods_are_told_apart() {
+async fn unknown_paths_and_methods_are_distinguished() {
     let edge = edge().await;
     for path in ["/", "/v1", "/v1/nothing", "/v1/me/", "/V1/me", "//v1/me", "/v1/accounts/1/2/3"] {
         let reply = get(path).send(edge.address).await;
@@ -34,9 +34,9 @@ async fn unknown_paths_and_methods_are_told_apart() {
     assert_eq!(verb.status, 404);
 }
 
-/// PL-28: pages of the node live beside the contract, and cannot hide a route of it.
+/// PL-28: mounted pages cannot hide a route of the contract.
 #[tokio::test]
-async fn pages_that_are_handed_in_come_after_the_contract() {
+async fn mounted_pages_come_after_the_contract() {
     use axum::Router;
     use axum::routing::get as page;
     let public =
@@ -53,7 +53,7 @@ async fn pages_that_are_handed_in_come_after_the_contract() {
     assert_eq!(get("/admin/nothing").bearer(&edge.operator()).send(edge.address).await.code(), "UNKNOWN_ROUTE");
 }
 
-/// T10: every route of the contract can be told from every other.
+/// T10: the routes of the contract do not conflict.
 #[tokio::test]
 async fn the_routes_of_the_contract_do_not_overlap() {
     use pulse_contract::shop::v1::{CatalogClient, ShopClient, catalog_routes, shop_routes};

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use crate::http_client::get;
 use crate::test_edge::{TestEdge, configured, edge};
 
-/// An open stream, and what it has sent so far.
+/// An open stream and the received text.
 struct Events {
     stream: TcpStream,
     seen: String,
@@ -19,7 +19,7 @@ impl Events {
         Self { stream, seen: String::new() }
     }
 
-    /// Reads until `text` was seen.
+    /// Reads until `text` was received.
     async fn until(&mut self, text: &str) {
         let mut chunk = [0; 1024];
         while !self.seen.contains(text) {
@@ -37,9 +37,9 @@ impl Events {
     }
 }
 
-/// PL-28: messages come one by one as they are made, and a stream may end well or badly.
+/// PL-28: messages are sent as they are produced; a stream ends normally or with an error.
 #[tokio::test]
-async fn messages_come_as_they_are_made() {
+async fn messages_are_sent_as_they_are_produced() {
     let edge = edge().await;
     for (path, last) in [("/test/stream", "data: {\"n\":2}"), ("/test/stream?bad", "event: error\ndata: {\"type\":")] {
         let mut events = Events::open(&edge, path).await;
@@ -53,9 +53,9 @@ async fn messages_come_as_they_are_made() {
     }
 }
 
-/// PL-28: an idle stream shows that it lives.
+/// PL-28: an idle stream sends heartbeats.
 #[tokio::test]
-async fn an_idle_stream_sends_comments() {
+async fn an_idle_stream_sends_heartbeats() {
     let edge = configured("replies.heartbeat = \"1ms\"").await;
     let mut events = Events::open(&edge, "/test/stream").await;
     events.until("\n:\n\n").await;
@@ -63,16 +63,16 @@ async fn an_idle_stream_sends_comments() {
     assert!(events.rest().await.contains("data: {\"n\":2}"));
 }
 
-/// PL-28: streams are counted apart from calls, and give their place back.
+/// PL-28: streams have a limit apart from calls, and release their permit.
 #[tokio::test]
 async fn streams_have_a_limit_of_their_own() {
     let edge = configured("capacity = { streams_max = 1, calls_max = 1, calls_per_rpc_max = 1 }").await;
     let mut events = Events::open(&edge, "/test/stream").await;
     events.until("data: {\"n\":1}").await;
     assert_eq!(get("/test/stream").send(edge.address).await.code(), "OVERLOADED");
-    assert_eq!(get("/test/echo").send(edge.address).await.status, 200, "a stream does not hold the place of a call");
+    assert_eq!(get("/test/echo").send(edge.address).await.status, 200, "a stream holds no permit of a call");
     drop(events);
-    // Whoever comes now waits for the last message, which nobody makes; the first ones show that there was room.
+    // A new stream waits for its last message, which is never produced; the first ones show that it was accepted.
     loop {
         let mut events = Events::open(&edge, "/test/stream").await;
         events.until("\r\n\r\n").await;
@@ -82,9 +82,9 @@ async fn streams_have_a_limit_of_their_own() {
     }
 }
 
-/// PL-46: a node that leaves ends its streams with a reason.
+/// PL-46: a draining node ends its streams with an error.
 #[tokio::test]
-async fn a_leaving_node_ends_its_streams() {
+async fn a_draining_node_ends_its_streams() {
     let mut edge = edge().await;
     let mut events = Events::open(&edge, "/test/stream").await;
     events.until("data: {\"n\":1}").await;

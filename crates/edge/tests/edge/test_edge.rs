@@ -1,4 +1,4 @@
-//! A small town behind an edge: the account service of the contract, and routes that show one behaviour each.
+//! An edge with the account service of the contract and test routes, one per behaviour.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
 pub(crate) const TTL: Duration = Duration::from_secs(900);
-/// The session that was ended.
+/// The revoked session.
 pub(crate) const ENDED_SESSION: i64 = 13;
 
 /// A running edge.
@@ -33,11 +33,11 @@ pub(crate) struct TestEdge {
     pub(crate) address: SocketAddr,
     pub(crate) clock: VirtualClock,
     pub(crate) keys: KeyRing,
-    /// `/test/wait` has begun so many times.
+    /// Has one permit per started call of `/test/wait`.
     pub(crate) waiting: Arc<Semaphore>,
-    /// Lets one `/test/wait` go on.
+    /// Lets one call of `/test/wait` continue.
     pub(crate) go_on: Arc<Notify>,
-    pub(crate) leave: Option<oneshot::Sender<()>>,
+    pub(crate) shutdown: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<bool>,
 }
 
@@ -74,9 +74,9 @@ pub(crate) async fn edge_with(config: &str, also: impl FnOnce(EdgeBuilder) -> Ed
         .constant("GET", "/bench/constant", "ok");
     let server = also(builder).build().expect("routes that fit").bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let address = server.address();
-    let (leave, left) = oneshot::channel();
-    let running = tokio::spawn(server.run(async move { left.await.unwrap_or_default() }));
-    TestEdge { address, clock, keys, waiting, go_on, leave: Some(leave), running }
+    let (shutdown, requested) = oneshot::channel();
+    let running = tokio::spawn(server.run(async move { requested.await.unwrap_or_default() }));
+    TestEdge { address, clock, keys, waiting, go_on, shutdown: Some(shutdown), running }
 }
 
 impl TestEdge {
@@ -89,7 +89,7 @@ impl TestEdge {
         self.token(1, &[Role::Operator], &[])
     }
 
-    /// A token of an account whose session has the same number.
+    /// A token of an account; its session has the same number.
     pub(crate) fn token(&self, account: i64, roles: &[Role], shops: &[i64]) -> String {
         let principal = Principal {
             account: AccountId::new(account),
@@ -105,13 +105,13 @@ impl TestEdge {
         self.waiting.acquire().await.expect("never closed").forget();
     }
 
-    /// Tells the edge to leave.
+    /// Starts the shutdown of the edge.
     pub(crate) fn shut_down(&mut self) {
-        self.leave.take().expect("nobody has said so before").send(()).expect("the edge runs");
+        self.shutdown.take().expect("the shutdown starts once").send(()).expect("the edge runs");
     }
 }
 
-/// Nothing was answered before.
+/// A store without saved responses.
 struct NoAnswers;
 
 #[async_trait]
@@ -121,7 +121,7 @@ impl IdempotencyStore for NoAnswers {
     }
 }
 
-/// Accounts that say who asked; most rpcs are not there.
+/// An account service that returns the caller; most rpcs are not implemented.
 struct Accounts;
 
 fn account_of(cx: &Cx, display_name: &str) -> Account {
@@ -150,7 +150,7 @@ macro_rules! accounts {
                 Ok(account_of(cx, "granted"))
             }
             $(async fn $name(&self, _cx: &Cx, _request: $request) -> Result<$reply, Error> {
-                Err(errors::UNIMPLEMENTED.error("not in this edge"))
+                Err(errors::UNIMPLEMENTED.error("this test service does not implement the rpc"))
             })*
         }
     };
@@ -175,19 +175,19 @@ accounts! {
 
 const fn spec(path: &'static str, callers: &'static [Caller], rates: &'static [Rate]) -> MethodSpec {
     let policy = Policy { callers, rates, idempotent: true, cancels_on_disconnect: false, deadline_ms: 60_000 };
-    MethodSpec { service: "test.TownService", name: path, path, policy }
+    MethodSpec { service: "test.TestService", name: path, path, policy }
 }
 
-static ECHO: MethodSpec = spec("/test.TownService/Echo", &[Caller::Anyone], &[]);
-static MINE: MethodSpec = spec("/test.TownService/Mine", &[Caller::Consumer], &[]);
-static WAIT: MethodSpec = spec("/test.TownService/Wait", &[Caller::Anyone], &[]);
-static STREAM: MethodSpec = spec("/test.TownService/Stream", &[Caller::Anyone], &[]);
-static OPERATOR: MethodSpec = spec("/test.TownService/Operator", &[Caller::Operator], &[]);
-static STAFF: MethodSpec = spec("/test.TownService/Staff", &[Caller::MerchantStaff], &[]);
-static PER_USER: MethodSpec = spec("/test.TownService/PerUser", &[Caller::Consumer], &[rate(RatePer::User, 2)]);
-static PER_IP: MethodSpec = spec("/test.TownService/PerIp", &[Caller::Anyone], &[rate(RatePer::Ip, 2)]);
+static ECHO: MethodSpec = spec("/test.TestService/Echo", &[Caller::Anyone], &[]);
+static MINE: MethodSpec = spec("/test.TestService/Mine", &[Caller::Consumer], &[]);
+static WAIT: MethodSpec = spec("/test.TestService/Wait", &[Caller::Anyone], &[]);
+static STREAM: MethodSpec = spec("/test.TestService/Stream", &[Caller::Anyone], &[]);
+static OPERATOR: MethodSpec = spec("/test.TestService/Operator", &[Caller::Operator], &[]);
+static STAFF: MethodSpec = spec("/test.TestService/Staff", &[Caller::MerchantStaff], &[]);
+static PER_USER: MethodSpec = spec("/test.TestService/PerUser", &[Caller::Consumer], &[rate(RatePer::User, 2)]);
+static PER_IP: MethodSpec = spec("/test.TestService/PerIp", &[Caller::Anyone], &[rate(RatePer::Ip, 2)]);
 static PER_ROUTE: MethodSpec =
-    spec("/test.TownService/PerRoute", &[Caller::Anyone], &[rate(RatePer::User, 9), rate(RatePer::Route, 2)]);
+    spec("/test.TestService/PerRoute", &[Caller::Anyone], &[rate(RatePer::User, 9), rate(RatePer::Route, 2)]);
 
 const fn rate(per: RatePer, count: u32) -> Rate {
     Rate { per, count, window_ms: 60_000 }
@@ -211,7 +211,7 @@ fn json(value: impl Into<Bytes>) -> Handled {
     futures::future::ready(Ok(RestReply::Json(value.into()))).boxed()
 }
 
-/// What the use case sees of its request.
+/// Returns the request as the use case receives it.
 fn echo(cx: Cx, request: RestRequest<'_>) -> Handled {
     let actor = match &cx.actor {
         Actor::Anonymous => "nobody".to_owned(),
