@@ -3,7 +3,7 @@
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, stored_enum, values};
 
 use crate::domain::coupon::{Origin, State};
 use crate::domain::reservation::Standing;
@@ -12,31 +12,37 @@ use crate::domain::template::TemplateId;
 /// How many coupons one origin may have given: a hundred lines of an order, 20 of each, and some.
 const ORIGIN_MAX: i64 = 4_000;
 
-/// A coupon as its row tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CouponRow {
-    pub(crate) id: CouponId,
-    pub(crate) template: TemplateId,
-    pub(crate) account: AccountId,
-    /// What the limit per customer counts, from 1; the coupon's own id when it does not count it.
-    pub(crate) slot: i64,
-    pub(crate) source: Source,
-    pub(crate) state: State,
-    /// Who holds or used it; 0 for nobody.
-    pub(crate) order: OrderId,
-    pub(crate) obtained_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) version: i64,
-}
-
-/// What gave a coupon. The same source gives one coupon, once.
+/// The origin of a coupon. The same source gives one coupon, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
     pub(crate) origin: Origin,
-    /// The coupon itself, the batch of a grant, or the order.
+    /// ID of the coupon itself, of the batch of a grant, or of the order.
     pub(crate) id: i64,
-    /// The account of a grant, the number of a bought coupon in its order, or the reward; 0 otherwise.
+    /// Account of a grant, number of a bought coupon in its order, or ID of the reward; otherwise 0.
     pub(crate) part: i64,
+}
+
+stored_enum! { State { Active = 1, Reserved = 2, Used = 3 } }
+stored_enum! { Origin { Claim = 1, Grant = 2, Sale = 3, PostOrderReward = 4 } }
+
+row! {
+    /// A coupon.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct CouponRow {
+        pub(crate) id: CouponId = "id",
+        pub(crate) template: TemplateId = "template_id",
+        pub(crate) account: AccountId = "account_id",
+        /// Slot in the limit per customer, from 1. The ID of the coupon when the limit does not count it.
+        pub(crate) slot: i64 = "slot",
+        pub(crate) state: State = "state",
+        /// Order that reserves or used the coupon. 0 for none.
+        pub(crate) order: OrderId = "order_id",
+        pub(crate) obtained_at: Timestamp = "obtained_at",
+        pub(crate) expires_at: Timestamp = "expires_at",
+        pub(crate) version: i64 = "version",
+    } with {
+        pub(crate) source: Source { origin = "origin", id = "origin_id", part = "origin_part" },
+    }
 }
 
 impl CouponRow {
@@ -54,63 +60,6 @@ impl CouponRow {
     }
 }
 
-impl FromRow for CouponRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: CouponId::new(row.get("id")?),
-            template: TemplateId::new(row.get("template_id")?),
-            account: row.get("account_id")?,
-            slot: row.get("slot")?,
-            source: Source {
-                origin: origin_of(row.get("origin")?).ok_or_else(|| super::defect("a coupon is from nowhere"))?,
-                id: row.get("origin_id")?,
-                part: row.get("origin_part")?,
-            },
-            state: state_of(row.get("state")?).ok_or_else(|| super::defect("a coupon is in no state"))?,
-            order: OrderId::new(row.get("order_id")?),
-            obtained_at: row.get("obtained_at")?,
-            expires_at: row.get("expires_at")?,
-            version: row.get("version")?,
-        })
-    }
-}
-
-const fn number(state: State) -> i64 {
-    match state {
-        State::Active => 1,
-        State::Reserved => 2,
-        State::Used => 3,
-    }
-}
-
-const fn state_of(number: i64) -> Option<State> {
-    match number {
-        1 => Some(State::Active),
-        2 => Some(State::Reserved),
-        3 => Some(State::Used),
-        _ => None,
-    }
-}
-
-const fn origin_number(origin: Origin) -> i64 {
-    match origin {
-        Origin::Claim => 1,
-        Origin::Grant => 2,
-        Origin::Sale => 3,
-        Origin::PostOrderReward => 4,
-    }
-}
-
-const fn origin_of(number: i64) -> Option<Origin> {
-    match number {
-        1 => Some(Origin::Claim),
-        2 => Some(Origin::Grant),
-        3 => Some(Origin::Sale),
-        4 => Some(Origin::PostOrderReward),
-        _ => None,
-    }
-}
-
 /// Which coupons of a wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
@@ -122,7 +71,7 @@ pub(crate) enum Shown {
 }
 
 pub(crate) async fn by_id(store: &Store, id: CouponId) -> Result<Option<CouponRow>, StoreError> {
-    store.optional(Statement::new("SELECT * FROM marketing_coupons WHERE id = ?", values![id.get()])).await
+    store.optional(Statement::new("SELECT * FROM marketing_coupons WHERE id = ?", values![id])).await
 }
 
 /// Those of the coupons that exist, in the order of their ids.
@@ -131,7 +80,7 @@ pub(crate) async fn by_ids(store: &Store, ids: &[CouponId]) -> Result<Vec<Coupon
         return Ok(Vec::new());
     }
     let text = "SELECT * FROM marketing_coupons WHERE id IN (??) ORDER BY id";
-    store.all(Statement::listing(text, ids.iter().map(|id| id.get()), values![])).await
+    store.all(Statement::listing(text, ids.iter().copied(), values![])).await
 }
 
 /// The wallet of an account, newest first, before `before`.
@@ -145,21 +94,21 @@ pub(crate) async fn of_account(
     let query = match shown {
         Shown::All => Statement::new(
             "SELECT * FROM marketing_coupons WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
-            values![account, before.get(), limit],
+            values![account, before, limit],
         ),
         Shown::In(State::Active) => Statement::new(
             "SELECT * FROM marketing_coupons WHERE account_id = ? AND id < ? AND state = ? AND expires_at > ? \
              ORDER BY id DESC LIMIT ?",
-            values![account, before.get(), number(State::Active), now, limit],
+            values![account, before, State::Active, now, limit],
         ),
         Shown::In(state @ (State::Reserved | State::Used)) => Statement::new(
             "SELECT * FROM marketing_coupons WHERE account_id = ? AND id < ? AND state = ? ORDER BY id DESC LIMIT ?",
-            values![account, before.get(), number(state), limit],
+            values![account, before, state, limit],
         ),
         Shown::Expired => Statement::new(
             "SELECT * FROM marketing_coupons WHERE account_id = ? AND id < ? AND state = ? AND expires_at <= ? \
              ORDER BY id DESC LIMIT ?",
-            values![account, before.get(), number(State::Active), now, limit],
+            values![account, before, State::Active, now, limit],
         ),
     };
     store.all(query).await
@@ -174,17 +123,16 @@ pub(crate) async fn slots(
 ) -> Result<Vec<i64>, StoreError> {
     let query = Statement::new(
         "SELECT slot FROM marketing_coupons WHERE template_id = ? AND account_id = ? AND slot <= ?",
-        values![template.get(), account, limit],
+        values![template, account, limit],
     );
-    let rows: Vec<(i64,)> = store.all(query).await?;
-    Ok(rows.into_iter().map(|(slot,)| slot).collect())
+    store.all(query).await
 }
 
 /// What an origin has given, in the order of its parts.
 pub(crate) async fn from(store: &Store, origin: Origin, id: i64) -> Result<Vec<CouponRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM marketing_coupons WHERE origin = ? AND origin_id = ? ORDER BY origin_part LIMIT ?",
-        values![origin_number(origin), id, ORIGIN_MAX],
+        values![origin, id, ORIGIN_MAX],
     );
     store.all(query).await
 }
@@ -193,7 +141,7 @@ pub(crate) async fn from(store: &Store, origin: Origin, id: i64) -> Result<Vec<C
 pub(crate) async fn from_source(store: &Store, source: Source) -> Result<Option<CouponRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM marketing_coupons WHERE origin = ? AND origin_id = ? AND origin_part = ?",
-        values![origin_number(source.origin), source.id, source.part],
+        values![source.origin, source.id, source.part],
     );
     store.optional(query).await
 }
@@ -201,58 +149,28 @@ pub(crate) async fn from_source(store: &Store, source: Source) -> Result<Option<
 /// Every coupon, in the order of their ids.
 pub(crate) async fn page(store: &Store, after: CouponId, limit: i64) -> Result<Vec<CouponRow>, StoreError> {
     let text = "SELECT * FROM marketing_coupons WHERE id > ? ORDER BY id LIMIT ?";
-    store.all(Statement::new(text, values![after.get(), limit])).await
+    store.all(Statement::new(text, values![after, limit])).await
 }
 
 /// How many coupons of a template that were not bought lie beyond the limit of their customers.
 pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64) -> Result<i64, StoreError> {
     let query = Statement::new(
         "SELECT COUNT(*) FROM marketing_coupons WHERE template_id = ? AND origin <> ? AND slot > ?",
-        values![template.get(), origin_number(Origin::Sale), limit],
+        values![template, Origin::Sale, limit],
     );
-    Ok(store.one::<(i64,)>(query).await?.0)
+    store.one(query).await
 }
 
 /// Adds the writes that make coupons; a slot or a source that another one has taken meanwhile is a conflict.
 pub(crate) fn insert<'a>(commit: Commit, rows: impl IntoIterator<Item = &'a CouponRow>) -> Commit {
-    let columns = &[
-        "id",
-        "template_id",
-        "account_id",
-        "slot",
-        "origin",
-        "origin_id",
-        "origin_part",
-        "state",
-        "order_id",
-        "obtained_at",
-        "expires_at",
-        "version",
-    ];
-    let insert = rows.into_iter().fold(Insert::into("marketing_coupons", columns), |insert, row| {
-        insert.row(values![
-            row.id.get(),
-            row.template.get(),
-            row.account,
-            row.slot,
-            origin_number(row.source.origin),
-            row.source.id,
-            row.source.part,
-            number(row.state),
-            row.order.get(),
-            row.obtained_at,
-            row.expires_at,
-            row.version
-        ])
-    });
-    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+    commit.insert(Insert::rows("marketing_coupons", rows)).duplicate_is(&errors::STORE_CONTENDED)
 }
 
 /// Adds the write that moves a coupon that was read as `row`; somebody else's write makes it a conflict.
 pub(crate) fn change(commit: Commit, row: &CouponRow, state: State, order: OrderId) -> Commit {
     let statement = Statement::new(
         "UPDATE marketing_coupons SET state = ?, order_id = ?, version = version + 1 WHERE id = ? AND version = ?",
-        values![number(state), order.get(), row.id.get(), row.version],
+        values![state, order, row.id, row.version],
     );
     commit.write(statement).expect_rows(1)
 }
@@ -261,7 +179,7 @@ pub(crate) fn change(commit: Commit, row: &CouponRow, state: State, order: Order
 pub(crate) fn end(commit: Commit, row: &CouponRow, now: Timestamp) -> Commit {
     let statement = Statement::new(
         "UPDATE marketing_coupons SET expires_at = ?, version = version + 1 WHERE id = ? AND version = ?",
-        values![now, row.id.get(), row.version],
+        values![now, row.id, row.version],
     );
     commit.write(statement).expect_rows(1)
 }

@@ -1,4 +1,4 @@
-//! The rows of the marketing context: what is read, and the statements that a commit is made of.
+//! Tables of the marketing context: rows, queries, and the writes of commits.
 
 pub(crate) mod coupons;
 pub(crate) mod purchase_slots;
@@ -7,7 +7,9 @@ pub(crate) mod rewards;
 pub(crate) mod templates;
 
 use pulse_context::Tables;
-use pulse_store::{Migration, StoreError};
+use pulse_store::{Migration, stored_id};
+
+use crate::domain::template::TemplateId;
 
 /// The tables of the context.
 pub const TABLES: Tables = Tables {
@@ -15,14 +17,4 @@ pub const TABLES: Tables = Tables {
     migrations: &[Migration { version: 1, name: "coupons", sql: include_str!("../../migrations/0001_coupons.sql") }],
 };
 
-/// Decodes what a row keeps as one message.
-fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {
-    M::decode(bytes.as_slice()).map_err(|error| StoreError::Defect {
-        detail: "a stored message cannot be read".into(),
-        source: Some(error.into()),
-    })
-}
-
-fn defect(detail: &'static str) -> StoreError {
-    StoreError::Defect { detail: detail.into(), source: None }
-}
+stored_id!(TemplateId);

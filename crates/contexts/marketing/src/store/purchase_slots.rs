@@ -10,26 +10,24 @@ use crate::domain::template::TemplateId;
 pub(crate) async fn taken(store: &Store, template: TemplateId, account: AccountId) -> Result<Vec<i64>, StoreError> {
     let query = Statement::new(
         "SELECT slot FROM marketing_purchase_slots WHERE template_id = ? AND account_id = ?",
-        values![template.get(), account],
+        values![template, account],
     );
-    let rows: Vec<(i64,)> = store.all(query).await?;
-    Ok(rows.into_iter().map(|(slot,)| slot).collect())
+    store.all(query).await
 }
 
 /// How many places an order has.
 pub(crate) async fn count_of(store: &Store, order: OrderId) -> Result<i64, StoreError> {
-    let query =
-        Statement::new("SELECT COUNT(*) FROM marketing_purchase_slots WHERE order_id = ?", values![order.get()]);
-    Ok(store.one::<(i64,)>(query).await?.0)
+    let query = Statement::new("SELECT COUNT(*) FROM marketing_purchase_slots WHERE order_id = ?", values![order]);
+    store.one(query).await
 }
 
 /// How many places of a template are beyond its limit.
 pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64) -> Result<i64, StoreError> {
     let query = Statement::new(
         "SELECT COUNT(*) FROM marketing_purchase_slots WHERE template_id = ? AND slot > ?",
-        values![template.get(), limit],
+        values![template, limit],
     );
-    Ok(store.one::<(i64,)>(query).await?.0)
+    store.one(query).await
 }
 
 /// Adds the writes that take places; one that another order has taken meanwhile is a conflict.
@@ -40,12 +38,11 @@ pub(crate) fn take(
     order: OrderId,
 ) -> Commit {
     let insert = Insert::into("marketing_purchase_slots", &["template_id", "account_id", "slot", "order_id"]);
-    let insert =
-        slots.iter().fold(insert, |insert, slot| insert.row(values![template.get(), account, *slot, order.get()]));
+    let insert = slots.iter().fold(insert, |insert, slot| insert.row(values![template, account, *slot, order]));
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
 }
 
 /// Gives back what an order has taken.
 pub(crate) fn give_back(order: OrderId) -> Statement {
-    Statement::new("DELETE FROM marketing_purchase_slots WHERE order_id = ?", values![order.get()])
+    Statement::new("DELETE FROM marketing_purchase_slots WHERE order_id = ?", values![order])
 }

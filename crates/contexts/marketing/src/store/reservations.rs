@@ -1,11 +1,10 @@
 //! What orders reservation.
 
-use prost::Message;
 use pulse_contract::errors;
 use pulse_contract::marketing::v1::{CouponDiscounts, StoredReservation};
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{CouponId, OrderId};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Value, stored_enum, values};
 
 use crate::domain::reservation::{Reservation, ReservationState};
 use crate::domain::template::TemplateId;
@@ -32,14 +31,16 @@ pub(crate) struct ReservationRow {
     pub(crate) version: i64,
 }
 
+stored_enum! { ReservationState { Reserved = 1, Redeemed = 2, Returned = 3 } }
+
 impl FromRow for ReservationRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let details: StoredReservation = super::decode(row.get("details")?)?;
+        let details: StoredReservation = row.message("details")?;
         Ok(Self {
-            order: OrderId::new(row.get("order_id")?),
+            order: row.get("order_id")?,
             reservation: Reservation {
                 account: row.get("account_id")?,
-                state: state_of(row.get("state")?).ok_or_else(|| super::defect("a hold is in no state"))?,
+                state: row.get("state")?,
                 coupons: details.coupon_ids.into_iter().map(CouponId::new).collect(),
                 order_version: details.order_version,
             },
@@ -54,27 +55,8 @@ impl FromRow for ReservationRow {
     }
 }
 
-const fn number(state: ReservationState) -> i64 {
-    match state {
-        ReservationState::Reserved => 1,
-        ReservationState::Redeemed => 2,
-        ReservationState::Returned => 3,
-    }
-}
-
-const fn state_of(number: i64) -> Option<ReservationState> {
-    match number {
-        1 => Some(ReservationState::Reserved),
-        2 => Some(ReservationState::Redeemed),
-        3 => Some(ReservationState::Returned),
-        _ => None,
-    }
-}
-
 pub(crate) async fn by_order(store: &Store, order: OrderId) -> Result<Option<ReservationRow>, StoreError> {
-    store
-        .optional(Statement::new("SELECT * FROM marketing_reservations WHERE order_id = ?", values![order.get()]))
-        .await
+    store.optional(Statement::new("SELECT * FROM marketing_reservations WHERE order_id = ?", values![order])).await
 }
 
 pub(crate) async fn by_orders(store: &Store, orders: &[OrderId]) -> Result<Vec<ReservationRow>, StoreError> {
@@ -82,13 +64,13 @@ pub(crate) async fn by_orders(store: &Store, orders: &[OrderId]) -> Result<Vec<R
         return Ok(Vec::new());
     }
     let text = "SELECT * FROM marketing_reservations WHERE order_id IN (??)";
-    store.all(Statement::listing(text, orders.iter().map(|order| order.get()), values![])).await
+    store.all(Statement::listing(text, orders.iter().copied(), values![])).await
 }
 
 /// Every reservation, in the order of their orders.
 pub(crate) async fn page(store: &Store, after: OrderId, limit: i64) -> Result<Vec<ReservationRow>, StoreError> {
     let text = "SELECT * FROM marketing_reservations WHERE order_id > ? ORDER BY order_id LIMIT ?";
-    store.all(Statement::new(text, values![after.get(), limit])).await
+    store.all(Statement::new(text, values![after, limit])).await
 }
 
 /// Adds the write that makes or replaces a hold that was read under this version; somebody else's write makes it a
@@ -101,17 +83,17 @@ pub(crate) fn put(commit: Commit, row: &ReservationRow) -> Commit {
         voucher_template_id: row.vouchers.map_or(0, |vouchers| vouchers.template.get()),
         voucher_quantity: row.vouchers.map_or(0, |vouchers| vouchers.quantity),
     };
-    let (account, state, details) = (row.reservation.account, number(row.reservation.state), details.encode_to_vec());
+    let (account, state, details) = (row.reservation.account, row.reservation.state, Value::message(&details));
     if row.version == 0 {
         let columns = &["order_id", "account_id", "state", "expires_at", "details", "version"];
         let insert = Insert::into("marketing_reservations", columns);
-        let insert = insert.row(values![row.order.get(), account, state, row.expires_at, details, 1_i64]);
+        let insert = insert.row(values![row.order, account, state, row.expires_at, details, 1_i64]);
         return commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
     }
     let statement = Statement::new(
         "UPDATE marketing_reservations SET account_id = ?, state = ?, expires_at = ?, details = ?, version = version + 1 \
          WHERE order_id = ? AND version = ?",
-        values![account, state, row.expires_at, details, row.order.get(), row.version],
+        values![account, state, row.expires_at, details, row.order, row.version],
     );
     commit.write(statement).expect_rows(1)
 }
@@ -124,7 +106,7 @@ pub(crate) async fn returned_before(
 ) -> Result<Vec<(i64, i64)>, StoreError> {
     let query = Statement::new(
         "SELECT order_id, version FROM marketing_reservations WHERE state = ? AND expires_at < ? ORDER BY expires_at LIMIT ?",
-        values![number(ReservationState::Returned), before, count],
+        values![ReservationState::Returned, before, count],
     );
     store.all(query).await
 }

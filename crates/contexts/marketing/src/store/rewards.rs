@@ -1,10 +1,9 @@
 //! Activities.
 
-use prost::Message;
 use pulse_contract::marketing::v1::{PostOrderRewardDraft, StoredPostOrderReward};
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::ShopId;
-use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
 
 use crate::domain::template::TemplateId;
 
@@ -21,12 +20,8 @@ pub(crate) struct RewardRow {
 
 impl FromRow for RewardRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let details: StoredPostOrderReward = super::decode(row.get("details")?)?;
-        Ok(Self {
-            id: row.get("id")?,
-            template: TemplateId::new(row.get("template_id")?),
-            draft: details.reward.unwrap_or_default(),
-        })
+        let details: StoredPostOrderReward = row.message("details")?;
+        Ok(Self { id: row.get("id")?, template: row.get("template_id")?, draft: details.reward.unwrap_or_default() })
     }
 }
 
@@ -41,7 +36,7 @@ pub(crate) async fn newest(store: &Store) -> Result<Vec<RewardRow>, StoreError> 
 /// How many rewards are not over.
 pub(crate) async fn count_to_come(store: &Store, now: Timestamp) -> Result<i64, StoreError> {
     let query = Statement::new("SELECT COUNT(*) FROM marketing_post_order_rewards WHERE ends_at > ?", values![now]);
-    Ok(store.one::<(i64,)>(query).await?.0)
+    store.one(query).await
 }
 
 /// The rewards for orders of a shop that are completed at `at`.
@@ -60,10 +55,10 @@ pub(crate) fn insert(row: &RewardRow) -> Insert {
     let columns = &["id", "template_id", "shop_id", "starts_at", "ends_at", "details"];
     Insert::into("marketing_post_order_rewards", columns).row(values![
         row.id,
-        row.template.get(),
+        row.template,
         row.draft.shop_id,
         instant(row.draft.starts_at),
         instant(row.draft.ends_at),
-        StoredPostOrderReward { reward: Some(row.draft.clone()) }.encode_to_vec()
+        Value::message(&StoredPostOrderReward { reward: Some(row.draft.clone()) })
     ])
 }

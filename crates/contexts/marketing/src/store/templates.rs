@@ -1,10 +1,9 @@
 //! Templates.
 
-use prost::Message;
 use pulse_contract::marketing::v1::{Distribution, StoredTemplate, TemplateDraft};
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::ShopId;
-use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
 
 use crate::domain::template::TemplateId;
 
@@ -22,9 +21,9 @@ pub(crate) struct TemplateRow {
 
 impl FromRow for TemplateRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let details: StoredTemplate = super::decode(row.get("details")?)?;
+        let details: StoredTemplate = row.message("details")?;
         Ok(Self {
-            id: TemplateId::new(row.get("id")?),
+            id: row.get("id")?,
             shop: row.get("shop_id")?,
             draft: details.template.unwrap_or_default(),
             is_closed: row.get("is_closed")?,
@@ -35,14 +34,14 @@ impl FromRow for TemplateRow {
 }
 
 pub(crate) async fn by_id(store: &Store, id: TemplateId) -> Result<Option<TemplateRow>, StoreError> {
-    store.optional(Statement::new("SELECT * FROM marketing_templates WHERE id = ?", values![id.get()])).await
+    store.optional(Statement::new("SELECT * FROM marketing_templates WHERE id = ?", values![id])).await
 }
 
 pub(crate) async fn by_ids(store: &Store, mut ids: Vec<TemplateId>) -> Result<Vec<TemplateRow>, StoreError> {
     ids.sort_unstable();
     ids.dedup();
     let text = "SELECT * FROM marketing_templates WHERE id IN (??)";
-    store.all(Statement::listing(text, ids.iter().map(|id| id.get()), values![])).await
+    store.all(Statement::listing(text, ids, values![])).await
 }
 
 /// The templates of a shop that can be claimed or bought at `now`, in the order of their ids.
@@ -56,7 +55,7 @@ pub(crate) async fn on_offer(
     let query = Statement::new(
         "SELECT * FROM marketing_templates WHERE shop_id = ? AND is_closed = 0 AND id > ? \
          AND starts_at <= ? AND ends_at > ? AND distribution <> ? ORDER BY id LIMIT ?",
-        values![shop, after.get(), now, now, i32::from(Distribution::Grant), limit],
+        values![shop, after, now, now, i32::from(Distribution::Grant), limit],
     );
     store.all(query).await
 }
@@ -64,7 +63,7 @@ pub(crate) async fn on_offer(
 /// Every template, in the order of their ids.
 pub(crate) async fn page(store: &Store, after: TemplateId, limit: i64) -> Result<Vec<TemplateRow>, StoreError> {
     let text = "SELECT * FROM marketing_templates WHERE id > ? ORDER BY id LIMIT ?";
-    store.all(Statement::new(text, values![after.get(), limit])).await
+    store.all(Statement::new(text, values![after, limit])).await
 }
 
 /// The write that makes a template.
@@ -73,13 +72,13 @@ pub(crate) fn insert(row: &TemplateRow) -> Insert {
         &["id", "shop_id", "distribution", "is_closed", "starts_at", "ends_at", "details", "created_at", "version"];
     let instant = |at: Option<pulse_contract::Timestamp>| at.map_or(Timestamp::EPOCH, Timestamp::from);
     Insert::into("marketing_templates", columns).row(values![
-        row.id.get(),
+        row.id,
         row.shop,
         row.draft.distribution,
         row.is_closed,
         instant(row.draft.starts_at),
         instant(row.draft.ends_at),
-        StoredTemplate { template: Some(row.draft.clone()) }.encode_to_vec(),
+        Value::message(&StoredTemplate { template: Some(row.draft.clone()) }),
         row.created_at,
         row.version
     ])
@@ -89,6 +88,6 @@ pub(crate) fn insert(row: &TemplateRow) -> Insert {
 pub(crate) fn close(row: &TemplateRow) -> Statement {
     Statement::new(
         "UPDATE marketing_templates SET is_closed = 1, version = version + 1 WHERE id = ? AND version = ?",
-        values![row.id.get(), row.version],
+        values![row.id, row.version],
     )
 }
