@@ -1,31 +1,20 @@
 //! Carts.
 
-use prost::Message;
 use pulse_contract::errors;
 use pulse_contract::order::v1::StoredCart;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, ShopId};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, Value, row, values};
 
-/// A cart.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CartRow {
-    pub(crate) customer: AccountId,
-    pub(crate) shop: ShopId,
-    pub(crate) version: i64,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) stored: StoredCart,
-}
-
-impl FromRow for CartRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            customer: row.get("customer_id")?,
-            shop: row.get("shop_id")?,
-            version: row.get("version")?,
-            updated_at: row.get("updated_at")?,
-            stored: super::decode(row.get("body")?)?,
-        })
+row! {
+    /// A cart.
+    #[derive(Clone, Debug, PartialEq)]
+    pub(crate) struct CartRow {
+        pub(crate) customer: AccountId = "customer_id",
+        pub(crate) shop: ShopId = "shop_id",
+        pub(crate) version: i64 = "version",
+        pub(crate) updated_at: Timestamp = "updated_at",
+        pub(crate) stored: StoredCart = "body" as message,
     }
 }
 
@@ -46,16 +35,13 @@ pub(crate) async fn of_customer(store: &Store, customer: AccountId, limit: i64) 
 
 /// Adds the insert of a cart with version 1, or the update of a cart that was read with the version before.
 pub(crate) fn put(commit: Commit, row: &CartRow) -> Commit {
-    let body = row.stored.encode_to_vec();
     if row.version == 1 {
-        let insert = Insert::into("order_carts", &["customer_id", "shop_id", "version", "updated_at", "body"])
-            .row(values![row.customer, row.shop, row.version, row.updated_at, body]);
-        return commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
+        return commit.insert(Insert::rows("order_carts", [row])).duplicate_is(&errors::STORE_CONTENDED);
     }
     let update = Statement::new(
         "UPDATE order_carts SET version = ?, updated_at = ?, body = ? \
          WHERE customer_id = ? AND shop_id = ? AND version = ?",
-        values![row.version, row.updated_at, body, row.customer, row.shop, row.version - 1],
+        values![row.version, row.updated_at, Value::message(&row.stored), row.customer, row.shop, row.version - 1],
     );
     commit.write(update).expect_rows(1)
 }

@@ -1,35 +1,23 @@
 //! Open drafts.
 
-use prost::Message;
 use pulse_contract::errors;
 use pulse_contract::order::v1::StoredDraft;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, ShopId};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, Value, row, values};
 
 use crate::domain::ids::PreOrderId;
 
-/// An open draft.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct DraftRow {
-    pub(crate) pre_order_id: PreOrderId,
-    pub(crate) customer: AccountId,
-    pub(crate) shop: ShopId,
-    pub(crate) version: i64,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) stored: StoredDraft,
-}
-
-impl FromRow for DraftRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            pre_order_id: row.get("pre_order_id")?,
-            customer: row.get("customer_id")?,
-            shop: row.get("shop_id")?,
-            version: row.get("version")?,
-            expires_at: row.get("expires_at")?,
-            stored: super::decode(row.get("body")?)?,
-        })
+row! {
+    /// An open draft.
+    #[derive(Clone, Debug, PartialEq)]
+    pub(crate) struct DraftRow {
+        pub(crate) pre_order_id: PreOrderId = "pre_order_id",
+        pub(crate) customer: AccountId = "customer_id",
+        pub(crate) shop: ShopId = "shop_id",
+        pub(crate) version: i64 = "version",
+        pub(crate) expires_at: Timestamp = "expires_at",
+        pub(crate) stored: StoredDraft = "body" as message,
     }
 }
 
@@ -46,23 +34,14 @@ pub(crate) async fn of_page(store: &Store, customer: AccountId, shop: ShopId) ->
 
 /// Adds the insert of a draft. If another tab was faster, the commit is refused.
 pub(crate) fn insert(commit: Commit, row: &DraftRow) -> Commit {
-    let columns = &["pre_order_id", "customer_id", "shop_id", "version", "expires_at", "body"];
-    let insert = Insert::into("order_drafts", columns).row(values![
-        row.pre_order_id,
-        row.customer,
-        row.shop,
-        row.version,
-        row.expires_at,
-        row.stored.encode_to_vec()
-    ]);
-    commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
+    commit.insert(Insert::rows("order_drafts", [row])).duplicate_is(&errors::STORE_CONTENDED)
 }
 
 /// Adds the update of a draft that was read with the version before.
 pub(crate) fn update(commit: Commit, row: &DraftRow) -> Commit {
     let update = Statement::new(
         "UPDATE order_drafts SET version = ?, expires_at = ?, body = ? WHERE pre_order_id = ? AND version = ?",
-        values![row.version, row.expires_at, row.stored.encode_to_vec(), row.pre_order_id, row.version - 1],
+        values![row.version, row.expires_at, Value::message(&row.stored), row.pre_order_id, row.version - 1],
     );
     commit.write(update).expect_rows(1)
 }

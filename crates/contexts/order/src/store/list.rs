@@ -6,7 +6,7 @@ use pulse_contract::errors;
 use pulse_contract::order::v1::OrderState;
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, OrderId, ShopId};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
+use pulse_store::{Commit, Insert, Statement, Store, StoreError, ToRow, Value, row, values};
 
 /// Name of the projection in `order_progress`.
 const PROGRESS: &str = "list";
@@ -22,54 +22,22 @@ pub(crate) const STATES: [OrderState; 7] = [
     OrderState::Cancelled,
 ];
 
-/// The list entry of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ListRow {
-    pub(crate) order_id: OrderId,
-    pub(crate) customer: AccountId,
-    pub(crate) shop: ShopId,
-    pub(crate) state: OrderState,
-    pub(crate) version: i64,
-    pub(crate) total_minor: i64,
-    pub(crate) currency: String,
-    pub(crate) unit_count: i32,
-    pub(crate) shop_name: String,
-    pub(crate) headline: String,
-    pub(crate) phone_digits: String,
-    pub(crate) placed_at: Timestamp,
-}
-
-const COLUMNS: [&str; 12] = [
-    "order_id",
-    "customer_id",
-    "shop_id",
-    "state",
-    "version",
-    "total_minor",
-    "currency",
-    "unit_count",
-    "shop_name",
-    "headline",
-    "phone_digits",
-    "placed_at",
-];
-
-impl FromRow for ListRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            order_id: row.get("order_id")?,
-            customer: row.get("customer_id")?,
-            shop: row.get("shop_id")?,
-            state: state(row.get("state")?),
-            version: row.get("version")?,
-            total_minor: row.get("total_minor")?,
-            currency: row.get("currency")?,
-            unit_count: row.get("unit_count")?,
-            shop_name: row.get("shop_name")?,
-            headline: row.get("headline")?,
-            phone_digits: row.get("phone_digits")?,
-            placed_at: row.get("placed_at")?,
-        })
+row! {
+    /// The list entry of an order.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct ListRow {
+        pub(crate) order_id: OrderId = "order_id",
+        pub(crate) customer: AccountId = "customer_id",
+        pub(crate) shop: ShopId = "shop_id",
+        pub(crate) state: OrderState = "state" as wire_enum,
+        pub(crate) version: i64 = "version",
+        pub(crate) total_minor: i64 = "total_minor",
+        pub(crate) currency: String = "currency",
+        pub(crate) unit_count: i32 = "unit_count",
+        pub(crate) shop_name: String = "shop_name",
+        pub(crate) headline: String = "headline",
+        pub(crate) phone_digits: String = "phone_digits",
+        pub(crate) placed_at: Timestamp = "placed_at",
     }
 }
 
@@ -153,11 +121,11 @@ pub(crate) async fn ids_after(store: &Store, after: OrderId, limit: i64) -> Resu
 /// makes it a conflict.
 pub(crate) fn replace(commit: Commit, old: &[ListRow], new: &[ListRow]) -> Commit {
     let mut deltas: BTreeMap<(i64, i32), i64> = BTreeMap::new();
-    let mut fresh = Insert::into("order_list", &COLUMNS);
+    let mut fresh = Insert::into("order_list", ListRow::COLUMNS);
     let mut commit = commit;
     for row in new {
         match old.iter().find(|old| old.order_id == row.order_id) {
-            None => fresh = fresh.row(row_values(row)),
+            None => fresh = fresh.row(row.to_row()),
             Some(old) => {
                 commit = commit.write(update(row, old.version)).expect_rows(1);
                 *deltas.entry((old.shop.get(), old.state.into())).or_default() -= 1;
@@ -196,23 +164,6 @@ pub(crate) fn add_counts(commit: Commit, deltas: BTreeMap<(i64, i32), i64>) -> C
         );
         commit.insert(first).write(add).expect_rows(1)
     })
-}
-
-fn row_values(row: &ListRow) -> Vec<Value> {
-    values![
-        row.order_id,
-        row.customer,
-        row.shop,
-        i32::from(row.state),
-        row.version,
-        row.total_minor,
-        row.currency.as_str(),
-        row.unit_count,
-        row.shop_name.as_str(),
-        row.headline.as_str(),
-        row.phone_digits.as_str(),
-        row.placed_at
-    ]
 }
 
 /// Updates all columns, because a rebuild corrects all of them.

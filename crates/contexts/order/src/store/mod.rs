@@ -7,7 +7,7 @@ pub(crate) mod order_throttle;
 pub(crate) mod orders;
 
 use pulse_context::Tables;
-use pulse_store::{Migration, StoreError, stored_id};
+use pulse_store::{Migration, stored_id};
 
 use crate::domain::ids::PreOrderId;
 
@@ -18,11 +18,3 @@ pub const TABLES: Tables = Tables {
 };
 
 stored_id!(PreOrderId);
-
-/// Decodes a message that a row contains.
-fn decode<M: prost::Message + Default>(bytes: Vec<u8>) -> Result<M, StoreError> {
-    M::decode(bytes.as_slice()).map_err(|error| StoreError::Defect {
-        detail: "a stored message cannot be decoded".into(),
-        source: Some(error.into()),
-    })
-}

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use prost::Message;
 use pulse_contract::errors;
 use pulse_contract::order::v1::{Order, OrderState, PaymentState, StoredOrder};
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, OrderId, ShopId};
-use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, values};
+use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Value, values};
 
 use crate::domain::ids::PreOrderId;
 
@@ -54,24 +53,23 @@ const COLUMNS: [&str; 10] = [
 impl FromRow for OrderRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            id: row.at(0)?,
-            shop: row.at(1)?,
-            customer: row.at(2)?,
-            pre_order_id: row.at(3)?,
-            state: OrderState::try_from(row.at::<i32>(4)?).unwrap_or(OrderState::Unspecified),
-            payment_state: PaymentState::try_from(row.at::<i32>(5)?).unwrap_or(PaymentState::Unspecified),
-            version: row.at(6)?,
-            placed_at: row.at(7)?,
-            updated_at: row.at(8)?,
-            stored: read(row.at(9)?)?,
+            id: row.get("id")?,
+            shop: row.get("shop_id")?,
+            customer: row.get("customer_id")?,
+            pre_order_id: row.get("pre_order_id")?,
+            state: row.wire_enum("state")?,
+            payment_state: row.wire_enum("payment_state")?,
+            version: row.get("version")?,
+            placed_at: row.get("placed_at")?,
+            updated_at: row.get("updated_at")?,
+            stored: known(row.message("body")?)?,
             is_archived: false,
         })
     }
 }
 
-/// Decodes a stored order. A schema of a newer version of Pulse is an error.
-fn read(body: Vec<u8>) -> Result<StoredOrder, StoreError> {
-    let stored: StoredOrder = super::decode(body)?;
+/// The stored order, if its schema is known. A schema of a newer version of Pulse is an error.
+fn known(stored: StoredOrder) -> Result<StoredOrder, StoreError> {
     match stored.schema {
         SCHEMA => Ok(stored),
         schema => Err(StoreError::Defect {
@@ -171,7 +169,7 @@ fn rows<'a>(table: &'static str, rows: impl IntoIterator<Item = &'a OrderRow>) -
             row.version,
             row.placed_at,
             row.updated_at,
-            row.stored.encode_to_vec()
+            Value::message(&row.stored)
         ])
     })
 }
@@ -188,7 +186,7 @@ pub(crate) fn update(commit: Commit, row: &OrderRow) -> Commit {
         i32::from(row.payment_state),
         row.version,
         row.updated_at,
-        row.stored.encode_to_vec(),
+        Value::message(&row.stored),
         row.id,
         row.version - 1
     ];
