@@ -39,6 +39,8 @@ pub(crate) fn random_trace_id() -> u128 {
     rand::random::<u128>().max(1)
 }
 
-pub(crate) fn random_span_id() -> u64 {
+/// A random span id, never 0.
+#[must_use]
+pub fn random_span_id() -> u64 {
     rand::random::<u64>().max(1)
 }

@@ -1,8 +1,9 @@
 //! Errors of starting telemetry.
 
-use opentelemetry_otlp::ExporterBuildError;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::TryInitError;
+
+use crate::export::Failure;
 
 /// Telemetry cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +13,10 @@ pub enum TelemetryError {
     Filter(#[source] ParseError),
     /// The span exporter cannot be created.
     #[error("the span exporter cannot be created")]
-    Exporter(#[source] ExporterBuildError),
+    Exporter(#[source] Failure),
+    /// Spans are to be exported, and the binary was built without an exporter.
+    #[error("spans cannot be exported: this binary was built without OTLP (feature `full`)")]
+    NoExporter,
     /// The process already has a subscriber for log lines.
     #[error("logging is already started in this process")]
     Started(#[source] TryInitError),

@@ -1,47 +1,57 @@
-//! Export of spans to an OTLP collector.
+//! What exports spans: telemetry opens them, the exporter that the binary installs records and sends them.
 
-use opentelemetry::trace::{SpanId, TraceId};
-use opentelemetry::{KeyValue, trace::TracerProvider};
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{IdGenerator, Sampler, SdkTracer, SdkTracerProvider};
+use std::sync::OnceLock;
+
+use pulse_kernel::TraceContext;
+use tracing::Span;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{OtlpConfig, TelemetryConfig};
-use crate::current::{current_trace, random_span_id};
 
-/// A span provider that exports in batches from its own thread.
-///
-/// Call it inside the tokio runtime of the connection.
-pub(crate) fn provider(config: &TelemetryConfig, otlp: &OtlpConfig) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let exporter =
-        SpanExporter::builder().with_tonic().with_endpoint(&otlp.endpoint).with_timeout(otlp.timeout).build()?;
-    let resource = Resource::builder_empty()
-        .with_service_name(config.service.clone())
-        .with_attribute(KeyValue::new("service.version", config.build.version.clone()))
-        .build();
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        // The sampling decision was made when the span was opened.
-        .with_sampler(Sampler::AlwaysOn)
-        .with_id_generator(Ids)
-        .with_resource(resource)
-        .build())
+pub use crate::current::random_span_id;
+
+/// The reason why spans cannot be exported.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sends spans to a collector. `pulse-otlp` implements it; a binary without it exports no spans.
+pub trait Exporter: Sync {
+    /// Starts an export.
+    ///
+    /// # Errors
+    /// When the configuration is not valid.
+    fn start(&self, config: &TelemetryConfig, otlp: &OtlpConfig) -> Result<Export, Failure>;
+
+    /// What the spans of this exporter are recorded with.
+    fn recorder(&self) -> &'static dyn Recorder;
 }
 
-pub(crate) fn tracer(provider: &SdkTracerProvider) -> SdkTracer {
-    provider.tracer("pulse")
+/// A running export.
+pub struct Export {
+    /// Receives the spans.
+    pub layer: Box<dyn Layer<Registry> + Send + Sync>,
+    /// Sends the remaining spans; blocks.
+    pub shutdown: Box<dyn FnOnce() -> Result<(), Failure> + Send>,
 }
 
-/// Ids of spans; a root span has the trace id of its request.
-#[derive(Debug)]
-struct Ids;
+/// Records spans that are enabled.
+pub trait Recorder: Sync {
+    /// Starts `span` below `cause`, and returns its id.
+    fn start(&self, span: &Span, cause: TraceContext) -> u64;
 
-impl IdGenerator for Ids {
-    fn new_trace_id(&self) -> TraceId {
-        TraceId::from_bytes(current_trace().trace_id.to_be_bytes())
-    }
+    /// Sets an attribute.
+    fn set(&self, span: &Span, key: &'static str, value: String);
 
-    fn new_span_id(&self) -> SpanId {
-        SpanId::from_bytes(random_span_id().to_be_bytes())
-    }
+    /// Sets the status to failed.
+    fn fail(&self, span: &Span, code: &'static str);
+}
+
+static EXPORTER: OnceLock<&'static dyn Exporter> = OnceLock::new();
+
+/// Makes `exporter` the exporter of this process, unless there is one already.
+pub fn install(exporter: &'static dyn Exporter) {
+    EXPORTER.get_or_init(|| exporter);
+}
+
+pub(crate) fn installed() -> Option<&'static dyn Exporter> {
+    EXPORTER.get().copied()
 }

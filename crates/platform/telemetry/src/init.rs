@@ -2,7 +2,6 @@
 
 use std::io;
 
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
@@ -14,22 +13,22 @@ use tracing_subscriber::{Layer, Registry};
 use crate::config::TelemetryConfig;
 use crate::current::current_trace;
 use crate::error::TelemetryError;
-use crate::export;
+use crate::export::{self, Export, Failure};
 use crate::logs::Lines;
 use crate::metrics;
 
 /// Handle of the running telemetry. Call [`TelemetryGuard::shutdown`] before the process ends.
 #[must_use = "without shutdown, spans that are not exported yet are lost"]
 pub struct TelemetryGuard {
-    spans: Option<SdkTracerProvider>,
+    shutdown: Option<Box<dyn FnOnce() -> Result<(), Failure> + Send>>,
 }
 
 impl TelemetryGuard {
     /// Exports the remaining spans.
     pub async fn shutdown(self) {
-        let Some(spans) = self.spans else { return };
+        let Some(shutdown) = self.shutdown else { return };
         // Blocking: it waits for the exporter, which needs the threads of the runtime.
-        let result = tokio::task::spawn_blocking(move || spans.shutdown()).await;
+        let result = tokio::task::spawn_blocking(shutdown).await;
         match result {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "export of the last spans failed"),
@@ -67,22 +66,20 @@ where
 {
     metrics::record(&config.build)?;
     let filter = EnvFilter::try_new(&config.log_filter).map_err(TelemetryError::Filter)?;
-    let spans = config.otlp.as_ref().map(|otlp| export::provider(config, otlp)).transpose();
-    let spans = spans.map_err(TelemetryError::Exporter)?;
+    let export = match &config.otlp {
+        Some(otlp) => {
+            let exporter = export::installed().ok_or(TelemetryError::NoExporter)?;
+            Some(exporter.start(config, otlp).map_err(TelemetryError::Exporter)?)
+        }
+        None => None,
+    };
     // Log lines get their trace from the task, so spans exist only for the exporter.
     let lines =
         Lines::new(config.log_format, writer).with_filter(filter.and(filter_fn(|metadata| metadata.is_event())));
-    let exported = spans.as_ref().map(|provider| {
-        tracing_opentelemetry::layer()
-            .with_tracer(export::tracer(provider))
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_filter(filter_fn(|metadata| metadata.is_span()))
-    });
+    let (exported, shutdown) = export.map(|Export { layer, shutdown }| (layer, shutdown)).unzip();
     // The last layer is evaluated first.
-    let sampled = SampledSpans { is_exporting: spans.is_some() };
-    Ok((Registry::default().with(lines).with(exported).with(sampled), TelemetryGuard { spans }))
+    let sampled = SampledSpans { is_exporting: shutdown.is_some() };
+    Ok((Registry::default().with(exported).with(lines).with(sampled), TelemetryGuard { shutdown }))
 }
 
 /// Disables spans of traces that are not sampled; such a span costs one read of the task's trace.

@@ -10,6 +10,7 @@
 //!   are `pulse_<context>_<thing>_<unit>`, counters end in `_total`, durations in `_seconds`, sizes in `_bytes`. Each is
 //!   described once; `promtool check metrics` rejects a metric without HELP.
 //! - [`profile`] records CPU time and memory by function; [`runtime`] reports tasks and threads.
+//! - Spans are exported and profiles are taken by what the binary installs: `pulse-otlp` and `pulse-profiler`.
 //!
 //! **Invariants:** every log line carries a trace id; a request that is not sampled allocates no span; telemetry never
 //! fails a request.
@@ -17,7 +18,7 @@
 mod config;
 mod current;
 mod error;
-mod export;
+pub mod export;
 mod incoming;
 mod init;
 mod logs;

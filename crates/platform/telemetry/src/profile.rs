@@ -1,13 +1,8 @@
-//! Profiles: CPU time and allocated memory by function.
+//! Profiles: CPU time and allocated memory by function, taken by the profiler that the binary installs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::Duration;
-
-#[cfg(feature = "jemalloc")]
-pub use tikv_jemallocator::Jemalloc;
-
-/// Samples per second. Not a round number, so that sampling does not synchronize with timers of 10 ms.
-const FREQUENCY_HZ: i32 = 99;
 
 /// Maximum duration of a CPU profile.
 pub const CPU_DURATION_MAX: Duration = Duration::from_secs(300);
@@ -18,8 +13,8 @@ pub enum ProfileError {
     /// Another profile is in progress.
     #[error("another profile is in progress")]
     Busy,
-    /// The binary was built without jemalloc, or started without its option `prof:true`.
-    #[error("the allocator does not support heap profiles")]
+    /// The binary was built without a profiler, or its allocator was started without the option `prof:true`.
+    #[error("this binary does not support the profile")]
     NotBuilt,
     /// The profiler failed.
     #[error("the profiler failed")]
@@ -34,87 +29,48 @@ pub struct CpuProfile {
     pub pprof: Vec<u8>,
 }
 
+/// A profile that is being taken.
+pub type Taking<T> = Pin<Box<dyn Future<Output = Result<T, ProfileError>> + Send>>;
+
+/// Takes profiles. `pulse-profiler` implements it; a binary without it supports none.
+pub trait Profiler: Sync {
+    /// As [`cpu`].
+    fn cpu(&self, duration: Duration) -> Taking<CpuProfile>;
+
+    /// As [`heap`].
+    fn heap(&self) -> Taking<Vec<u8>>;
+}
+
+static PROFILER: OnceLock<&'static dyn Profiler> = OnceLock::new();
+
+/// Makes `profiler` the profiler of this process, unless there is one already.
+pub fn install(profiler: &'static dyn Profiler) {
+    PROFILER.get_or_init(|| profiler);
+}
+
 /// Samples every thread of this process for `duration`, at most [`CPU_DURATION_MAX`]. One profile at a time.
 ///
 /// The overhead is about one percent. Cancel-safe: dropping the future ends the profile.
 ///
 /// # Errors
-/// [`ProfileError::Busy`] while another profile is in progress.
+/// [`ProfileError::NotBuilt`] without a profiler, [`ProfileError::Busy`] while another profile is in progress.
 pub async fn cpu(duration: Duration) -> Result<CpuProfile, ProfileError> {
-    let turn = Turn::take()?;
-    let profiler = pprof::ProfilerGuardBuilder::default()
-        .frequency(FREQUENCY_HZ)
-        // A signal inside these while they hold a lock that unwinding needs would hang the process.
-        .blocklist(&["libc", "libgcc", "pthread", "vdso"])
-        .build()
-        .map_err(failed)?;
-    tokio::time::sleep(duration.min(CPU_DURATION_MAX)).await;
-    let report = tokio::task::spawn_blocking(move || {
-        // Both end here, in this order, also when the caller is gone.
-        let (_turn, profiler) = (turn, profiler);
-        draw(&profiler)
-    });
-    report.await.map_err(failed)?
-}
-
-fn draw(profiler: &pprof::ProfilerGuard<'_>) -> Result<CpuProfile, ProfileError> {
-    use pprof::protos::Message;
-
-    let report = profiler.report().build().map_err(failed)?;
-    let mut flamegraph = Vec::new();
-    // An idle process has no samples.
-    if !report.data.is_empty() {
-        report.flamegraph(&mut flamegraph).map_err(failed)?;
-    }
-    let pprof = report.pprof().map_err(failed)?.encode_to_vec();
-    Ok(CpuProfile { flamegraph, pprof })
-}
-
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ProfileError {
-    ProfileError::Failed(Box::new(error))
-}
-
-/// The permit of the profile in progress.
-struct Turn;
-
-static IS_TAKEN: AtomicBool = AtomicBool::new(false);
-
-impl Turn {
-    fn take() -> Result<Self, ProfileError> {
-        if IS_TAKEN.swap(true, Ordering::AcqRel) { Err(ProfileError::Busy) } else { Ok(Self) }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        IS_TAKEN.store(false, Ordering::Release);
+    match PROFILER.get() {
+        Some(profiler) => profiler.cpu(duration).await,
+        None => Err(ProfileError::NotBuilt),
     }
 }
 
 /// Live sampled allocations by function, for `go tool pprof` (protocol buffers, gzip). Its option `-diff_base` compares
 /// two of them.
 ///
-/// The first call starts the sampling, so it covers only later allocations. Requires the feature `jemalloc`,
-/// [`Jemalloc`] as the global allocator, and its option `prof:true` at start.
+/// The first call starts the sampling, so it covers only later allocations.
 ///
 /// # Errors
-/// [`ProfileError::NotBuilt`] when a requirement is missing.
-#[cfg(feature = "jemalloc")]
+/// [`ProfileError::NotBuilt`] without a profiler, or when the allocator was started without the option `prof:true`.
 pub async fn heap() -> Result<Vec<u8>, ProfileError> {
-    let Some(control) = jemalloc_pprof::PROF_CTL.as_ref() else { return Err(ProfileError::NotBuilt) };
-    let mut control = control.lock().await;
-    if !control.activated() {
-        control.activate().map_err(failed)?;
+    match PROFILER.get() {
+        Some(profiler) => profiler.heap().await,
+        None => Err(ProfileError::NotBuilt),
     }
-    // Blocking: it writes and reads a temporary file.
-    tokio::task::block_in_place(|| control.dump_pprof()).map_err(|error| ProfileError::Failed(error.into()))
-}
-
-/// Heap profiles are not supported by this build.
-///
-/// # Errors
-/// Always [`ProfileError::NotBuilt`].
-#[cfg(not(feature = "jemalloc"))]
-pub async fn heap() -> Result<Vec<u8>, ProfileError> {
-    Err(ProfileError::NotBuilt)
 }

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::future::Future;
 
-use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState};
 use pulse_kernel::TraceContext;
 use tracing::Instrument;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::current::{in_trace, random_span_id, within};
+use crate::export::{self, Recorder};
 
 /// Role of a span in its trace (OpenTelemetry).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +41,8 @@ impl SpanKind {
 pub struct TraceSpan {
     trace: TraceContext,
     span: tracing::Span,
+    /// Only of a span that is recorded.
+    recorder: Option<&'static dyn Recorder>,
 }
 
 impl TraceSpan {
@@ -49,14 +50,13 @@ impl TraceSpan {
     /// event.
     #[must_use]
     pub fn open(name: &str, kind: SpanKind, cause: TraceContext) -> Self {
-        let span = if cause.is_sampled { record(name, kind, cause) } else { tracing::Span::none() };
-        let span_id = if span.is_disabled() {
+        let recorded = if cause.is_sampled { record(name, kind, cause) } else { None };
+        let Some((span, recorder, span_id)) = recorded else {
             // Not recorded: child spans get the parent of this span.
-            if cause.span_id == 0 { random_span_id() } else { cause.span_id }
-        } else {
-            u64::from_be_bytes(span.context().span().span_context().span_id().to_bytes())
+            let span_id = if cause.span_id == 0 { random_span_id() } else { cause.span_id };
+            return Self { trace: TraceContext { span_id, ..cause }, span: tracing::Span::none(), recorder: None };
         };
-        Self { trace: TraceContext { span_id, ..cause }, span }
+        Self { trace: TraceContext { span_id, ..cause }, span, recorder: Some(recorder) }
     }
 
     /// The trace context of this span, for the `Cx` and the headers of outgoing calls.
@@ -72,15 +72,15 @@ impl TraceSpan {
 
     /// Sets an attribute, for example `http.response.status_code`. The value must not be confidential.
     pub fn set(&self, key: &'static str, value: impl fmt::Display) {
-        if !self.span.is_disabled() {
-            self.span.set_attribute(key, value.to_string());
+        if let Some(recorder) = self.recorder {
+            recorder.set(&self.span, key, value.to_string());
         }
     }
 
     /// Sets the status to failed, with the code of the error.
     pub fn fail(&self, code: &'static str) {
-        if !self.span.is_disabled() {
-            self.span.set_status(Status::error(code));
+        if let Some(recorder) = self.recorder {
+            recorder.fail(&self.span, code);
         }
     }
 }
@@ -91,27 +91,15 @@ impl fmt::Debug for TraceSpan {
     }
 }
 
-fn record(name: &str, kind: SpanKind, cause: TraceContext) -> tracing::Span {
+fn record(name: &str, kind: SpanKind, cause: TraceContext) -> Option<(tracing::Span, &'static dyn Recorder, u64)> {
+    let recorder = export::installed()?.recorder();
     // Inside the trace, because the span filter and the id generator read it.
     within(cause, || {
         let span = tracing::info_span!(parent: None, "span", otel.name = name, otel.kind = kind.name());
-        if cause.span_id != 0 && !span.is_disabled() {
-            let parent = SpanContext::new(
-                TraceId::from_bytes(cause.trace_id.to_be_bytes()),
-                SpanId::from_bytes(cause.span_id.to_be_bytes()),
-                TraceFlags::SAMPLED,
-                true,
-                TraceState::default(),
-            );
-            let parent = opentelemetry::Context::new().with_remote_span_context(parent);
-            if let Err(error) = span.set_parent(parent) {
-                tracing::debug!(%error, "span parent cannot be set");
-            }
+        if span.is_disabled() {
+            return None;
         }
-        if !span.is_disabled() {
-            // Starts the OpenTelemetry span after its parent is set.
-            drop(span.context());
-        }
-        span
+        let span_id = recorder.start(&span, cause);
+        Some((span, recorder, span_id))
     })
 }

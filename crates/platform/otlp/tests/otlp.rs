@@ -1,14 +1,10 @@
 //! Spans reach a collector, linked as the work was.
 
-mod lines;
-
 use std::time::Duration;
 
 use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 use pulse_kernel::TraceContext;
 use pulse_telemetry::{OtlpConfig, Sampling, SpanKind, TelemetryConfig, TraceSpan, install};
-
-use crate::lines::Lines;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -17,7 +13,8 @@ async fn collect(at_least: usize, work: impl AsyncFnOnce()) -> Vec<ExportedSpan>
     let mut collector = FakeCollectorServer::start().await.expect("a port is free");
     let otlp = OtlpConfig { endpoint: collector.endpoint(), timeout: Duration::from_secs(10) };
     let config = TelemetryConfig { otlp: Some(otlp), ..TelemetryConfig::default() };
-    let (subscriber, guard) = install(&config, Lines::default().writer()).expect("the configuration is valid");
+    pulse_otlp::install();
+    let (subscriber, guard) = install(&config, std::io::sink).expect("the configuration is valid");
     let default = tracing::subscriber::set_default(subscriber);
     work().await;
     drop(default);

@@ -1,13 +1,12 @@
 //! The heap profile shows who holds the memory. The allocator is asked to watch when it starts, so the test runs
 //! itself again with that wish.
-#![cfg(feature = "jemalloc")]
 
 use std::process::Command;
 
 use pulse_telemetry::profile;
 
 #[global_allocator]
-static ALLOCATOR: profile::Jemalloc = profile::Jemalloc;
+static ALLOCATOR: pulse_profiler::Jemalloc = pulse_profiler::Jemalloc;
 
 /// PL-52: a heap profile can be taken while the process runs, again and again, so that two can be compared.
 #[test]
@@ -23,6 +22,7 @@ fn a_heap_profile_can_be_taken() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_the_child() {
+    pulse_profiler::install();
     if std::env::var_os("PULSE_HEAP_CHILD").is_none() {
         assert!(matches!(profile::heap().await, Err(profile::ProfileError::NotBuilt)), "nobody asked it to watch");
         return;

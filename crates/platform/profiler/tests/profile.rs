@@ -20,6 +20,7 @@ fn burn_the_time(stop: &AtomicBool) -> u64 {
 /// PL-52: a CPU profile is a flame graph and a pprof file, and only one is taken at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cpu_profile_finds_the_hot_function() {
+    pulse_profiler::install();
     let stop = Arc::new(AtomicBool::new(false));
     let burner = std::thread::spawn({
         let stop = Arc::clone(&stop);
