@@ -1,4 +1,4 @@
-//! Time as a value: an instant in milliseconds, and the clocks that give it.
+//! Time: an instant in milliseconds, and the clocks that return it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The first instant of 1970.
+    /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
     /// From milliseconds since 1970.
@@ -26,19 +26,19 @@ impl Timestamp {
         self.0
     }
 
-    /// This instant moved forward by `duration`; stops at the end of time instead of wrapping.
+    /// This instant plus `duration`; saturates.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis_of(duration)))
     }
 
-    /// This instant moved back by `duration`; stops at the beginning of time instead of wrapping.
+    /// This instant minus `duration`; saturates.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis_of(duration)))
     }
 
-    /// How long after `earlier` this instant is; zero when it is not after it.
+    /// Duration from `earlier` to this instant; zero if it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -55,25 +55,25 @@ fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Where the time comes from: the machine, or a test that moves it by hand.
+/// A clock: that of the system, or a virtual one of a test.
 ///
-/// Cheap to clone; all clones of a virtual clock show the same time.
+/// Clones of a virtual clock share their time.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The clock of the machine.
+    /// The system clock.
     System(SystemClock),
-    /// A clock that stands still until somebody moves it.
+    /// A clock that advances only when it is moved.
     Virtual(VirtualClock),
 }
 
 impl Clock {
-    /// The clock of the machine.
+    /// The system clock.
     #[must_use]
     pub const fn system() -> Self {
         Self::System(SystemClock)
     }
 
-    /// What time it is. Read it once per request and pass the value on.
+    /// The current time. Read it once per request and pass the value on.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
@@ -82,9 +82,9 @@ impl Clock {
         }
     }
 
-    /// Waits until this clock shows `deadline`; returns at once when it already does.
+    /// Waits until `deadline`; returns immediately if it has passed.
     ///
-    /// Cancel-safe: dropping the future forgets the wait and nothing else.
+    /// Cancel-safe.
     pub async fn sleep_until(&self, deadline: Timestamp) {
         match self {
             Self::System(clock) => tokio::time::sleep(deadline.since(clock.now())).await,
@@ -93,52 +93,52 @@ impl Clock {
     }
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock;
 
 impl SystemClock {
-    /// What time the machine says it is.
+    /// The current time of the system.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     pub fn now(self) -> Timestamp {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(millis_of(since_epoch))
     }
 }
 
-/// A clock that stands still until [`VirtualClock::advance`] or [`VirtualClock::set`] moves it.
+/// A clock that is moved by [`VirtualClock::advance`] and [`VirtualClock::set`].
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
     now: Arc<watch::Sender<Timestamp>>,
 }
 
 impl VirtualClock {
-    /// A clock that shows `start`.
+    /// A clock with the time `start`.
     #[must_use]
     pub fn starting_at(start: Timestamp) -> Self {
         Self { now: Arc::new(watch::Sender::new(start)) }
     }
 
-    /// What time this clock shows.
+    /// The current time of this clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         *self.now.borrow()
     }
 
-    /// Moves the clock forward and wakes everybody who waits for the time in between.
+    /// Moves the clock forward and wakes the waits whose deadline has passed.
     pub fn advance(&self, duration: Duration) {
         self.now.send_modify(|now| *now = now.plus(duration));
     }
 
-    /// Moves the clock to `instant`, backwards too: machines do that.
+    /// Moves the clock to `instant`, which may be in the past, as after a clock correction.
     pub fn set(&self, instant: Timestamp) {
         self.now.send_replace(instant);
     }
 
     async fn sleep_until(&self, deadline: Timestamp) {
         let mut now = self.now.subscribe();
-        // The sender lives in `self`, so the wait can only end by the time being reached.
+        // The sender lives in `self`, so the wait ends only when the deadline is reached.
         now.wait_for(|now| *now >= deadline).await.map_or_else(|_| (), |_| ());
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_virtual_clock_wakes_those_whose_time_has_come() {
+    async fn a_virtual_clock_wakes_waits_at_their_deadline() {
         let virtual_clock = VirtualClock::starting_at(Timestamp::EPOCH);
         let clock = Clock::Virtual(virtual_clock.clone());
         let waiter = tokio::spawn(async move { clock.sleep_until(Timestamp::from_millis(1_000)).await });

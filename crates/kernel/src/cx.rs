@@ -1,4 +1,4 @@
-//! The context of one request: who asks, when, until when, in which trace, under which key.
+//! The context of a request: actor, time, deadline, trace, idempotency key and language.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,45 +7,45 @@ use crate::clock::Timestamp;
 use crate::id::{AccountId, ShopId};
 use crate::locale::Locale;
 
-/// What somebody may be.
+/// Role of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Buys, reviews, follows. Everybody who signed in is one.
+    /// Customer; every signed-in account.
     Consumer,
-    /// Works for the shops that the principal names.
+    /// Staff of the shops of the principal.
     MerchantStaff,
-    /// Carries orders.
+    /// Courier.
     Courier,
-    /// Runs the platform.
+    /// Operator of the platform.
     Operator,
 }
 
-/// Somebody who proved who they are.
+/// An authenticated account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The account.
+    /// ID of the account.
     pub account: AccountId,
-    /// The session that the token belongs to, so that it can be ended.
+    /// ID of the session of the token.
     pub session: i64,
-    /// What the account may be.
+    /// Roles of the account.
     pub roles: Vec<Role>,
-    /// The shops that a merchant's staff member works for.
+    /// Shops of a staff member.
     pub shops: Vec<ShopId>,
 }
 
-/// Who asks.
+/// The caller of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Nobody that we know.
+    /// A caller without a token.
     Anonymous,
-    /// Somebody who signed in. Shared, because a verified token is used again and again.
+    /// A signed-in account. Shared, because the cache of verified tokens reuses it.
     Principal(Arc<Principal>),
-    /// Pulse itself: a consumer of events, a timer, an import. The text names which.
+    /// A part of Pulse, by name: an event consumer, a timer, an import.
     System(&'static str),
 }
 
 impl Actor {
-    /// The account, when somebody signed in.
+    /// ID of the account of a signed-in caller.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
         match self {
@@ -54,7 +54,7 @@ impl Actor {
         }
     }
 
-    /// Whether the actor has the role. The system has every role.
+    /// Whether the actor has the role. The system has all roles.
     #[must_use]
     pub fn has_role(&self, role: Role) -> bool {
         match self {
@@ -64,7 +64,7 @@ impl Actor {
         }
     }
 
-    /// Whether the actor works for the shop, or runs the platform.
+    /// Whether the actor is staff of the shop, an operator or the system.
     #[must_use]
     pub fn works_for(&self, shop: ShopId) -> bool {
         match self {
@@ -78,19 +78,19 @@ impl Actor {
     }
 }
 
-/// Where this request stands in its trace (W3C Trace Context).
+/// Position of a request in its trace (W3C Trace Context).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceContext {
-    /// Identifies the whole trace; zero when there is none.
+    /// ID of the trace; zero without a trace.
     pub trace_id: u128,
-    /// Identifies the span that caused this one.
+    /// ID of the current span.
     pub span_id: u64,
-    /// Whether the caller records it.
+    /// Whether the trace is recorded.
     pub is_sampled: bool,
 }
 
 impl TraceContext {
-    /// From a `traceparent` header, version 00; `None` when it is not one.
+    /// Parses a `traceparent` header; `None` if it is not valid.
     #[must_use]
     pub fn from_traceparent(header: &str) -> Option<Self> {
         let mut parts = header.trim().split('-');
@@ -104,45 +104,45 @@ impl TraceContext {
         (trace_id != 0 && span_id != 0).then_some(Self { trace_id, span_id, is_sampled })
     }
 
-    /// As a `traceparent` header, version 00.
+    /// The `traceparent` header, version 00.
     #[must_use]
     pub fn traceparent(&self) -> String {
         format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.is_sampled))
     }
 }
 
-/// What makes a repeated request recognizable.
+/// The idempotency key of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    /// Who used the key for what: actor and rpc. Keys of two scopes never meet.
+    /// Actor and rpc of the key; keys of different scopes are independent.
     pub scope: String,
-    /// The key that the caller chose.
+    /// The key, chosen by the caller.
     pub key: String,
-    /// SHA-256 of the request, so that a key is not used for two different ones.
+    /// SHA-256 of the request, to reject another request with the same key.
     pub fingerprint: [u8; 32],
 }
 
-/// The context of one request. It travels as an argument, in process and over the wire.
+/// The context of a request. It is passed as an argument, in the process and over the network.
 #[derive(Clone, Debug)]
 pub struct Cx {
-    /// The one reading of the clock that this request uses.
+    /// Time of the request; the only clock reading of the request.
     pub now: Timestamp,
-    /// When the caller stops waiting.
+    /// Time at which the caller stops waiting.
     pub deadline: Timestamp,
-    /// Who asks.
+    /// The caller.
     pub actor: Actor,
-    /// Where the request comes from; `None` for the system itself.
+    /// Address of the client; `None` for the system.
     pub client_ip: Option<IpAddr>,
-    /// The place in the trace.
+    /// Position in the trace.
     pub trace: TraceContext,
-    /// Present when the caller sent a key.
+    /// Idempotency key, if the caller sent one.
     pub idempotency: Option<Arc<Idempotency>>,
-    /// The language for texts that people read.
+    /// Language of texts for people.
     pub locale: Locale,
 }
 
 impl Cx {
-    /// A context of Pulse itself at `now`, for consumers, timers and imports.
+    /// A context of the system, for consumers, timers and imports.
     #[must_use]
     pub fn system(name: &'static str, now: Timestamp) -> Self {
         Self {
@@ -156,15 +156,15 @@ impl Cx {
         }
     }
 
-    /// The same context, with another actor. For tests and for acting on behalf of somebody.
+    /// The same context with another actor.
     #[must_use]
     pub fn with_actor(mut self, actor: Actor) -> Self {
         self.actor = actor;
         self
     }
 
-    /// The same request, as Pulse itself: what a context asks of another one for a caller who may not. The caller's
-    /// idempotency key stays behind: it is about the caller's own request.
+    /// The same context as the system, for calls to another context that the caller may not make. Without the idempotency
+    /// key, which belongs to the request of the caller.
     #[must_use]
     pub fn as_system(&self, name: &'static str) -> Self {
         Self { actor: Actor::System(name), idempotency: None, ..self.clone() }
@@ -178,7 +178,7 @@ impl Cx {
     }
 }
 
-/// How long work without a caller may take.
+/// Deadline of work of the system.
 const SYSTEM_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn traceparent_round_trips_and_refuses_zeros() {
+    fn traceparent_round_trips_and_rejects_zeros() {
         let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(TraceContext::from_traceparent(header).unwrap().traceparent(), header);
         for broken in ["", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "zz"] {

@@ -1,44 +1,44 @@
-//! One error type for every boundary: a stable code, one of eleven kinds, and whether to try again.
+//! The error type of all boundaries: a stable code, one of eleven kinds, and advice about retries.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// What went wrong, coarsely. The edge maps each kind to one HTTP and one gRPC status.
+/// Kind of an error. The edge maps each kind to one HTTP and one gRPC status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// The request itself is wrong, whatever the state of the system.
+    /// The request is invalid in every state of the system.
     InvalidArgument,
-    /// Nobody, or nobody that we know, is asking.
+    /// The request has no valid credentials.
     Unauthenticated,
-    /// We know who asks, and they may not.
+    /// The caller is known and not allowed.
     PermissionDenied,
-    /// There is no such thing, or the caller may not know of it.
+    /// The resource does not exist, or the caller may not see it.
     NotFound,
-    /// It exists already, with other content.
+    /// The resource exists already with different content.
     AlreadyExists,
-    /// The request is fine, the state of the system forbids it.
+    /// The request is valid, but the current state does not allow it.
     FailedPrecondition,
-    /// A race was lost; the same request may pass.
+    /// A concurrent change won; the same request may succeed.
     Aborted,
-    /// A limit was reached.
+    /// A limit is reached.
     ResourceExhausted,
-    /// The time was over; the outcome may be unknown.
+    /// The deadline passed; the outcome may be unknown.
     DeadlineExceeded,
-    /// Something that we depend on does not answer.
+    /// A dependency is unavailable, or the node is overloaded.
     Unavailable,
-    /// Our own defect.
+    /// A defect of Pulse.
     Internal,
 }
 
-/// Whether trying again makes sense.
+/// Advice to the client about retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
-    /// The same request will get the same refusal.
+    /// The same request gets the same error.
     Never,
-    /// Repeat at once with the same idempotency key.
+    /// Repeat immediately with the same idempotency key.
     SameKey,
-    /// Repeat later, with growing pauses.
+    /// Repeat later with increasing delays.
     Backoff,
 }
 
@@ -47,22 +47,22 @@ pub enum Retry {
 pub struct ErrorSpec {
     /// `UPPER_SNAKE_CASE`, at most 63 characters, never reused.
     pub code: &'static str,
-    /// Which part of Pulse answers with it, for example `account.pulse`.
+    /// Domain of the code, for example `account.pulse`.
     pub domain: &'static str,
-    /// The kind, and with it the status on the wire.
+    /// Kind; it decides the HTTP and gRPC status.
     pub kind: Kind,
-    /// Whether to try again.
+    /// Advice about retries.
     pub retry: Retry,
-    /// A short title for people, in English.
+    /// Short title for people, in English.
     pub title: &'static str,
-    /// The same title in Chinese.
+    /// The title in Chinese.
     pub title_zh: &'static str,
-    /// HTTP status where it is not the one of the kind; 0 otherwise.
+    /// HTTP status that overrides the status of the kind; 0 means the status of the kind.
     pub http: u16,
 }
 
 impl ErrorSpec {
-    /// An error with this code. `detail` is public: name values of the caller's own request, never internals.
+    /// An error with this code. `detail` is public: it states the rule and the value, and contains no internals.
     #[must_use]
     pub fn error(&'static self, detail: impl Into<Cow<'static, str>>) -> Error {
         Error(Box::new(Inner {
@@ -76,18 +76,18 @@ impl ErrorSpec {
     }
 }
 
-/// One thing that is wrong with a request.
+/// One violated rule of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Path of the field, for example `items[2].quantity`.
     pub field: Cow<'static, str>,
     /// Stable code of the rule, for example `string.max_len`.
     pub code: Cow<'static, str>,
-    /// A sentence for a person.
+    /// Explanation for people.
     pub message: Cow<'static, str>,
 }
 
-/// A coded failure. `Display` shows what the caller may see; the source chain is for the log.
+/// An error with a code. `Display` shows the public part; the chain of sources is for the log.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -120,25 +120,25 @@ impl Error {
         self.0.spec.kind
     }
 
-    /// What the caller may read about this occurrence.
+    /// Public explanation of this occurrence.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// Public values that explain the occurrence, in the order in which they were added.
+    /// Public values of this occurrence, in the order in which they were added.
     #[must_use]
     pub fn metadata(&self) -> &[(Cow<'static, str>, String)] {
         &self.0.metadata
     }
 
-    /// Everything that is wrong with the request, when the request is what is wrong.
+    /// The violated rules of an invalid request.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.0.violations
     }
 
-    /// How long to wait before the next attempt, when we know.
+    /// Time to wait before a retry, if known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -151,21 +151,21 @@ impl Error {
         self
     }
 
-    /// Adds what is wrong with the request.
+    /// Adds violated rules.
     #[must_use]
     pub fn with_violations(mut self, violations: impl IntoIterator<Item = Violation>) -> Self {
         self.0.violations.extend(violations);
         self
     }
 
-    /// Says how long to wait.
+    /// Sets the time to wait before a retry.
     #[must_use]
     pub fn retry_in(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// Keeps the cause for the log; it never reaches the caller.
+    /// Sets the cause, for the log; the client never gets it.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());

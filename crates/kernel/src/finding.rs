@@ -1,26 +1,26 @@
-//! What a check of invariants has found.
+//! Results of the verification of invariants.
 
-/// One invariant that does not hold.
+/// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which invariant, for example `stock.journal_sums`.
+    /// Name of the invariant, for example `stock.journal_sums`.
     pub invariant: &'static str,
-    /// Of what, for example `sku 42`.
+    /// Subject of the violation, for example `sku 42`.
     pub subject: String,
-    /// What is wrong, with both numbers.
+    /// The violation, with expected and actual value.
     pub detail: String,
-    /// Whether it was put right.
+    /// Whether the violation was repaired.
     pub is_repaired: bool,
 }
 
-/// What a check has looked at, and what it has found.
+/// Result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// How many things were checked, by invariant.
+    /// Number of checked subjects by invariant.
     pub checked: Vec<(&'static str, u64)>,
-    /// What does not hold; at most [`FINDINGS_MAX`] per invariant.
+    /// Violations; at most [`FINDINGS_MAX`] per invariant.
     pub findings: Vec<Finding>,
 }
 
-/// How many findings of one invariant are told.
+/// Maximum number of reported violations of one invariant.
 pub const FINDINGS_MAX: usize = 1_000;

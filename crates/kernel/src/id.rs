@@ -1,10 +1,10 @@
-//! Typed ids: a 63-bit number that knows what it identifies.
+//! Typed IDs: a 63-bit number with the type of its subject.
 
-/// Declares an id type: a positive 63-bit number, printed with its prefix.
+/// Declares an ID type: a positive 63-bit number, printed with a prefix.
 ///
 /// ```
 /// pulse_kernel::define_id!(
-///     /// Identifies a cup.
+///     /// ID of a cup.
 ///     CupId, "cup"
 /// );
 /// assert_eq!(CupId::new(42).to_string(), "cup_42");
@@ -17,13 +17,13 @@ macro_rules! define_id {
         pub struct $name(i64);
 
         impl $name {
-            /// From the number that the wire and the database carry.
+            /// The ID of this number.
             #[must_use]
             pub const fn new(value: i64) -> Self {
                 Self(value)
             }
 
-            /// The number that the wire and the database carry.
+            /// The number, as in messages and in the database.
             #[must_use]
             pub const fn get(self) -> i64 {
                 self.0
@@ -39,22 +39,22 @@ macro_rules! define_id {
 }
 
 define_id!(
-    /// Identifies an account: a person or a machine that can sign in.
+    /// ID of an account: a person or a machine that can sign in.
     AccountId, "acc"
 );
 define_id!(
-    /// Identifies a merchant: who owns shops.
+    /// ID of a merchant, the owner of shops.
     MerchantId, "mer"
 );
 define_id!(
-    /// Identifies a shop.
+    /// ID of a shop.
     ShopId, "shp"
 );
 define_id!(
-    /// Identifies an order.
+    /// ID of an order.
     OrderId, "ord"
 );
 define_id!(
-    /// Identifies a coupon of a customer.
+    /// ID of a coupon of a customer.
     CouponId, "cpn"
 );

@@ -1,8 +1,7 @@
-//! Words without IO: typed ids, money, time, errors and the context of a request.
+//! Common types without IO: typed IDs, money, time, errors and the context of a request.
 //!
-//! Every other crate speaks in these words, and none of them opens a file, a socket or a thread.
-//! **Invariant:** nothing here reads the machine's clock except [`clock::SystemClock`], and nothing here
-//! draws random numbers except through a value that was handed in.
+//! All other crates depend on these types. They open no file, no socket and no thread.
+//! **Invariant:** only [`clock::SystemClock`] reads the system clock, and random numbers are arguments.
 
 pub mod clock;
 pub mod cx;
@@ -21,5 +20,5 @@ pub use locale::Locale;
 pub use money::{Currency, Money};
 pub use snowflake::IdGenerator;
 
-/// What a fallible operation of Pulse returns.
+/// Result of a fallible operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

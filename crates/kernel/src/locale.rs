@@ -1,6 +1,6 @@
-//! The languages that Pulse speaks to people.
+//! Supported languages of texts for people.
 
-/// A language for texts that people read.
+/// Language of texts for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Locale {
     /// English, the default.
@@ -13,7 +13,7 @@ pub enum Locale {
 impl Locale {
     /// The best match for an `Accept-Language` header (RFC 9110, section 12.5.4).
     ///
-    /// Unknown languages and broken quality values are passed over; without a match it is English.
+    /// Unknown languages and invalid quality values are ignored. Default: English.
     #[must_use]
     pub fn from_accept_language(header: &str) -> Self {
         let mut best = (0_u32, Self::En);
@@ -32,7 +32,7 @@ impl Locale {
         best.1
     }
 
-    /// The language tag for `Content-Language`.
+    /// Language tag for `Content-Language`.
     #[must_use]
     pub const fn tag(self) -> &'static str {
         match self {
@@ -42,10 +42,10 @@ impl Locale {
     }
 }
 
-/// A header with more choices than this is read up to here.
+/// Maximum number of evaluated choices of a header.
 const CHOICES_MAX: usize = 16;
 
-/// One choice of the header: its tag, and its quality in thousandths.
+/// Tag and quality, in thousandths, of one choice of the header.
 fn parse_choice(choice: &str) -> (&str, u32) {
     let mut parts = choice.trim().split(';');
     let tag = parts.next().unwrap_or_default().trim();

@@ -1,4 +1,4 @@
-//! Money in minor units, so that nothing is ever rounded by accident.
+//! Money in minor units; no operation rounds.
 
 use std::fmt;
 
@@ -16,20 +16,20 @@ impl Currency {
     /// US dollar.
     pub const USD: Self = Self(*b"USD");
 
-    /// From three upper-case letters; `None` for anything else.
+    /// Parses three upper-case letters; `None` for other texts.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
         let bytes: [u8; 3] = code.as_bytes().try_into().ok()?;
         bytes.iter().all(u8::is_ascii_uppercase).then_some(Self(bytes))
     }
 
-    /// The three letters.
+    /// The code of three letters.
     #[must_use]
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")
     }
 
-    /// How many digits the minor unit has (ISO 4217): 0 for yen, 3 for dinar, else 2.
+    /// Number of digits of the minor unit (ISO 4217): 0 for yen, 3 for dinar, else 2.
     #[must_use]
     pub fn minor_digits(self) -> u32 {
         match &self.0 {
@@ -50,9 +50,9 @@ impl fmt::Display for Currency {
 /// An amount in the minor unit of its currency: 1999 CNY is 19.99 yuan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Money {
-    /// The amount in minor units; negative for what is owed.
+    /// The amount in minor units; negative for a debt.
     pub minor: i64,
-    /// The currency. Amounts of two currencies never mix.
+    /// The currency.
     pub currency: Currency,
 }
 
@@ -63,21 +63,21 @@ impl Money {
         Self { minor, currency }
     }
 
-    /// The sum; `None` when the currencies differ or the sum does not fit.
+    /// The sum; `None` if the currencies differ or on overflow.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         let minor = self.minor.checked_add(other.minor)?;
         (self.currency == other.currency).then_some(Self { minor, ..self })
     }
 
-    /// The difference; `None` when the currencies differ or the difference does not fit.
+    /// The difference; `None` if the currencies differ or on overflow.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         let minor = self.minor.checked_sub(other.minor)?;
         (self.currency == other.currency).then_some(Self { minor, ..self })
     }
 
-    /// This amount `count` times; `None` when it does not fit.
+    /// The amount times `count`; `None` on overflow.
     #[must_use]
     pub fn checked_mul(self, count: i64) -> Option<Self> {
         Some(Self { minor: self.minor.checked_mul(count)?, ..self })

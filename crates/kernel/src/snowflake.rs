@@ -1,26 +1,26 @@
-//! Ids that sort by time and need no coordination: 41 bits of milliseconds, 10 of node, 12 of sequence.
+//! IDs that are ordered by time and need no coordination: 41 bits of milliseconds, 10 of node, 12 of sequence.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Timestamp;
 
-/// 2024-01-01T00:00:00Z, where the 41 bits begin; they last until 2093.
+/// 2024-01-01T00:00:00Z, the start of the 41 bits, which last until 2093.
 pub const EPOCH_MS: i64 = 1_704_067_200_000;
-/// How many nodes can draw ids at the same time.
+/// Maximum number of nodes that generate IDs concurrently.
 pub const NODES_MAX: u16 = 1 << NODE_BITS;
 
 const NODE_BITS: u32 = 10;
 const SEQUENCE_BITS: u32 = 12;
 
-/// Draws ids for one node. Shared between threads without a lock.
+/// Generates the IDs of one node. Shared between threads without a lock.
 ///
-/// The time part never goes back: when the clock does, ids go on from the last millisecond that was used.
-/// When the 4096 ids of a millisecond are used up, the generator borrows the next millisecond, so drawing never waits.
-/// A node may restart within its clock's error only if its node number was leased anew (see `store::lease`).
+/// The time part never decreases: after a step back of the clock, IDs continue from the last used millisecond. After the
+/// 4096 IDs of a millisecond the generator uses the next one, so it never waits. A node may restart within the error of its
+/// clock only with a newly leased node number (see `store::lease`).
 #[derive(Debug)]
 pub struct IdGenerator {
     node: u64,
-    /// Milliseconds since [`EPOCH_MS`] and sequence, packed as in the id but without the node.
+    /// Milliseconds since [`EPOCH_MS`] and sequence, as in the ID without the node.
     last: AtomicU64,
 }
 
@@ -31,11 +31,11 @@ impl IdGenerator {
     /// If `node` is not below [`NODES_MAX`].
     #[must_use]
     pub fn new(node: u16) -> Self {
-        assert!(node < NODES_MAX, "node {node} does not fit into {NODE_BITS} bits");
+        assert!(node < NODES_MAX, "node must be below {NODES_MAX}, got {node}");
         Self { node: u64::from(node), last: AtomicU64::new(0) }
     }
 
-    /// The next id, positive and larger than every id drawn from this generator before.
+    /// The next ID, positive and larger than all previous ones of this generator.
     #[must_use]
     pub fn next_id(&self, now: Timestamp) -> i64 {
         let millis = u64::try_from(now.as_millis().saturating_sub(EPOCH_MS)).unwrap_or(0);
@@ -58,7 +58,7 @@ impl IdGenerator {
     }
 }
 
-/// When the id was drawn.
+/// Time at which the ID was generated.
 #[must_use]
 pub fn timestamp_of(id: i64) -> Timestamp {
     Timestamp::from_millis((id >> (NODE_BITS + SEQUENCE_BITS)).saturating_add(EPOCH_MS))
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_tells_when_it_was_drawn() {
+    fn an_id_contains_its_time() {
         let id = IdGenerator::new(1023).next_id(NOW);
         assert!(id > 0);
         assert_eq!(timestamp_of(id), NOW);
