@@ -1,4 +1,4 @@
-//! What a search of [`NearbyIndex`] costs, by the number of shops: `cargo run --release -p pulse-shop --example nearby`.
+//! Cost of a search of [`NearbyIndex`] by the number of shops: `cargo run --release -p pulse-shop --example nearby`.
 #![expect(clippy::print_stdout, reason = "it prints its measurements")]
 #![expect(clippy::float_arithmetic, clippy::unwrap_used, reason = "it scatters shops and divides times")]
 #![expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts become means")]

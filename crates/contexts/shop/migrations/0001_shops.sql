@@ -1,4 +1,4 @@
--- Who trades.
+-- Merchants.
 CREATE TABLE shop_merchants (
     id {id} NOT NULL PRIMARY KEY,
     owner_account_id BIGINT NOT NULL,
@@ -8,8 +8,9 @@ CREATE TABLE shop_merchants (
     shop_count BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
+CREATE INDEX shop_merchants_owner ON shop_merchants (owner_account_id, id);
 
--- What is searched by has a column; the rest is one `StoredShop`.
+-- Shops. Attributes that queries use have columns; the others are one `StoredShop`.
 CREATE TABLE shop_shops (
     id {id} NOT NULL PRIMARY KEY,
     merchant_id BIGINT NOT NULL,
@@ -31,7 +32,7 @@ CREATE INDEX shop_shops_merchant ON shop_shops (merchant_id, id);
 CREATE INDEX shop_shops_state ON shop_shops (state, id);
 CREATE INDEX shop_shops_category ON shop_shops (category_code, id);
 
--- The tree, in the order of its codes: a subtree is a range.
+-- The category tree, ordered by code: a subtree is a range of codes.
 CREATE TABLE shop_categories (
     code {id} NOT NULL PRIMARY KEY,
     parent_code BIGINT NOT NULL,
@@ -41,7 +42,7 @@ CREATE TABLE shop_categories (
 );
 CREATE INDEX shop_categories_parent ON shop_categories (parent_code, code);
 
--- Products (SPU); their variants (SKU) are inside, and have a key of their own beside.
+-- Products (SPU). Their variants (SKU) are part of `details`, with an index in `shop_variants`.
 CREATE TABLE shop_products (
     id {id} NOT NULL PRIMARY KEY,
     shop_id BIGINT NOT NULL,
@@ -57,14 +58,14 @@ CREATE INDEX shop_products_shop ON shop_products (shop_id, id);
 CREATE INDEX shop_products_category ON shop_products (category_code);
 CREATE INDEX shop_products_shared ON shop_products (is_shared, id);
 
--- Which product a variant belongs to.
+-- Products of variants.
 CREATE TABLE shop_variants (
     id {id} NOT NULL PRIMARY KEY,
     product_id BIGINT NOT NULL
 );
 CREATE INDEX shop_variants_product ON shop_variants (product_id);
 
--- What suppliers offer, as they last said it.
+-- Items of suppliers, in their last version.
 CREATE TABLE shop_supplier_items (
     id {id} NOT NULL PRIMARY KEY,
     merchant_id BIGINT NOT NULL,
@@ -79,7 +80,7 @@ CREATE TABLE shop_supplier_items (
 CREATE UNIQUE INDEX shop_supplier_items_code ON shop_supplier_items (merchant_id, item_code);
 CREATE INDEX shop_supplier_items_category ON shop_supplier_items (category_code);
 
--- The list of what can be had, brought up to date in batches from the changes above; can be built again from them.
+-- List of available items, updated in batches; it can be rebuilt from the items.
 CREATE TABLE shop_item_list (
     item_id {id} NOT NULL PRIMARY KEY,
     category_code BIGINT NOT NULL,

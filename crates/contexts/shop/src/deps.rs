@@ -1,16 +1,16 @@
-//! What the shop context needs.
+//! Dependencies of the shop context.
 
 use pulse_store::Store;
 
 use crate::config::ShopConfig;
 
-/// What the context needs.
+/// Dependencies of the context.
 #[derive(Clone)]
 pub struct ShopDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
-    /// Its section of the configuration.
+    /// Section `[shop]` of the configuration.
     pub config: ShopConfig,
-    /// Whether to keep the active shops in memory for nearby search. A process that only imports does not need them.
+    /// Whether the node serves nearby search. A process that only imports does not need the index.
     pub is_nearby_served: bool,
 }

@@ -17,7 +17,7 @@ use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Clock, Cx, Principal, Role};
 use pulse_node::Node;
 use pulse_payment::Sandbox;
-use pulse_shop::Places;
+use pulse_shop::ActiveShops;
 
 /// A generated city that exists on a node.
 pub struct DemoCity {
@@ -25,7 +25,7 @@ pub struct DemoCity {
     pub(super) accounts: AccountClient,
     pub(super) shops: ShopClient,
     pub(super) catalog: CatalogClient,
-    pub(super) places: Arc<Places>,
+    pub(super) active_shops: Arc<ActiveShops>,
     pub(super) orders: OrderClient,
     pub(super) payments: PaymentClient,
     pub(super) kitchens: KitchenClient,
@@ -52,7 +52,7 @@ impl DemoCity {
             accounts: node.accounts().clone(),
             shops: node.shops().shops.clone(),
             catalog: node.shops().catalog.clone(),
-            places: node.shops().places.clone(),
+            active_shops: node.shops().active.clone(),
             orders: node.orders().clone(),
             payments: node.payments().clone(),
             kitchens: node.kitchens().clone(),

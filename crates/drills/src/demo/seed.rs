@@ -42,7 +42,7 @@ pub async fn seed(node: &Node, inbox: &DevInbox, city: City) -> anyhow::Result<D
     demo.create_accounts(inbox).await.context("cannot create the accounts")?;
     demo.create_follows().await.context("cannot create the follows")?;
     tracing::info!(
-        shops = demo.places.len(),
+        shops = demo.active_shops.len(),
         people = demo.people.len(),
         duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         "demo city is ready"

@@ -1,4 +1,4 @@
-//! The tree of categories: children on demand (TR-77), codes by the law (TR-78).
+//! Lists the children of a category (TR-77), and creates categories with the next free code (TR-78).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use pulse_store::Commit;
 
 use super::App;
 use super::submit_shop_application::{category, check_category};
-use crate::domain::category::{Code, Refusal};
+use crate::domain::category::{CHILDREN_MAX, Code, DEPTH_MAX, Refusal};
 use crate::store::categories::{self, CategoryRow};
 
-/// Events of the tree share one key, so that they are heard in order.
+/// Key of all events of the tree, so that they arrive in order.
 pub(super) const TREE_KEY: i64 = 0;
 
 pub(crate) async fn list_categories(
@@ -52,21 +52,21 @@ async fn create(app: &App, cx: &Cx, parent: Code, request: &CreateCategoryReques
     check_category(app, parent).await?;
     let store = &app.deps.store;
     let siblings = categories::children(store, parent).await?;
-    let code = parent.next_child(siblings.iter().map(|row| row.code)).map_err(refused)?;
+    let code = parent.next_child(siblings.iter().map(|row| row.code)).map_err(invalid)?;
     let row = CategoryRow {
         code,
         name: request.name.clone(),
         name_zh: request.name_zh.clone(),
         legacy_code: request.legacy_code.clone(),
     };
-    let commit = categories::hold(Commit::new(), parent)
+    let commit = categories::lock(Commit::new(), parent)
         .insert(categories::insert([&row]))
         .duplicate_is(&common::STORE_CONTENDED)
         .event(TREE_KEY, &CategoriesChanged { code: code.get() });
     let response = view(row, false);
     store.commit(cx, commit.answer(cx, &response)).await?;
     app.categories.invalidate(&parent.get());
-    // Its parent has children now, which is told in the list of the grandparent.
+    // The list of the grandparent shows whether the parent has children.
     app.categories.invalidate(&parent.parent().unwrap_or(Code::ALL).get());
     Ok(response)
 }
@@ -82,12 +82,18 @@ pub(super) fn view(row: CategoryRow, has_children: bool) -> Category {
     }
 }
 
-/// What the law says, in the words of the contract.
-pub(super) fn refused(refusal: Refusal) -> Error {
+/// The error of a category that cannot be created or moved.
+pub(super) fn invalid(refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Full => errors::SHOP_CATEGORY_FULL.error("a category has at most 1000 children"),
-        Refusal::TooDeep => errors::SHOP_CATEGORY_MOVE_INVALID.error("categories are at most three levels deep"),
-        Refusal::UnderItself => errors::SHOP_CATEGORY_MOVE_INVALID.error("a category cannot be below itself"),
-        Refusal::RootStays => errors::SHOP_CATEGORY_MOVE_INVALID.error("the root stays where it is"),
+        Refusal::Full => {
+            errors::SHOP_CATEGORY_FULL.error(format!("a category can have at most {CHILDREN_MAX} children"))
+        }
+        Refusal::TooDeep => {
+            errors::SHOP_CATEGORY_MOVE_INVALID.error(format!("categories can be at most {DEPTH_MAX} levels deep"))
+        }
+        Refusal::UnderItself => {
+            errors::SHOP_CATEGORY_MOVE_INVALID.error("the new parent must not be the category or below it")
+        }
+        Refusal::RootFixed => errors::SHOP_CATEGORY_MOVE_INVALID.error("the root category cannot be moved"),
     }
 }

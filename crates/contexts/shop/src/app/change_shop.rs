@@ -1,4 +1,4 @@
-//! Changes a shop: what it shows, when it is open, whether it is on the streets.
+//! Changes a shop: content, opening hours, closed or reopened.
 
 use pulse_contract::shop::v1::{
     CloseShopRequest, ReopenShopRequest, SetHoursRequest, Shop, ShopChanged, ShopState, UpdateShopRequest, errors,
@@ -8,7 +8,7 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::get_shop::not_found;
-use super::submit_shop_application::{category, check_category, place_of};
+use super::submit_shop_application::{category, check_category, position_of};
 use super::{App, view};
 use crate::domain::category::Code;
 use crate::store::categories;
@@ -21,25 +21,23 @@ pub(crate) async fn update_shop(app: &App, cx: &Cx, request: UpdateShopRequest) 
     }
     let read = load(app, id).await?;
     if read.version != request.version {
-        return Err(stale(&read));
+        return Err(stale(read.version));
     }
     let version = read.version;
     let is_category_given = request.category_code.is_some();
     let row = apply(read, request)?;
-    let held = if is_category_given { row.category } else { Code::ALL };
-    match commit(app, cx, row, categories::hold(Commit::new(), held)).await {
-        // Not repeated from load: the caller decided on what it saw.
-        Err(error) if error.code() == pulse_contract::errors::STORE_CONTENDED.code => {
-            Err(errors::SHOP_VERSION_STALE.error("read the shop again").with("version", version))
-        }
+    let locked = if is_category_given { row.category } else { Code::ALL };
+    match commit(app, cx, row, categories::lock(Commit::new(), locked)).await {
+        // Not retried: the caller decided by the version that it has read.
+        Err(error) if error.code() == pulse_contract::errors::STORE_CONTENDED.code => Err(stale(version)),
         outcome => outcome,
     }
 }
 
 fn apply(read: ShopRow, request: UpdateShopRequest) -> Result<ShopRow, Error> {
     let mut row = read;
-    if let Some(place) = request.location {
-        row.at = place_of(place.latitude, place.longitude)?;
+    if let Some(location) = request.location {
+        row.at = position_of(location.latitude, location.longitude)?;
     }
     if let Some(code) = request.category_code {
         row.category = category(code)?;
@@ -100,18 +98,21 @@ async fn change_state(app: &App, cx: &Cx, id: ShopId, to: ShopState) -> Result<S
 }
 
 pub(super) fn state_invalid(state: ShopState) -> Error {
-    errors::SHOP_STATE_INVALID.error("the state of the shop does not allow this").with("state", state.as_str_name())
+    let state = state.as_str_name();
+    errors::SHOP_STATE_INVALID.error(format!("not allowed for a shop in state {state}")).with("state", state)
 }
 
 pub(super) async fn load(app: &App, id: ShopId) -> Result<ShopRow, Error> {
     shops::by_id(&app.deps.store, id).await?.ok_or_else(|| not_found(id))
 }
 
-fn stale(read: &ShopRow) -> Error {
-    errors::SHOP_VERSION_STALE.error("somebody changed the shop since you read it").with("version", read.version)
+fn stale(version: i64) -> Error {
+    errors::SHOP_VERSION_STALE
+        .error(format!("version must be the current version of the shop, which is {version}"))
+        .with("version", version)
 }
 
-/// Writes `row`, which was read and changed, under its next version.
+/// Commits a changed row under its next version.
 pub(super) async fn commit(app: &App, cx: &Cx, row: ShopRow, commit: Commit) -> Result<Shop, Error> {
     let row = ShopRow { version: row.version + 1, ..row };
     let (id, event) = (row.id, ShopChanged { shop_id: row.id.get(), version: row.version });

@@ -1,4 +1,4 @@
-//! Streams every shop in the order of their ids, a batch at a time, so that memory stays flat.
+//! Streams all shops ordered by ID. Only one batch is in memory at a time.
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -9,7 +9,7 @@ use pulse_kernel::{Cx, Error};
 use super::{App, view};
 use crate::store::shops;
 
-/// How many shops are read at a time.
+/// Number of shops that are read at once.
 const BATCH: i64 = 500;
 
 pub(crate) async fn export_shops(

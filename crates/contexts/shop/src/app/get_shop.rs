@@ -1,4 +1,4 @@
-//! A shop, from the cache. Shops that are not active are shown to those who run them only.
+//! Returns a shop from the cache. A shop that is not active is visible to its owner, its staff and operators only.
 
 use std::sync::Arc;
 
@@ -15,7 +15,10 @@ pub(crate) async fn get_shop(app: &App, cx: &Cx, request: GetShopRequest) -> Res
     Ok(view::shop(&known, cx.now))
 }
 
-/// The shop, when the caller may see it; otherwise there is no such shop.
+/// The shop, when the caller may see it.
+///
+/// # Errors
+/// `SHOP_NOT_FOUND` for a shop that does not exist or that the caller may not see.
 pub(super) async fn visible(app: &App, cx: &Cx, id: ShopId) -> Result<Arc<KnownShop>, Error> {
     let load = || {
         let app = app.clone();
@@ -33,5 +36,5 @@ pub(super) async fn visible(app: &App, cx: &Cx, id: ShopId) -> Result<Arc<KnownS
 }
 
 pub(super) fn not_found(id: ShopId) -> Error {
-    errors::SHOP_NOT_FOUND.error("there is no such shop").with("shop_id", id.get())
+    errors::SHOP_NOT_FOUND.error(format!("shop {} does not exist", id.get())).with("shop_id", id.get())
 }

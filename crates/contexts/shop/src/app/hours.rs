@@ -1,4 +1,4 @@
-//! Opening hours between the wire and the rules. Equal hours of many shops share one schedule.
+//! Parses opening hours of the contract. Shops with equal hours share one schedule.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use pulse_contract::shop::v1::{Hours as Wire, errors};
 use pulse_kernel::Error;
 
-use crate::domain::hours::{Hours, Refusal, Schedule, Span, Zone};
+use crate::domain::hours::{Hours, RULES_MAX, Refusal, SPANS_MAX, SPECIAL_DAYS_MAX, Schedule, Span, Zone};
 
-/// How many different hours are shared before the memory of them begins anew.
+/// Number of shared schedules at which the cache is cleared.
 const SHARED_MAX: usize = 50_000;
 
-/// Reads opening hours, with the zone of the platform for those that name none.
+/// Parser of opening hours with a default time zone.
 #[derive(Debug)]
 pub(crate) struct Zones {
     default_zone: Zone,
@@ -21,21 +21,21 @@ pub(crate) struct Zones {
 }
 
 impl Zones {
-    /// With the platform's own zone; UTC when there is no such zone.
+    /// A parser with this default time zone; UTC when the name is unknown.
     pub(crate) fn new(default_zone: &str) -> Self {
         let default_zone = Zone::new(default_zone).unwrap_or_else(Zone::utc);
         Self { default_zone, shared: Mutex::default() }
     }
 
-    /// The hours that the message means.
+    /// The hours of a message.
     ///
     /// # Errors
-    /// `SHOP_TIME_ZONE_UNKNOWN`; `SHOP_HOURS_INVALID` when spans overlap or end before they begin, or a date is none.
+    /// `SHOP_TIME_ZONE_UNKNOWN`; `SHOP_HOURS_INVALID` for overlapping spans, a span that ends before it begins, or an invalid
+    /// date.
     pub(crate) fn read(&self, wire: &Wire) -> Result<Arc<Hours>, Error> {
         let zone = match wire.time_zone.as_str() {
             "" => self.default_zone.clone(),
-            name => Zone::new(name)
-                .ok_or_else(|| errors::SHOP_TIME_ZONE_UNKNOWN.error("use a name such as Asia/Shanghai"))?,
+            name => Zone::new(name).ok_or_else(|| unknown_zone(name))?,
         };
         if !wire.week.is_empty() || (wire.osm.is_empty() && !wire.exceptions.is_empty()) {
             return Ok(Arc::new(Hours::from_schedule(weekly(wire, zone)?)));
@@ -45,13 +45,13 @@ impl Zones {
         }
         let hours = self.shared_of(wire, &zone);
         let rules = hours.schedule().ok_or_else(|| {
-            errors::SHOP_HOURS_INVALID.error("exceptions need hours that are understood; give the week as spans")
+            errors::SHOP_HOURS_INVALID.error("exceptions require a week of spans, or text in osm that can be parsed")
         })?;
-        let schedule = rules.with_special(&special_days(wire)?).map_err(contradiction)?;
+        let schedule = rules.with_special(&special_days(wire)?).map_err(invalid)?;
         Ok(Arc::new(Hours::from_schedule(schedule)))
     }
 
-    /// The hours of the text; shops with the same one share them.
+    /// The hours of a text; shops with the same text share them.
     fn shared_of(&self, wire: &Wire, zone: &Zone) -> Arc<Hours> {
         let key = format!("{}\n{}", zone.name(), wire.osm);
         if let Some(known) = self.shared.lock().get(&key) {
@@ -70,35 +70,59 @@ impl Zones {
 fn weekly(wire: &Wire, zone: Zone) -> Result<Schedule, Error> {
     let mut week = Vec::with_capacity(wire.week.len());
     for (index, span) in wire.week.iter().enumerate() {
-        let weekday = u8::try_from(span.weekday - 1)
-            .map_err(|_e| errors::SHOP_HOURS_INVALID.error(format!("week[{index}].weekday")))?;
-        week.push((weekday, to_span(span.opens_minute, span.closes_minute)?));
+        let weekday = u8::try_from(span.weekday - 1).map_err(|_negative| {
+            let detail = format!("week[{index}].weekday must be between 1 and 7, got {}", span.weekday);
+            errors::SHOP_HOURS_INVALID.error(detail)
+        })?;
+        week.push((weekday, to_span(&format!("week[{index}]"), span.opens_minute, span.closes_minute)?));
     }
-    Schedule::weekly(zone, &week, &special_days(wire)?).map_err(contradiction)
+    Schedule::weekly(zone, &week, &special_days(wire)?).map_err(invalid)
 }
 
-/// The days that have hours of their own.
+/// The dates with their own hours.
 fn special_days(wire: &Wire) -> Result<Vec<(Date, Vec<Span>)>, Error> {
     let mut special = Vec::with_capacity(wire.exceptions.len());
     for (index, day) in wire.exceptions.iter().enumerate() {
         let date: Date = day.business_date.parse().map_err(|error: jiff::Error| {
-            errors::SHOP_HOURS_INVALID.error(format!("exceptions[{index}].business_date")).caused_by(error)
+            let detail =
+                format!("exceptions[{index}].business_date must be a date as YYYY-MM-DD, got {:?}", day.business_date);
+            errors::SHOP_HOURS_INVALID.error(detail).caused_by(error)
         })?;
-        let spans: Result<Vec<Span>, Error> =
-            day.spans.iter().map(|span| to_span(span.opens_minute, span.closes_minute)).collect();
-        special.push((date, spans?));
+        let spans = day.spans.iter().enumerate().map(|(span_index, span)| {
+            let field = format!("exceptions[{index}].spans[{span_index}]");
+            to_span(&field, span.opens_minute, span.closes_minute)
+        });
+        special.push((date, spans.collect::<Result<Vec<Span>, Error>>()?));
     }
     Ok(special)
 }
 
-fn contradiction(refusal: Refusal) -> Error {
-    errors::SHOP_HOURS_INVALID.error(format!("the hours contradict themselves: {refusal:?}"))
+fn unknown_zone(name: &str) -> Error {
+    errors::SHOP_TIME_ZONE_UNKNOWN.error(format!("time_zone must be an IANA name such as Asia/Shanghai, got {name:?}"))
 }
 
-fn to_span(opens: i32, closes: i32) -> Result<Span, Error> {
+fn invalid(refusal: Refusal) -> Error {
+    let rule = match refusal {
+        Refusal::Empty => "hours must contain at least one rule".to_owned(),
+        Refusal::TooMany => format!(
+            "hours can have at most {RULES_MAX} rules, {SPECIAL_DAYS_MAX} exceptions, and {SPANS_MAX} spans per day"
+        ),
+        Refusal::SpanInvalid => {
+            "a span must begin before minute 1440 and end after its begin, by minute 2880".to_owned()
+        }
+        Refusal::SpansOverlap => "spans of one day must not overlap".to_owned(),
+        Refusal::WeekdayInvalid => "weekday must be between 1 and 7".to_owned(),
+    };
+    errors::SHOP_HOURS_INVALID.error(rule)
+}
+
+fn to_span(field: &str, opens: i32, closes: i32) -> Result<Span, Error> {
     match (u16::try_from(opens), u16::try_from(closes)) {
         (Ok(from_minute), Ok(until_minute)) if from_minute < until_minute => Ok(Span { from_minute, until_minute }),
-        _ => Err(errors::SHOP_HOURS_INVALID.error("a span opens before it closes")),
+        _ => {
+            let detail = format!("{field}.closes_minute must be greater than opens_minute, got {closes} and {opens}");
+            Err(errors::SHOP_HOURS_INVALID.error(detail))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Takes in a batch of shops from elsewhere. The same batch again changes nothing (TR-67, TR-68).
+//! Imports a batch of shops of another system. The same batch again changes nothing (TR-67, TR-68).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,22 +16,22 @@ use crate::domain::category::Code;
 use crate::store::categories;
 use crate::store::shops::{self, ShopRow};
 
-/// What an export calls a shop that is called nothing elsewhere: this, and its id here.
+/// Prefix of the external ID that an export gives to a shop without one; the ID of the shop follows.
 const OWN_SOURCE: &str = "pulse:";
 
-/// What is here already of all that a batch names.
+/// Existing shops and categories that a batch refers to.
 struct Known {
     by_id: BTreeMap<ShopId, ShopRow>,
     by_external_id: BTreeMap<String, ShopRow>,
     categories: BTreeSet<Code>,
 }
 
-/// What is to be done with a batch.
+/// Effect of a batch.
 #[derive(Default)]
 struct Plan {
     created: Vec<ShopRow>,
     updated: Vec<ShopRow>,
-    /// Where shops are put anew. Those that stay in their category go along when it moves, which changes their version.
+    /// Categories that shops are added to. A shop that keeps its category moves with it, which changes its version.
     categories: BTreeSet<Code>,
     response: ImportShopsResponse,
 }
@@ -48,7 +48,7 @@ async fn import(app: &App, cx: &Cx, batch: &[ImportedShop]) -> Result<ImportShop
     let store = &app.deps.store;
     let known = Known::load(app, batch).await?;
     let plan = plan(app, cx, batch, &known);
-    let mut commit = categories::hold_all(Commit::new(), &plan.categories);
+    let mut commit = categories::lock_all(Commit::new(), &plan.categories);
     if !plan.created.is_empty() {
         commit = commit.insert(shops::insert(&plan.created)).duplicate_is(&common::STORE_CONTENDED);
     }
@@ -58,9 +58,9 @@ async fn import(app: &App, cx: &Cx, batch: &[ImportedShop]) -> Result<ImportShop
     for row in plan.created.iter().chain(&plan.updated) {
         commit = commit.event(row.id.get(), &ShopChanged { shop_id: row.id.get(), version: row.version });
     }
-    let _order = app.places.in_order().await;
+    let _order = app.active.in_order().await;
     store.commit(cx, commit.answer(cx, &plan.response)).await?;
-    app.places.apply(plan.created.iter().chain(&plan.updated), &app.zones);
+    app.active.apply(plan.created.iter().chain(&plan.updated), &app.zones);
     for row in &plan.updated {
         app.cache.invalidate(&row.id);
     }
@@ -92,7 +92,7 @@ impl Known {
     }
 }
 
-/// The id in `pulse:17`, written as an export writes it.
+/// The ID in `pulse:17`, in the form of an export.
 fn own_id(external_id: &str) -> Option<ShopId> {
     let digits = external_id.strip_prefix(OWN_SOURCE)?;
     let id: i64 = digits.parse().ok()?;
@@ -104,12 +104,14 @@ fn plan(app: &App, cx: &Cx, batch: &[ImportedShop], known: &Known) -> Plan {
     let mut seen = BTreeSet::new();
     for (index, shop) in batch.iter().enumerate() {
         let old = known.shop(&shop.external_id);
-        // A shop of ours may come under its id and under what it is called elsewhere.
+        // A shop can have two external IDs: its own ID here and the ID of another system.
         let is_first = seen.insert(old.map(|old| old.id).ok_or(shop.external_id.as_str()));
         let outcome = if is_first {
             row(app, cx, shop, known)
         } else {
-            Err(common::VALIDATION_FAILED.error("the batch holds this external id twice"))
+            let id = &shop.external_id;
+            Err(common::VALIDATION_FAILED
+                .error(format!("external_id must be unique within the batch, got {id:?} twice")))
         };
         match (outcome, old) {
             (Err(error), _) => plan.response.refused.push(refused(index, shop, &error)),
@@ -135,15 +137,14 @@ fn plan(app: &App, cx: &Cx, batch: &[ImportedShop], known: &Known) -> Plan {
     plan
 }
 
-/// What is here keeps its id, its owner, its birthday and what an operator said of it.
+/// An existing shop keeps its ID, its owner, its creation time and the reason of its review.
 fn replaced(old: &ShopRow, new: ShopRow) -> ShopRow {
     let is_own = old.external_id != new.external_id;
     let mut row =
         ShopRow { id: old.id, merchant: old.merchant, version: old.version, created_at: old.created_at, ..new };
     row.details.review_reason.clone_from(&old.details.review_reason);
     if is_own {
-        // It came under its id here: whether it is open to the public is decided here, and elsewhere it is called
-        // what it was called.
+        // The import names the shop by its ID here, so its state and its external ID stay.
         row.state = old.state;
         row.external_id.clone_from(&old.external_id);
     }

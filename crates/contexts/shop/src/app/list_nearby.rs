@@ -1,30 +1,30 @@
-//! Shops around a place, nearest first, from memory alone.
+//! Lists active shops around a position, nearest first, from memory.
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{ListNearbyRequest, ListNearbyResponse, NearbyShop};
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 
-use super::submit_shop_application::{category, place_of};
+use super::submit_shop_application::{category, position_of};
 use super::{App, view};
-use crate::domain::hours::WallClocks;
+use crate::domain::hours::LocalClocks;
 use crate::domain::nearby::{Hit, Query, ShopPoint};
 
-/// How far one looks without saying, in metres (PL-04).
+/// Default radius in metres (PL-04).
 const RADIUS_DEFAULT_M: i32 = 5_000;
-/// How many shops come without saying (PL-04).
+/// Default number of shops per page (PL-04).
 const SIZE_DEFAULT: i32 = 5;
 
 pub(crate) async fn list_nearby(app: &App, cx: &Cx, request: ListNearbyRequest) -> Result<ListNearbyResponse, Error> {
     let query = query(cx, &request)?;
-    let mut clocks = WallClocks::at(cx.now);
-    let page = app.places.search(&query, |hit, found| shop(&mut clocks, hit, found))?;
+    let mut clocks = LocalClocks::at(cx.now);
+    let page = app.active.search(&query, |hit, point| shop(&mut clocks, hit, point))?;
     let next_page_token = page.next.map(|cursor| cursor.to_string()).unwrap_or_default();
     Ok(ListNearbyResponse { shops: page.hits, next_page_token })
 }
 
 fn query(cx: &Cx, request: &ListNearbyRequest) -> Result<Query, Error> {
-    let center = place_of(request.latitude, request.longitude)?;
+    let center = position_of(request.latitude, request.longitude)?;
     let radius_m = or(request.radius_m, RADIUS_DEFAULT_M);
     let mut query = Query::around(center, u32::try_from(radius_m).unwrap_or_default());
     query.category = category(request.category_code)?;
@@ -37,7 +37,7 @@ fn query(cx: &Cx, request: &ListNearbyRequest) -> Result<Query, Error> {
     query.limit = usize::try_from(or(request.page_size, SIZE_DEFAULT)).unwrap_or_default();
     if !request.page_token.is_empty() {
         let cursor = request.page_token.parse();
-        let invalid = || common::PAGE_TOKEN_INVALID.error("use next_page_token as it came");
+        let invalid = || common::PAGE_TOKEN_INVALID.error("page_token must be next_page_token of the previous page");
         query.after = Some(cursor.map_err(|_not_a_cursor| invalid())?);
     }
     Ok(query)
@@ -47,14 +47,14 @@ fn or(value: i32, default: i32) -> i32 {
     if value == 0 { default } else { value }
 }
 
-fn shop(clocks: &mut WallClocks, hit: Hit, shop: &ShopPoint) -> NearbyShop {
+fn shop(clocks: &mut LocalClocks, hit: Hit, shop: &ShopPoint) -> NearbyShop {
     NearbyShop {
         shop_id: hit.id.get(),
         name: shop.name.to_string(),
         name_en: shop.name_en.to_string(),
         category_code: shop.category.get(),
         location: Some(view::point(shop.at)),
-        // To the nearest metre.
+        // Rounded to metres.
         distance_m: i32::try_from(hit.distance_mm.saturating_add(500).div_euclid(1_000)).unwrap_or(i32::MAX),
         price_level: shop.price_level.into(),
         rating_hundredths: shop.rating_hundredths.into(),

@@ -1,4 +1,4 @@
-//! Lists shops: of a merchant for its owner, in a state for operators.
+//! Lists the shops of a merchant for its owner, and the shops of a state for operators.
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::shop::v1::{

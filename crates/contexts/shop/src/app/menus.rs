@@ -1,4 +1,4 @@
-//! What a shop sells now, and what it may put on its menu.
+//! Returns the menu of a shop, and the products that a shop may put on its menu.
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::shop::v1::{GetMenuRequest, ListCatalogRequest, ListCatalogResponse, Menu, MenuSection};
@@ -8,7 +8,7 @@ use pulse_kernel::{Cx, Error};
 use super::{App, get_shop, products};
 use crate::store::products::{self as rows, ProductId};
 
-/// The largest menu.
+/// Maximum number of products of a menu.
 const MENU_MAX: i64 = 500;
 
 pub(crate) async fn get_menu(app: &App, cx: &Cx, request: GetMenuRequest) -> Result<Menu, Error> {

@@ -1,7 +1,11 @@
-//! Makes merchants and shows them to their owners.
+//! Creates merchants, and returns them to their owners.
 
 use pulse_contract::errors as common;
-use pulse_contract::shop::v1::{CreateMerchantRequest, GetMerchantRequest, Merchant, MerchantCreated, errors};
+use pulse_contract::page::{self, Page};
+use pulse_contract::shop::v1::{
+    CreateMerchantRequest, GetMerchantRequest, ListMyMerchantsRequest, ListMyMerchantsResponse, Merchant,
+    MerchantCreated, errors,
+};
 use pulse_kernel::id::{AccountId, MerchantId};
 use pulse_kernel::{Actor, Cx, Error, Role};
 use pulse_store::Commit;
@@ -32,12 +36,29 @@ pub(crate) async fn get_merchant(app: &App, cx: &Cx, request: GetMerchantRequest
     Ok(view::merchant(owned(app, cx, MerchantId::new(request.merchant_id)).await?))
 }
 
-/// The merchant, when the caller owns it or runs the platform; otherwise there is no such merchant.
+pub(crate) async fn list_my_merchants(
+    app: &App,
+    cx: &Cx,
+    request: ListMyMerchantsRequest,
+) -> Result<ListMyMerchantsResponse, Error> {
+    let page = Page::new(request.page_size, &request.page_token)?;
+    let after = page.after::<1>()?.map_or(MerchantId::new(0), |[id]| MerchantId::new(id));
+    let rows = merchants::of_owner(&app.deps.store, caller(cx)?, after, page.limit_plus_one()).await?;
+    let (rows, next_page_token) = page.cut(rows, |row| page::token(&[row.id.get()]));
+    Ok(ListMyMerchantsResponse { merchants: rows.into_iter().map(view::merchant).collect(), next_page_token })
+}
+
+/// The merchant, when the caller owns it or is an operator.
+///
+/// # Errors
+/// `SHOP_MERCHANT_NOT_FOUND` for a merchant that does not exist or that the caller may not see.
 pub(super) async fn owned(app: &App, cx: &Cx, id: MerchantId) -> Result<MerchantRow, Error> {
-    merchants::by_id(&app.deps.store, id)
-        .await?
-        .filter(|row| is_owner(cx, row.owner))
-        .ok_or_else(|| errors::SHOP_MERCHANT_NOT_FOUND.error("there is no such merchant").with("merchant_id", id.get()))
+    let read = merchants::by_id(&app.deps.store, id).await?;
+    read.filter(|row| is_owner(cx, row.owner)).ok_or_else(|| merchant_not_found(id))
+}
+
+pub(super) fn merchant_not_found(id: MerchantId) -> Error {
+    errors::SHOP_MERCHANT_NOT_FOUND.error(format!("merchant {} does not exist", id.get())).with("merchant_id", id.get())
 }
 
 pub(super) fn is_owner(cx: &Cx, owner: AccountId) -> bool {
@@ -48,6 +69,6 @@ fn caller(cx: &Cx) -> Result<AccountId, Error> {
     match &cx.actor {
         Actor::Principal(principal) => Ok(principal.account),
         Actor::System(_) => Ok(AccountId::new(0)),
-        Actor::Anonymous => Err(common::UNAUTHENTICATED.error("sign in first")),
+        Actor::Anonymous => Err(common::UNAUTHENTICATED.error("the call needs a signed-in account")),
     }
 }

@@ -18,6 +18,7 @@ mod review_shop;
 mod submit_shop_application;
 mod supplier_items;
 mod view;
+mod withdraw_shop_application;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +28,9 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
+use crate::active_shops::ActiveShops;
 use crate::deps::ShopDeps;
 use crate::domain;
-use crate::places::Places;
 use crate::store::products::{ProductId, ProductRow};
 use crate::store::shops::ShopRow;
 use crate::supplier_item_projector::SupplierItemProjector;
@@ -43,29 +44,30 @@ pub(crate) use import_shops::import_shops;
 pub(crate) use list_nearby::list_nearby;
 pub(crate) use list_shops::{list_merchant_shops, list_shops};
 pub(crate) use menus::{get_menu, list_catalog};
-pub(crate) use merchants::{create_merchant, get_merchant};
+pub(crate) use merchants::{create_merchant, get_merchant, list_my_merchants};
 pub(crate) use move_category::move_category;
 pub(crate) use offers::{get_offers, set_terms};
 pub(crate) use products::{create_product, delete_product, get_product, update_product};
 pub(crate) use review_shop::review_shop;
 pub(crate) use submit_shop_application::submit_shop_application;
 pub(crate) use supplier_items::{get_supplier_item, list_supplier_items, put_supplier_items};
+pub(crate) use withdraw_shop_application::withdraw_shop_application;
 
-/// A shop as it is served: its row, and its hours as rules.
+/// A shop with its parsed opening hours.
 #[derive(Debug)]
 pub(crate) struct KnownShop {
     pub(crate) row: ShopRow,
     pub(crate) hours: Option<Arc<domain::hours::Hours>>,
 }
 
-/// A product as it is served.
+/// A cached product.
 pub(crate) type KnownProduct = Arc<ProductRow>;
 
-/// What every use case works with.
+/// State that all use cases share.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<ShopDeps>,
-    pub(crate) places: Arc<Places>,
+    pub(crate) active: Arc<ActiveShops>,
     pub(crate) item_projector: SupplierItemProjector,
     pub(crate) zones: Arc<Zones>,
     pub(crate) cache: Cache<ShopId, Arc<KnownShop>>,
@@ -76,10 +78,10 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(deps: ShopDeps) -> Self {
         let clock = deps.store.clock().clone();
-        // Another node may change a shop, so ten seconds is how stale an answer can be.
+        // Another node may change a shop, so an answer can be stale for ten seconds.
         let policy = CachePolicy { ttl: Duration::from_secs(10), weight_max: 50_000, ..CachePolicy::default() };
         Self {
-            places: Arc::new(Places::new(deps.is_nearby_served)),
+            active: Arc::new(ActiveShops::new(deps.is_nearby_served)),
             item_projector: SupplierItemProjector::start(
                 deps.store.clone(),
                 deps.config.item_list_window,
@@ -93,11 +95,11 @@ impl App {
         }
     }
 
-    /// Commits a change of one shop, and lets lists and caches know.
+    /// Commits a change of one shop and updates cache and index.
     pub(crate) async fn commit_shop(&self, cx: &Cx, id: ShopId, commit: Commit) -> Result<(), Error> {
         let outcome = self.deps.store.commit(cx, commit).await;
         self.cache.invalidate(&id);
         outcome?;
-        self.places.reload(&self.deps.store, id, &self.zones).await
+        self.active.reload(&self.deps.store, id, &self.zones).await
     }
 }

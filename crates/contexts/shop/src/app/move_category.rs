@@ -1,4 +1,4 @@
-//! Moves a category with everything below it: all codes change in one commit (TR-78).
+//! Moves a category with everything below it; all codes change in one commit (TR-78).
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{CategoriesChanged, Category, MoveCategoryRequest};
@@ -7,13 +7,13 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::App;
-use super::categories::{TREE_KEY, refused, view};
+use super::categories::{TREE_KEY, invalid, view};
 use super::submit_shop_application::{category, category_not_found, check_category};
 use crate::domain::category::{Code, Move};
 use crate::store::categories::{self, CategoryRow};
 use crate::store::{items, products, shops};
 
-/// How many shops are read at a time when lists are brought up to date.
+/// Number of shops that are read at once while cache and index are updated.
 const BATCH: i64 = 2_000;
 
 pub(crate) async fn move_category(app: &App, cx: &Cx, request: MoveCategoryRequest) -> Result<Category, Error> {
@@ -29,11 +29,11 @@ pub(crate) async fn move_category(app: &App, cx: &Cx, request: MoveCategoryReque
     Ok(moved)
 }
 
-/// What a move came to.
+/// Result of a move.
 struct Moved {
     plan: Move,
     view: Category,
-    /// The codes of everything that moved, before and after.
+    /// Codes of all moved categories, before and after the move.
     codes: Vec<Code>,
 }
 
@@ -46,13 +46,13 @@ async fn commit(app: &App, cx: &Cx, from: Code, parent: Code) -> Result<Moved, E
     };
     let siblings = categories::children(store, parent).await?;
     let deepest = moving.iter().map(|row| row.code.depth()).max().unwrap_or_default();
-    let plan = Move::plan(from, parent, siblings.iter().map(|row| row.code), deepest).map_err(refused)?;
+    let plan = Move::plan(from, parent, siblings.iter().map(|row| row.code), deepest).map_err(invalid)?;
     let recoded: Vec<(Code, CategoryRow)> = moving
         .iter()
         .filter_map(|row| Some((row.code, CategoryRow { code: plan.recode(row.code)?, ..row.clone() })))
         .filter(|(code, row)| *code != row.code)
         .collect();
-    let mut writes = categories::hold(Commit::new(), parent);
+    let mut writes = categories::lock(Commit::new(), parent);
     if !recoded.is_empty() {
         writes = categories::delete_subtree(writes, from, moving.len())
             .insert(categories::insert(recoded.iter().map(|(_, row)| row)))
@@ -68,17 +68,17 @@ async fn commit(app: &App, cx: &Cx, from: Code, parent: Code) -> Result<Moved, E
     Ok(Moved { plan, view, codes: recoded.iter().flat_map(|(code, row)| [*code, row.code]).collect() })
 }
 
-/// Brings lists and caches of the shops that moved along up to date.
+/// Updates cache and index for the shops of the moved categories.
 async fn refresh(app: &App, to: Code) -> Result<(), Error> {
     let mut after = ShopId::new(0);
     loop {
-        let _order = app.places.in_order().await;
+        let _order = app.active.in_order().await;
         let rows = shops::in_category(&app.deps.store, to, after, BATCH).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id;
         for row in &rows {
             app.cache.invalidate(&row.id);
         }
-        app.places.apply(&rows, &app.zones);
+        app.active.apply(&rows, &app.zones);
     }
 }

@@ -1,4 +1,4 @@
-//! What a shop asks for its products now, and on which terms it sells: what an order is priced from.
+//! Returns the current prices and terms of a shop, from which orders are priced; sets the terms.
 
 use std::sync::Arc;
 

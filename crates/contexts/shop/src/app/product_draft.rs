@@ -1,4 +1,4 @@
-//! Turns what a merchant says about a product into a row, when it does not contradict itself.
+//! Checks the draft of a product and makes its row.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use pulse_kernel::{Cx, Error, Violation};
 
 use super::App;
 use super::submit_shop_application::category;
-use crate::domain::menu::{self, Group, Modifier};
+use crate::domain::menu::{self, CHOICES_MAX, FaultKind, GROUPS_MAX, Group, MODIFIERS_MAX, Modifier};
 use crate::store::products::{ProductId, ProductRow};
 
-/// The row of a new product; `known` are the variants that it may keep.
+/// The row of a new product; `known` are the variants whose IDs it may keep.
 ///
 /// # Errors
-/// `SHOP_PRODUCT_INVALID` with everything that is wrong.
+/// `SHOP_PRODUCT_INVALID` with all violations.
 pub(super) fn row(
     app: &App,
     cx: &Cx,
@@ -22,7 +22,7 @@ pub(super) fn row(
     draft: ProductDraft,
     known: &[Variant],
 ) -> Result<ProductRow, Error> {
-    let mut violations = contradictions(&draft, known);
+    let mut violations = variant_violations(&draft, known);
     let groups: Vec<Group> = draft.modifier_groups.iter().map(group).collect();
     if let Err(faults) = menu::check_groups(&groups) {
         violations.extend(faults.into_iter().map(|fault| Violation {
@@ -31,11 +31,13 @@ pub(super) fn row(
                 Some(modifier) => format!("product.modifier_groups[{}].modifiers[{modifier}]", fault.group).into(),
             },
             code: "menu.groups".into(),
-            message: format!("{:?}", fault.kind).into(),
+            message: rule_of(fault.kind).into(),
         }));
     }
     if !violations.is_empty() {
-        return Err(errors::SHOP_PRODUCT_INVALID.error("the product contradicts itself").with_violations(violations));
+        return Err(errors::SHOP_PRODUCT_INVALID
+            .error(format!("the product has {} violations; see errors", violations.len()))
+            .with_violations(violations));
     }
     let store = &app.deps.store;
     let variants = draft.variants.into_iter().map(|variant| Variant {
@@ -64,9 +66,9 @@ pub(super) fn row(
     })
 }
 
-fn contradictions(draft: &ProductDraft, known: &[Variant]) -> Vec<Violation> {
+fn variant_violations(draft: &ProductDraft, known: &[Variant]) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let mut say = |index: usize, field: &str, code: &'static str, message: &'static str| {
+    let mut add = |index: usize, field: &str, code: &'static str, message: String| {
         violations.push(Violation {
             field: format!("product.variants[{index}].{field}").into(),
             code: code.into(),
@@ -77,23 +79,51 @@ fn contradictions(draft: &ProductDraft, known: &[Variant]) -> Vec<Violation> {
     let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for (index, variant) in draft.variants.iter().enumerate() {
         if !names.insert(variant.name.as_str()) {
-            say(index, "name", "variant.name_twice", "another variant has this name");
+            add(
+                index,
+                "name",
+                "variant.name_twice",
+                format!("must be unique within the product, got {:?} twice", variant.name),
+            );
         }
-        if variant.price.as_ref().is_some_and(|price| price.minor < 0) {
-            say(index, "price.minor", "variant.price_negative", "a price is not negative");
+        if let Some(price) = variant.price.as_ref().filter(|price| price.minor < 0) {
+            add(index, "price.minor", "variant.price_negative", format!("must be 0 or more, got {}", price.minor));
         }
         if variant.price.as_ref().map(|price| &price.currency) != currency {
-            say(index, "price.currency", "variant.currency_mixed", "all variants have one currency");
+            let expected = currency.map_or("", String::as_str);
+            add(
+                index,
+                "price.currency",
+                "variant.currency_mixed",
+                format!("must be {expected:?}, as in the first variant"),
+            );
         }
         let is_new = variant.variant_id == 0;
         if !is_new && !known.iter().any(|known| known.variant_id == variant.variant_id) {
-            say(index, "variant_id", "variant.unknown", "the product has no such variant");
+            let message = format!("must be 0 or the ID of a variant of the product, got {}", variant.variant_id);
+            add(index, "variant_id", "variant.unknown", message);
         }
         if !is_new && !ids.insert(variant.variant_id) {
-            say(index, "variant_id", "variant.id_twice", "another variant has this id");
+            let message = format!("must be unique within the product, got {} twice", variant.variant_id);
+            add(index, "variant_id", "variant.id_twice", message);
         }
     }
     violations
+}
+
+/// The rule that a fault breaks.
+fn rule_of(kind: FaultKind) -> String {
+    match kind {
+        FaultKind::TooMany => {
+            format!("a product has at most {GROUPS_MAX} groups, and a group at most {MODIFIERS_MAX} modifiers")
+        }
+        FaultKind::NameInvalid => "name must not be blank and must be unique".to_owned(),
+        FaultKind::ChoicesInvalid => {
+            format!("choices_max must be at least 1, at least choices_min and at most {CHOICES_MAX}")
+        }
+        FaultKind::Empty => "a group must have at least one modifier".to_owned(),
+        FaultKind::PriceNegative => "price_delta_minor must be 0 or more".to_owned(),
+    }
 }
 
 fn group(wire: &ModifierGroup) -> Group {

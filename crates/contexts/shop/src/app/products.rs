@@ -1,4 +1,4 @@
-//! Makes, shows, replaces and removes products.
+//! Creates, returns, replaces and deletes products.
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{
@@ -27,9 +27,10 @@ async fn create(app: &App, cx: &Cx, shop: ShopId, row: &ProductRow) -> Result<Pr
     let count = products::count_of_shop(store, shop).await?;
     let limit = app.deps.config.products_per_shop_max;
     if count >= limit {
-        return Err(errors::SHOP_PRODUCT_LIMIT.error("the shop has too many products").with("products", count));
+        let detail = format!("a shop can have at most {limit} products, and this one has {count}");
+        return Err(errors::SHOP_PRODUCT_LIMIT.error(detail).with("products", count));
     }
-    let commit = categories::hold(Commit::new(), row.category);
+    let commit = categories::lock(Commit::new(), row.category);
     let commit = products::keep_within(products::insert(commit, row), shop, limit);
     let commit = commit.event(shop.get(), &changed(row, false));
     let product = view(row.clone());
@@ -57,12 +58,12 @@ pub(crate) async fn update_product(app: &App, cx: &Cx, request: UpdateProductReq
     let row = product_draft::row(app, cx, shop, draft, &read.details.variants)?;
     check_category(app, row.category).await?;
     let row = ProductRow { id, version: read.version + 1, created_at: read.created_at, ..row };
-    let commit = categories::hold(Commit::new(), row.category);
+    let commit = categories::lock(Commit::new(), row.category);
     let commit = products::update(commit, &row).event(shop.get(), &changed(&row, false));
     let outcome = app.deps.store.commit(cx, commit).await;
     app.products.invalidate(&(shop, id));
     match outcome.map_err(Error::from) {
-        // Not repeated from load: the caller decided on what it saw.
+        // Not retried: the caller decided by the version that it has read.
         Err(error) if error.code() == common::STORE_CONTENDED.code => Err(stale(read.version)),
         outcome => outcome.map(|()| view(row)),
     }
@@ -92,11 +93,13 @@ async fn load(app: &App, shop: ShopId, id: ProductId) -> Result<ProductRow, Erro
 }
 
 fn not_found(id: ProductId) -> Error {
-    errors::SHOP_PRODUCT_NOT_FOUND.error("there is no such product").with("product_id", id.get())
+    errors::SHOP_PRODUCT_NOT_FOUND.error(format!("product {} does not exist", id.get())).with("product_id", id.get())
 }
 
 fn stale(version: i64) -> Error {
-    errors::SHOP_VERSION_STALE.error("somebody changed the product since you read it").with("version", version)
+    errors::SHOP_VERSION_STALE
+        .error(format!("version must be the current version of the product, which is {version}"))
+        .with("version", version)
 }
 
 fn changed(row: &ProductRow, is_removed: bool) -> ProductChanged {

@@ -1,4 +1,4 @@
-//! An operator lets a shop in, or not.
+//! Approves or rejects a shop that is pending review.
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{ReviewShopRequest, Shop, ShopApproved, ShopDecision, ShopRejected, ShopState};
@@ -14,7 +14,7 @@ use crate::store::shops::ShopRow;
 pub(crate) async fn review_shop(app: &App, cx: &Cx, request: ReviewShopRequest) -> Result<Shop, Error> {
     let is_approved = request.decision() == ShopDecision::Approve;
     if !is_approved && request.reason.is_empty() {
-        return Err(common::VALIDATION_FAILED.error("a rejection needs a reason"));
+        return Err(common::VALIDATION_FAILED.error("reason must not be empty for a rejection"));
     }
     app.deps.store.attempt(cx, || review(app, cx, &request, is_approved)).await
 }

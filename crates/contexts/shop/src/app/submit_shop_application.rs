@@ -1,4 +1,4 @@
-//! Asks for a new shop; it waits for an operator.
+//! Submits an application for a new shop, which an operator reviews.
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{
@@ -30,12 +30,14 @@ pub(crate) async fn submit_shop_application(
 async fn commit(app: &App, cx: &Cx, merchant: MerchantId, row: &ShopRow) -> Result<Shop, Error> {
     let read = owned(app, cx, merchant).await?;
     check_category(app, row.category).await?;
-    if read.shop_count >= app.deps.config.shops_per_merchant_max {
-        return Err(errors::SHOP_LIMIT.error("the merchant has too many shops").with("shops", read.shop_count));
+    let limit = app.deps.config.shops_per_merchant_max;
+    if read.shop_count >= limit {
+        let detail = format!("a merchant can have at most {limit} shops, and this one has {}", read.shop_count);
+        return Err(errors::SHOP_LIMIT.error(detail).with("shops", read.shop_count));
     }
     let row = ShopRow { merchant, state: ShopState::PendingReview, ..row.clone() };
     let event = ShopApplied { shop_id: row.id.get(), merchant_id: merchant.get(), name: row.name.clone() };
-    let commit = categories::hold(Commit::new(), row.category)
+    let commit = categories::lock(Commit::new(), row.category)
         .insert(shops::insert([&row]))
         .write(merchants::count_shop(&read))
         .expect_rows(1)
@@ -45,16 +47,16 @@ async fn commit(app: &App, cx: &Cx, merchant: MerchantId, row: &ShopRow) -> Resu
     Ok(shop)
 }
 
-/// The row of a new shop without an owner, active; hours and place are checked.
+/// The row of a new active shop without an owner, with checked hours and position.
 ///
 /// # Errors
-/// `SHOP_HOURS_INVALID`, `SHOP_TIME_ZONE_UNKNOWN`, `VALIDATION_FAILED` for a place that is none, `SHOP_CATEGORY_NOT_FOUND` for
-/// a code against the law.
+/// `SHOP_HOURS_INVALID`, `SHOP_TIME_ZONE_UNKNOWN`; `VALIDATION_FAILED` for a position outside of the earth;
+/// `SHOP_CATEGORY_NOT_FOUND` for an invalid code.
 pub(super) fn draft_row(app: &App, cx: &Cx, id: ShopId, draft: ShopDraft) -> Result<ShopRow, Error> {
     if let Some(hours) = &draft.hours {
         app.zones.read(hours)?;
     }
-    let place = draft.location.unwrap_or_default();
+    let location = draft.location.unwrap_or_default();
     Ok(ShopRow {
         id,
         merchant: MerchantId::new(0),
@@ -62,7 +64,7 @@ pub(super) fn draft_row(app: &App, cx: &Cx, id: ShopId, draft: ShopDraft) -> Res
         state: ShopState::Active,
         external_id: None,
         category: category(draft.category_code)?,
-        at: place_of(place.latitude, place.longitude)?,
+        at: position_of(location.latitude, location.longitude)?,
         price_level: u8::try_from(draft.price_level).unwrap_or_default(),
         rating_hundredths: 0,
         rating_count: 0,
@@ -81,16 +83,18 @@ pub(super) fn draft_row(app: &App, cx: &Cx, id: ShopId, draft: ShopDraft) -> Res
     })
 }
 
-pub(super) fn place_of(latitude: f64, longitude: f64) -> Result<GeoPoint, Error> {
-    GeoPoint::from_degrees(latitude, longitude)
-        .ok_or_else(|| common::VALIDATION_FAILED.error("the place is not on earth"))
+pub(super) fn position_of(latitude: f64, longitude: f64) -> Result<GeoPoint, Error> {
+    GeoPoint::from_degrees(latitude, longitude).ok_or_else(|| {
+        let rule = "latitude must be between -90 and 90 and longitude between -180 and 180";
+        common::VALIDATION_FAILED.error(format!("{rule}, got {latitude} and {longitude}"))
+    })
 }
 
 pub(super) fn category(code: i64) -> Result<Code, Error> {
     Code::new(code).ok_or_else(|| category_not_found(code))
 }
 
-/// Makes sure that the category is there; 0 is no category and always there.
+/// Checks that the category exists. Code 0 means no category and always passes.
 pub(super) async fn check_category(app: &App, code: Code) -> Result<(), Error> {
     if code == Code::ALL || categories::by_code(&app.deps.store, code).await?.is_some() {
         return Ok(());
@@ -99,5 +103,5 @@ pub(super) async fn check_category(app: &App, code: Code) -> Result<(), Error> {
 }
 
 pub(super) fn category_not_found(code: i64) -> Error {
-    errors::SHOP_CATEGORY_NOT_FOUND.error("there is no such category").with("category_code", code)
+    errors::SHOP_CATEGORY_NOT_FOUND.error(format!("category {code} does not exist")).with("category_code", code)
 }

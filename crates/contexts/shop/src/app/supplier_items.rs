@@ -1,4 +1,4 @@
-//! Suppliers' catalogues: taken in at once, listed in batches (TR-80).
+//! Catalogues of suppliers: written at once, listed in batches (TR-80).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,9 +26,11 @@ pub(crate) async fn put_supplier_items(
 ) -> Result<PutSupplierItemsResponse, Error> {
     let merchant = MerchantId::new(request.merchant_id);
     owned(app, cx, merchant).await?;
-    let codes: BTreeSet<&str> = request.items.iter().map(|item| item.item_code.as_str()).collect();
-    if codes.len() < request.items.len() {
-        return Err(common::VALIDATION_FAILED.error("the batch holds an item code twice"));
+    let mut codes = BTreeSet::new();
+    if let Some(index) = request.items.iter().position(|item| !codes.insert(item.item_code.as_str())) {
+        let code = request.items.get(index).map(|item| item.item_code.as_str()).unwrap_or_default();
+        let detail = format!("items[{index}].item_code must be unique within the batch, got {code:?} twice");
+        return Err(common::VALIDATION_FAILED.error(detail));
     }
     app.deps.store.attempt(cx, || put(app, cx, merchant, &request.items)).await
 }
@@ -55,16 +57,16 @@ async fn put(
     }
     response.created_count = i32::try_from(created.len()).unwrap_or(i32::MAX);
     response.updated_count = i32::try_from(updated.len()).unwrap_or(i32::MAX);
-    // In the order of the codes, so that two suppliers never wait for each other in a circle.
+    // In the order of the codes, so that concurrent batches do not deadlock.
     let mut commit = Commit::new();
     for category in created.iter().chain(&updated).map(|row| row.category).collect::<BTreeSet<_>>() {
         check_category(app, category).await?;
-        commit = categories::hold(commit, category);
+        commit = categories::lock(commit, category);
     }
     commit = items::put(commit, &created, &updated);
     let item_ids: Vec<i64> = created.iter().chain(&updated).map(|row| row.id).collect();
     if !item_ids.is_empty() {
-        // A key of its own for each event: the rows say their versions, so the order of events does not matter.
+        // A unique key per event: each item has a version, so the order of events does not matter.
         commit = commit.event(store.next_id(cx.now), &SupplierItemsChanged { merchant_id: merchant.get(), item_ids });
     }
     store.commit(cx, commit.answer(cx, &response)).await?;
@@ -79,7 +81,8 @@ fn row(
 ) -> Result<ItemRow, Error> {
     let price = draft.price.clone().unwrap_or_default();
     if price.minor < 0 {
-        return Err(common::VALIDATION_FAILED.error("a price is not negative").with("item_code", &draft.item_code));
+        let detail = format!("price.minor must be 0 or more, got {} for item {:?}", price.minor, draft.item_code);
+        return Err(common::VALIDATION_FAILED.error(detail).with("item_code", &draft.item_code));
     }
     Ok(ItemRow {
         id: old.map_or_else(next_id, |old| old.id),
@@ -102,7 +105,9 @@ pub(crate) async fn get_supplier_item(
     let merchant = owned(app, cx, MerchantId::new(request.merchant_id)).await?;
     let found = items::by_codes(&app.deps.store, merchant.id, &[&request.item_code]).await?;
     found.into_iter().next().map(view).ok_or_else(|| {
-        errors::SHOP_ITEM_NOT_FOUND.error("the supplier has no such item").with("item_code", &request.item_code)
+        errors::SHOP_ITEM_NOT_FOUND
+            .error(format!("the supplier has no item {:?}", request.item_code))
+            .with("item_code", &request.item_code)
     })
 }
 

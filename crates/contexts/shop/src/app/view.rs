@@ -1,4 +1,4 @@
-//! What the wire sees of shops and merchants.
+//! Messages of the contract, made from rows.
 
 use pulse_contract::GeoPoint as WirePoint;
 use pulse_contract::shop::v1::{Merchant, Shop};
@@ -9,7 +9,7 @@ use crate::domain::geo::GeoPoint;
 use crate::store::merchants::MerchantRow;
 use crate::store::shops::ShopRow;
 
-/// A shop at an instant: whether it is open depends on it.
+/// A shop at an instant, which decides whether it is open.
 pub(super) fn shop(known: &KnownShop, now: Timestamp) -> Shop {
     let KnownShop { row, hours } = known;
     let details = row.details.clone();
@@ -40,7 +40,7 @@ pub(super) fn shop(known: &KnownShop, now: Timestamp) -> Shop {
     }
 }
 
-/// A row with its hours read. Hours that cannot be read any more count as not known.
+/// A row with its parsed hours. Hours that cannot be parsed anymore are unknown.
 pub(super) fn known(app: &App, row: ShopRow) -> KnownShop {
     let hours = row.details.hours.as_ref().and_then(|hours| app.zones.read(hours).ok());
     KnownShop { row, hours }

@@ -1,49 +1,48 @@
-//! Categories and the law of their codes, "0 000 000 000": 0 is everything, then three digits per level.
+//! Category codes, "0 000 000 000": 0 is the root, then three digits per level.
 //!
-//! The written form of a code is its prefix: `0`, `0 005`, `0 005 012`, `0 005 012 003`. So 000 is a child like any
-//! other, exactly 1000 children fit below a code, and a code never means two things. As a number (in the database and
-//! on the wire) a code is the nine digits of its three levels, filled up with zeros, and its depth as the tenth digit:
-//! `0 005 012` is 005 012 000 2. Numbers sort like a walk through the tree, therefore everything below a code,
-//! itself included, is one range of numbers: `code BETWEEN ? AND ?`.
+//! The written form of a code is its prefix: `0`, `0 005`, `0 005 012`, `0 005 012 003`. So 000 is a normal child, a category
+//! has at most 1000 children, and every code is unique. As a number (in the database and in the contract) a code is the nine
+//! digits of its three levels, padded with zeros, and its depth as the tenth digit: `0 005 012` is 005 012 000 2. Numbers are
+//! ordered depth first, so a category with everything below it is one range of numbers: `code BETWEEN ? AND ?`.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// How many levels there are below "everything".
+/// Number of levels below the root.
 pub const DEPTH_MAX: u32 = 3;
-/// How many children a category may have: 000 to 999.
+/// Maximum number of children of a category: 000 to 999.
 pub const CHILDREN_MAX: i64 = 1_000;
-/// How long another system's code may be, in characters.
+/// Maximum length of a code of another system, in characters.
 pub const LEGACY_CODE_CHARS_MAX: usize = 64;
 
-/// The digit behind the nine digits of the levels.
+/// Base of the depth digit, which follows the nine digits of the levels.
 const DEPTH_BASE: i64 = 10;
-/// By how much the number of a level differs from its neighbour's, by depth.
+/// Difference between the numbers of neighbouring categories, by depth.
 const STEP: [i64; 4] = [CHILDREN_MAX * 1_000_000 * DEPTH_BASE, 1_000_000 * DEPTH_BASE, 1_000 * DEPTH_BASE, DEPTH_BASE];
 
 /// The code of a category.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(i64);
 
-/// Why a category cannot be made or moved there.
+/// Reason why a category cannot be created or moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The parent has [`CHILDREN_MAX`] children already.
+    /// The parent has [`CHILDREN_MAX`] children.
     Full,
-    /// Something would be deeper than [`DEPTH_MAX`].
+    /// A category would be deeper than [`DEPTH_MAX`].
     TooDeep,
     /// The category would be below itself.
     UnderItself,
-    /// "Everything" stays where it is.
-    RootStays,
+    /// The root cannot be moved.
+    RootFixed,
 }
 
 impl Code {
-    /// Everything: the root of the tree.
+    /// The root of the tree.
     pub const ALL: Self = Self(0);
 
-    /// From its number; `None` when no category can have it.
+    /// The code of a number; `None` for an invalid number.
     #[must_use]
     pub fn new(number: i64) -> Option<Self> {
         let depth = usize::try_from(number % DEPTH_BASE).ok()?;
@@ -52,55 +51,54 @@ impl Code {
         ((0..STEP[0]).contains(&number) && is_clean).then_some(Self(number))
     }
 
-    /// Its number, in the database and on the wire.
+    /// The number of the code, in the database and in the contract.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// How many levels it is below "everything", 0 to [`DEPTH_MAX`].
+    /// Number of levels below the root, 0 to [`DEPTH_MAX`].
     #[must_use]
     pub fn depth(self) -> u32 {
         u32::try_from(self.0 % DEPTH_BASE).unwrap_or(DEPTH_MAX)
     }
 
-    /// What it is directly below of; `None` for "everything".
+    /// The parent; `None` for the root.
     #[must_use]
     pub fn parent(self) -> Option<Self> {
         self.depth().checked_sub(1).map(|depth| self.ancestor(depth))
     }
 
-    /// The child with these three digits, 0 to 999; `None` for more, and below the deepest level.
+    /// The child with these three digits, 0 to 999; `None` for larger values and below the deepest level.
     #[must_use]
     pub fn child(self, digits: u16) -> Option<Self> {
         let digits = i64::from(digits);
         (self.depth() < DEPTH_MAX && digits < CHILDREN_MAX).then(|| Self(self.0 + digits * step(self.depth() + 1) + 1))
     }
 
-    /// Its own three digits below its parent, 0 to 999; 0 for "everything".
+    /// Its three digits below the parent, 0 to 999; 0 for the root.
     #[must_use]
-    #[expect(clippy::integer_division, reason = "cuts off the digits of the levels below")]
+    #[expect(clippy::integer_division, reason = "removes the digits of the levels below")]
     pub fn digits(self) -> u16 {
         u16::try_from(self.0 / step(self.depth()) % CHILDREN_MAX).unwrap_or(0)
     }
 
-    /// Whether `other` is this category or somewhere below it.
+    /// Whether `other` is this category or below it.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.subtree().contains(&other.0)
     }
 
-    /// The numbers of this category and of everything that is or can be below it.
+    /// The numbers of this category and of all possible categories below it.
     #[must_use]
     pub fn subtree(self) -> RangeInclusive<i64> {
         let depth = i64::from(self.depth());
         self.0..=self.0 - depth + step(self.depth()) - DEPTH_BASE + i64::from(DEPTH_MAX)
     }
 
-    /// The code for a new child, when the children `taken` exist (others in the list are passed over).
+    /// The code of a new child, given the codes `taken`; codes that are not children are ignored.
     ///
-    /// Goes on after the highest, so that a code that was given up is not used again at once; then fills the gaps,
-    /// and 000 comes last.
+    /// Continues after the highest child, so that a deleted code is not reused at once; then fills gaps, and 000 last.
     ///
     /// # Errors
     /// [`Refusal::Full`] for the 1001st child, [`Refusal::TooDeep`] below the deepest level.
@@ -131,14 +129,14 @@ impl fmt::Display for Code {
     }
 }
 
-/// The text is not a code of the law.
+/// The text is not a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotACode;
 
 impl FromStr for Code {
     type Err = NotACode;
 
-    /// Reads the written form; the blanks may be left out, all of them.
+    /// Parses the written form, with all blanks or without any.
     fn from_str(text: &str) -> Result<Self, NotACode> {
         let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
         let (b'0', levels) = digits.split_first().ok_or(NotACode)? else { return Err(NotACode) };
@@ -151,7 +149,7 @@ impl FromStr for Code {
             let number = [a, b, c].iter().fold(0, |number, digit| number * 10 + u16::from(*digit - b'0'));
             code = code.child(number).ok_or(NotACode)?;
         }
-        // Blanks in other places would let "0 5 12" pass for "0 512".
+        // Blanks in other positions would make "0 5 12" equal to "0 512".
         if text.contains(' ') && code.to_string() != text {
             return Err(NotACode);
         }
@@ -159,28 +157,28 @@ impl FromStr for Code {
     }
 }
 
-/// A subtree on its way to another parent: all its codes change in one step.
+/// Move of a subtree to another parent; all its codes change in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// The category that moves, with everything below it.
+    /// Code of the category before the move.
     pub from: Code,
-    /// Its code afterwards.
+    /// Code of the category after the move.
     pub to: Code,
 }
 
 impl Move {
-    /// Plans to put `from` below `parent`, whose children are `siblings`; `depth_deepest` is the depth of the deepest
-    /// category that moves, as it is before the move. A category that is below `parent` already keeps its code.
+    /// Plans the move of `from` below `parent`, whose children are `siblings`; `depth_deepest` is the depth of the deepest
+    /// moved category before the move. A category that is a child of `parent` keeps its code.
     ///
     /// # Errors
-    /// Every [`Refusal`].
+    /// All variants of [`Refusal`].
     pub fn plan(
         from: Code,
         parent: Code,
         siblings: impl IntoIterator<Item = Code>,
         depth_deepest: u32,
     ) -> Result<Self, Refusal> {
-        let old_parent = from.parent().ok_or(Refusal::RootStays)?;
+        let old_parent = from.parent().ok_or(Refusal::RootFixed)?;
         if from.contains(parent) {
             return Err(Refusal::UnderItself);
         }
@@ -192,7 +190,7 @@ impl Move {
         Ok(Self { from, to })
     }
 
-    /// The new code of a category that moves along; `None` for one that does not.
+    /// The new code of a moved category; `None` for a category outside of the subtree.
     #[must_use]
     pub fn recode(&self, code: Code) -> Option<Code> {
         if !self.from.contains(code) {
@@ -202,12 +200,12 @@ impl Move {
     }
 }
 
-/// The code that another system uses for a category; kept as it came, for imports.
+/// Code of a category in another system, stored unchanged for imports.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LegacyCode(String);
 
 impl LegacyCode {
-    /// Without surrounding blanks; `None` when empty or longer than [`LEGACY_CODE_CHARS_MAX`].
+    /// The code without surrounding blanks; `None` when it is empty or longer than [`LEGACY_CODE_CHARS_MAX`].
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -255,7 +253,7 @@ mod tests {
         }
     }
 
-    /// TR-78: exactly 1000 children fit, the 1001st is refused, and the deepest level has none.
+    /// TR-78: the 1001st child is refused, and the deepest level has no children.
     #[test]
     fn the_1001st_child_is_refused() {
         for parent in ["0", "0 007", "0 007 123"].map(code) {
@@ -275,7 +273,7 @@ mod tests {
         assert_eq!(code("0 001 002 003").next_child([]), Err(Refusal::TooDeep));
     }
 
-    /// TR-78: a move re-codes the whole subtree, and nothing moves under itself or too deep.
+    /// TR-78: a move changes all codes of the subtree; a move below itself or too deep is refused.
     #[test]
     fn a_move_recodes_the_subtree() {
         let plan = |from, to, taken: &[&str], deepest| {
@@ -290,7 +288,7 @@ mod tests {
         assert_eq!(up.recode(code("0 001 002 000")), Some(code("0 002 000")));
         assert_eq!(plan("0 001", "0", &["0 001"], 3).unwrap().to, code("0 001"));
         for (from, to, deepest, refusal) in [
-            ("0", "0 001", 0, Refusal::RootStays),
+            ("0", "0 001", 0, Refusal::RootFixed),
             ("0 001", "0 001", 1, Refusal::UnderItself),
             ("0 001", "0 001 002", 3, Refusal::UnderItself),
             ("0 001", "0 002", 3, Refusal::TooDeep),
@@ -301,21 +299,21 @@ mod tests {
     }
 
     #[test]
-    fn other_systems_codes_are_kept_as_they_came() {
+    fn legacy_codes_are_stored_unchanged() {
         assert_eq!(LegacyCode::new(" A-01.3 ").unwrap().as_str(), "A-01.3");
         assert_eq!(LegacyCode::new("  "), None);
         assert_eq!(LegacyCode::new(&"x".repeat(65)), None);
     }
 
     fn any_code() -> impl Strategy<Value = Code> {
-        // Few digits, so that codes are often related; the edges of the range are among them.
+        // Few digits, so that codes are often related; with both ends of the range.
         let digits = prop::sample::select(vec![0_u16, 1, 2, 998, 999]);
         prop::collection::vec(digits, 0..=3)
             .prop_map(|levels| levels.into_iter().fold(Code::ALL, |code, digits| code.child(digits).unwrap()))
     }
 
     proptest! {
-        /// TR-78: a subtree is exactly one range of numbers.
+        /// TR-78: a subtree is one range of numbers.
         #[test]
         fn the_subtree_is_the_range_of_the_prefix(above in any_code(), below in any_code()) {
             let is_prefix = below.to_string().starts_with(&above.to_string());
@@ -325,7 +323,7 @@ mod tests {
         }
 
         #[test]
-        fn a_number_is_a_code_or_nothing(number in any::<i64>()) {
+        fn a_valid_number_is_a_code(number in any::<i64>()) {
             if let Some(code) = Code::new(number) {
                 prop_assert_eq!(code.to_string().parse::<Code>(), Ok(code));
             }

@@ -1,18 +1,18 @@
-//! Places on the earth: validated points, great-circle distances, boxes that hold across the date line and the poles.
+//! Positions on the earth: validated points, great-circle distances, bounding boxes also across date line and poles.
 #![expect(clippy::float_arithmetic, reason = "geometry on a sphere needs trigonometry")]
 
 use std::f64::consts::PI;
 
-/// Radius of the sphere in metres: the one that Redis measures `GEODIST` with, so that both give the same distances.
+/// Radius of the sphere in metres; the radius of `GEODIST` of Redis, so that both return the same distances.
 pub const EARTH_RADIUS_M: f64 = 6_372_797.560_856;
 
 const E7: f64 = 10_000_000.0;
 const LAT_E7_MAX: i32 = 900_000_000;
 const LON_E7_MAX: i32 = 1_800_000_000;
 
-/// A point on the earth in units of 1e-7 degree (about 1 cm), as OpenStreetMap keeps them.
+/// A point on the earth in units of 1e-7 degrees (about 1 cm), as in OpenStreetMap.
 ///
-/// Longitudes -180 and 180 are the same meridian, and at a pole all longitudes are the same place; they stay as given.
+/// Longitudes -180 and 180 are the same meridian, and at a pole all longitudes are the same point; they are not normalized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GeoPoint {
     lat_e7: i32,
@@ -20,7 +20,7 @@ pub struct GeoPoint {
 }
 
 impl GeoPoint {
-    /// From degrees north (-90 to 90) and east (-180 to 180), rounded to 1e-7; `None` outside or when not a number.
+    /// The point at degrees north (-90 to 90) and east (-180 to 180), rounded to 1e-7; `None` outside and for NaN.
     #[must_use]
     pub fn from_degrees(lat: f64, lon: f64) -> Option<Self> {
         let is_valid = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
@@ -28,38 +28,38 @@ impl GeoPoint {
             .then(|| Self { lat_e7: saturating_i32((lat * E7).round()), lon_e7: saturating_i32((lon * E7).round()) })
     }
 
-    /// From 1e-7 degrees north and east; `None` outside.
+    /// The point at 1e-7 degrees north and east; `None` outside.
     #[must_use]
     pub fn from_e7(lat_e7: i32, lon_e7: i32) -> Option<Self> {
         let is_valid = (-LAT_E7_MAX..=LAT_E7_MAX).contains(&lat_e7) && (-LON_E7_MAX..=LON_E7_MAX).contains(&lon_e7);
         is_valid.then_some(Self { lat_e7, lon_e7 })
     }
 
-    /// 1e-7 degrees north.
+    /// Latitude in 1e-7 degrees north.
     #[must_use]
     pub const fn lat_e7(self) -> i32 {
         self.lat_e7
     }
 
-    /// 1e-7 degrees east.
+    /// Longitude in 1e-7 degrees east.
     #[must_use]
     pub const fn lon_e7(self) -> i32 {
         self.lon_e7
     }
 
-    /// Degrees north.
+    /// Latitude in degrees north.
     #[must_use]
     pub fn lat_degrees(self) -> f64 {
         f64::from(self.lat_e7) / E7
     }
 
-    /// Degrees east.
+    /// Longitude in degrees east.
     #[must_use]
     pub fn lon_degrees(self) -> f64 {
         f64::from(self.lon_e7) / E7
     }
 
-    /// Radians north.
+    /// Latitude in radians north.
     pub(super) fn lat_radians(self) -> f64 {
         radians(self.lat_e7)
     }
@@ -87,28 +87,28 @@ fn saturating_u64(value: f64) -> u64 {
 
 /// The great-circle distance in metres, by the haversine formula on a sphere of [`EARTH_RADIUS_M`].
 ///
-/// Symmetric to the last bit; off by up to 0.5 % from the ellipsoid.
+/// Exactly symmetric; differs from the ellipsoid by up to 0.5 %.
 #[must_use]
 pub fn distance_m(a: GeoPoint, b: GeoPoint) -> f64 {
     let lat = sine_squared(half_radians(i64::from(a.lat_e7) - i64::from(b.lat_e7)));
     let lon = sine_squared(half_radians(i64::from(a.lon_e7) - i64::from(b.lon_e7)));
-    // The product of the cosines of both latitudes, with one cosine: that of the latitude in the middle.
+    // The product of the cosines of both latitudes, computed from the cosine of their mean.
     let middle = half_radians(i64::from(a.lat_e7) + i64::from(b.lat_e7)).cos();
     let cosines = (middle * middle - lat).max(0.0);
     2.0 * EARTH_RADIUS_M * arc_sine((lat + cosines * lon).min(1.0).sqrt())
 }
 
-/// [`distance_m`] in millimetres, rounded: what places are ranked by, because whole numbers have an order.
+/// [`distance_m`] in millimetres, rounded. Points are ranked by it, because integers have a total order.
 #[must_use]
 pub fn distance_mm(a: GeoPoint, b: GeoPoint) -> u64 {
     saturating_u64((distance_m(a, b) * 1_000.0).round())
 }
 
-/// Below this the series are as exact as `f64` is: what they leave out is less than 1e-17 of the result. It is what
-/// most distances are made of, and a series costs a fraction of a sine.
+/// Angle below which the series are as exact as `f64`: their error is less than 1e-17 of the result. Most distances are
+/// below it, and a series costs a fraction of a sine.
 const SMALL: f64 = 0.01;
 
-/// The square of the sine.
+/// Square of the sine.
 pub(super) fn sine_squared(angle: f64) -> f64 {
     let x = angle * angle;
     if x < SMALL * SMALL {
@@ -134,7 +134,7 @@ fn half_radians(e7: i64) -> f64 {
     e7 * (PI / (360.0 * E7))
 }
 
-/// A box between two latitudes and two longitudes; `west > east` means that it lies across the date line.
+/// A box between two latitudes and two longitudes; `west > east` means that it crosses the date line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BoundingBox {
     /// Southern edge in 1e-7 degrees north.
@@ -148,16 +148,16 @@ pub struct BoundingBox {
 }
 
 impl BoundingBox {
-    /// The box that holds every point within `radius_m` metres of `center`, and little more.
+    /// The smallest box, with a small margin, that contains all points within `radius_m` metres of `center`.
     #[must_use]
     pub fn around(center: GeoPoint, radius_m: u32) -> Self {
         let angle = f64::from(radius_m) / EARTH_RADIUS_M;
-        // Rounded outwards, and one unit more for the errors of floating point.
+        // Rounded outwards, plus one unit for the errors of floating point.
         let lat_reach = reach_e7(angle);
         let south_e7 = center.lat_e7.saturating_sub(lat_reach).max(-LAT_E7_MAX);
         let north_e7 = center.lat_e7.saturating_add(lat_reach).min(LAT_E7_MAX);
         let touches_pole = south_e7 == -LAT_E7_MAX || north_e7 == LAT_E7_MAX;
-        // Meridians run together towards the pole: this is where the circle is widest. No pole, so the sine is below 1.
+        // Meridians converge towards the pole; this is the maximum width of the circle. Without a pole the sine is below 1.
         let lon_reach = reach_e7((angle.sin() / center.lat_radians().cos()).min(1.0).asin());
         if touches_pole || lon_reach >= LON_E7_MAX {
             return Self { south_e7, north_e7, west_e7: -LON_E7_MAX, east_e7: LON_E7_MAX };
@@ -174,11 +174,11 @@ impl BoundingBox {
             && self.lon_ranges_e7().into_iter().flatten().any(|(west, east)| (west..=east).contains(&point.lon_e7))
     }
 
-    /// The longitudes as one range, or as two where it lies across the date line; for `BETWEEN`.
+    /// The longitudes as one range, or as two when the box crosses the date line; for `BETWEEN`.
     #[must_use]
     pub fn lon_ranges_e7(&self) -> [Option<(i32, i32)>; 2] {
         if self.west_e7 <= self.east_e7 {
-            // The two names of the date line are one meridian.
+            // -180 and 180 are the same meridian.
             let other_name = match (self.west_e7, self.east_e7) {
                 (west, east) if west == -LON_E7_MAX && east < LON_E7_MAX => Some((LON_E7_MAX, LON_E7_MAX)),
                 (west, east) if east == LON_E7_MAX && west > -LON_E7_MAX => Some((-LON_E7_MAX, -LON_E7_MAX)),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_on_the_earth() {
+    fn points_outside_of_the_earth_are_rejected() {
         for (lat, lon) in [(90.1, 0.0), (-91.0, 0.0), (0.0, 180.1), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
             assert_eq!(GeoPoint::from_degrees(lat, lon), None, "{lat} {lon}");
         }
@@ -224,7 +224,7 @@ mod tests {
     fn measures_known_distances() {
         let half_turn_m = PI * EARTH_RADIUS_M;
         for (a, b, expected_m) in [
-            // The example of Redis's GEODIST: Palermo and Catania, 166274.1516 m.
+            // The example of GEODIST in the documentation of Redis: Palermo and Catania, 166274.1516 m.
             (point(38.115_556, 13.361_389), point(37.502_669, 15.087_269), 166_274.15),
             (point(0.0, 179.999), point(0.0, -179.999), 222.45),
             (point(90.0, 10.0), point(90.0, -170.0), 0.0),
@@ -243,7 +243,7 @@ mod tests {
         (lat, lon).prop_map(|(lat, lon): (i32, i32)| GeoPoint::from_e7(lat, lon).unwrap())
     }
 
-    /// A point near `center` (also over the pole and the date line).
+    /// A point near `center`, also across the pole and the date line.
     fn near(center: GeoPoint, north_e7: i32, east_e7: i32) -> GeoPoint {
         let lat = center.lat_e7.saturating_add(north_e7).clamp(-LAT_E7_MAX, LAT_E7_MAX);
         GeoPoint::from_e7(lat, wrap_lon(i64::from(center.lon_e7) + i64::from(east_e7))).unwrap()
@@ -257,9 +257,9 @@ mod tests {
             prop_assert_eq!(distance_mm(a, a), 0);
         }
 
-        /// PL-04: no point within the radius is outside of the box, across the date line and at the poles too.
+        /// PL-04: no point within the radius is outside of the box, also across the date line and at the poles.
         #[test]
-        fn the_box_holds_the_circle(
+        fn the_box_contains_the_circle(
             center in any_point(),
             radius_m in 0_u32..50_000,
             north_e7 in -5_000_000..5_000_000,

@@ -1,8 +1,8 @@
-//! When a shop is open: weeks with breaks, special days, holidays and seasons, in the shop's own time zone.
+//! Opening hours: weeks with breaks, special days, holidays and seasons, in the time zone of the shop.
 //!
-//! A schedule is a list of [`Rule`]s, the later one stronger, as in OpenStreetMap's `opening_hours`; a plain week of a
-//! merchant is the simplest case of it. Everything is decided on the clock on the shop's wall: when the clocks go
-//! back, an hour that happens twice is open twice; when they go forward, the hour that is skipped never is.
+//! A schedule is a list of [`Rule`]s; a later rule overrides earlier ones, as in `opening_hours` of OpenStreetMap. A regular
+//! week is the simplest schedule. Decisions use the local time: when clocks are set back, an hour that occurs twice is open
+//! twice; when they are set forward, the skipped hour does not exist.
 
 mod osm;
 mod schedule;
@@ -21,10 +21,10 @@ pub use schedule::{
     Span, Weekdays,
 };
 
-/// A longer text is kept, but not read. 400 special days of ten spans fit.
+/// Maximum length of a text that is parsed, in bytes; a longer text is stored only. 400 special days of ten spans fit.
 pub const TEXT_BYTES_MAX: usize = 64_000;
 
-/// The opening hours of a shop: the text that somebody wrote, and what we understood of it.
+/// Opening hours of a shop: the text as written, and the schedule when the text could be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hours {
     text: String,
@@ -32,13 +32,13 @@ pub struct Hours {
 }
 
 impl Hours {
-    /// From OpenStreetMap's `opening_hours` syntax. The text is kept as it is, understood or not.
+    /// Parses the `opening_hours` syntax of OpenStreetMap. The text is stored unchanged, also when it cannot be parsed.
     ///
-    /// Understood are weekdays, times (past midnight too), several rules, `off`, `24/7`, `PH`, months and dates.
-    /// A night belongs to the day on which it began: after "Fr 22:00-02:00; Sa off" it is open on Saturday until two,
-    /// which is what people mean, although the specification lets the later rule take the whole of Saturday.
+    /// Supported are weekdays, times (also past midnight), several rules, `off`, `24/7`, `PH`, months and dates. A span
+    /// belongs to the day on which it begins: "Fr 22:00-02:00; Sa off" is open on Saturday until two. The specification
+    /// closes all of Saturday, which differs from common usage.
     ///
-    /// Not understood, therefore neither open nor closed, are sunset, weeks, school holidays, open ends, comments.
+    /// Not supported are sunset, weeks, school holidays, open ends and comments; such hours are unknown.
     #[must_use]
     pub fn from_osm(text: &str, zone: &Zone) -> Self {
         let rules = if text.len() <= TEXT_BYTES_MAX { osm::parse(text) } else { None };
@@ -46,43 +46,43 @@ impl Hours {
         Self { text: text.to_owned(), schedule: schedule.map(Arc::new) }
     }
 
-    /// From a schedule; its text in OpenStreetMap's syntax gives the same schedule back.
+    /// The hours of a schedule, with a text that parses to the same schedule.
     #[must_use]
     pub fn from_schedule(schedule: Schedule) -> Self {
         Self { text: osm::print(&schedule), schedule: Some(Arc::new(schedule)) }
     }
 
-    /// What was written.
+    /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What was understood.
+    /// The schedule; `None` when the text could not be parsed.
     #[must_use]
     pub fn schedule(&self) -> Option<&Arc<Schedule>> {
         self.schedule.as_ref()
     }
 
-    /// Whether it is open at an instant; `None` when that cannot be known.
+    /// Whether the shop is open at an instant; `None` when the hours are unknown.
     #[must_use]
     pub fn is_open(&self, at: Timestamp) -> Option<bool> {
         self.schedule.as_ref().map(|schedule| schedule.is_open(at))
     }
 
-    /// When it opens or closes next after `at`; `None` when that cannot be known or is more than a week away.
+    /// The next opening or closing after `at`; `None` when the hours are unknown or do not change within a week.
     #[must_use]
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         self.schedule.as_ref().and_then(|schedule| schedule.next_change(at))
     }
 }
 
-/// A time zone of the IANA data base. Cheap to clone.
+/// A time zone of the IANA database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
 
 impl Zone {
-    /// By its name, for example `Asia/Shanghai`; `None` when there is no such zone. The data base is compiled in.
+    /// The zone with this name, for example `Asia/Shanghai`; `None` for an unknown name. The database is compiled in.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some()).map(Self)
@@ -94,13 +94,13 @@ impl Zone {
         Self(TimeZone::UTC)
     }
 
-    /// Its name.
+    /// Name of the zone.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// What the clock on the wall shows. Compute it once for many schedules of one zone.
+    /// The local time at an instant. Compute it once for all schedules of a zone.
     #[must_use]
     pub fn local(&self, at: Timestamp) -> LocalTime {
         let local = self.0.to_datetime(instant(at));
@@ -109,8 +109,8 @@ impl Zone {
         LocalTime { today: Day::new(local.date()), yesterday: Day::new(yesterday), minute }
     }
 
-    /// The instants at which the clock on the wall shows `minute` of the day: one, two when the clocks go back; around
-    /// the gap when they go forward.
+    /// The instants at which the local time is `minute` of the day: usually one instant twice, two instants when clocks are
+    /// set back, and both sides of the gap when they are set forward.
     fn instants(&self, date: Date, minute: u16) -> [Timestamp; 2] {
         let wall = date
             .at(0, 0, 0, 0)
@@ -123,7 +123,7 @@ impl Zone {
         [or_start(ambiguous.earlier()), or_start(ambiguous.later())]
     }
 
-    /// The instants between two instants at which the clocks are changed.
+    /// The clock changes between two instants.
     fn clock_changes(&self, after: Timestamp, until: Timestamp) -> impl Iterator<Item = Timestamp> {
         self.0
             .following(instant(after))
@@ -152,20 +152,20 @@ impl fmt::Display for Zone {
     }
 }
 
-/// What a clock on the wall shows: the day, the day before (a night may have begun there) and the minute.
+/// Local time: the day, the day before (a span past midnight may have begun there) and the minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalTime {
     today: Day,
     yesterday: Day,
-    /// 0 to 1439.
+    /// Minute of the day, 0 to 1439.
     minute: u16,
 }
 
-/// A day with what the rules ask about it.
+/// A day with the attributes that rules use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Day {
     date: Date,
-    /// Monday is 0.
+    /// Weekday; Monday is 0.
     weekday: u8,
     month_day: MonthDay,
 }
@@ -177,15 +177,15 @@ impl Day {
     }
 }
 
-/// What the clocks on the walls show at one instant, wherever schedules are: each zone is asked once.
+/// Local times of one instant; each zone is computed once.
 #[derive(Debug)]
-pub struct WallClocks {
+pub struct LocalClocks {
     at: Timestamp,
     known: Vec<(Zone, LocalTime)>,
 }
 
-impl WallClocks {
-    /// The clocks at an instant.
+impl LocalClocks {
+    /// Local times of this instant.
     #[must_use]
     pub fn at(at: Timestamp) -> Self {
         Self { at, known: Vec::new() }
@@ -206,7 +206,7 @@ impl WallClocks {
     }
 }
 
-/// The same instant for jiff, which knows the years -9999 to 9999 only; what is beyond stops there.
+/// The instant as a type of jiff, limited to the years -9999 to 9999.
 fn instant(at: Timestamp) -> jiff::Timestamp {
     let end = if at < Timestamp::EPOCH { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(end)

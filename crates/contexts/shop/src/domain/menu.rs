@@ -1,68 +1,68 @@
-//! Menus: groups of modifiers, what may be chosen of them, and what the choice costs.
+//! Menus: modifier groups, valid choices and their price.
 
 use std::collections::HashSet;
 
 use pulse_kernel::Money;
 
-/// How many groups of modifiers a product may have.
+/// Maximum number of modifier groups of a product.
 pub const GROUPS_MAX: usize = 20;
-/// How many modifiers a group may have.
+/// Maximum number of modifiers of a group.
 pub const MODIFIERS_MAX: usize = 50;
-/// How many modifiers may be chosen of one group, the same one several times counted each time.
+/// Maximum number of choices of one group; repeated choices of a modifier count each time.
 pub const CHOICES_MAX: u16 = 20;
 
-/// Something that can be added to a product, or said about it: "large", "no onions", "extra cheese".
+/// Option of a product: "large", "no onions", "extra cheese".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Modifier {
-    /// Its name, different from the others in its group.
+    /// Name, unique within the group.
     pub name: String,
-    /// What it adds to the price in minor units of the variant's currency; never negative.
+    /// Increase of the price, in minor units of the currency of the variant, 0 or more.
     pub price_delta_minor: i64,
 }
 
-/// Modifiers of which some have to be chosen, or may be.
+/// Group of modifiers to choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Its name, different from the others of the product.
+    /// Name, unique within the product.
     pub name: String,
-    /// How many must be chosen at least.
+    /// Minimum number of choices.
     pub choices_min: u16,
-    /// How many may be chosen at most.
+    /// Maximum number of choices.
     pub choices_max: u16,
-    /// What can be chosen.
+    /// Modifiers to choose from.
     pub modifiers: Vec<Modifier>,
 }
 
-/// What is wrong with the groups of a product.
+/// Kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// More than [`GROUPS_MAX`] groups or [`MODIFIERS_MAX`] modifiers.
     TooMany,
-    /// The name is blank or was used before.
+    /// The name is blank or not unique.
     NameInvalid,
     /// `choices_max` is zero, less than `choices_min` or more than [`CHOICES_MAX`].
     ChoicesInvalid,
-    /// There is nothing to choose from.
+    /// The group has no modifiers.
     Empty,
-    /// The price would go down.
+    /// The price of a modifier is negative.
     PriceNegative,
 }
 
-/// One thing that is wrong with the groups of a product, and where.
+/// Fault of a modifier group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Index of the group.
     pub group: usize,
-    /// Index of the modifier in its group, when it is about one.
+    /// Index of the modifier within the group; `None` for a fault of the group.
     pub modifier: Option<usize>,
-    /// What is wrong.
+    /// Kind of the fault.
     pub kind: FaultKind,
 }
 
-/// Checks the groups of a product and tells everything that is wrong, at most one fault per group and modifier.
+/// Checks the modifier groups of a product.
 ///
 /// # Errors
-/// All faults in order.
+/// All faults in order, at most one per group and modifier.
 pub fn check_groups(groups: &[Group]) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
     let mut names = HashSet::new();
@@ -98,7 +98,7 @@ fn modifier_faults(group_index: usize, group: &Group) -> impl Iterator<Item = Fa
     })
 }
 
-/// A modifier that a buyer chose; the same one may be chosen more than once.
+/// Modifier that a buyer chose; a modifier can be chosen more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// Name of the group.
@@ -107,26 +107,26 @@ pub struct Choice {
     pub modifier: String,
 }
 
-/// Why a choice cannot be sold.
+/// Reason why choices are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChoiceRefusal {
-    /// The product has no such modifier.
+    /// The product does not have this modifier.
     Unknown(Choice),
-    /// Too few or too many were chosen of this group.
+    /// The number of choices of a group is out of range.
     CountOutOfRange {
         /// Name of the group.
         group: String,
-        /// How many were chosen.
+        /// Number of choices.
         count: usize,
     },
-    /// The price does not fit into a number.
+    /// The price exceeds the range of an amount.
     PriceTooHigh,
 }
 
-/// The price of one unit: the variant's price and what the chosen modifiers add.
+/// The price of one unit: the price of the variant plus the chosen modifiers.
 ///
 /// # Errors
-/// The first reason for which it cannot be sold: an unknown modifier, then groups in their order.
+/// The first refusal: an unknown modifier, then groups in their order.
 pub fn price(base: Money, groups: &[Group], choices: &[Choice]) -> Result<Money, ChoiceRefusal> {
     let mut total = base;
     for choice in choices {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_of_a_menu_are_told_at_once() {
+    fn all_faults_of_a_menu_are_returned() {
         let good = [group("size", 1, 1, &[("small", 0), ("large", 300)]), group("extra", 0, 3, &[("egg", 200)])];
         assert_eq!(check_groups(&good), Ok(()));
         let bad = [
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_costs_what_its_modifiers_add() {
+    fn a_choice_adds_the_prices_of_its_modifiers() {
         let menu = [group("size", 1, 1, &[("small", 0), ("large", 300)]), group("extra", 0, 2, &[("egg", 200)])];
         let count = |group: &str, count| ChoiceRefusal::CountOutOfRange { group: group.to_owned(), count };
         for (chosen, expected) in [
@@ -217,12 +217,12 @@ mod tests {
             let answer = price(Money::new(1_000, Currency::CNY), &menu, &choices(chosen));
             assert_eq!(answer.map(|money| money.minor), expected, "{chosen}");
         }
-        let dear = Money::new(i64::MAX, Currency::CNY);
-        assert_eq!(price(dear, &menu, &choices("size:large")), Err(ChoiceRefusal::PriceTooHigh));
+        let maximum = Money::new(i64::MAX, Currency::CNY);
+        assert_eq!(price(maximum, &menu, &choices("size:large")), Err(ChoiceRefusal::PriceTooHigh));
     }
 
     proptest! {
-        /// What a checked menu sells costs its base and the sum of what was chosen.
+        /// The price is the base price plus the sum of the chosen modifiers.
         #[test]
         fn a_price_is_the_sum(deltas in prop::collection::vec(0_i64..1_000, 1..20), picks in prop::collection::vec(any::<prop::sample::Index>(), 0..20)) {
             let names: Vec<String> = (0..deltas.len()).map(|index| index.to_string()).collect();

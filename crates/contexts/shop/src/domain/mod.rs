@@ -1,8 +1,7 @@
-//! The rules of shops: pure and synchronous, no clock, no IO; time and data come in as values.
+//! Rules of shops: pure and synchronous; time and data are parameters.
 
 pub mod category;
 pub mod geo;
 pub mod hours;
 pub mod menu;
 pub mod nearby;
-pub mod visibility;

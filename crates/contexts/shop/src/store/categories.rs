@@ -21,7 +21,7 @@ pub(crate) async fn by_code(store: &Store, code: Code) -> Result<Option<Category
     store.optional(Statement::new("SELECT * FROM shop_categories WHERE code = ?", values![code])).await
 }
 
-/// Those of the codes that are there.
+/// The codes that exist.
 pub(crate) async fn known(store: &Store, codes: &BTreeSet<Code>) -> Result<BTreeSet<Code>, StoreError> {
     if codes.is_empty() {
         return Ok(BTreeSet::new());
@@ -30,13 +30,13 @@ pub(crate) async fn known(store: &Store, codes: &BTreeSet<Code>) -> Result<BTree
     Ok(store.all(Statement::listing(text, codes.iter().copied(), values![])).await?.into_iter().collect())
 }
 
-/// The children of a category, in the order of their codes; at most a thousand, by the law of codes.
+/// The children of a category, ordered by code; at most 1000.
 pub(crate) async fn children(store: &Store, parent: Code) -> Result<Vec<CategoryRow>, StoreError> {
     let query = Statement::new("SELECT * FROM shop_categories WHERE parent_code = ? ORDER BY code", values![parent]);
     store.all(query).await
 }
 
-/// Which of the children of a category have children themselves.
+/// The categories below and including `parent` that have children.
 pub(crate) async fn parents_below(store: &Store, parent: Code) -> Result<Vec<Code>, StoreError> {
     let range = parent.subtree();
     let query = Statement::new(
@@ -46,7 +46,7 @@ pub(crate) async fn parents_below(store: &Store, parent: Code) -> Result<Vec<Cod
     store.all(query).await
 }
 
-/// A category and everything below it, in the order of their codes.
+/// A category and everything below it, ordered by code.
 pub(crate) async fn subtree(store: &Store, top: Code) -> Result<Vec<CategoryRow>, StoreError> {
     let range = top.subtree();
     let query = Statement::new(
@@ -56,7 +56,7 @@ pub(crate) async fn subtree(store: &Store, top: Code) -> Result<Vec<CategoryRow>
     store.all(query).await
 }
 
-/// The write that makes these categories.
+/// The write that creates categories.
 pub(crate) fn insert<'a>(rows: impl IntoIterator<Item = &'a CategoryRow>) -> Insert {
     let insert = Insert::into("shop_categories", &["code", "parent_code", "name", "name_zh", "legacy_code"]);
     rows.into_iter().fold(insert, |insert, row| {
@@ -65,35 +65,35 @@ pub(crate) fn insert<'a>(rows: impl IntoIterator<Item = &'a CategoryRow>) -> Ins
     })
 }
 
-/// Keeps a category where it is until the commit is over: whatever is put below it goes along when it moves. One that
-/// is gone is a conflict; 0 is no category and stays.
-pub(crate) fn hold(commit: Commit, code: Code) -> Commit {
+/// Adds the write that locks a category until the end of the commit, so that it cannot move meanwhile. A missing category
+/// makes it a conflict; code 0 means no category and adds no write.
+pub(crate) fn lock(commit: Commit, code: Code) -> Commit {
     if code == Code::ALL {
         return commit;
     }
-    let hold = Statement::new("UPDATE shop_categories SET name = name WHERE code = ?", values![code]);
-    commit.write(hold).expect_rows(1)
+    let lock = Statement::new("UPDATE shop_categories SET name = name WHERE code = ?", values![code]);
+    commit.write(lock).expect_rows(1)
 }
 
-/// As [`hold`], for several in one statement; a batch of an import uses at most as many as it has rows.
-pub(crate) fn hold_all(commit: Commit, codes: &BTreeSet<Code>) -> Commit {
+/// Like [`lock`], for several categories in one statement.
+pub(crate) fn lock_all(commit: Commit, codes: &BTreeSet<Code>) -> Commit {
     let codes: Vec<Code> = codes.iter().copied().filter(|code| *code != Code::ALL).collect();
     if codes.is_empty() {
         return commit;
     }
     let count = u64::try_from(codes.len()).unwrap_or(u64::MAX);
-    let hold = Statement::listing("UPDATE shop_categories SET name = name WHERE code IN (??)", codes, values![]);
-    commit.write(hold).expect_rows(count)
+    let lock = Statement::listing("UPDATE shop_categories SET name = name WHERE code IN (??)", codes, values![]);
+    commit.write(lock).expect_rows(count)
 }
 
-/// Removes a category and everything below it, `count` in all as they were read. One that was put there since is a
-/// conflict: it would be left behind.
+/// Adds the writes that delete a category and everything below it, `count` rows in total. A category that was added after
+/// the read makes it a conflict, because it would stay behind.
 pub(crate) fn delete_subtree(commit: Commit, top: Code, count: usize) -> Commit {
     let (first, last) = top.subtree().into_inner();
     let count = u64::try_from(count).unwrap_or(u64::MAX);
-    // Waits for those who hold one of them, so that the next statement sees what they put there.
-    let hold =
+    // Waits for commits that lock one of them, so that the next statement sees their rows.
+    let lock =
         Statement::new("UPDATE shop_categories SET name = name WHERE code BETWEEN ? AND ?", values![first, last]);
     let delete = Statement::new("DELETE FROM shop_categories WHERE code BETWEEN ? AND ?", values![first, last]);
-    commit.write(hold).expect_rows(count).write(delete).expect_rows(count)
+    commit.write(lock).expect_rows(count).write(delete).expect_rows(count)
 }

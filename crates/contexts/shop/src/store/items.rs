@@ -1,4 +1,4 @@
-//! Items of suppliers, and the list of those that can be had.
+//! Items of suppliers, and the list of available items.
 
 use pulse_contract::errors;
 use pulse_kernel::id::MerchantId;
@@ -22,7 +22,7 @@ row! {
     }
 }
 
-/// The items of a supplier with these codes.
+/// The items of a supplier that have one of these codes.
 pub(crate) async fn by_codes(store: &Store, merchant: MerchantId, codes: &[&str]) -> Result<Vec<ItemRow>, StoreError> {
     let query = Statement::listing(
         "SELECT * FROM shop_supplier_items WHERE item_code IN (??) AND merchant_id = ?",
@@ -40,7 +40,7 @@ pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<ItemRow>, S
     store.all(Statement::listing(text, ids.iter().copied(), values![])).await
 }
 
-/// Adds the writes that make the first and replace the second, which were read under the version before.
+/// Adds the writes of new items, and of changed items that were read under the version before.
 pub(crate) fn put(commit: Commit, created: &[ItemRow], updated: &[ItemRow]) -> Commit {
     let mut commit = commit;
     if !created.is_empty() {
@@ -66,7 +66,7 @@ pub(crate) fn put(commit: Commit, created: &[ItemRow], updated: &[ItemRow]) -> C
     commit
 }
 
-/// Adds the writes that bring the list up to date with these rows. What can be had is in it, nothing else.
+/// Adds the writes that update the list with these rows. The list contains available items only.
 pub(crate) fn list(commit: Commit, rows: &[ItemRow]) -> Commit {
     let (listed, gone): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.is_available);
     let mut commit = commit;
@@ -84,7 +84,7 @@ pub(crate) fn list(commit: Commit, rows: &[ItemRow]) -> Commit {
     commit
 }
 
-/// The items of the list in a category and below it, in the order of their ids.
+/// The listed items of a category and everything below it, ordered by ID.
 pub(crate) async fn in_category(
     store: &Store,
     category: Code,
@@ -101,7 +101,7 @@ pub(crate) async fn in_category(
     store.all(query).await
 }
 
-/// Gives the items of a moved category its new code, in the list too.
+/// The writes that set the new code of a moved category in items and in the list.
 pub(crate) fn recode(from: Code, to: Code) -> [Statement; 2] {
     [
         "UPDATE shop_supplier_items SET category_code = ? WHERE category_code = ?",

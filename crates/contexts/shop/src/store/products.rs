@@ -36,21 +36,21 @@ pub(crate) async fn by_id(store: &Store, shop: ShopId, id: ProductId) -> Result<
     store.optional(query).await
 }
 
-/// What a shop has, oldest first.
+/// The products of a shop, oldest first.
 pub(crate) async fn of_shop(store: &Store, shop: ShopId, limit: i64) -> Result<Vec<ProductRow>, StoreError> {
     let query =
         Statement::new("SELECT * FROM shop_products WHERE shop_id = ? ORDER BY id LIMIT ?", values![shop, limit]);
     store.all(query).await
 }
 
-/// What a shop may put on its menu: its own, and those that others share (TR-79). Oldest first.
+/// The products that a shop may put on its menu, oldest first: its own and the shared products of other shops (TR-79).
 pub(crate) async fn visible_to(
     store: &Store,
     shop: ShopId,
     after: ProductId,
     limit: i64,
 ) -> Result<Vec<ProductRow>, StoreError> {
-    // Two index ranges, each with its own limit, instead of an OR that would scan.
+    // Two index ranges with their own limits; an OR would scan the table.
     let own = Statement::new(
         "SELECT * FROM shop_products WHERE shop_id = ? AND id > ? ORDER BY id LIMIT ?",
         values![shop, after, limit],
@@ -72,12 +72,12 @@ pub(crate) async fn count_of_shop(store: &Store, shop: ShopId) -> Result<i64, St
     store.one(query).await
 }
 
-/// Adds the writes that make a product.
+/// Adds the writes of a new product.
 pub(crate) fn insert(commit: Commit, row: &ProductRow) -> Commit {
     index(commit.insert(Insert::rows("shop_products", [row])), row)
 }
 
-/// Adds the writes that replace a product that was read under the version before.
+/// Adds the writes of a product that was read under the version before.
 pub(crate) fn update(commit: Commit, row: &ProductRow) -> Commit {
     let product = Statement::new(
         "UPDATE shop_products SET name = ?, category_code = ?, is_on_sale = ?, is_shared = ?, details = ?, version = ? \
@@ -97,7 +97,7 @@ pub(crate) fn update(commit: Commit, row: &ProductRow) -> Commit {
     index(commit, row)
 }
 
-/// Adds the writes that remove a product.
+/// Adds the writes that delete a product.
 pub(crate) fn delete(commit: Commit, row: &ProductRow) -> Commit {
     let product =
         Statement::new("DELETE FROM shop_products WHERE id = ? AND version = ?", values![row.id, row.version]);
@@ -115,7 +115,7 @@ fn unindex(id: ProductId) -> Statement {
     Statement::new("DELETE FROM shop_variants WHERE product_id = ?", values![id])
 }
 
-/// Gives the products of a moved category its new code.
+/// The write that sets the new code of a moved category in products.
 pub(crate) fn recode(from: Code, to: Code) -> Statement {
     Statement::new(
         "UPDATE shop_products SET category_code = ?, version = version + 1 WHERE category_code = ?",
@@ -123,14 +123,14 @@ pub(crate) fn recode(from: Code, to: Code) -> Statement {
     )
 }
 
-/// Adds the writes that keep a shop within `limit` products, one that this commit inserts before them among them; at
-/// the limit it is a conflict. The first write waits for others who do the same, the second sees what they did.
+/// Adds the writes that check the limit of products, including products that the commit inserts before them; above the
+/// limit it is a conflict. The first write waits for concurrent commits, and the second sees their products.
 pub(crate) fn keep_within(commit: Commit, shop: ShopId, limit: i64) -> Commit {
-    let hold = Statement::new("UPDATE shop_shops SET name = name WHERE id = ?", values![shop]);
+    let lock = Statement::new("UPDATE shop_shops SET name = name WHERE id = ?", values![shop]);
     let check = Statement::new(
         "UPDATE shop_shops SET name = name \
          WHERE id = ? AND (SELECT COUNT(*) FROM shop_products WHERE shop_id = ?) <= ?",
         values![shop, shop, limit],
     );
-    commit.write(hold).expect_rows(1).write(check).expect_rows(1)
+    commit.write(lock).expect_rows(1).write(check).expect_rows(1)
 }

@@ -12,7 +12,7 @@ use crate::domain::geo::GeoPoint;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ShopRow {
     pub(crate) id: ShopId,
-    /// Whose shop; 0 for one that was imported and has no owner yet.
+    /// Merchant of the shop; 0 for an imported shop without an owner.
     pub(crate) merchant: MerchantId,
     pub(crate) name: String,
     pub(crate) state: ShopState,
@@ -37,7 +37,7 @@ impl FromRow for ShopRow {
             state: row.wire_enum("state")?,
             external_id: row.get("external_id")?,
             category: row.get("category_code")?,
-            at: at.ok_or_else(|| defect("a shop is not on earth"))?,
+            at: at.ok_or_else(|| defect("position of a shop is outside of the earth"))?,
             price_level: row.get("price_level")?,
             rating_hundredths: row.get("rating_hundredths")?,
             rating_count: row.get("rating_count")?,
@@ -116,7 +116,7 @@ pub(crate) async fn of_merchant(
     store.all(query).await
 }
 
-/// Shops in a state, or in every state, in the order of their ids.
+/// Shops in a state, or in all states, ordered by ID.
 pub(crate) async fn in_state(
     store: &Store,
     state: ShopState,
@@ -127,22 +127,24 @@ pub(crate) async fn in_state(
         ShopState::Unspecified => {
             Statement::new("SELECT * FROM shop_shops WHERE id > ? ORDER BY id LIMIT ?", values![after, limit])
         }
-        state @ (ShopState::PendingReview | ShopState::Active | ShopState::Rejected | ShopState::Closed) => {
-            Statement::new(
-                "SELECT * FROM shop_shops WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
-                values![i32::from(state), after, limit],
-            )
-        }
+        state @ (ShopState::PendingReview
+        | ShopState::Active
+        | ShopState::Rejected
+        | ShopState::Closed
+        | ShopState::Withdrawn) => Statement::new(
+            "SELECT * FROM shop_shops WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
+            values![i32::from(state), after, limit],
+        ),
     };
     store.all(query).await
 }
 
-/// The write that makes these shops; a row each.
+/// The write that creates shops.
 pub(crate) fn insert<'a>(rows: impl IntoIterator<Item = &'a ShopRow>) -> Insert {
     Insert::rows("shop_shops", rows)
 }
 
-/// The write that replaces what was read under the version before; somebody else's write makes it a conflict.
+/// The write of a shop that was read under the version before; it changes no row after a concurrent write.
 pub(crate) fn update(row: &ShopRow) -> Statement {
     Statement::new(
         "UPDATE shop_shops SET merchant_id = ?, name = ?, state = ?, category_code = ?, latitude_e7 = ?, \
@@ -166,7 +168,7 @@ pub(crate) fn update(row: &ShopRow) -> Statement {
     )
 }
 
-/// Gives the shops of a moved category its new code.
+/// The write that sets the new code of a moved category in shops.
 pub(crate) fn recode(from: Code, to: Code) -> Statement {
     Statement::new(
         "UPDATE shop_shops SET category_code = ?, version = version + 1 WHERE category_code = ?",
@@ -174,7 +176,7 @@ pub(crate) fn recode(from: Code, to: Code) -> Statement {
     )
 }
 
-/// The shops of a category and of those below it, at most `limit`, after an id.
+/// The shops of a category and everything below it, ordered by ID.
 pub(crate) async fn in_category(
     store: &Store,
     category: Code,

@@ -1,7 +1,7 @@
-//! OpenStreetMap's `opening_hours` syntax: the part that rules can say, read and written.
+//! Parser and printer of the `opening_hours` syntax of OpenStreetMap, as far as rules can express it.
 //!
-//! <https://wiki.openstreetmap.org/wiki/Key:opening_hours/specification>. What is not read completely is not read at
-//! all: half of the hours would be wrong hours.
+//! <https://wiki.openstreetmap.org/wiki/Key:opening_hours/specification>. A text with an unsupported part is rejected as a
+//! whole, because a part of the hours would be wrong.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ const WEEKDAYS: [&str; 7] = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAY_MINUTES: u16 = 24 * 60;
 
-/// The rules of a text; `None` when any part of it is not understood.
+/// The rules of a text; `None` when a part of it is not supported.
 pub(super) fn parse(text: &str) -> Option<Vec<Rule>> {
     let mut reader = Reader { rest: text.trim() };
     let mut rules = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str) -> Option<Vec<Rule>> {
     (reader.is_at_end() && !rules.is_empty()).then_some(rules)
 }
 
-/// The rest of a text that is still to be read. Every method skips the blanks before what it reads.
+/// Unread rest of a text. Each method skips leading blanks.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     rest: &'a str,
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Takes the text when it comes next, in upper or lower case.
+    /// Skips the text when it comes next, in any case. Returns whether it did.
     fn eats(&mut self, text: &str) -> bool {
         let trimmed = self.rest.trim_start();
         match trimmed.split_at_checked(text.len()) {
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
         self.eats("-") || self.eats("\u{2013}")
     }
 
-    /// Reads what `read` reads, or nothing.
+    /// Reads with `read`; restores the position when it returns `None`.
     fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let before = *self;
         let found = read(self);
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// `item, item, ...`; a comma after which no item comes is left for the next rule.
+    /// Reads `item, item, ...`. A comma without a following item is left for the next rule.
     fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Vec<T> {
         let mut items = Vec::new();
         while let Some(item) =
@@ -105,15 +105,15 @@ impl<'a> Reader<'a> {
             (false, false, _) => spans,
             (true, true, _) => Vec::new(),
             (true, false, true) => vec![Span::DAY],
-            // "Fr 12:00-14:00 off" takes away, which rules cannot say; and days alone are an unfinished sentence.
+            // "Fr 12:00-14:00 off" removes a span, which rules cannot express; days without times are incomplete.
             (false, true, _) | (true, false, false) => return None,
         };
-        // What is closed is closed, also when it was added with a comma.
+        // A closed day replaces earlier hours, also after a comma.
         let effect = if spans.is_empty() { Effect::Replace } else { effect };
         Some(Rule { weekdays, on_holidays, dates, spans, effect })
     }
 
-    /// `Mo`, `Mo-Fr`, `Sa-Mo`; empty for `PH`.
+    /// Reads `Mo`, `Mo-Fr`, `Sa-Mo`; empty for `PH`.
     fn weekdays(&mut self) -> Option<Vec<u8>> {
         if self.eats("PH") {
             return Some(Vec::new());
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         Some((0..=count).map(|step| (first + step) % 7).collect())
     }
 
-    /// `Apr-Sep`, `Dec 24-26`, `Dec 24-Jan 02`, `2026 Dec 25`, `2026 Dec 24-2027 Jan 02`.
+    /// Reads `Apr-Sep`, `Dec 24-26`, `Dec 24-Jan 02`, `2026 Dec 25`, `2026 Dec 24-2027 Jan 02`.
     fn date_range(&mut self) -> Option<DateRange> {
         let (year, month) = (self.maybe(Self::year), self.month()?);
         let first_day = self.maybe(Self::day_of_month);
@@ -153,20 +153,20 @@ impl<'a> Reader<'a> {
         self.word(&MONTHS).and_then(|index| i8::try_from(index + 1).ok())
     }
 
-    /// One or two digits that are not an hour.
+    /// Reads one or two digits that are not an hour.
     fn day_of_month(&mut self) -> Option<i8> {
         let day = i8::try_from(self.number(1, 2)?).ok().filter(|day| (1..=31).contains(day))?;
         (!self.rest.starts_with(':')).then_some(day)
     }
 
-    /// `08:00-22:00`, `22:00-02:00`, `18:00-26:00`.
+    /// Reads `08:00-22:00`, `22:00-02:00`, `18:00-26:00`.
     fn span(&mut self) -> Option<Span> {
         let from_minute = self.time_of_day()?;
         if !self.eats_dash() {
             return None;
         }
         let until = self.time_of_day()?;
-        // An open end ("22:00+") says that nobody knows.
+        // An open end ("22:00+") means that the closing time is unknown.
         if self.eats("+") || from_minute >= DAY_MINUTES {
             return None;
         }
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         (hours <= 48 && minutes < 60).then_some(hours * 60 + minutes).filter(|minute| *minute <= 2 * DAY_MINUTES)
     }
 
-    /// A run of digits of this length.
+    /// Reads a run of digits of this length.
     fn number(&mut self, digits_min: usize, digits_max: usize) -> Option<u16> {
         let trimmed = self.rest.trim_start();
         let length = trimmed.bytes().take_while(u8::is_ascii_digit).count();
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         (digits_min..=digits_max).contains(&length).then(|| digits.parse().ok())?
     }
 
-    /// The index of one of the words.
+    /// Reads one of the words and returns its index.
     fn word(&mut self, words: &[&str]) -> Option<u8> {
         let index = words.iter().position(|word| self.eats(word))?;
         // "Monday" is not "Mo".
@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
 
 type CalendarDay = (Option<i16>, i8, Option<i8>);
 
-/// The range between two days of the calendar; without day numbers, of whole months.
+/// The range between two dates; whole months without day numbers.
 fn range(first: CalendarDay, last: CalendarDay) -> Option<DateRange> {
     match (first, last) {
         ((Some(year), month, day), (Some(last_year), last_month, last_day)) => {
@@ -240,7 +240,7 @@ fn separate(text: &mut String, effect: Effect) {
 fn print_rule(text: &mut String, rule: &Rule) {
     let dates: Vec<String> = rule.dates.iter().map(dates_of).collect();
     let days = weekdays_of(rule.weekdays, rule.on_holidays);
-    // Every day goes without saying, except where the times would join those of the rule before.
+    // "Every day" is omitted, except where the times would join the times of the rule before.
     let is_every_day = rule.weekdays == Weekdays::ALL && !rule.on_holidays && rule.effect == Effect::Replace;
     let days = if is_every_day { String::new() } else { days };
     let parts = [dates.join(","), days, spans_of(&rule.spans)];
@@ -295,7 +295,7 @@ fn spans_of(spans: &[Span]) -> String {
             text.push(',');
         }
         let (from, until) = (span.from_minute, span.until_minute);
-        // 48:00 and the like are allowed, but an end on the next day is usually written as a time of that day.
+        // An end on the next day is usually written as a time of that day, although 48:00 is allowed.
         let wraps = until > DAY_MINUTES && until - DAY_MINUTES <= from;
         let until = if wraps { until - DAY_MINUTES } else { until };
         // Writing to a string cannot fail.

@@ -1,4 +1,4 @@
-//! Rules of opening, and what they say about an instant.
+//! Rules of opening hours, and their evaluation at an instant.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,26 +9,26 @@ use pulse_kernel::Timestamp;
 
 use super::{Day, LocalTime, Zone};
 
-/// How many rules a schedule may have.
+/// Maximum number of rules of a schedule.
 pub const RULES_MAX: usize = 64;
-/// How many days with hours of their own a schedule may have.
+/// Maximum number of special days of a schedule.
 pub const SPECIAL_DAYS_MAX: usize = 400;
-/// How many spans one day may have, and how many ranges of dates one rule.
+/// Maximum number of spans of a day, and of date ranges of a rule.
 pub const SPANS_MAX: usize = 16;
-/// How many days [`Schedule::next_change`] looks ahead.
+/// Number of days that [`Schedule::next_change`] searches.
 pub const LOOK_AHEAD_DAYS: u32 = 7;
-/// A night may have begun the day before, and an instant is certain a day after the clocks could have changed it.
+/// Additional days of the search: a span may begin the day before, and a clock change can move an instant by a day.
 const DAYS_AROUND: u32 = 4;
 
 const DAY_MINUTES: u16 = 24 * 60;
 const WEEK: Weekdays = Weekdays::ALL;
 
-/// A time of opening without a break: minutes since the midnight at which its day began.
+/// Opening time without a break, in minutes since midnight of its day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// The first minute, 0 to 1439.
+    /// First minute, 0 to 1439.
     pub from_minute: u16,
-    /// The minute at which it is closed again, after `from_minute`, at most 2880; from 1440 on it is the next day.
+    /// Closing minute, after `from_minute` and at most 2880; values from 1440 are on the next day.
     pub until_minute: u16,
 }
 
@@ -52,28 +52,28 @@ pub struct Weekdays(u8);
 impl Weekdays {
     /// Monday to Sunday.
     pub const ALL: Self = Self(0b111_1111);
-    /// None of them.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// With this weekday too; Monday is 0, and what is beyond Sunday is passed over.
+    /// The set with this weekday; Monday is 0, and values above 6 are ignored.
     #[must_use]
     pub const fn with(self, weekday: u8) -> Self {
         if weekday < 7 { Self(self.0 | 1 << weekday) } else { self }
     }
 
-    /// Whether the weekday is among them; Monday is 0.
+    /// Whether the set contains the weekday; Monday is 0.
     #[must_use]
     pub const fn contains(self, weekday: u8) -> bool {
         weekday < 7 && self.0 & 1 << weekday != 0
     }
 }
 
-/// A day of every year; the day may be one that the month does not have.
+/// A day of every year; the day may not exist in the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonthDay {
-    /// 1 to 12.
+    /// Month, 1 to 12.
     pub month: i8,
-    /// 1 to 31.
+    /// Day of the month, 1 to 31.
     pub day: i8,
 }
 
@@ -83,12 +83,12 @@ impl MonthDay {
     }
 }
 
-/// Days of the calendar, both ends included.
+/// Range of dates, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DateRange {
-    /// Every year; over the end of the year when the second comes before the first.
+    /// Every year; across the end of the year when the second day is before the first.
     Yearly(MonthDay, MonthDay),
-    /// Once.
+    /// In one year only.
     Once(Date, Date),
 }
 
@@ -102,32 +102,32 @@ impl DateRange {
     }
 }
 
-/// What a rule does on its days to what the rules before it said.
+/// Effect of a rule on the spans of earlier rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Its spans count instead.
+    /// The spans of the rule replace earlier spans.
     Replace,
-    /// Its spans count too.
+    /// The spans of the rule are added to earlier spans.
     Add,
 }
 
-/// On which days a shop is open when. A span belongs to the day on which it begins.
+/// Rule of opening hours. A span belongs to the day on which it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
-    /// On these weekdays,
+    /// Weekdays of the rule.
     pub weekdays: Weekdays,
-    /// and on public holidays, whatever weekday they are,
+    /// Whether the rule also applies on public holidays of any weekday.
     pub on_holidays: bool,
-    /// as far as they are in one of these ranges; empty for the whole year.
+    /// Date ranges of the rule; empty for the whole year.
     pub dates: Vec<DateRange>,
-    /// Open then; empty for closed.
+    /// Opening times; empty for closed.
     pub spans: Vec<Span>,
-    /// Against the rules before it.
+    /// Effect on earlier rules.
     pub effect: Effect,
 }
 
 impl Rule {
-    /// Replaces the hours of these weekdays.
+    /// A rule that replaces the hours of weekdays.
     #[must_use]
     pub fn on(weekdays: Weekdays, spans: Vec<Span>) -> Self {
         Self { weekdays, on_holidays: false, dates: Vec::new(), spans, effect: Effect::Replace }
@@ -139,7 +139,7 @@ impl Rule {
         is_its_day && (self.dates.is_empty() || self.dates.iter().any(|range| range.contains(day)))
     }
 
-    /// The day, when the rule is about one day of one year and nothing else.
+    /// The date, when the rule applies to one day of one year only.
     fn special_day(&self) -> Option<Date> {
         match self.dates.as_slice() {
             [DateRange::Once(first, last)]
@@ -152,37 +152,37 @@ impl Rule {
     }
 }
 
-/// Why hours are not a schedule.
+/// Reason why hours are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no rule.
     Empty,
     /// More than [`RULES_MAX`] rules, [`SPECIAL_DAYS_MAX`] special days, or [`SPANS_MAX`] spans or ranges.
     TooMany,
-    /// A span that does not begin within its day, does not end after it began, or lasts past the next day.
+    /// A span begins outside of its day, ends before it begins, or ends after the next day.
     SpanInvalid,
     /// Two spans of one day overlap.
     SpansOverlap,
-    /// There is no such weekday.
+    /// A weekday is out of range.
     WeekdayInvalid,
 }
 
-/// When a shop is open. Equal schedules can be shared.
+/// Schedule of opening hours. Equal schedules can be shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Schedule {
     zone: Zone,
     rules: Vec<Rule>,
-    /// Days with hours of their own, strongest of all; sorted by date.
+    /// Special days, which override all rules; sorted by date.
     special: Vec<(Date, Vec<Span>)>,
-    /// The days that rules about public holidays mean; sorted.
+    /// Public holidays; sorted.
     holidays: Arc<[Date]>,
 }
 
 impl Schedule {
-    /// From rules, the later one stronger.
+    /// A schedule of rules; a later rule overrides earlier ones.
     ///
     /// # Errors
-    /// Every [`Refusal`] except [`Refusal::SpansOverlap`]: rules may say the same thing twice.
+    /// All variants of [`Refusal`] except [`Refusal::SpansOverlap`], because rules may repeat each other.
     pub fn new(zone: Zone, mut rules: Vec<Rule>) -> Result<Self, Refusal> {
         if rules.is_empty() {
             return Err(Refusal::Empty);
@@ -200,7 +200,7 @@ impl Schedule {
             .rev()
             .filter_map(|rule| rule.special_day().map(|date| (date, rule.spans)))
             .collect();
-        // A stable sort of the reversed list: of two entries for one day the last that was given stays.
+        // A stable sort of the reversed list keeps the last of several rules for one day.
         special.sort_by_key(|(date, _)| *date);
         special.dedup_by_key(|(date, _)| *date);
         if rules.len() > RULES_MAX || special.len() > SPECIAL_DAYS_MAX {
@@ -209,10 +209,10 @@ impl Schedule {
         Ok(Self { zone, rules, special, holidays: Arc::new([]) })
     }
 
-    /// A plain week (Monday is 0), and days of the calendar that have hours of their own (none for closed).
+    /// A schedule of a regular week (Monday is 0) and special days (without spans for closed).
     ///
     /// # Errors
-    /// Every [`Refusal`] except [`Refusal::Empty`]: a week without hours is closed.
+    /// All variants of [`Refusal`] except [`Refusal::Empty`], because a week without hours is closed.
     pub fn weekly(zone: Zone, week: &[(u8, Span)], special: &[(Date, Vec<Span>)]) -> Result<Self, Refusal> {
         if week.iter().any(|(weekday, _)| *weekday > 6) {
             return Err(Refusal::WeekdayInvalid);
@@ -225,13 +225,13 @@ impl Schedule {
                 None => rules.push(Rule::on(Weekdays::NONE.with(weekday), spans)),
             }
         }
-        // Days without a rule are closed anyway.
+        // Days without a rule are closed.
         rules.retain(|rule| !rule.spans.is_empty() || rule.weekdays == WEEK);
         rules.extend(special_rules(special)?);
         Self::new(zone, rules)
     }
 
-    /// The same hours, with further days of the calendar that have hours of their own (none for closed).
+    /// The schedule with additional special days (without spans for closed).
     ///
     /// # Errors
     /// Those of [`Schedule::new`].
@@ -241,56 +241,56 @@ impl Schedule {
         Ok(Self { holidays: Arc::clone(&self.holidays), ..Self::new(self.zone.clone(), rules)? })
     }
 
-    /// With the days that rules about public holidays mean; without them such rules never apply.
+    /// The schedule with these public holidays; without them, rules for public holidays never apply.
     #[must_use]
     pub fn with_holidays(self, mut holidays: Vec<Date>) -> Self {
         holidays.sort_unstable();
         Self { holidays: holidays.into(), ..self }
     }
 
-    /// Where its clock hangs.
+    /// Time zone of the schedule.
     #[must_use]
     pub fn zone(&self) -> &Zone {
         &self.zone
     }
 
-    /// The rules, without the special days.
+    /// Rules without the special days.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// The days with hours of their own, in order.
+    /// Special days, ordered by date.
     #[must_use]
     pub fn special(&self) -> &[(Date, Vec<Span>)] {
         &self.special
     }
 
-    /// The hours of an ordinary weekday (Monday is 0): seasons, holidays and special days left out.
+    /// Hours of a regular weekday (Monday is 0), without seasons, holidays and special days.
     #[must_use]
     pub fn week_spans(&self, weekday: u8) -> Vec<Span> {
         let applies = |rule: &&Rule| rule.dates.is_empty() && rule.weekdays.contains(weekday);
         combine(self.rules.iter().filter(applies))
     }
 
-    /// Whether it is open at an instant.
+    /// Whether the shop is open at an instant.
     #[must_use]
     pub fn is_open(&self, at: Timestamp) -> bool {
         self.is_open_at(&self.zone.local(at))
     }
 
-    /// Whether it is open when the clock of its zone shows this.
+    /// Whether the shop is open at a local time of its zone.
     #[must_use]
     pub fn is_open_at(&self, local: &LocalTime) -> bool {
         self.covers(&local.today, local.minute) || self.covers(&local.yesterday, local.minute + DAY_MINUTES)
     }
 
-    /// When it opens or closes next after `at`; `None` when it does not within [`LOOK_AHEAD_DAYS`].
+    /// The next opening or closing after `at`; `None` without a change within [`LOOK_AHEAD_DAYS`].
     #[must_use]
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         let is_open = self.is_open(at);
         let (end, horizon) = (at.plus(DAY * LOOK_AHEAD_DAYS), at.plus(DAY * (LOOK_AHEAD_DAYS + DAYS_AROUND)));
-        // Between these instants nothing can change: spans begin and end there, or the clocks are changed.
+        // The state can change only at these instants: begins and ends of spans, and clock changes.
         let mut candidates: BTreeSet<Timestamp> = self.zone.clock_changes(at, horizon).collect();
         let mut date = self.zone.local(at).yesterday.date;
         for _ in 0..LOOK_AHEAD_DAYS + DAYS_AROUND {
@@ -298,9 +298,9 @@ impl Schedule {
                 candidates.extend(self.zone.instants(date, minute).into_iter().filter(|instant| *instant > at));
             }
             date = date.tomorrow().ok()?;
-            // Nothing of the days to come is before their first midnight; no clock was ever changed by more than a day.
-            let settled = self.zone.instants(date, 0)[0].minus(DAY);
-            while let Some(candidate) = candidates.first().copied().filter(|candidate| *candidate < settled) {
+            // Later days have no instant before their midnight minus one day, the maximum clock change.
+            let complete_until = self.zone.instants(date, 0)[0].minus(DAY);
+            while let Some(candidate) = candidates.first().copied().filter(|candidate| *candidate < complete_until) {
                 if self.is_open(candidate) != is_open {
                     return (candidate <= end).then_some(candidate);
                 }
@@ -315,7 +315,7 @@ impl Schedule {
         self.special.get(found).map(|(_, spans)| spans.as_slice())
     }
 
-    /// Whether a span that begins on this day holds the minute. No allocation: it is asked for every shop of a search.
+    /// Whether a span that begins on this day contains the minute. Does not allocate, because searches call it per shop.
     fn covers(&self, day: &Day, minute: u16) -> bool {
         let holds = |spans: &[Span]| spans.iter().any(|span| span.contains(minute));
         if let Some(spans) = self.special_of(day.date) {
@@ -348,7 +348,7 @@ fn combine<'a>(rules: impl Iterator<Item = &'a Rule>) -> Vec<Span> {
     })
 }
 
-/// A rule for each day of the calendar with hours of its own.
+/// One rule per special day.
 fn special_rules(special: &[(Date, Vec<Span>)]) -> Result<Vec<Rule>, Refusal> {
     let rule = |(date, spans): &(Date, Vec<Span>)| {
         let dates = vec![DateRange::Once(*date, *date)];

@@ -1,4 +1,4 @@
-//! What a clock on the wall decides, in tables and against a scan of every minute.
+//! Opening hours by local time: tables, and a comparison with a scan of every minute.
 
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ fn hours(text: &str, zone_name: &str) -> Hours {
     Hours::from_osm(text, &zone(zone_name))
 }
 
-/// The schedule as it is written again, or that it was not understood.
+/// The printed schedule; `?` for a text that cannot be parsed.
 fn reads(text: &str) -> String {
     let hours = hours(text, "UTC");
     assert_eq!(hours.text(), text, "the text is always kept");
@@ -29,7 +29,7 @@ fn reads(text: &str) -> String {
 }
 
 #[test]
-fn reads_what_people_write_on_the_map() {
+fn texts_of_the_map_are_parsed() {
     for (text, written) in [
         ("24/7", "00:00-24:00"),
         ("Mo-Su 6:30-20:00", "06:30-20:00"),
@@ -58,7 +58,7 @@ fn reads_what_people_write_on_the_map() {
         ("2026 Jun-2026 Aug off", "2026 Jun 01-2026 Aug 31 off"),
         ("off", "off"),
         ("Mo-Fr open", "Mo-Fr 00:00-24:00"),
-        // Not understood: kept as text.
+        // Not supported: stored as text.
         ("", "?"),
         ("sunrise-sunset", "?"),
         ("Mo-Fr 18:00+", "?"),
@@ -93,20 +93,20 @@ fn the_clock_on_the_wall_decides() {
         (lunch_and_dinner, "Asia/Shanghai", "2026-11-20T17:59:00Z", true),
         (lunch_and_dinner, "Asia/Shanghai", "2026-11-20T18:00:00Z", false),
         (lunch_and_dinner, "Asia/Shanghai", "2026-11-21T17:00:00Z", true),
-        // A night that began on a Saturday lasts into a Sunday that is off.
+        // A span that begins on Saturday continues on a Sunday that is off.
         ("Sa 20:00-04:00; Su off", "UTC", "2026-11-22T03:00:00Z", true),
         ("10:00-18:00; 2026 Nov 20 off", "UTC", "2026-11-20T12:00:00Z", false),
         ("10:00-18:00; Nov 20-22 12:00-13:00", "UTC", "2026-11-20T12:00:00Z", true),
         ("10:00-18:00; Nov 20-22 12:00-13:00", "UTC", "2026-11-20T11:00:00Z", false),
         ("Dec 20-Jan 05 10:00-12:00", "UTC", "2027-01-01T11:00:00Z", true),
         ("Dec 20-Jan 05 10:00-12:00", "UTC", "2027-01-06T11:00:00Z", false),
-        // Later and stronger, although it came first it is overridden.
+        // The later rule overrides the earlier one.
         ("2026 Nov 20 off; 10:00-18:00", "UTC", "2026-11-20T12:00:00Z", true),
-        // London, clocks back on 2026-10-25 at 01:00Z: 01:30 happens twice.
+        // London, clocks set back on 2026-10-25 at 01:00Z: 01:30 occurs twice.
         ("01:00-02:00", "Europe/London", "2026-10-25T00:30:00Z", true),
         ("01:00-02:00", "Europe/London", "2026-10-25T01:30:00Z", true),
         ("01:00-02:00", "Europe/London", "2026-10-25T02:00:00Z", false),
-        // London, clocks forward on 2026-03-29 at 01:00Z: 01:30 never happens.
+        // London, clocks set forward on 2026-03-29 at 01:00Z: 01:30 does not occur.
         ("01:00-02:00", "Europe/London", "2026-03-29T01:00:00Z", false),
         ("01:30-10:00", "Europe/London", "2026-03-29T01:00:00Z", true),
         ("24/7", "America/St_Johns", "1930-01-01T00:00:00Z", true),
@@ -123,14 +123,14 @@ fn tells_when_it_opens_or_closes_next() {
         ("Mo-Fr 09:00-17:00", "Asia/Shanghai", "2026-11-20T01:00:00Z", Some("2026-11-20T09:00:00Z")),
         ("Mo-Fr 09:00-17:00", "Asia/Shanghai", "2026-11-20T09:00:00Z", Some("2026-11-23T01:00:00Z")),
         ("20:00-04:00", "UTC", "2026-11-20T22:00:00Z", Some("2026-11-21T04:00:00Z")),
-        // Spans that touch are one.
+        // Adjacent spans have no change between them.
         ("Mo-Su 00:00-24:00; We 00:00-12:00", "UTC", "2026-11-20T22:00:00Z", Some("2026-11-25T12:00:00Z")),
         ("24/7", "UTC", "2026-11-20T22:00:00Z", None),
         ("off", "UTC", "2026-11-20T22:00:00Z", None),
-        // A week is as far as it looks.
+        // The search ends after a week.
         ("Jan 10 10:00-12:00", "UTC", "2026-01-03T10:00:00Z", Some("2026-01-10T10:00:00Z")),
         ("Jan 10 10:00-12:00", "UTC", "2026-01-03T09:59:00Z", None),
-        // The first of two 02:00 of New York ends the night, the skipped one begins it at 03:00.
+        // New York: the span ends at the first of two 02:00; the skipped 02:00 begins it at 03:00.
         ("20:00-01:30", "America/New_York", "2026-11-01T03:00:00Z", Some("2026-11-01T05:30:00Z")),
         ("02:30-05:00", "America/New_York", "2026-03-08T06:00:00Z", Some("2026-03-08T07:00:00Z")),
     ] {
@@ -212,7 +212,7 @@ fn any_rule() -> impl Strategy<Value = Rule> {
     let dates = prop::collection::vec(any_date_range(), 0..3);
     (days, any::<bool>(), dates, spans, any::<bool>()).prop_map(|(weekdays, on_holidays, dates, spans, adds)| {
         let effect = if adds && !spans.is_empty() { Effect::Add } else { Effect::Replace };
-        // A rule about no day cannot be written.
+        // A rule without days cannot be printed.
         let on_holidays = on_holidays || weekdays == Weekdays::NONE;
         Rule { weekdays, on_holidays, dates, spans, effect }
     })
@@ -221,7 +221,7 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 fn any_schedule() -> impl Strategy<Value = Schedule> {
     let zones = ["UTC", "Asia/Shanghai", "Europe/London", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"];
     (prop::sample::select(zones.to_vec()), prop::collection::vec(any_rule(), 1..5)).prop_map(|(name, mut rules)| {
-        // The first rule has none before it to add to.
+        // The first rule has no earlier rule to add to.
         rules[0].effect = Effect::Replace;
         Schedule::new(zone(name), rules).unwrap()
     })
@@ -241,8 +241,7 @@ proptest! {
         prop_assert_eq!(hours.text(), text.as_str());
     }
 
-    /// The next change is the first quarter of an hour that differs, over every change of the clocks of a year; a week
-    /// is as far as it looks.
+    /// The next change is the first quarter of an hour that differs, across all clock changes of a year, within a week.
     #[test]
     fn the_next_change_is_the_first_that_differs(schedule in any_schedule(), quarter in 0_i64..35_040) {
         const QUARTER_MS: i64 = 15 * 60_000;

@@ -1,8 +1,8 @@
-//! The search: cells by their least distance, nearest first, until the page cannot change any more.
+//! Search of the tree: cells in the order of their minimum distance, until the page cannot change anymore.
 //!
-//! Everything is compared as `a`, the square of the sine of half the angle (what the haversine formula computes before
-//! its arc sine): it grows with the distance, and bounds of it cost a few multiplications. Only a shop that may be on
-//! the page is measured exactly.
+//! Distances are compared as `a`, the square of the sine of half the angle (the haversine formula before its arc sine). It
+//! grows with the distance, and its bounds cost a few multiplications. Exact distances are computed only for shops that
+//! may be on the page.
 #![expect(clippy::float_arithmetic, reason = "geometry on a sphere needs trigonometry")]
 
 use std::cmp::Ordering;
@@ -11,15 +11,16 @@ use std::f64::consts::{FRAC_PI_2, PI};
 use std::hint::black_box;
 use std::sync::Arc;
 
+use super::query::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX};
+use super::shop_point::ShopPoint;
 use super::tree::{Cell, Entry, Node};
 use super::trees::Trees;
-use super::{Cursor, Hit, LIMIT_MAX, Page, Query, RADIUS_M_MAX, ShopPoint};
 use crate::domain::geo::{self, EARTH_RADIUS_M};
-use crate::domain::hours::WallClocks;
+use crate::domain::hours::LocalClocks;
 
 const TURN_E7: i64 = 3_600_000_000;
 const E7_RADIANS: f64 = PI / 1_800_000_000.0;
-/// Errors of floating point are far smaller; a bound that is loose by this much loses nothing.
+/// Slack of bounds, much larger than the errors of floating point.
 const SLACK: f64 = 1e-9;
 
 pub(super) fn search<T>(snapshot: &Trees, query: &Query, view: impl FnMut(Hit, &ShopPoint) -> T) -> Page<T> {
@@ -32,7 +33,7 @@ pub(super) fn search<T>(snapshot: &Trees, query: &Query, view: impl FnMut(Hit, &
         }
         match nearest.node {
             Node::Branch(quarters) => search.open(quarters, nearest.cell),
-            Node::Leaf(entries) => entries.iter().for_each(|entry| search.look_at(entry)),
+            Node::Leaf(entries) => entries.iter().for_each(|entry| search.visit(entry)),
         }
     }
     search.into_page(view)
@@ -42,15 +43,15 @@ struct Search<'a> {
     query: &'a Query,
     limit: usize,
     around: Around,
-    /// Nothing with a greater `a` can be on the page. Shrinks when the page is full.
+    /// Maximum `a` of a hit on the page. Shrinks when the page is full.
     a_max: f64,
-    /// Nothing with a smaller `a` comes after the cursor.
+    /// Minimum `a` of a hit after the cursor.
     a_min: f64,
     distance_mm_max: u64,
     frontier: BinaryHeap<Waiting<'a>>,
-    /// The best so far, the worst of them on top; one more than fits on the page tells whether there is a next one.
+    /// Best hits so far, the worst on top. It keeps one more than the page, to know whether a next page exists.
     best: BinaryHeap<Found<'a>>,
-    clocks: Option<WallClocks>,
+    clocks: Option<LocalClocks>,
 }
 
 impl<'a> Search<'a> {
@@ -67,7 +68,7 @@ impl<'a> Search<'a> {
             distance_mm_max,
             frontier: BinaryHeap::new(),
             best: BinaryHeap::with_capacity(limit + 2),
-            clocks: query.open_at.map(WallClocks::at),
+            clocks: query.open_at.map(LocalClocks::at),
         }
     }
 
@@ -82,7 +83,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn look_at(&mut self, entry: &'a Entry) {
+    fn visit(&mut self, entry: &'a Entry) {
         let query = self.query;
         if entry.rating_hundredths < query.rating_hundredths_min
             || !query.price_level.contains(&entry.price_level)
@@ -100,7 +101,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether the shop is open at the instant that was asked for; yes when none was.
+    /// Whether the shop is open at the instant of the query; true when the query has none.
     fn is_open(&mut self, entry: &Entry) -> bool {
         let Some(clocks) = &mut self.clocks else { return true };
         entry.schedule.as_deref().is_some_and(|schedule| clocks.is_open(schedule))
@@ -126,7 +127,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// A hit that may be on the page; ordered as hits are. Its id is far away in memory, and read only between equals.
+/// A hit that may be on the page, ordered like [`Hit`]. Its ID needs a second memory access, so it is read for equal
+/// distances only.
 struct Found<'a> {
     distance_mm: u64,
     entry: &'a Entry,
@@ -137,8 +139,8 @@ impl Found<'_> {
         Hit { distance_mm: self.distance_mm, id: self.entry.shop.id }
     }
 
-    /// Brings what will be shown into the processor's cache. The shops of a page lie far apart in memory, and waiting
-    /// for all of them at once takes hardly longer than waiting for one.
+    /// Loads the name of the shop into the cache of the processor. The shops of a page are far apart in memory, and concurrent
+    /// loads take hardly longer than one.
     fn touch(&self) {
         let ShopPoint { name, name_en, .. } = &*self.entry.shop;
         black_box((name.as_bytes().first(), name_en.as_bytes().first()));
@@ -170,15 +172,15 @@ impl PartialEq for Found<'_> {
 
 impl Eq for Found<'_> {}
 
-/// An `a` that is greater than that of every point at this distance, by half a millimetre.
+/// An `a` beyond every point at this distance, by half a millimetre.
 fn a_beyond(distance_mm: u64) -> f64 {
     let distance_m = f64::from(u32::try_from(distance_mm).unwrap_or(u32::MAX)) / 1_000.0 + 0.001;
     geo::sine_squared(distance_m / (2.0 * EARTH_RADIUS_M))
 }
 
-/// A part of the tree that was not looked at; the nearest comes first out of a heap.
+/// Part of the tree that was not visited; the nearest comes first out of a heap.
 struct Waiting<'a> {
-    /// Nothing in it has a smaller `a`, as far as it is within the radius.
+    /// Minimum `a` of its points within the radius.
     a: f64,
     node: &'a Node,
     cell: Cell,
@@ -204,15 +206,15 @@ impl PartialEq for Waiting<'_> {
 
 impl Eq for Waiting<'_> {}
 
-/// Bounds of `a` between the centre and what is within the radius.
+/// Bounds of `a` between the center and points within the radius.
 ///
-/// `a = sin²(lat gap / 2) + cos(centre) cos(point) sin²(lon gap / 2)`. All points within the radius lie in one band of
-/// latitudes, so `cos(point)` is between the extremes of the band; what lies outside of it need not be bounded, since it
-/// is no hit anyway. `h² - h⁴/3 <= sin² h <= h²`.
+/// `a = sin²(lat gap / 2) + cos(center) cos(point) sin²(lon gap / 2)`. All points within the radius lie in one band of
+/// latitudes, so `cos(point)` is between the extremes of the band. Points outside of the band are no hits and need no
+/// bound. `h² - h⁴/3 <= sin² h <= h²`.
 struct Around {
     lat_e7: i64,
     lon_e7: i64,
-    /// The product of the two cosines, at least and at most.
+    /// Minimum and maximum of the product of the two cosines.
     cosines: (f64, f64),
 }
 
@@ -231,7 +233,7 @@ impl Around {
         }
     }
 
-    /// The least and the greatest `a` of points of a cell.
+    /// Minimum and maximum `a` of the points of a cell.
     fn cell(&self, cell: Cell) -> (f64, f64) {
         let ((south, north), (west, east)) = (cell.lat_e7(), cell.lon_e7());
         let lat_gap = (south - self.lat_e7).max(self.lat_e7 - north).max(0);
@@ -241,15 +243,15 @@ impl Around {
         (self.least(lat_gap, lon_gap), self.most(lat_gap_most, lon_gap_most))
     }
 
-    /// At most the `a` of the point.
+    /// A lower bound of the `a` of the point.
     fn point(&self, entry: &Entry) -> f64 {
         let lon_e7 = i64::from(entry.at.lon_e7());
         let lat_gap = (i64::from(entry.at.lat_e7()) - self.lat_e7).abs();
-        // The long way around the earth will do: the bound holds for every angle, and the sine is the same.
+        // The longer way around the earth is correct too: the bound holds for every angle, and the sine is the same.
         self.least(lat_gap, (lon_e7 - self.lon_e7).abs())
     }
 
-    /// How far it is around the earth to the nearest of these meridians; at most half a turn.
+    /// Distance to the nearest of these meridians, at most half a turn.
     fn lon_gap(&self, west: i64, east: i64) -> i64 {
         if (west..=east).contains(&self.lon_e7) {
             return 0;
@@ -267,7 +269,7 @@ impl Around {
     }
 }
 
-/// The square of half a gap, in radians.
+/// Square of half a gap, in radians.
 fn half_squared(gap_e7: i64) -> f64 {
     // Gaps fit into 32 bits: at most a turn.
     let half = f64::from(u32::try_from(gap_e7).unwrap_or(u32::MAX)) * (E7_RADIANS / 2.0);

@@ -1,12 +1,16 @@
-//! PL-04: the index against a scan of all shops.
+//! PL-04: the index compared with a scan of all shops.
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use pulse_kernel::Timestamp;
 
 use super::*;
-use crate::domain::geo;
+use crate::domain::category::Code;
+use crate::domain::geo::{self, GeoPoint};
 use crate::domain::hours::{Hours, Zone};
 
-/// What the index has to find: everything, measured and sorted.
+/// The expected hits: all shops, measured and sorted.
 fn scan(shops: &[ShopPoint], query: &Query) -> Vec<Hit> {
     let mut hits: Vec<Hit> = shops
         .iter()
@@ -31,7 +35,7 @@ fn search(index: &NearbyIndex, query: &Query) -> Page<Hit> {
     })
 }
 
-/// All pages of the index, one behind the other.
+/// All pages of the index, concatenated.
 fn pages(index: &NearbyIndex, query: &Query) -> Vec<Hit> {
     let mut query = query.clone();
     let mut hits = Vec::new();
@@ -66,9 +70,9 @@ fn shop(id: i64, lat: f64, lon: f64) -> ShopPoint {
     }
 }
 
-/// Points around a centre, with coordinates that wrap over the date line and stop at the poles.
+/// Points around a center; longitudes wrap at the date line, latitudes end at the poles.
 fn scattered(center: (i32, i32), spread_e7: i32) -> impl Strategy<Value = GeoPoint> {
-    // Far away in longitude too: at the poles that is near.
+    // Distant longitudes are near at the poles.
     let east = prop_oneof![4 => -spread_e7..=spread_e7, 1 => -1_800_000_000..=1_800_000_000];
     (-spread_e7..=spread_e7, east).prop_map(move |(north, east)| {
         let lat = (center.0 + north).clamp(-900_000_000, 900_000_000);
@@ -89,8 +93,8 @@ fn any_schedule() -> impl Strategy<Value = Option<Arc<Schedule>>> {
         .prop_map(|(text, zone)| Hours::from_osm(text, &Zone::new(zone).unwrap()).schedule().cloned())
 }
 
-/// A centre and shops around it: in a city, at the date line, at both poles.
-fn any_town() -> impl Strategy<Value = (GeoPoint, Vec<ShopPoint>)> {
+/// A center and shops around it: in a city, at the date line, at both poles.
+fn any_area() -> impl Strategy<Value = (GeoPoint, Vec<ShopPoint>)> {
     let centers = vec![
         (312_304_000, 1_214_737_000),
         (0, 1_800_000_000),
@@ -102,7 +106,7 @@ fn any_town() -> impl Strategy<Value = (GeoPoint, Vec<ShopPoint>)> {
         (-899_000_000, -1_800_000_000),
         (0, 0),
     ];
-    // From a crowded house to 50 km and beyond; the smallest makes equal distances likely.
+    // From one building to more than 50 km; the smallest makes equal distances likely.
     let spreads = vec![3, 10_000, 500_000, 6_000_000];
     (prop::sample::select(centers), prop::sample::select(spreads)).prop_flat_map(|(center, spread)| {
         let any_shop = (scattered(center, spread), any_code(), 0_u8..=4, 0_u16..=500, any_schedule());
@@ -121,32 +125,34 @@ fn any_query(center: GeoPoint) -> impl Strategy<Value = Query> {
     let rest = (0_u8..=4, 0_u8..=4, prop_oneof![Just(0_u16), 0_u16..=500], open_at, 1_usize..=100);
     let category = prop_oneof![Just(Code::ALL), any_code()];
     let only = prop_oneof![3 => Just(BTreeSet::new()), 1 => prop::collection::btree_set((1_i64..400).prop_map(ShopId::new), 1..200)];
-    (radius, category, only, rest).prop_map(move |(radius_m, category, only, (from, to, rating, open_at, limit))| Query {
-        category,
-        only,
-        price_level: if from <= to { from..=to } else { 0..=4 },
-        rating_hundredths_min: rating,
-        open_at,
-        limit,
-        ..Query::around(center, radius_m)
+    (radius, category, only, rest).prop_map(move |(radius_m, category, only, (from, to, rating, open_at, limit))| {
+        Query {
+            category,
+            only,
+            price_level: if from <= to { from..=to } else { 0..=4 },
+            rating_hundredths_min: rating,
+            open_at,
+            limit,
+            ..Query::around(center, radius_m)
+        }
     })
 }
 
 proptest! {
-    /// PL-04: equal to a scan with haversine distances, page by page, across the date line and at the poles.
+    /// PL-04: the pages equal a scan with haversine distances, across the date line and at the poles.
     #[test]
-    fn the_pages_equal_a_scan((center, shops, query) in any_town().prop_flat_map(|(center, shops)| {
+    fn the_pages_equal_a_scan((center, shops, query) in any_area().prop_flat_map(|(center, shops)| {
         any_query(center).prop_map(move |query| (center, shops.clone(), query))
     })) {
         prop_assert_eq!(query.center, center);
         prop_assert_eq!(pages(&index_of(&shops), &query), scan(&shops, &query));
     }
 
-    /// PL-04: shops that move, change and close are found as they are now.
+    /// PL-04: searches find shops in their current state after moves, changes and removals.
     #[test]
     fn changes_are_seen_at_once(
-        (center, mut shops) in any_town(),
-        (_, others) in any_town(),
+        (center, mut shops) in any_area(),
+        (_, others) in any_area(),
         removed in prop::collection::vec(any::<prop::sample::Index>(), 0..300),
     ) {
         let index = index_of(&shops);

@@ -1,25 +1,25 @@
-//! A quadtree over latitude and longitude that shares all unchanged nodes with its older versions.
+//! Quadtree over latitude and longitude that shares unchanged nodes with its older versions.
 //!
-//! It divides where there are many shops, so a crowded city and an empty ocean cost the same.
+//! Only cells with many shops are divided, so the cost of a search does not depend on the density.
 
 use std::array;
 use std::sync::Arc;
 
 use pulse_kernel::id::ShopId;
 
-use super::ShopPoint;
+use super::shop_point::ShopPoint;
 use crate::domain::geo::GeoPoint;
 use crate::domain::hours::Schedule;
 
-/// A leaf with more entries is divided: few enough to copy quickly, enough to keep the tree small.
+/// Maximum number of entries of a leaf: few enough to copy quickly, enough to keep the tree small.
 const LEAF_MAX: usize = 64;
-/// By how many entries a leaf grows, so that little room is wasted.
+/// Number of entries by which a leaf grows, so that little memory is unused.
 const LEAF_GROWTH: usize = 8;
-/// Cells of this depth are 3 m wide and are not divided further: many shops share one address.
+/// Maximum depth of a cell. Cells of this depth are 3 m wide and not divided, because shops can share an address.
 const DEPTH_MAX: u32 = 24;
 const SIDE_BITS: u32 = 32;
 
-/// A shop in a leaf, with what decides whether it is found at hand: 32 bytes.
+/// A shop in a leaf with the attributes that searches filter by: 32 bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) shop: Arc<ShopPoint>,
@@ -44,7 +44,7 @@ pub(super) enum Node {
     Branch([Option<Arc<Node>>; 4]),
 }
 
-/// A square of the tree. Units are 1e-7 degree from the south pole and from the date line eastwards.
+/// Cell of the tree. Units are 1e-7 degrees, northwards from the south pole and eastwards from the date line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
     x: u32,
@@ -77,7 +77,7 @@ impl Cell {
         (i64::from(self.x) - WEST, i64::from(self.x) + self.side() - WEST)
     }
 
-    /// The distance from the first to the last unit.
+    /// Distance from the first to the last unit.
     fn side(self) -> i64 {
         (1 << (SIDE_BITS - self.depth)) - 1
     }
@@ -91,7 +91,7 @@ fn xy(at: GeoPoint) -> (u32, u32) {
     (from_edge(at.lon_e7(), WEST), from_edge(at.lat_e7(), SOUTH))
 }
 
-/// One version of the index. Cloning it is one counter.
+/// One version of the tree. A clone increments one reference count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     pub(super) root: Option<Arc<Node>>,
@@ -163,7 +163,7 @@ fn remove(slot: &mut Option<Arc<Node>>, cell: Cell, at: GeoPoint, id: ShopId) {
     }
 }
 
-/// All entries below, when they are leaves that are together well below the size at which one is divided.
+/// All entries of the quarters, when these are leaves and have together at most half of [`LEAF_MAX`] entries.
 fn few_entries(quarters: &[Option<Arc<Node>>; 4]) -> Option<Vec<Entry>> {
     let mut leaves = [&[][..]; 4];
     for (leaf, node) in leaves.iter_mut().zip(quarters) {

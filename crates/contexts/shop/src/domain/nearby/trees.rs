@@ -1,16 +1,16 @@
-//! The trees of the index: one of each category, which has the shops of the categories below it, too.
+//! One tree per category, with the shops of the categories below it.
 //!
-//! With one tree of all shops, a search for a category that few shops have would look at everything within the radius.
+//! A single tree of all shops would make a search for a rare category visit all shops within the radius.
 
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
 
-use super::ShopPoint;
+use super::shop_point::ShopPoint;
 use super::tree::{Entry, Tree};
 use crate::domain::category::Code;
 
-/// One version of the index. Cloning it costs a counter per category.
+/// One version of the trees. A clone increments one reference count per category.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trees(BTreeMap<Code, Tree>);
 
@@ -32,13 +32,13 @@ impl Trees {
         }
     }
 
-    /// The shops of the category and of those below it.
+    /// The shops of the category and of the categories below it.
     pub(super) fn of(&self, category: Code) -> Option<&Tree> {
         self.0.get(&category)
     }
 }
 
-/// The category, what it is below of, and so on up to "everything".
+/// The category and its ancestors up to the root.
 fn upwards(category: Code) -> impl Iterator<Item = Code> {
     iter::successors(Some(category), |category| category.parent())
 }

@@ -1,6 +1,4 @@
-//! The active shops in memory: where they are, and what a list of them shows.
-//!
-//! Everything here follows from the rows and is built from them at the start.
+//! Active shops in memory, for nearby search. The index is built from the rows at the start and updated after commits.
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::ShopState;
@@ -13,51 +11,53 @@ use crate::app::hours::Zones;
 use crate::domain::nearby::{Change, Hit, NearbyIndex, Page, Query, ShopPoint};
 use crate::store::shops::{self, ShopRow};
 
-/// How many rows are read at a time when the index is built.
+/// Number of rows that are read at once while the index is built.
 const FILL_BATCH: i64 = 2_000;
 
-/// The active shops in memory; nothing on a node that answers nobody.
+/// Index of the active shops; empty on a node that does not serve nearby search.
 #[derive(Debug)]
-pub struct Places {
+pub struct ActiveShops {
     index: Option<NearbyIndex>,
     order: Mutex<()>,
 }
 
-impl Places {
+impl ActiveShops {
     pub(crate) fn new(is_served: bool) -> Self {
         Self { index: is_served.then(NearbyIndex::new), order: Mutex::default() }
     }
 
-    /// How many shops there are.
+    /// Number of shops in the index.
     #[must_use]
     pub fn len(&self) -> usize {
         self.index.as_ref().map_or(0, NearbyIndex::len)
     }
 
-    /// Whether there are none.
+    /// Whether the index is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Keeps others from applying: hold it from before a commit until after applying what was committed, or from
-    /// before reading a row until after applying it, so that an older state never overwrites a newer one.
+    /// Lock that orders the changes of the index. Keep it from before a commit until its rows are applied, or from before a
+    /// read until its row is applied, so that an older state never replaces a newer one.
     pub(crate) async fn in_order(&self) -> MutexGuard<'_, ()> {
         self.order.lock().await
     }
 
-    /// Takes in rows as they are now: active ones appear, others disappear.
+    /// Applies the current state of rows: active shops are added, other shops are removed.
     pub(crate) fn apply<'a>(&self, rows: impl IntoIterator<Item = &'a ShopRow>, zones: &Zones) {
         let Some(index) = &self.index else { return };
         index.apply(rows.into_iter().map(|row| match row.state {
             ShopState::Active => Change::Put(point(row, zones)),
-            ShopState::Unspecified | ShopState::PendingReview | ShopState::Rejected | ShopState::Closed => {
-                Change::Remove(row.id)
-            }
+            ShopState::Unspecified
+            | ShopState::PendingReview
+            | ShopState::Rejected
+            | ShopState::Closed
+            | ShopState::Withdrawn => Change::Remove(row.id),
         }));
     }
 
-    /// Reads one shop again and takes it in.
+    /// Reads one shop and applies its state.
     pub(crate) async fn reload(&self, store: &Store, id: ShopId, zones: &Zones) -> Result<(), Error> {
         if self.index.is_none() {
             return Ok(());
@@ -68,7 +68,7 @@ impl Places {
         Ok(())
     }
 
-    /// Reads every active shop.
+    /// Adds all active shops.
     pub(crate) async fn fill(&self, store: &Store, zones: &Zones) -> Result<(), Error> {
         if self.index.is_none() {
             return Ok(());
@@ -83,13 +83,13 @@ impl Places {
         }
     }
 
-    /// The page that the query asks for, each hit as `view` shows it.
+    /// Returns the page of the query; `view` converts each hit.
     ///
     /// # Errors
-    /// `REMOTE_UNAVAILABLE` on a node that does not serve what is nearby.
+    /// `REMOTE_UNAVAILABLE` on a node that does not serve nearby search.
     pub(crate) fn search<T>(&self, query: &Query, view: impl FnMut(Hit, &ShopPoint) -> T) -> Result<Page<T>, Error> {
         let index = self.index.as_ref();
-        let index = index.ok_or_else(|| common::REMOTE_UNAVAILABLE.error("this node does not serve what is nearby"))?;
+        let index = index.ok_or_else(|| common::REMOTE_UNAVAILABLE.error("this node does not serve nearby search"))?;
         Ok(index.search(query, view))
     }
 }
