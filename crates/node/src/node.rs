@@ -274,12 +274,12 @@ impl Node {
     /// # Errors
     /// When the address is taken, or two routes contradict each other.
     pub fn bind(&self, config: &Config, listen: SocketAddr) -> anyhow::Result<Server> {
-        let ended = self.clients.accounts.ended.clone();
+        let access = self.clients.accounts.access.clone();
         let deps = Deps {
             clock: self.clock.clone(),
             limiter: Arc::clone(&self.limiter),
             keys: self.keys.clone(),
-            is_revoked: Box::new(move |principal| ended.contains(principal.session)),
+            current_principal: Box::new(move |principal, issued_at| access.current(principal, issued_at)),
         };
         let edge = Edge::builder(config.edge.clone(), deps).sampling(config.telemetry.sampling());
         let services = self.contexts.iter().flat_map(|context| &context.services);

@@ -1,4 +1,4 @@
--- One row per person or machine that can sign in.
+-- Accounts, one row each.
 CREATE TABLE account_accounts (
     id {id} NOT NULL PRIMARY KEY,
     display_name VARCHAR(40) NOT NULL,
@@ -8,6 +8,7 @@ CREATE TABLE account_accounts (
     bio VARCHAR(300) NOT NULL,
     time_zone VARCHAR(64) NOT NULL,
     role_bits BIGINT NOT NULL,
+    roles_changed_at BIGINT NOT NULL,
     follower_count BIGINT NOT NULL,
     following_count BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -15,15 +16,16 @@ CREATE TABLE account_accounts (
 );
 CREATE UNIQUE INDEX account_accounts_phone ON account_accounts (phone);
 CREATE UNIQUE INDEX account_accounts_email ON account_accounts (email);
+CREATE INDEX account_accounts_roles ON account_accounts (roles_changed_at);
 
--- The shops that a merchant's staff member works for.
+-- Shops of staff accounts.
 CREATE TABLE account_staff (
     account_id BIGINT NOT NULL,
     shop_id BIGINT NOT NULL,
     PRIMARY KEY (account_id, shop_id)
 ) {clustered};
 
--- Every four digits in a row of a phone number, so that any part of it can be looked up by key.
+-- All runs of four digits of phone numbers, so that any part of a number is found by key.
 CREATE TABLE account_phone_grams (
     gram VARCHAR(4) NOT NULL,
     account_id BIGINT NOT NULL,
@@ -36,16 +38,16 @@ CREATE TABLE account_passwords (
     hash VARCHAR(200) NOT NULL
 );
 
--- Wrong passwords in a row for an address, whether it has an account or not: being locked out tells nothing.
-CREATE TABLE account_guesses (
+-- Consecutive failed sign-ins per address, with or without an account: a lockout reveals nothing about the account.
+CREATE TABLE account_failed_attempts (
     address VARCHAR(254) NOT NULL PRIMARY KEY,
     failure_count BIGINT NOT NULL,
     failed_at BIGINT NOT NULL,
     locked_until BIGINT NOT NULL
 ) {clustered};
-CREATE INDEX account_guesses_age ON account_guesses (failed_at);
+CREATE INDEX account_failed_attempts_age ON account_failed_attempts (failed_at);
 
--- The one-time code of a phone or an address; `code_mac` is keyed, so that the table alone does not give the six digits.
+-- One-time codes per phone number or e-mail address; `code_mac` is keyed, so the table alone does not reveal the digits.
 CREATE TABLE account_codes (
     destination VARCHAR(254) NOT NULL PRIMARY KEY,
     code_mac VARCHAR(64) NOT NULL,
@@ -57,7 +59,7 @@ CREATE TABLE account_codes (
     version BIGINT NOT NULL
 ) {clustered};
 
--- A family of refresh tokens; only the newest generation works.
+-- Sessions; only the newest generation of the refresh token is valid.
 CREATE TABLE account_sessions (
     id {id} NOT NULL PRIMARY KEY,
     account_id BIGINT NOT NULL,
@@ -69,7 +71,7 @@ CREATE TABLE account_sessions (
 CREATE INDEX account_sessions_account ON account_sessions (account_id, ended_at);
 CREATE INDEX account_sessions_ended ON account_sessions (ended_at);
 
--- Who follows whom, once from each side; both rows are written by one commit.
+-- Follows, one row per side; one commit writes both rows.
 CREATE TABLE account_followers (
     followee_id BIGINT NOT NULL,
     follower_id BIGINT NOT NULL,
@@ -85,7 +87,7 @@ CREATE TABLE account_following (
 ) {clustered};
 CREATE INDEX account_following_page ON account_following (follower_id, followed_at, followee_id);
 
--- The days of a month on which somebody was here; bit 0 is the first day. `month` is year * 12 + month - 1.
+-- Days with a check-in, one row per month; bit 0 is the first day. `month` is year * 12 + month - 1.
 CREATE TABLE account_check_ins (
     account_id BIGINT NOT NULL,
     month BIGINT NOT NULL,

@@ -1,19 +1,19 @@
-//! How one-time codes reach people: a port, because phones, mail and the developer's inbox are different worlds.
+//! Port for sending one-time codes, by text message, e-mail or to the inbox of a developer.
 
 use async_trait::async_trait;
 use pulse_kernel::{Error, Locale};
 
-/// Where a code goes.
+/// Destination of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// A phone number in international form.
+    /// Phone number in E.164 format.
     Phone(String),
-    /// An e-mail address, in lower case.
+    /// E-mail address in lower case.
     Email(String),
 }
 
 impl Destination {
-    /// The number or the address.
+    /// The phone number or e-mail address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -22,21 +22,21 @@ impl Destination {
     }
 }
 
-/// Brings texts to people. A code that is lost on the way is asked for again, so trying once is enough.
+/// Sends texts. One try is enough: the user requests another code when a text is lost.
 #[async_trait]
 pub trait CodeSender: Send + Sync {
-    /// Sends `text`, which holds a one-time code and is not to be logged.
+    /// Sends `text`, which contains a one-time code and must not be logged.
     ///
     /// # Errors
-    /// When it certainly did not go out.
+    /// When the text was not sent.
     async fn send(&self, to: &Destination, text: &str) -> Result<(), Error>;
 }
 
-/// The text that brings a code, in the reader's language.
+/// Text of a code in the language of the recipient.
 #[must_use]
 pub(crate) fn code_text(code: &str, locale: Locale) -> String {
     match locale {
-        Locale::En => format!("{code} is your Pulse code. It works for 5 minutes. Tell it to nobody."),
+        Locale::En => format!("{code} is your Pulse code. It expires in 5 minutes. Do not share it."),
         Locale::Zh => format!("您的 Pulse 验证码是 {code}，5 分钟内有效，请勿告诉他人。"),
     }
 }

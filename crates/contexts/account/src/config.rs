@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountConfig {
-    /// Lifetime of an access token; a role that is revoked stays in force that long. 1m to 1h, default 15m. Since 0.1.
+    /// Lifetime of an access token. A node that cannot reach the database accepts the roles of a token until it expires. 1m
+    /// to 1h, default 15m. Since 0.1.
     #[serde(with = "humantime_serde")]
     pub access_ttl: Duration,
     /// Time zone of new accounts, an IANA name. Default Asia/Shanghai. Since 0.1.
@@ -34,7 +35,7 @@ impl Default for AccountConfig {
 
 impl Section for AccountConfig {
     fn check(&self, faults: &mut Faults) {
-        // A token cannot be taken back while it is valid, so it is short-lived.
+        // Nodes remember revoked sessions and changed roles for this time.
         faults.duration("access_ttl", self.access_ttl, Duration::from_secs(60)..=Duration::from_secs(3_600));
         faults.number("following_max", self.following_max, 1..=1_000_000);
         faults.number("hashers", self.hashers, 1..=256);

@@ -1,4 +1,4 @@
-//! What the account context needs.
+//! Dependencies of the account context.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::codes::CodeSender;
 use crate::config::AccountConfig;
 use crate::secret::Secret;
 
-/// What the context needs.
+/// Dependencies of the context.
 #[derive(Clone)]
 pub struct AccountDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
     /// Signs access tokens.
     pub keys: KeyRing,
@@ -20,6 +20,6 @@ pub struct AccountDeps {
     pub secret: Secret,
     /// Sends one-time codes.
     pub codes: Arc<dyn CodeSender>,
-    /// Its section of the configuration.
+    /// Section `[account]` of the configuration.
     pub config: AccountConfig,
 }

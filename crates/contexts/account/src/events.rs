@@ -1,4 +1,4 @@
-//! Handlers of the events of shops.
+//! Consumers of events of shops.
 
 use pulse_bus::{Consumer, Delivery};
 use pulse_contract::account::v1::errors;
@@ -12,20 +12,27 @@ pub(crate) fn consumers(app: &App) -> [Consumer; 1] {
     [Consumer::named("account.staff_of_approved_shops").handles(app, make_owner_staff)]
 }
 
-/// Makes the owner of a shop its staff when the shop is approved.
+/// Makes the owner of an approved shop its staff.
 async fn make_owner_staff(app: &App, cx: &Cx, delivery: &Delivery, event: ShopApproved) -> Result<(), Error> {
     if event.owner_account_id == 0 {
         return Ok(());
     }
     let (owner, shop) = (AccountId::new(event.owner_account_id), ShopId::new(event.shop_id));
-    let (commit, _account) = match app::grant(app, owner, Role::MerchantStaff, &[shop]).await {
-        // Trying again would find no more room, and the owner's other events would wait behind this one. The shop is
-        // open; only the owner's token does not name it, until there is room and an operator grants it.
+    let plan = match app::plan_grant(app, cx.now, owner, Role::MerchantStaff, &[shop]).await {
+        // A retry would fail again and block later events of the same key. An operator can grant the shop later.
         Err(error) if error.code() == errors::ACCOUNT_SHOPS_LIMIT.code => {
-            tracing::warn!(account = owner.get(), shop = shop.get(), "the owner works for too many shops for one more");
+            tracing::warn!(
+                account = owner.get(),
+                shop = shop.get(),
+                "owner of an approved shop works for the maximum number of shops; grant the role after removing another shop"
+            );
             return Ok(());
         }
-        granted => granted?,
+        planned => planned?,
     };
-    Ok(delivery.commit(&app.deps.store, cx, commit).await?)
+    delivery.commit(&app.deps.store, cx, plan.commit).await?;
+    if !delivery.is_duplicate() {
+        plan.applied.publish(app);
+    }
+    Ok(())
 }

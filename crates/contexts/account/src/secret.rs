@@ -1,4 +1,4 @@
-//! The secret that makes one-time codes and refresh tokens unguessable, and what is made with it.
+//! Secret that derives one-time codes and refresh tokens.
 
 use std::fmt;
 
@@ -8,14 +8,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// 32 random bytes, the same on every node. Never printed.
+use crate::domain::refresh::SessionId;
+
+/// 32 random bytes, the same on all nodes. Never printed.
 #[derive(Clone)]
 pub struct Secret([u8; 32]);
 
-/// What a refresh token says: session and generation.
+/// Content of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RefreshClaims {
-    pub(crate) session: i64,
+    pub(crate) session: SessionId,
     pub(crate) generation: i64,
 }
 
@@ -26,42 +28,42 @@ impl Secret {
         Self(bytes)
     }
 
-    /// The keyed hash of a one-time code, bound to where it was sent.
+    /// The keyed hash of a one-time code and its destination.
     pub(crate) fn code_mac(&self, destination: &str, code: &str) -> String {
         hex::encode(self.mac(b"code", &[destination.as_bytes(), code.as_bytes()]))
     }
 
-    /// Whether `expected` is the keyed hash of the code; takes the same time for every wrong one.
+    /// Whether `expected` is the keyed hash of the code; takes the same time for all wrong codes.
     pub(crate) fn is_code(&self, expected: &str, destination: &str, code: &str) -> bool {
         self.code_mac(destination, code).as_bytes().ct_eq(expected.as_bytes()).into()
     }
 
-    /// The refresh token of a session's generation.
+    /// The refresh token of a generation of a session.
     pub(crate) fn refresh_token(&self, claims: RefreshClaims) -> String {
         let mut bytes = Vec::with_capacity(48);
-        bytes.extend_from_slice(&claims.session.to_be_bytes());
+        bytes.extend_from_slice(&claims.session.get().to_be_bytes());
         bytes.extend_from_slice(&claims.generation.to_be_bytes());
         let mac = self.mac(b"refresh", &[bytes.as_slice()]);
         bytes.extend_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What the token says, when it is one of ours.
+    /// The content of the token; `None` for a token that this secret did not make.
     pub(crate) fn read_refresh_token(&self, token: &str) -> Option<RefreshClaims> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (claims, mac) = bytes.split_at_checked(16)?;
         let is_ours: bool = self.mac(b"refresh", &[claims]).as_slice().ct_eq(mac).into();
         let (session, generation) = claims.split_at_checked(8)?;
         let claims = RefreshClaims {
-            session: i64::from_be_bytes(session.try_into().ok()?),
+            session: SessionId::new(i64::from_be_bytes(session.try_into().ok()?)),
             generation: i64::from_be_bytes(generation.try_into().ok()?),
         };
         is_ours.then_some(claims)
     }
 
-    /// HMAC-SHA256 over the purpose and the parts, each with its length, so that no two lists look the same.
+    /// HMAC-SHA256 over the purpose and the parts. Each part has its length as prefix, so different lists differ.
     fn mac(&self, purpose: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-        // HMAC's key is one block; a shorter one is filled up with zeros (RFC 2104, section 2).
+        // The key of HMAC is one block; a shorter key is padded with zeros (RFC 2104, section 2).
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
         let mut mac = Hmac::<Sha256>::new(&block.into());
@@ -84,9 +86,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refresh_token_says_what_it_was_made_for_and_nothing_else_passes() {
+    fn a_refresh_token_contains_its_claims_and_other_tokens_are_rejected() {
         let secret = Secret::new([7; 32]);
-        let claims = RefreshClaims { session: 42, generation: 3 };
+        let claims = RefreshClaims { session: SessionId::new(42), generation: 3 };
         let token = secret.refresh_token(claims);
         assert_eq!(secret.read_refresh_token(&token), Some(claims));
         assert_eq!(Secret::new([8; 32]).read_refresh_token(&token), None);
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_belongs_to_its_destination() {
+    fn a_code_is_valid_for_its_destination_only() {
         let secret = Secret::new([7; 32]);
         let mac = secret.code_mac("+8613800138000", "123456");
         assert!(secret.is_code(&mac, "+8613800138000", "123456"));

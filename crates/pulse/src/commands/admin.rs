@@ -1,17 +1,28 @@
 //! `pulse admin`.
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use pulse_contract::account::v1::{AccountRole, GrantRoleRequest, SearchAccountsRequest};
+use pulse_drills::target_node::TargetNode;
 use pulse_kernel::Cx;
+use pulse_node::data_folder::DataFolder;
 use pulse_node::{Node, NodeOptions};
 use pulse_token::KeyRing;
 
 use super::arguments::{GrantOperator, RotateKeys};
 use super::show::print;
 
-/// `pulse admin grant-operator`.
+/// `pulse admin grant-operator`. Calls the node that uses the data folder, or opens the data when none does.
 pub(super) async fn grant_operator(arguments: GrantOperator) -> anyhow::Result<()> {
     let config = arguments.node.quiet_config()?;
+    if DataFolder::is_in_use(&config.node.data) {
+        let node = TargetNode::new(config.node.listen, &config.node.data)?;
+        let granted_by_node = node.grant_operator(&arguments.phone).await;
+        let (name, account_id) = granted_by_node.with_context(|| {
+            let (data, address) = (config.node.data.display(), config.node.listen);
+            format!("the data folder {data} is in use, and its node was called at {address} (--listen)")
+        })?;
+        return print(&granted(&name, account_id));
+    }
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let node = Node::start(&config, NodeOptions::for_command()).await?;
     let outcome = grant(&node, &arguments.phone).await;
@@ -30,7 +41,11 @@ async fn grant(node: &Node, phone: &str) -> anyhow::Result<String> {
     let request =
         GrantRoleRequest { account_id: account.account_id, role: AccountRole::Operator.into(), shop_ids: Vec::new() };
     node.accounts().grant_role(&cx, request).await.map_err(|error| anyhow!(error.report()))?;
-    Ok(format!("{} ({}) is an operator after the next sign-in.", account.display_name, account.account_id))
+    Ok(granted(&account.display_name, account.account_id))
+}
+
+fn granted(name: &str, account_id: i64) -> String {
+    format!("{name} ({account_id}) is an operator. The role applies to all sessions of the account.")
 }
 
 /// `pulse admin rotate-keys`. A running node reads the new key from the folder.

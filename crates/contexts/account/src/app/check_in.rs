@@ -1,4 +1,4 @@
-//! Notes that somebody was here today, and tells on which days they were.
+//! Records the check-in of today, and returns the check-ins of a month.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -13,16 +13,16 @@ use super::profile::{caller, load};
 use crate::domain::check_in::{Month, day_bit, streak};
 use crate::store::check_ins;
 
-/// A streak reaches back at most this many months, the current one included.
+/// Number of months that a streak can touch, including the current one.
 const STREAK_MONTHS: i64 = 13;
 
 pub(crate) async fn check_in(app: &App, cx: &Cx, _request: CheckInRequest) -> Result<CheckInMonth, Error> {
     let account = caller(cx)?;
     let today = today(&load(app, account).await?.time_zone, cx.now);
-    app.deps.store.attempt(cx, || note(app, cx, account, today)).await
+    app.deps.store.attempt(cx, || record(app, cx, account, today)).await
 }
 
-async fn note(app: &App, cx: &Cx, account: AccountId, today: Date) -> Result<CheckInMonth, Error> {
+async fn record(app: &App, cx: &Cx, account: AccountId, today: Date) -> Result<CheckInMonth, Error> {
     let store = &app.deps.store;
     let month = Month::of(today);
     let mut months = check_ins::between(store, account, month.minus(STREAK_MONTHS - 1), month).await?;
@@ -45,15 +45,17 @@ async fn note(app: &App, cx: &Cx, account: AccountId, today: Date) -> Result<Che
 
 pub(crate) async fn get_check_ins(app: &App, cx: &Cx, request: GetCheckInsRequest) -> Result<CheckInMonth, Error> {
     let account = caller(cx)?;
-    let Some(asked) = Month::parse(&request.month) else {
-        return Err(common::VALIDATION_FAILED.error("a month looks like 2026-11"));
+    let Some(wanted) = Month::parse(&request.month) else {
+        return Err(
+            common::VALIDATION_FAILED.error(format!("month must have the format YYYY-MM, got {:?}", request.month))
+        );
     };
     let today = today(&load(app, account).await?.time_zone, cx.now);
     let now = Month::of(today);
     let store = &app.deps.store;
     let months = check_ins::between(store, account, now.minus(STREAK_MONTHS - 1), now).await?;
-    let bits = check_ins::between(store, account, asked, asked).await?.get(&asked).copied().unwrap_or(0);
-    Ok(view(asked, bits, streak(&months, today)))
+    let bits = check_ins::between(store, account, wanted, wanted).await?.get(&wanted).copied().unwrap_or(0);
+    Ok(view(wanted, bits, streak(&months, today)))
 }
 
 fn view(month: Month, bits: u32, streak_days: i32) -> CheckInMonth {
@@ -61,7 +63,7 @@ fn view(month: Month, bits: u32, streak_days: i32) -> CheckInMonth {
     CheckInMonth { month: month.to_string(), day_bits: bits, day_count, streak_days }
 }
 
-/// The date in a zone; a zone that the database of zones has lost since counts as UTC.
+/// The date in a time zone; UTC when the time zone database does not contain the zone anymore.
 fn today(time_zone: &str, now: Timestamp) -> Date {
     let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
     let instant = jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or_default();

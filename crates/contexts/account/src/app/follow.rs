@@ -1,4 +1,4 @@
-//! Follows and unfollows. Both sides are written by one commit, so they never differ (TR-47).
+//! Follows and unfollows an account. One commit writes both sides, so they never differ (TR-47).
 
 use pulse_contract::account::v1::{
     AccountFollowed, AccountUnfollowed, FollowRequest, FollowResponse, UnfollowRequest, UnfollowResponse, errors,
@@ -14,7 +14,8 @@ use crate::store::follows;
 pub(crate) async fn follow(app: &App, cx: &Cx, request: FollowRequest) -> Result<FollowResponse, Error> {
     let (follower, followee) = (caller(cx)?, AccountId::new(request.account_id));
     if follower == followee {
-        return Err(errors::ACCOUNT_FOLLOW_SELF.error("choose somebody else"));
+        return Err(errors::ACCOUNT_FOLLOW_SELF
+            .error(format!("account_id must differ from the caller's own ID, got {}", follower.get())));
     }
     let store = &app.deps.store;
     store
@@ -25,7 +26,9 @@ pub(crate) async fn follow(app: &App, cx: &Cx, request: FollowRequest) -> Result
             load(app, followee).await?;
             let (count, max) = (load(app, follower).await?.following_count, app.deps.config.following_max);
             if count >= max {
-                return Err(errors::ACCOUNT_FOLLOW_LIMIT.error("unfollow somebody first").with("following", count));
+                return Err(errors::ACCOUNT_FOLLOW_LIMIT
+                    .error(format!("an account can follow at most {max} accounts, and this one follows {count}"))
+                    .with("following", count));
             }
             let event = AccountFollowed { follower_id: follower.get(), followee_id: followee.get() };
             let commit = follows::insert(Commit::new(), follower, followee, max, cx.now).event(follower.get(), &event);

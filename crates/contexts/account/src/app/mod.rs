@@ -21,13 +21,13 @@ mod view;
 
 use std::sync::Arc;
 
+use crate::access::AccessChanges;
 use crate::deps::AccountDeps;
-use crate::ended_sessions::EndedSessions;
 use passwords::Passwords;
 
 pub(crate) use check_in::{check_in, get_check_ins};
 pub(crate) use follow::{follow, unfollow};
-pub(crate) use grant_role::{grant, grant_role, revoke_role};
+pub(crate) use grant_role::{grant_role, plan_grant, revoke_role};
 pub(crate) use list_follows::{list_followers, list_following};
 pub(crate) use profile::{get_me, get_profile, update_me};
 pub(crate) use refresh_session::refresh_session;
@@ -39,18 +39,18 @@ pub(crate) use sign_in_with_password::sign_in_with_password;
 pub(crate) use sign_out::sign_out;
 pub(crate) use sweep::sweep_hourly;
 
-/// What every use case works with.
+/// State that all use cases share.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<AccountDeps>,
     pub(crate) passwords: Passwords,
-    pub(crate) ended: EndedSessions,
+    pub(crate) access: AccessChanges,
 }
 
 impl App {
     pub(crate) fn new(deps: AccountDeps) -> Self {
         let passwords = Passwords::new(deps.config.hashers);
-        let ended = EndedSessions::new(deps.config.access_ttl);
-        Self { deps: Arc::new(deps), passwords, ended }
+        let access = AccessChanges::new(deps.config.access_ttl);
+        Self { deps: Arc::new(deps), passwords, access }
     }
 }

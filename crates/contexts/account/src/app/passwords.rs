@@ -1,4 +1,4 @@
-//! Argon2id off the async threads: a bounded number at a time, a bounded number waiting.
+//! Hashes passwords with Argon2id on blocking threads; the number of running and of waiting requests is limited.
 
 use std::sync::Arc;
 
@@ -9,64 +9,64 @@ use pulse_contract::errors as common;
 use pulse_kernel::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many requests may wait for one hasher, before the next is refused.
+/// Maximum number of waiting requests per hasher.
 const WAITING_PER_HASHER: usize = 16;
 
-/// Hashes passwords. Cheap to clone.
+/// A pool of hashers. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     running: Arc<Semaphore>,
-    admitted: Arc<Semaphore>,
+    acquired: Arc<Semaphore>,
 }
 
 impl Passwords {
+    /// A pool of `hashers` concurrent hashers.
     pub(crate) fn new(hashers: usize) -> Self {
         let hashers = hashers.max(1);
         Self {
             running: Arc::new(Semaphore::new(hashers)),
-            admitted: Arc::new(Semaphore::new(hashers * (WAITING_PER_HASHER + 1))),
+            acquired: Arc::new(Semaphore::new(hashers * (WAITING_PER_HASHER + 1))),
         }
     }
 
-    /// A place among those who wait for a hasher.
+    /// A hasher for one password; it may wait for its turn.
     ///
     /// # Errors
-    /// `ACCOUNT_BUSY` when too many wait already.
-    pub(crate) fn admit(&self) -> Result<Admitted, Error> {
-        let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|error| busy().caused_by(error))?;
-        Ok(Admitted { running: Arc::clone(&self.running), place })
+    /// `ACCOUNT_BUSY` when the queue is full.
+    pub(crate) fn acquire_hasher(&self) -> Result<Hasher, Error> {
+        let permit = Arc::clone(&self.acquired).try_acquire_owned().map_err(|error| busy().caused_by(error))?;
+        Ok(Hasher { running: Arc::clone(&self.running), permit })
     }
 }
 
 fn busy() -> Error {
-    errors::ACCOUNT_BUSY.error("too many sign-ins at the moment")
+    errors::ACCOUNT_BUSY.error("the queue of password checks is full; try again later")
 }
 
-/// A place among those who wait for a hasher, for one password. It is given back when the password is hashed, or when
-/// this is dropped.
-pub(crate) struct Admitted {
+/// Permission to hash one password. It ends when the password is hashed, or when this is dropped.
+pub(crate) struct Hasher {
     running: Arc<Semaphore>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
-impl Admitted {
+impl Hasher {
     /// The hash of a password, with a fresh salt, in PHC format.
     ///
     /// # Errors
-    /// `INTERNAL` when hashing breaks off.
+    /// `INTERNAL` when the hasher fails.
     pub(crate) async fn hash(self, password: String) -> Result<String, Error> {
         let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string());
-        self.run(hash).await?.map_err(|error| common::INTERNAL.error("hashing failed").caused_by(error))
+        self.run(hash).await?.map_err(|error| common::INTERNAL.error("password hashing failed").caused_by(error))
     }
 
-    /// Whether the hash is that of the password. Without a hash it takes as long, and the answer is no.
+    /// Whether the hash is that of the password; `false` without a hash, after the same time.
     ///
     /// # Errors
-    /// `INTERNAL` when hashing breaks off.
+    /// `INTERNAL` when the hasher fails.
     pub(crate) async fn verify(self, password: String, hash: Option<String>) -> Result<bool, Error> {
         let verify = move || {
             let is_known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
+            let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned());
             let is_right = PasswordHash::new(&hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
             is_right && is_known
@@ -76,21 +76,21 @@ impl Admitted {
 
     async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let running = self.running.acquire_owned().await.map_err(|error| busy().caused_by(error))?;
-        // The places go with the work: it runs to its end even when the caller has gone away.
-        let places = (running, self.place);
+        // The permits end with the work, which finishes even when the caller has gone away.
+        let permits = (running, self.permit);
         let work = move || {
             let outcome = work();
-            drop(places);
+            drop(permits);
             outcome
         };
         tokio::task::spawn_blocking(work)
             .await
-            .map_err(|error| common::INTERNAL.error("hashing broke off").caused_by(error))
+            .map_err(|error| common::INTERNAL.error("password hashing was aborted").caused_by(error))
     }
 }
 
-/// A hash of the default cost that belongs to nobody, so that an unknown address costs as much as a wrong password.
-const NOBODY: &str =
+/// A hash of the default cost without a password, so that an unknown address costs as much as a wrong password.
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRvZm5vYm9keQ$3y1fVvJ3TzJ9l3kqQ5o4m6QmJwqk7m3Zl0cVwq8n1bE";
 
 #[cfg(test)]
@@ -102,18 +102,18 @@ mod tests {
     use super::*;
 
     async fn verify(passwords: &Passwords, password: &str, hash: Option<String>) -> Result<bool, Error> {
-        passwords.admit()?.verify(password.to_owned(), hash).await
+        passwords.acquire_hasher()?.verify(password.to_owned(), hash).await
     }
 
     #[tokio::test]
-    async fn the_right_password_passes_and_nobody_has_one() {
+    async fn the_right_password_passes_and_no_hash_never_does() {
         let passwords = Passwords::new(2);
-        let hash = passwords.admit().unwrap().hash("correct horse battery".into()).await.unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "NOBODY must cost the same: {hash}");
+        let hash = passwords.acquire_hasher().unwrap().hash("correct horse battery".into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "DUMMY_HASH must cost the same: {hash}");
         assert!(verify(&passwords, "correct horse battery", Some(hash.clone())).await.unwrap());
         assert!(!verify(&passwords, "wrong horse battery", Some(hash)).await.unwrap());
         assert!(!verify(&passwords, "anything", None).await.unwrap());
-        assert!(PasswordHash::new(NOBODY).is_ok(), "a broken hash would be refused in no time");
+        assert!(PasswordHash::new(DUMMY_HASH).is_ok(), "a broken hash would be rejected immediately");
     }
 
     #[tokio::test]
@@ -136,14 +136,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_goes_away_leaves_the_place_taken_until_the_hash_is_finished() {
+    async fn a_dropped_call_keeps_its_permits_until_the_hash_is_finished() {
         let passwords = Passwords::new(1);
         let (finish, finished) = mpsc::channel::<()>();
-        let hashing = passwords.admit().unwrap().run(move || finished.recv());
-        assert!(hashing.now_or_never().is_none(), "it began, and then nobody waited for it any more");
-        assert_eq!((passwords.running.available_permits(), passwords.admitted.available_permits()), (0, 16));
+        let hashing = passwords.acquire_hasher().unwrap().run(move || finished.recv());
+        assert!(hashing.now_or_never().is_none(), "hashing started, and then its caller was dropped");
+        assert_eq!((passwords.running.available_permits(), passwords.acquired.available_permits()), (0, 16));
         finish.send(()).unwrap();
-        let _all = passwords.admitted.acquire_many(17).await.unwrap();
+        let _all = passwords.acquired.acquire_many(17).await.unwrap();
         assert_eq!(passwords.running.available_permits(), 1);
     }
 }

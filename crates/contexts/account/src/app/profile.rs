@@ -1,4 +1,4 @@
-//! Reads and changes what an account says about itself.
+//! Returns and changes profiles.
 
 use pulse_contract::account::v1::{Account, GetMeRequest, GetProfileRequest, Profile, UpdateMeRequest, errors};
 use pulse_contract::errors as common;
@@ -22,7 +22,8 @@ pub(crate) async fn update_me(app: &App, cx: &Cx, request: UpdateMeRequest) -> R
     if let Some(zone) = &request.time_zone
         && jiff::tz::TimeZone::get(zone).is_err()
     {
-        return Err(errors::ACCOUNT_TIME_ZONE_UNKNOWN.error("use a name such as Asia/Shanghai"));
+        return Err(errors::ACCOUNT_TIME_ZONE_UNKNOWN
+            .error(format!("time_zone must be an IANA name such as Asia/Shanghai, got {zone:?}")));
     }
     let store = &app.deps.store;
     store
@@ -45,13 +46,13 @@ fn apply(row: AccountRow, request: &UpdateMeRequest) -> AccountRow {
     }
 }
 
-/// Who asks. The policy lets nobody else through, so this is for calls that did not come through the edge.
+/// The account of the caller. The edge admits signed-in callers only; other calls are in-process.
 pub(super) fn caller(cx: &Cx) -> Result<AccountId, Error> {
-    cx.actor.account().ok_or_else(|| common::UNAUTHENTICATED.error("sign in first"))
+    cx.actor.account().ok_or_else(|| common::UNAUTHENTICATED.error("the call needs a signed-in account"))
 }
 
 pub(super) async fn load(app: &App, id: AccountId) -> Result<AccountRow, Error> {
-    accounts::by_id(&app.deps.store, id)
-        .await?
-        .ok_or_else(|| errors::ACCOUNT_NOT_FOUND.error("there is no such account").with("account_id", id.get()))
+    accounts::by_id(&app.deps.store, id).await?.ok_or_else(|| {
+        errors::ACCOUNT_NOT_FOUND.error(format!("account {} does not exist", id.get())).with("account_id", id.get())
+    })
 }

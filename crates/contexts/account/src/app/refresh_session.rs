@@ -1,4 +1,4 @@
-//! Exchanges a refresh token for a new pair; a token that was used before ends its session.
+//! Exchanges a refresh token for new tokens; a token that was used before ends its session.
 
 use pulse_contract::account::v1::{RefreshSessionRequest, Session, SessionEnded, errors};
 use pulse_kernel::{Cx, Error};
@@ -16,7 +16,7 @@ pub(crate) async fn refresh_session(app: &App, cx: &Cx, request: RefreshSessionR
 }
 
 fn over() -> Error {
-    errors::ACCOUNT_SESSION_EXPIRED.error("the session is over, sign in again")
+    errors::ACCOUNT_SESSION_EXPIRED.error("the session has ended or expired; sign in again")
 }
 
 async fn refresh(app: &App, cx: &Cx, claims: RefreshClaims) -> Result<Session, Error> {
@@ -24,7 +24,7 @@ async fn refresh(app: &App, cx: &Cx, claims: RefreshClaims) -> Result<Session, E
     let Some(read) = sessions::by_id(store, claims.session).await? else { return Err(over()) };
     let generation = match present(read.state, claims.generation, cx.now) {
         Presented::Over => return Err(over()),
-        Presented::Reused => return end_for_safety(app, cx, &read).await,
+        Presented::Reused => return end_reused(app, cx, &read).await,
         Presented::Rotate(generation) => generation,
     };
     let Some(row) = accounts::by_id(store, read.account).await? else { return Err(over()) };
@@ -35,11 +35,11 @@ async fn refresh(app: &App, cx: &Cx, claims: RefreshClaims) -> Result<Session, E
     Ok(answer)
 }
 
-/// Somebody has a copy of a token that was used: the family ends, and both have to sign in again.
-async fn end_for_safety(app: &App, cx: &Cx, read: &SessionRow) -> Result<Session, Error> {
-    let event = SessionEnded { account_id: read.account.get(), session_id: read.id, is_reuse: true };
+/// Ends a session whose refresh token exists twice: the owner and a possible thief must both sign in again.
+async fn end_reused(app: &App, cx: &Cx, read: &SessionRow) -> Result<Session, Error> {
+    let event = SessionEnded { account_id: read.account.get(), session_id: read.id.get(), is_reuse: true };
     let commit = Commit::new().write(sessions::end(read.id, cx.now)).expect_rows(1).event(read.account.get(), &event);
     app.deps.store.commit(cx, commit).await?;
-    app.ended.note(read.id, cx.now);
-    Err(errors::ACCOUNT_SESSION_REUSED.error("a refresh token was used twice, so the session has been ended"))
+    app.access.ended([read.id], cx.now);
+    Err(errors::ACCOUNT_SESSION_REUSED.error("the refresh token was used before; the session was ended"))
 }

@@ -1,4 +1,4 @@
-//! Finds accounts by any four or more digits of the phone (TR-73), by key and never by scanning.
+//! Finds accounts by four or more consecutive digits of the phone number (TR-73), by an index key.
 
 use pulse_contract::account::v1::{Account, SearchAccountsRequest, SearchAccountsResponse};
 use pulse_contract::page::{self, Page};
@@ -9,7 +9,7 @@ use super::{App, view};
 use crate::domain::phone;
 use crate::store::accounts;
 
-/// How many candidates of one four-digit key are looked at for one page; the page goes on after the last of them.
+/// Maximum number of candidates of one four-digit key per page; the next page starts after the last candidate.
 const CANDIDATES_MAX: i64 = 2_000;
 
 pub(crate) async fn search_accounts(

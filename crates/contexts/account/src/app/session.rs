@@ -1,4 +1,4 @@
-//! Mints sessions: the pair of tokens that proves who somebody is.
+//! Issues the tokens of a session.
 
 use pulse_contract::account::v1::Session;
 use pulse_kernel::{Error, Principal, Timestamp};
@@ -9,11 +9,15 @@ use crate::domain::refresh::SESSION_TTL;
 use crate::secret::RefreshClaims;
 use crate::store::accounts::AccountRow;
 
-/// The answer that proves who somebody is: an access token for now, a refresh token for later.
+/// The tokens of a session with the current roles of its account.
 pub(super) async fn mint(app: &App, row: AccountRow, claims: RefreshClaims, now: Timestamp) -> Result<Session, Error> {
     let shops = view::shops_of(app, &row).await?;
-    let principal =
-        Principal { account: row.id, session: claims.session, roles: row.roles.iter().collect(), shops: shops.clone() };
+    let principal = Principal {
+        account: row.id,
+        session: claims.session.get(),
+        roles: row.roles.iter().collect(),
+        shops: shops.clone(),
+    };
     let access = Claims::new(principal, now, app.deps.config.access_ttl);
     Ok(Session {
         access_token: app.deps.keys.sign(&access),

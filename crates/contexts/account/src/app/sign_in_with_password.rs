@@ -1,18 +1,19 @@
-//! Signs in with an address and a password.
+//! Signs in with an e-mail address and a password.
 //!
-//! An address without an account is answered like a wrong password: in the same words, after the same time, and with
-//! the same rest after too many guesses.
+//! An address without an account has the same answer as a wrong password, after the same time, and the same lockout.
 //!
-//! A guess is counted before its password is looked at, and taken back when it was right. So of many guesses at the
-//! same moment no more are looked at than are free, and a crash in between gives none back.
+//! An attempt is counted as failed before its password is checked; a right password resets the count. So concurrent
+//! attempts cannot exceed the limit, and a crash does not give an attempt back.
 
 use pulse_contract::account::v1::{Session, SignInWithPasswordRequest, errors};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
+use super::passwords::Hasher;
 use super::{App, session};
-use crate::domain::password;
-use crate::domain::refresh::SESSION_TTL;
+use crate::domain::password::FailedAttempts;
+use crate::domain::refresh::{SESSION_TTL, SessionId};
+use crate::metrics::{self, SignInFailure};
 use crate::secret::RefreshClaims;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::{passwords, sessions};
@@ -24,46 +25,63 @@ pub(crate) async fn sign_in_with_password(
 ) -> Result<Session, Error> {
     let store = &app.deps.store;
     let address = request.email.to_lowercase();
-    // Before the guess is counted: being refused because others sign in is nobody's guess.
-    let place = app.passwords.admit()?;
-    store.attempt(cx, || count_guess(app, cx, &address)).await?;
+    // Acquired before the attempt is counted: a full queue is not a failed attempt.
+    let hasher = acquire_hasher(app)?;
+    store.attempt(cx, || count_attempt(app, cx, &address)).await?;
     let row = accounts::by_email(store, &address).await?;
     let hash = match &row {
         Some(row) => passwords::hash_of(store, row.id).await?,
         None => None,
     };
-    let is_right = place.verify(request.password, hash.clone()).await?;
+    let is_right = hasher.verify(request.password, hash.clone()).await?;
     match (row, hash) {
         (Some(row), Some(hash)) if is_right => {
             store.attempt(cx, || succeed(app, cx, row.clone(), &address, &hash)).await
         }
-        _ => Err(errors::ACCOUNT_CREDENTIALS_INVALID.error("the address and the password do not belong together")),
+        _ => {
+            metrics::sign_in_failed(SignInFailure::WrongPassword);
+            Err(errors::ACCOUNT_CREDENTIALS_INVALID.error("the e-mail address and the password do not match"))
+        }
     }
 }
 
-/// Counts the guess as a wrong one, or refuses it while guessing has to rest.
-async fn count_guess(app: &App, cx: &Cx, address: &str) -> Result<(), Error> {
+/// A hasher for one password.
+///
+/// # Errors
+/// `ACCOUNT_BUSY` when the queue of hashers is full.
+pub(super) fn acquire_hasher(app: &App) -> Result<Hasher, Error> {
+    app.passwords.acquire_hasher().inspect_err(|_busy| metrics::sign_in_failed(SignInFailure::Busy))
+}
+
+/// Counts a failed attempt, or refuses it during a lockout.
+async fn count_attempt(app: &App, cx: &Cx, address: &str) -> Result<(), Error> {
     let store = &app.deps.store;
-    let read = passwords::guesses_at(store, address).await?;
-    if let Some(locked) = read.filter(|guesses| cx.now < guesses.locked_until) {
+    let read = passwords::attempts_of(store, address).await?;
+    if let Some(locked) = read.filter(|attempts| cx.now < attempts.locked_until) {
         let wait = locked.locked_until.since(cx.now);
-        return Err(errors::ACCOUNT_LOCKED.error("too many wrong passwords").retry_in(wait));
+        metrics::sign_in_failed(SignInFailure::Locked);
+        let detail = format!(
+            "password sign-in is locked for {} seconds after {} failed attempts",
+            wait.as_secs(),
+            locked.failure_count
+        );
+        return Err(errors::ACCOUNT_LOCKED.error(detail).retry_in(wait));
     }
-    let commit = passwords::put_guesses(Commit::new(), address, read, password::fail(read, cx.now));
+    let commit = passwords::put_attempts(Commit::new(), address, read, FailedAttempts::after_failure(read, cx.now));
     Ok(store.commit(cx, commit).await?)
 }
 
-/// Opens the session and takes the guess back, with those before it.
+/// Creates the session and resets the failed attempts.
 async fn succeed(app: &App, cx: &Cx, row: AccountRow, address: &str, hash: &str) -> Result<Session, Error> {
     let store = &app.deps.store;
-    let claims = RefreshClaims { session: store.next_id(cx.now), generation: 1 };
-    // Somebody may have chosen a new password while this one was hashed, and that ends every session of the old one.
-    // This goes first: it holds the row that choosing a password writes first, so one of the two sees the other.
+    let claims = RefreshClaims { session: SessionId::new(store.next_id(cx.now)), generation: 1 };
+    // A new password, set while this one was hashed, ends all sessions of the old one. Both commits write the row of the
+    // password first, so the later one sees the earlier one.
     let commit = Commit::new()
-        .write(passwords::keep(row.id, hash))
+        .write(passwords::lock(row.id, hash))
         .expect_rows_else(1, &errors::ACCOUNT_CREDENTIALS_INVALID)
         .insert(sessions::insert(claims.session, row.id, cx.now, cx.now.plus(SESSION_TTL)))
-        .write(passwords::forgive(address));
+        .write(passwords::reset_attempts(address));
     let answer = session::mint(app, row, claims, cx.now).await?;
     store.commit(cx, commit.answer(cx, &answer)).await?;
     Ok(answer)

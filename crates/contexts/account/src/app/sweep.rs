@@ -1,49 +1,37 @@
-//! Deletes what has no meaning any more: old codes, old wrong guesses and sessions that are long over.
+//! Retention job: deletes expired one-time codes, failed attempts and sessions.
 
 use std::time::Duration;
 
-use pulse_kernel::{Cx, Error, Timestamp};
+use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store};
+use pulse_work::{Next, Sweep};
 
 use crate::domain::{one_time_code, password, refresh};
 use crate::store::{codes, passwords, sessions};
 
-/// How many sessions one commit deletes, so that other commits do not wait long behind it.
+/// Maximum number of sessions that one commit deletes, so that other commits wait only briefly.
 const SESSIONS_MAX: usize = 1_000;
-
-/// Time between two rounds. Rows that are not swept only take space.
+/// Time between two rounds. Expired rows have no effect, they only take space.
 const EVERY: Duration = Duration::from_secs(3_600);
 
 /// Runs a round every hour, until the future is dropped.
 pub(crate) async fn sweep_hourly(store: &Store) {
-    loop {
-        store.clock().sleep_until(store.clock().now().plus(EVERY)).await;
-        if let Err(error) = sweep(store).await {
-            tracing::warn!(error = %error.report(), "old one-time codes, failed attempts and sessions were not deleted");
-        }
-    }
+    Sweep::every("account.purge", store.clock().clone(), EVERY).delayed().run(|| sweep(store)).await;
 }
 
-async fn sweep(store: &Store) -> Result<(), Error> {
+/// Deletes one batch.
+async fn sweep(store: &Store) -> Result<Next, Error> {
     let now = store.clock().now();
-    let commit = Commit::new()
-        .write(passwords::forget_guesses(now.minus(password::FORGET_AFTER)))
-        .write(codes::forget(now.minus(one_time_code::WINDOW)));
-    store.commit(&Cx::system("account.sweep", now), commit).await?;
-    sweep_sessions(store, now).await
-}
-
-async fn sweep_sessions(store: &Store, now: Timestamp) -> Result<(), Error> {
-    let cx = Cx::system("account.sweep", now);
-    loop {
-        // What has expired is never live again, so these rows do not change before they are deleted.
-        let expired = sessions::expired_before(store, now.minus(refresh::EXPIRED_KEPT), SESSIONS_MAX).await?;
-        let is_last = expired.len() < SESSIONS_MAX;
-        if !expired.is_empty() {
-            store.commit(&cx, Commit::new().write(sessions::forget(expired))).await?;
-        }
-        if is_last {
-            return Ok(());
-        }
+    let cx = Cx::system("account.purge", now);
+    // Expired sessions never become live again, so these rows do not change before they are deleted.
+    let expired = sessions::expired_before(store, now.minus(refresh::EXPIRED_KEPT), SESSIONS_MAX).await?;
+    let is_full = expired.len() >= SESSIONS_MAX;
+    let mut commit = Commit::new()
+        .write(passwords::purge_attempts(now.minus(password::RESET_AFTER)))
+        .write(codes::purge(now.minus(one_time_code::WINDOW)));
+    if !expired.is_empty() {
+        commit = commit.write(sessions::purge(expired));
     }
+    store.commit(&cx, commit).await?;
+    Ok(Next::at_once_if(is_full))
 }

@@ -1,4 +1,4 @@
-//! What the wire sees of an account.
+//! Messages of the contract, made from rows.
 
 use pulse_contract::account::v1::{Account, AccountRole, Profile};
 use pulse_kernel::id::ShopId;
@@ -7,7 +7,7 @@ use pulse_kernel::{Error, Role};
 use super::App;
 use crate::store::accounts::{self, AccountRow};
 
-/// The account as its owner and operators see it.
+/// The account for its owner and for operators.
 pub(super) fn account(row: AccountRow, shops: &[ShopId]) -> Account {
     Account {
         account_id: row.id.get(),
@@ -25,7 +25,7 @@ pub(super) fn account(row: AccountRow, shops: &[ShopId]) -> Account {
     }
 }
 
-/// The account as everybody sees it.
+/// The public profile of the account.
 pub(super) fn profile(row: &AccountRow) -> Profile {
     Profile {
         account_id: row.id.get(),
@@ -37,7 +37,7 @@ pub(super) fn profile(row: &AccountRow) -> Profile {
     }
 }
 
-/// The account with the shops that it works for; those who work for none cost no second read.
+/// The account with its shops, which are read for staff accounts only.
 pub(super) async fn with_shops(app: &App, row: AccountRow) -> Result<Account, Error> {
     let shops = shops_of(app, &row).await?;
     Ok(account(row, &shops))
@@ -59,7 +59,7 @@ pub(super) fn role_to_wire(role: Role) -> AccountRole {
     }
 }
 
-/// The role that the wire names; `None` for none that can be given or taken.
+/// The role of the contract; `None` for roles that cannot be granted or revoked.
 pub(super) fn role_from_wire(role: AccountRole) -> Option<Role> {
     match role {
         AccountRole::Unspecified | AccountRole::Consumer => None,

@@ -1,11 +1,11 @@
-//! Days on which somebody was here: 31 bits a month, and the streak across months (PL-02).
+//! Days with a check-in: 31 bits per month, and the streak across months (PL-02).
 
 use std::collections::BTreeMap;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-/// A streak is counted up to here.
+/// Maximum length of a streak in days.
 pub const STREAK_DAYS_MAX: i32 = 366;
 
 /// A month as one number: `year * 12 + month - 1`.
@@ -19,7 +19,7 @@ impl Month {
         Self(i64::from(day.year()) * 12 + i64::from(day.month()) - 1)
     }
 
-    /// From `YYYY-MM`.
+    /// Parses `YYYY-MM`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (year, month) = text.split_once('-')?;
@@ -27,19 +27,19 @@ impl Month {
         (1..=12).contains(&month).then_some(Self(year * 12 + month - 1))
     }
 
-    /// The number.
+    /// The month as a number.
     #[must_use]
     pub const fn number(self) -> i64 {
         self.0
     }
 
-    /// From the number.
+    /// The month with this number.
     #[must_use]
     pub const fn from_number(number: i64) -> Self {
         Self(number)
     }
 
-    /// The month this many months earlier.
+    /// The month that is `months` earlier.
     #[must_use]
     pub const fn minus(self, months: i64) -> Self {
         Self(self.0 - months)
@@ -52,21 +52,21 @@ impl std::fmt::Display for Month {
     }
 }
 
-/// The bit of a day in its month; bit 0 is the first.
+/// The bit of a day in its month; bit 0 is the first day.
 #[must_use]
 pub fn day_bit(day: Date) -> u32 {
     u32::try_from(day.day() - 1).map_or(0, |index| 1 << index)
 }
 
-/// Days in a row that end with `today`, or with the day before while today is still open.
+/// Number of consecutive days with a check-in that end with `today`, or with the day before when today has none.
 ///
-/// `months` holds the bits of each month that has any; months that are not there have none.
+/// `months` contains the bits of each month; a missing month has no check-ins.
 #[must_use]
 pub fn streak(months: &BTreeMap<Month, u32>, today: Date) -> i32 {
-    let was_here = |day: Date| months.get(&Month::of(day)).is_some_and(|bits| bits & day_bit(day) != 0);
-    let mut day = if was_here(today) { today } else { before(today) };
+    let is_checked_in = |day: Date| months.get(&Month::of(day)).is_some_and(|bits| bits & day_bit(day) != 0);
+    let mut day = if is_checked_in(today) { today } else { before(today) };
     let mut streak = 0;
-    while streak < STREAK_DAYS_MAX && was_here(day) {
+    while streak < STREAK_DAYS_MAX && is_checked_in(day) {
         streak += 1;
         day = before(day);
     }
@@ -91,7 +91,7 @@ mod tests {
         months
     }
 
-    /// PL-02: streak and count equal hand-made vectors, across months, leap days and years.
+    /// PL-02: the streak equals hand-made examples across months, leap days and years.
     #[test]
     fn streaks_cross_months_leap_days_and_years() {
         for (days, today, expected) in [

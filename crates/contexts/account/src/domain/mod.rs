@@ -1,4 +1,4 @@
-//! The rules of accounts: pure and synchronous, no clock, no IO; time and secrets come in as values.
+//! Rules of accounts: pure and synchronous; time and secrets are parameters.
 
 pub mod check_in;
 pub mod one_time_code;

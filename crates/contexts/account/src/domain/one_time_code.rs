@@ -1,41 +1,41 @@
-//! One-time codes: how often one is sent, how often one may be tried.
+//! One-time codes: limits of sending and of attempts.
 
 use std::time::Duration;
 
 use pulse_kernel::Timestamp;
 
-/// How long a code works.
+/// Lifetime of a code.
 pub const TTL: Duration = Duration::from_secs(300);
-/// The pause between two codes to one destination.
+/// Minimum time between two codes to one destination.
 pub const PAUSE: Duration = Duration::from_secs(60);
-/// How many codes one destination gets per [`WINDOW`].
+/// Maximum number of codes to one destination per [`WINDOW`].
 pub const SENT_MAX: i64 = 5;
-/// The span in which codes are counted.
+/// Time span in which codes are counted.
 pub const WINDOW: Duration = Duration::from_secs(3_600);
-/// How often one code may be tried: with [`SENT_MAX`] that is 25 guesses an hour at a million codes.
+/// Maximum number of attempts per code. With [`SENT_MAX`] that is 25 guesses per hour at one of a million codes.
 pub const TRIES_MAX: i64 = 5;
 
-/// What is known of the codes of one destination.
+/// State of the codes of one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeState {
-    /// Keyed hash of the code that works; empty when none does.
+    /// Keyed hash of the valid code; empty when no code is valid.
     pub code_mac: String,
-    /// Until when it works.
+    /// Time at which the code expires.
     pub expires_at: Timestamp,
-    /// How often it may still be tried.
+    /// Number of attempts that are left.
     pub tries_left: i64,
-    /// When the next one may be asked for.
+    /// Earliest time for the next code.
     pub next_at: Timestamp,
-    /// When the span in which codes are counted began.
+    /// Start of the time span in which codes are counted.
     pub window_started_at: Timestamp,
-    /// How many were sent in it.
+    /// Number of codes that were sent in this time span.
     pub sent_count: i64,
 }
 
-/// The state after sending a code whose keyed hash is `code_mac`.
+/// The state after a code with the keyed hash `code_mac` was sent.
 ///
 /// # Errors
-/// The time to wait, when there were too many or the last one is too fresh.
+/// The time until the next code is allowed.
 pub fn issue(state: Option<&CodeState>, code_mac: String, now: Timestamp) -> Result<CodeState, Duration> {
     let (window_started_at, sent_count) = match state {
         Some(state) if now < state.next_at => return Err(state.next_at.since(now)),
@@ -55,26 +55,26 @@ pub fn issue(state: Option<&CodeState>, code_mac: String, now: Timestamp) -> Res
     })
 }
 
-/// What trying a code came to. Either way the state has changed and must be written before anybody is told.
+/// Result of an attempt. The new state must be committed before the caller gets the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tried {
-    /// It was the code; it does not work a second time.
+pub enum Attempt {
+    /// The code was right; it is not valid a second time.
     Right(CodeState),
-    /// It was not, or it is too old, or it was tried too often.
+    /// The code was wrong or expired, or had no attempts left.
     Wrong(CodeState),
 }
 
-/// Tries a code. `is_equal` compares keyed hashes in constant time.
+/// Checks a code. `is_equal` compares keyed hashes in constant time.
 #[must_use]
-pub fn attempt(state: &CodeState, is_equal: impl FnOnce(&str) -> bool, now: Timestamp) -> Tried {
+pub fn attempt(state: &CodeState, is_equal: impl FnOnce(&str) -> bool, now: Timestamp) -> Attempt {
     let spent = CodeState { code_mac: String::new(), tries_left: 0, ..state.clone() };
     if state.code_mac.is_empty() || state.tries_left <= 0 || now >= state.expires_at {
-        return Tried::Wrong(spent);
+        return Attempt::Wrong(spent);
     }
     if is_equal(&state.code_mac) {
-        return Tried::Right(spent);
+        return Attempt::Right(spent);
     }
-    Tried::Wrong(CodeState { tries_left: state.tries_left - 1, ..state.clone() })
+    Attempt::Wrong(CodeState { tries_left: state.tries_left - 1, ..state.clone() })
 }
 
 #[cfg(test)]
@@ -92,20 +92,20 @@ mod tests {
     }
 
     #[test]
-    fn a_code_works_once_and_not_for_ever() {
-        let Tried::Right(after) = attempt(&sent(), is("right"), NOW) else { panic!("the code was right") };
-        assert!(matches!(attempt(&after, is("right"), NOW), Tried::Wrong(_)));
-        assert!(matches!(attempt(&sent(), is("right"), NOW.plus(TTL)), Tried::Wrong(_)));
+    fn a_code_works_once_and_expires() {
+        let Attempt::Right(after) = attempt(&sent(), is("right"), NOW) else { panic!("the code was right") };
+        assert!(matches!(attempt(&after, is("right"), NOW), Attempt::Wrong(_)));
+        assert!(matches!(attempt(&sent(), is("right"), NOW.plus(TTL)), Attempt::Wrong(_)));
     }
 
     #[test]
-    fn the_sixth_try_is_too_many_even_when_it_is_right() {
+    fn the_sixth_attempt_fails_with_the_right_code() {
         let mut state = sent();
         for _ in 0..TRIES_MAX {
-            let Tried::Wrong(next) = attempt(&state, is("wrong"), NOW) else { panic!("the code was wrong") };
+            let Attempt::Wrong(next) = attempt(&state, is("wrong"), NOW) else { panic!("the code was wrong") };
             state = next;
         }
-        assert!(matches!(attempt(&state, is("right"), NOW), Tried::Wrong(_)));
+        assert!(matches!(attempt(&state, is("right"), NOW), Attempt::Wrong(_)));
     }
 
     #[test]

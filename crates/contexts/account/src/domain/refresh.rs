@@ -1,42 +1,46 @@
-//! Refresh tokens that rotate: each works once, and using an old one ends the whole family.
+//! Rotating refresh tokens: each works once, and the reuse of an old one ends the session (RFC 9700, section 4.14.2).
 //!
-//! A token says which session it belongs to and which generation it is, under a keyed hash. The database keeps only
-//! the newest generation, so it holds nothing that could be used as a token. After RFC 9700, section 4.14.2.
+//! A token contains its session and generation under a keyed hash. The database stores the newest generation only, so no
+//! token can be derived from it.
 
 use std::time::Duration;
 
-use pulse_kernel::Timestamp;
+use pulse_kernel::{Timestamp, define_id};
 
-/// How long a session lives without being refreshed.
+define_id!(
+    /// Identifies a session.
+    SessionId, "ses"
+);
+
+/// Lifetime of a session after its last refresh.
 pub const SESSION_TTL: Duration = Duration::from_secs(30 * 86_400);
-/// How long the row of an expired session is kept. Its refresh token is refused with or without the row, but nodes read
-/// which sessions have ended for as long as an access token may live. A day is far longer than that, and than clocks
-/// of nodes differ.
+/// Time for which the row of an expired session is kept. Nodes read ended sessions as long as an access token can live;
+/// a day is much longer, also with clocks that differ.
 pub const EXPIRED_KEPT: Duration = Duration::from_secs(86_400);
 
-/// A session as its row tells.
+/// State of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionState {
-    /// The newest generation; the only one that works.
+    /// Newest generation; the only valid one.
     pub generation: i64,
-    /// Until when.
+    /// Time at which the session expires.
     pub expires_at: Timestamp,
-    /// Whether it has ended already.
+    /// Whether the session was ended.
     pub has_ended: bool,
 }
 
-/// What presenting a token of some generation comes to.
+/// Result of presenting a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
-    /// The token was the newest; this is the next generation.
+    /// The token is the newest; this is the next generation.
     Rotate(i64),
-    /// The token was used before: somebody has a copy. The session ends.
+    /// The token was used before, so a copy of it exists. The session ends.
     Reused,
     /// The session has ended or expired.
     Over,
 }
 
-/// Decides about a token whose keyed hash was right.
+/// Decides about a token with a valid keyed hash.
 #[must_use]
 pub fn present(state: SessionState, generation: i64, now: Timestamp) -> Presented {
     if state.has_ended || now >= state.expires_at {

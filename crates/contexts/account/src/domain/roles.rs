@@ -1,48 +1,48 @@
-//! What an account may be, as one number in its row.
+//! Roles of an account, as one number in its row.
 
 use pulse_kernel::Role;
 
-/// How many shops one account may work for: its access token names them all, and one of more than 8 KiB is refused.
+/// Maximum number of shops of a staff account. Its access token contains all of them, and the limit of a token is 8 KiB.
 pub const SHOPS_MAX: usize = 200;
 
-/// A set of roles. Being a consumer needs no bit: everybody is.
+/// Set of roles. The consumer role needs no bit, because every account has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Roles(i64);
 
 const BITS: [(Role, i64); 3] = [(Role::MerchantStaff, 1), (Role::Courier, 2), (Role::Operator, 4)];
 
 impl Roles {
-    /// From the number in the row.
+    /// The roles of a stored number.
     #[must_use]
     pub const fn from_bits(bits: i64) -> Self {
         Self(bits)
     }
 
-    /// The number for the row.
+    /// The number to store.
     #[must_use]
     pub const fn bits(self) -> i64 {
         self.0
     }
 
-    /// With this role too.
+    /// The set with this role.
     #[must_use]
     pub fn with(self, role: Role) -> Self {
         Self(self.0 | bit(role))
     }
 
-    /// Without this role.
+    /// The set without this role.
     #[must_use]
     pub fn without(self, role: Role) -> Self {
         Self(self.0 & !bit(role))
     }
 
-    /// Whether the role is in the set.
+    /// Whether the set contains the role.
     #[must_use]
     pub fn has(self, role: Role) -> bool {
         role == Role::Consumer || self.0 & bit(role) != 0
     }
 
-    /// The roles beside being a consumer.
+    /// All roles except consumer.
     pub fn iter(self) -> impl Iterator<Item = Role> {
         BITS.into_iter().filter(move |(_, bit)| self.0 & bit != 0).map(|(role, _)| role)
     }

@@ -1,4 +1,4 @@
-//! The days on which somebody was here, one row a month.
+//! Days with a check-in, one row per account and month.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ stored_number! {
     Month: Month::number, |number| Some(Month::from_number(number));
 }
 
-/// The bits of each month between the two, both included, that has any.
+/// The bits of the months from `first` to `last`, both included; a month without check-ins is missing.
 pub(crate) async fn between(
     store: &Store,
     account: AccountId,
@@ -26,7 +26,7 @@ pub(crate) async fn between(
     Ok(store.all::<(Month, u32)>(query).await?.into_iter().collect())
 }
 
-/// Replaces the bits of a month; a change since `read` makes it a conflict.
+/// Adds the write that replaces the bits of a month; a change after `read` makes it a conflict.
 pub(crate) fn put(commit: Commit, account: AccountId, month: Month, read: Option<u32>, bits: u32) -> Commit {
     match read {
         None => commit

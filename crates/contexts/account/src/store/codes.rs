@@ -1,4 +1,4 @@
-//! One-time codes, one row per phone or address.
+//! One-time codes, one row per phone number or e-mail address.
 
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
@@ -7,7 +7,7 @@ use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 use crate::domain::one_time_code::CodeState;
 
 row! {
-    /// The codes that were sent to a destination.
+    /// State of the codes that were sent to a destination.
     #[derive(Clone, Debug)]
     pub(crate) struct CodeRow {
         pub(crate) destination: String = "destination",
@@ -28,7 +28,7 @@ pub(crate) async fn of(store: &Store, destination: &str) -> Result<Option<CodeRo
     store.optional(Statement::new("SELECT * FROM account_codes WHERE destination = ?", values![destination])).await
 }
 
-/// Adds the write that replaces what was read by `state`; a race with another writer is a conflict.
+/// Adds the write that replaces `read` by `state`; a concurrent write makes it a conflict.
 pub(crate) fn put(commit: Commit, destination: &str, read: Option<&CodeRow>, state: &CodeState) -> Commit {
     let Some(read) = read else {
         let first = CodeRow { destination: destination.to_owned(), state: state.clone(), version: 1 };
@@ -51,7 +51,7 @@ pub(crate) fn put(commit: Commit, destination: &str, read: Option<&CodeRow>, sta
     commit.write(update).expect_rows(1)
 }
 
-/// Forgets destinations that were not written to since.
-pub(crate) fn forget(before: Timestamp) -> Statement {
+/// The write that deletes destinations without a code since this time.
+pub(crate) fn purge(before: Timestamp) -> Statement {
     Statement::new("DELETE FROM account_codes WHERE window_started_at < ? AND expires_at < ?", values![before, before])
 }

@@ -1,4 +1,4 @@
-//! Who follows whom, once from each side.
+//! Follows, one row per side.
 
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
@@ -7,12 +7,13 @@ use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
 
 use super::accounts;
 
-/// Where a page of a list ended: time and account of the last entry.
-pub(crate) type Place = (Timestamp, AccountId);
+/// Position of an entry in a list of follows: its time and account.
+pub(crate) type Position = (Timestamp, AccountId);
 
-/// Before every entry of a list that runs from new to old.
-pub(crate) const FIRST: Place = (Timestamp::from_millis(i64::MAX), AccountId::new(i64::MAX));
+/// Position before the first entry of a list, which starts with the newest.
+pub(crate) const FIRST: Position = (Timestamp::from_millis(i64::MAX), AccountId::new(i64::MAX));
 
+/// The time since which one account follows another; `None` when it does not.
 pub(crate) async fn since(
     store: &Store,
     follower: AccountId,
@@ -25,7 +26,8 @@ pub(crate) async fn since(
     store.optional(query).await
 }
 
-/// Adds both rows and both counts; following already is a conflict, and so is following `following_max` others by now.
+/// Adds the writes of a follow: both rows and both counters. An existing follow makes it a conflict, and so does a follower
+/// that follows `following_max` accounts.
 pub(crate) fn insert(
     commit: Commit,
     follower: AccountId,
@@ -44,7 +46,7 @@ pub(crate) fn insert(
     count(commit, [one_more, (followee, accounts::add_to_counts(followee, 1, 0))])
 }
 
-/// Takes both rows and both counts away; not following is a conflict.
+/// Adds the writes that remove a follow: both rows and both counters. A missing follow makes it a conflict.
 pub(crate) fn delete(commit: Commit, follower: AccountId, followee: AccountId) -> Commit {
     let commit = commit
         .write(Statement::new(
@@ -61,40 +63,40 @@ pub(crate) fn delete(commit: Commit, follower: AccountId, followee: AccountId) -
     count(commit, [one_less, (followee, accounts::add_to_counts(followee, -1, 0))])
 }
 
-/// Adds the counts of both accounts, which are locked in the order of their ids.
+/// Adds the writes of both counters, in the order of the account IDs, so that crossing follows do not deadlock.
 fn count(commit: Commit, mut counts: [(AccountId, Statement); 2]) -> Commit {
     counts.sort_by_key(|(account, _)| *account);
     counts.into_iter().fold(commit, |commit, (_, statement)| commit.write(statement).expect_rows(1))
 }
 
-/// Whom the account follows, newest first, after `place`.
+/// The accounts that an account follows, newest follow first, after `position`.
 pub(crate) async fn following(
     store: &Store,
     account: AccountId,
-    place: Place,
+    position: Position,
     limit: i64,
-) -> Result<Vec<Place>, StoreError> {
+) -> Result<Vec<Position>, StoreError> {
     let query = Statement::new(
         "SELECT followed_at, followee_id FROM account_following WHERE follower_id = ? \
          AND (followed_at < ? OR (followed_at = ? AND followee_id < ?)) \
          ORDER BY followed_at DESC, followee_id DESC LIMIT ?",
-        values![account, place.0, place.0, place.1, limit],
+        values![account, position.0, position.0, position.1, limit],
     );
     store.all(query).await
 }
 
-/// Who follows the account, newest first, after `place`.
+/// The followers of an account, newest follow first, after `position`.
 pub(crate) async fn followers(
     store: &Store,
     account: AccountId,
-    place: Place,
+    position: Position,
     limit: i64,
-) -> Result<Vec<Place>, StoreError> {
+) -> Result<Vec<Position>, StoreError> {
     let query = Statement::new(
         "SELECT followed_at, follower_id FROM account_followers WHERE followee_id = ? \
          AND (followed_at < ? OR (followed_at = ? AND follower_id < ?)) \
          ORDER BY followed_at DESC, follower_id DESC LIMIT ?",
-        values![account, place.0, place.0, place.1, limit],
+        values![account, position.0, position.0, position.1, limit],
     );
     store.all(query).await
 }

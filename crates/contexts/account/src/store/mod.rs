@@ -1,4 +1,4 @@
-//! The rows of the account context: what is read, and the statements that a commit is made of.
+//! Tables of the account context: rows, queries, and the writes of commits.
 
 pub(crate) mod accounts;
 pub(crate) mod check_ins;

@@ -14,7 +14,7 @@ pub(in crate::commands) enum Admin {
 /// Grant the operator role to an account.
 ///
 /// Operators can grant the role to others through the API; this command creates the first operator. Sign up with the phone
-/// number first, stop the node, run this command on its data folder, start the node, and sign in again.
+/// number first. If a node uses the data folder, the command calls it at --listen; otherwise it opens the data.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   pulse admin grant-operator --phone +8613800000000 --data /var/lib/pulse")]
