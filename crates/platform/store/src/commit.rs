@@ -1,6 +1,7 @@
 //! A commit as a value: the writes that happen together or not at all.
 
 use bytes::Bytes;
+use metrics::Counter;
 use pulse_kernel::{Cx, ErrorSpec, Idempotency, Timestamp};
 
 use crate::encrypted_response;
@@ -39,6 +40,7 @@ pub struct Commit {
     cancelled: Vec<(&'static str, i64)>,
     events: Vec<NewEvent>,
     answer: Option<Answer>,
+    counters: Vec<Counter>,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +123,12 @@ impl Commit {
         self
     }
 
+    /// Increments a counter by one after the commit. A commit that fails, is refused or was made before counts nothing.
+    pub fn count(mut self, counter: Counter) -> Self {
+        self.counters.push(counter);
+        self
+    }
+
     /// Sets a timer, or moves the one of the same kind and key.
     pub fn timer(mut self, timer: Timer) -> Self {
         self.timers.push(timer);
@@ -167,6 +175,11 @@ impl Commit {
     pub fn fence(mut self, lease: &Lease) -> Self {
         self.fence = Some((lease.name.clone(), lease.token));
         self
+    }
+
+    /// Removes the counters to increment after the commit.
+    pub(crate) fn take_counters(&mut self) -> Vec<Counter> {
+        std::mem::take(&mut self.counters)
     }
 
     /// Whether the commit writes events.

@@ -161,11 +161,13 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`]. Only `Unavailable` with `is_outcome_unknown` leaves open whether the commit was written.
-    pub async fn commit(&self, cx: &Cx, commit: Commit) -> Result<(), StoreError> {
+    pub async fn commit(&self, cx: &Cx, mut commit: Commit) -> Result<(), StoreError> {
         self.inner.database.check_node(self.inner.clock.now())?;
         let has_events = commit.has_events();
         let first_due = commit.first_due();
+        let counters = commit.take_counters();
         self.execute(commit.into_transaction(self, cx)).await?;
+        counters.iter().for_each(|counter| counter.increment(1));
         if has_events {
             self.inner.events.send_modify(|count| *count += 1);
         }

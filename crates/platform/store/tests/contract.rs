@@ -42,6 +42,7 @@ on_every_engine! {
     commits {
         a_duplicate_is_the_refusal_that_the_commit_names,
         a_missed_expectation_leaves_nothing,
+        a_commit_is_counted_once_it_is_written,
         a_refused_commit_takes_nobody_with_it,
         the_last_unit_is_sold_once,
         a_lost_race_is_repeated_a_bounded_number_of_times,

@@ -1,9 +1,10 @@
 //! Commits: all or nothing, and races have one winner.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use metrics::Counter;
 use pulse_contract::errors;
 use pulse_kernel::{Cx, Error};
 use pulse_store::{ATTEMPTS_MAX, Commit, Statement, Store, StoreError, values};
@@ -40,6 +41,21 @@ pub(crate) async fn a_missed_expectation_leaves_nothing(fixture: &Fixture) {
     assert!(matches!(outcome, Err(StoreError::Refused(spec)) if spec.code == "SOLD_OUT"), "{outcome:?}");
     assert_eq!((count(&store).await, version(&store, 1).await), (1, 7));
     assert_eq!(store.events_after(0, 10).await.unwrap(), []);
+}
+
+/// A commit that is refused, or whose event was consumed before, increments no counter.
+pub(crate) async fn a_commit_is_counted_once_it_is_written(fixture: &Fixture) {
+    let store = fixture.store().await;
+    let value = Arc::new(AtomicU64::new(0));
+    let counted = || Commit::new().count(Counter::from_arc(Arc::clone(&value)));
+    let consumed = |id, name: &str| counted().inbox("t.on_happened", 42).insert(thing(id, name, 0));
+    store.commit(&fixture.cx(), consumed(1, "tea")).await.unwrap();
+    let repeated = store.commit(&fixture.cx(), consumed(2, "cake")).await;
+    assert!(matches!(repeated, Err(StoreError::AlreadyDone)), "{repeated:?}");
+    let refused = counted().insert(thing(3, "tea", 0)).duplicate_is(&NAME_TAKEN);
+    let refused = store.commit(&fixture.cx(), refused).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    assert_eq!(value.load(Ordering::Relaxed), 1);
 }
 
 pub(crate) async fn a_refused_commit_takes_nobody_with_it(fixture: &Fixture) {
