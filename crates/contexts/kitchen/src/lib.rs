@@ -22,6 +22,7 @@ use pulse_store::TimerPump;
 
 pub use deps::KitchenDeps;
 pub use store::TABLES;
+pub use verify::verify;
 pub use ticket_subscribers::TicketSubscribers;
 
 pulse_contract::forward_kitchen!(app::App, app);
@@ -47,6 +48,6 @@ pub async fn start(deps: KitchenDeps) -> Result<(Kitchens, Context), Error> {
         .service(client.served())
         .consumers(events::consumers(&app))
         .pump(TimerPump::new(&store).handles(&app, app::PURGE.kind(), app::purge_orders))
-        .verify(|store, is_repair| async move { verify::verify(&store, is_repair).await });
+        .verify(|store, is_repair| async move { verify(&store, is_repair).await });
     Ok((Kitchens { client, subscribers: app.subscribers }, context))
 }

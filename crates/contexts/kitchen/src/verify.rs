@@ -31,7 +31,7 @@ const ITEMS: &str = "kitchen.item_versions";
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub(crate) async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
+pub async fn verify(store: &Store, repair: bool) -> Result<Verified, Error> {
     let mut audit = Audit::new(&[PROGRESS, CANCELLED, OWNERS, ITEMS], repair);
     check_orders(store, &mut audit).await?;
     check_owners(store, &mut audit).await?;
