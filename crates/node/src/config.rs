@@ -26,15 +26,15 @@ pub use pulse_context::{SecretText, SecretUrl};
 pub use pulse_order::LatePayment;
 pub use verify::VerifySection;
 
-/// Everything that can be set. Each part says what it is for.
+/// The whole configuration, by section.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where this node is and where it keeps its things.
+    /// Address and data folder of the node.
     pub node: NodeConfig,
-    /// The relational truth.
+    /// The databases.
     pub store: StoreConfig,
-    /// What the HTTP and gRPC side allows.
+    /// Limits of the HTTP and gRPC edge.
     pub edge: EdgeConfig,
     /// Accounts and sessions.
     pub account: AccountConfig,
@@ -58,16 +58,16 @@ pub struct Config {
     pub telemetry: TelemetrySection,
 }
 
-/// Where this node is and where it keeps its things.
+/// Address and data folder of the node.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeConfig {
-    /// The data folder: embedded database, keys, secrets. Made when it is not there, readable by its owner only.
+    /// Data folder: embedded database, keys, secrets. Created if missing, readable by its owner only.
     /// Default `data`. Since 0.1.
     pub data: PathBuf,
-    /// The address to listen on; port 0 takes a free one. Default 127.0.0.1:8080. Since 0.1.
+    /// Address to listen on; port 0 selects a free port. Default 127.0.0.1:8080. Since 0.1.
     pub listen: SocketAddr,
-    /// Whether one-time codes are shown at `/dev/inbox` instead of being sent. Never in production. Default false,
+    /// Whether one-time codes are shown at `/dev/inbox` instead of being sent. Not for production. Default false,
     /// `pulse demo` sets it. Since 0.1.
     pub has_dev_inbox: bool,
 }
@@ -78,22 +78,22 @@ impl Default for NodeConfig {
     }
 }
 
-/// The relational truth.
+/// The databases.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sqlite:PATH`, `postgres://user:password@host/database` or `mysql://...`; empty means `pulse.db` in the data
     /// folder. Default empty. Since 0.1.
     pub url: SecretUrl,
-    /// Databases of their own for contexts, by the context's name; the others are in `url`. Default none. Since 0.1.
+    /// URLs of separate databases, by the name of the context; all other contexts use `url`. Default none. Since 0.1.
     pub urls: BTreeMap<String, SecretUrl>,
-    /// Threads that read from SQLite. 1 to 64, default 2. Since 0.1.
+    /// Number of SQLite reader threads. 1 to 64, default 2. Since 0.1.
     pub readers: usize,
-    /// Connections to PostgreSQL or MariaDB. 1 to 1000, default 16. Since 0.1.
+    /// Maximum number of connections to PostgreSQL or MariaDB. 1 to 1000, default 16. Since 0.1.
     pub connections_max: u32,
-    /// Reads, and commits, that wait at most; above it callers are refused. 16 to 1000000, default 4096. Since 0.1.
+    /// Maximum number of queued reads, and of queued commits; further calls are refused. 16 to 1000000, default 4096. Since 0.1.
     pub queue_max: usize,
-    /// How long to wait for a connection or a lock. Default 5s. Since 0.1.
+    /// Maximum wait for a connection or a lock. Default 5s. Since 0.1.
     #[serde(with = "humantime_serde")]
     pub busy_timeout: Duration,
 }
@@ -132,20 +132,20 @@ impl Section for StoreConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetrySection {
-    /// The name of this process among others. Default `pulse`. Since 0.1.
+    /// Name of this process in traces and logs. Default `pulse`. Since 0.1.
     pub service: String,
-    /// Which log lines there are: levels by module, for example `info,pulse_store=debug`. Default `info`. Since 0.1.
+    /// Log filter: levels by module, for example `info,pulse_store=debug`. Default `info`. Since 0.1.
     pub log: String,
-    /// Whether log lines are JSON instead of text for people. Default false. Since 0.1.
+    /// Whether log lines are JSON instead of text. Default false. Since 0.1.
     pub is_log_json: bool,
-    /// So many of a million traces that begin here are recorded, 0 to 1000000. Default 10000. Since 0.1.
+    /// Number of recorded traces per million that start at this node. 0 to 1000000, default 10000. Since 0.1.
     pub samples_per_million: u32,
     /// Whether the sampling decision of the caller applies. Default true. Since 0.1.
     pub honor_upstream_sampling: bool,
-    /// A collector that speaks OTLP over gRPC, for example `http://127.0.0.1:4317`; empty for none. Default empty.
+    /// Address of an OTLP collector (gRPC), for example `http://127.0.0.1:4317`; empty for none. Default empty.
     /// Since 0.1.
     pub otlp_endpoint: String,
-    /// How long one export may take. Default 5s. Since 0.1.
+    /// Timeout of one export. Default 5s. Since 0.1.
     #[serde(with = "humantime_serde")]
     pub otlp_timeout: Duration,
 }
@@ -177,7 +177,7 @@ impl TelemetrySection {
         Sampling { per_million: self.samples_per_million, honor_upstream_sampling: self.honor_upstream_sampling }
     }
 
-    /// What telemetry is told.
+    /// The settings of the telemetry crate.
     #[must_use]
     pub fn telemetry(&self) -> TelemetryConfig {
         let has_collector = !self.otlp_endpoint.is_empty();

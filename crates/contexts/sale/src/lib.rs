@@ -15,6 +15,7 @@ mod events;
 mod gate_reconciler;
 mod order_worker;
 mod result_subscribers;
+mod metrics;
 mod store;
 mod timers;
 mod verify;
@@ -42,6 +43,7 @@ pulse_contract::forward_sale!(app::App, app);
 /// # Errors
 /// `STORE_UNAVAILABLE`.
 pub async fn start(deps: SaleDeps) -> Result<(SaleClient, Context), Error> {
+    metrics::describe();
     let (store, holder, orders) = (deps.store.clone(), deps.holder.clone(), deps.orders.clone());
     let app = app::App::new(deps);
     // On the heap: the future that starts a node contains everything that its start may wait for.

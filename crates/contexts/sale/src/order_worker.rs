@@ -63,7 +63,7 @@ impl OrderWorker {
         if !self.holds_lease().await? {
             return Ok(None);
         }
-        let is_paused = switches::is_lane_held(&self.app.deps.store).await?;
+        let is_paused = switches::is_order_creation_paused(&self.app.deps.store).await?;
         let round = match is_paused {
             true => None,
             false => Some(app::make_orders(&self.app, &mut self.failures).await?),

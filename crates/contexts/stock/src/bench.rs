@@ -54,7 +54,7 @@ const HELD_FOR: Duration = Duration::from_secs(86_400);
 /// Runs the plan, and makes sure that no unit was created or lost.
 ///
 /// # Errors
-/// `STORE_UNAVAILABLE`; `INTERNAL` when the ledger is not whole afterwards.
+/// `STORE_UNAVAILABLE`; `INTERNAL` when the ledger violates an invariant afterwards.
 pub async fn hot_sku(plan: &Plan) -> Result<HotSku, Error> {
     let database = Database::open(&plan.url, Options::default()).await?;
     let ids = Arc::new(IdGenerator::new(1));
@@ -118,7 +118,7 @@ where
     }
     let mut latencies = Vec::new();
     while let Some(task) = tasks.join_next().await {
-        let ended = task.map_err(|error| errors::INTERNAL.error("a caller broke off").caused_by(error))?;
+        let ended = task.map_err(|error| errors::INTERNAL.error("a caller task failed").caused_by(error))?;
         latencies.extend(ended?);
     }
     let elapsed = started.elapsed();
@@ -138,7 +138,7 @@ async fn reserve_batched(hot: Hot) -> Result<(), Error> {
     if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Active)) {
         return Ok(());
     }
-    Err(errors::INTERNAL.error("there was enough for everybody").caused_by(format!("{reply:?}")))
+    Err(errors::INTERNAL.error("a reservation was refused although units were available").caused_by(format!("{reply:?}")))
 }
 
 /// The same rows, as one would write them without a batcher: the database guards the hot row, and whoever comes waits for it.

@@ -12,6 +12,7 @@ mod deps;
 pub mod domain;
 mod events;
 mod row_cache;
+mod metrics;
 mod store;
 mod timers;
 mod verify;
@@ -36,6 +37,7 @@ pulse_contract::forward_stock!(app::App, app);
 /// # Errors
 /// None today.
 pub async fn start(deps: StockDeps) -> Result<(StockClient, Context), Error> {
+    metrics::describe();
     let store = deps.store.clone();
     let app = app::App::new(deps);
     let client = StockClient::in_process(app.clone(), Arc::new(store.clone()));

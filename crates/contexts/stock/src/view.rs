@@ -89,19 +89,19 @@ pub(crate) fn refusal(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NotFound => not_found(),
         Refusal::Short { available } => {
-            errors::STOCK_SHORT.error("less is available than is to be taken away").with("available", available)
+            errors::STOCK_SHORT.error("fewer units are available than the movement removes").with("available", available)
         }
-        Refusal::TooMuch => errors::STOCK_TOO_MUCH.error("there would be more than can be counted"),
+        Refusal::TooMuch => errors::STOCK_TOO_MUCH.error("quantity overflow: the result exceeds the maximum quantity"),
         Refusal::TransferInvalid => {
-            errors::STOCK_TRANSFER_INVALID.error("units move between two resources of the same shop")
+            errors::STOCK_TRANSFER_INVALID.error("both resources must exist and belong to the same shop")
         }
-        Refusal::KeyReused => errors::STOCK_RESERVATION_KEY_REUSED.error("the key holds a reservation of other lines"),
+        Refusal::KeyReused => errors::STOCK_RESERVATION_KEY_REUSED.error("the reservation key was used for other lines"),
         Refusal::ReservationNotFound => reservation_not_found(),
     }
 }
 
 pub(crate) fn not_found() -> Error {
-    errors::STOCK_NOT_FOUND.error("the shop counts no such resource")
+    errors::STOCK_NOT_FOUND.error("the shop has no stock record of this resource")
 }
 
 pub(crate) fn reservation_not_found() -> Error {

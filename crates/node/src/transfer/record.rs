@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use pulse_contract::GeoPoint;
+use pulse_contract::{GeoPoint, Json as _};
 use pulse_contract::shop::v1::{Hours, ImportedShop, Shop, ShopDraft, ShopState};
 use pulse_exchange::{Address, CATEGORY_KEYS, ShopRecord};
 
@@ -41,7 +41,7 @@ pub(super) fn imported(record: ShopRecord, time_zone: &str) -> ImportedShop {
     tags.extend(names.into_iter().map(|(language, name)| (["name:", &language].concat(), name)));
     keep_words(&mut tags, categories);
     let hours = hours(&mut tags, record.hours, time_zone);
-    let image_urls = taken(&mut tags, IMAGES_TAG, |text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let image_urls = taken(&mut tags, IMAGES_TAG, |text| Hours::serde_json::from_str(text).ok()).unwrap_or_default();
     let category_code = taken(&mut tags, CATEGORY_TAG, |text| text.parse().ok()).unwrap_or_default();
     let description = tags.remove(DESCRIPTION_TAG);
     let shop = ShopDraft {
@@ -176,7 +176,7 @@ fn words(tags: &mut Tags) -> Vec<String> {
 
 /// Opening hours: the tag of an export restores all details; any other text is kept unchanged.
 fn hours(tags: &mut Tags, text: Option<String>, time_zone: &str) -> Option<Hours> {
-    if let Some(hours) = taken(tags, HOURS_TAG, |text| serde_json::from_str(text).ok()) {
+    if let Some(hours) = taken(tags, HOURS_TAG, |text| Hours::from_json(text.as_bytes()).ok()) {
         return Some(hours);
     }
     let named = tags.remove(ZONE_TAG);
@@ -187,9 +187,7 @@ fn hours(tags: &mut Tags, text: Option<String>, time_zone: &str) -> Option<Hours
 
 fn written_hours(tags: &mut Tags, hours: Hours) -> Option<String> {
     if !hours.week.is_empty() || !hours.exceptions.is_empty() {
-        if let Ok(text) = serde_json::to_string(&hours) {
-            tags.insert(HOURS_TAG.to_owned(), text);
-        }
+        tags.insert(HOURS_TAG.to_owned(), String::from_utf8_lossy(&hours.to_json()).into_owned());
     } else if !hours.time_zone.is_empty() {
         tags.insert(ZONE_TAG.to_owned(), hours.time_zone);
     }

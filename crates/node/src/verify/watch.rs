@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use metrics::gauge;
+use metrics::{Unit, describe_gauge, gauge};
 use pulse_kernel::Timestamp;
 use pulse_store::{Lease, Store, Throttle};
 
@@ -41,6 +41,7 @@ pub struct Watch {
 
 impl Watch {
     pub(crate) fn new(targets: VerifyTargets, leases: Store, holder: String, config: VerifySection) -> Self {
+        describe_metrics();
         let throttle = Arc::new(Throttle::of_percent(config.read_budget_percent));
         Self {
             targets: targets.throttled(&throttle),
@@ -147,6 +148,17 @@ fn mark(finding: &Violation) -> Mark {
     let is_between = finding.invariant.starts_with("between.");
     let detail = if is_between { format!(": {}", finding.detail) } else { String::new() };
     (finding.invariant, finding.subject.clone() + &detail)
+}
+
+fn describe_metrics() {
+    describe_gauge!("pulse_verify_findings", "Violations that the last two verifications found, by context and invariant.");
+    describe_gauge!("pulse_verify_checked", "Rows that the last verification checked, by context and invariant.");
+    describe_gauge!("pulse_verify_last_duration_seconds", Unit::Seconds, "Duration of the last verification.");
+    describe_gauge!(
+        "pulse_verify_last_run_timestamp_seconds",
+        Unit::Seconds,
+        "End of the last verification, in seconds since 1970."
+    );
 }
 
 /// Converts a count for a gauge; at most 4294967295.

@@ -49,7 +49,7 @@ pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<A
         // Rare, and larger than all the rest of this future.
         Verdict::Duplicate { admission } => Box::pin(repeat(app, &running, (account, ticket, admission))).await,
         Verdict::SoldOut => Err(sold_out()),
-        Verdict::NoSale => Err(errors::SALE_PAUSED.error("the sale is being brought into memory")),
+        Verdict::NoSale => Err(errors::SALE_PAUSED.error("the sale is being loaded; repeat the request in a moment")),
     }
 }
 
@@ -76,7 +76,7 @@ async fn repeat(
     (account, ticket, admission): (i64, Ticket, i64),
 ) -> Result<Admission, Error> {
     if ticket.issued_at <= snowflake::timestamp_of(admission) {
-        let used = errors::SALE_TICKET_USED.error("the ticket was used, and its owner is admitted");
+        let used = errors::SALE_TICKET_USED.error("the ticket was used; the account is already admitted");
         return Err(used.with("order_id", admission));
     }
     let began = Instant::now();
@@ -86,7 +86,7 @@ async fn repeat(
         }
         // It is being written at this very moment, perhaps by another node, and may yet come to nothing.
         if began.elapsed() > WRITTEN_WITHIN {
-            return Err(errors::SALE_BUSY.error("the first request of the buyer is still under way").retry_in(SOON));
+            return Err(errors::SALE_BUSY.error("an earlier request of the buyer is in progress").retry_in(SOON));
         }
         sleep(LOOK_EVERY).await;
     }
@@ -122,11 +122,11 @@ pub(super) async fn check_one(
     if decision.is_allowed {
         return Ok(());
     }
-    Err(errors::SALE_TOO_FAST.error("too many attempts").retry_in(decision.retry_after))
+    Err(errors::SALE_TOO_FAST.error("attempt rate limit of the sale exceeded").retry_in(decision.retry_after))
 }
 
 fn sold_out() -> Error {
-    errors::SALE_SOLD_OUT.error("nothing is left")
+    errors::SALE_SOLD_OUT.error("no units are left")
 }
 
 /// A refusal as callers hear it.
@@ -134,17 +134,17 @@ pub(super) fn refused(refusal: Refusal, running: &ActiveSale, cx: &Cx) -> Error 
     let window = running.terms.window;
     match refusal {
         Refusal::NotStarted => errors::SALE_NOT_STARTED
-            .error("the sale has not begun")
+            .error("the sale has not started")
             .with("starts_at", WireTimestamp::from(window.starts_at))
             .with("now", WireTimestamp::from(cx.now))
             .retry_in(window.starts_at.since(cx.now)),
-        Refusal::Ended => errors::SALE_ENDED.error("the sale is over"),
+        Refusal::Ended => errors::SALE_ENDED.error("the sale has ended"),
         Refusal::Paused => errors::SALE_PAUSED.error("the sale is paused"),
-        Refusal::NotEligible => errors::SALE_NOT_ELIGIBLE.error("the sale is not for this account"),
-        Refusal::TicketInvalid => errors::SALE_TICKET_INVALID.error("take a ticket for this sale with this account"),
-        Refusal::TicketExpired => errors::SALE_TICKET_EXPIRED.error("take another ticket"),
+        Refusal::NotEligible => errors::SALE_NOT_ELIGIBLE.error("the account does not belong to the audience of the sale"),
+        Refusal::TicketInvalid => errors::SALE_TICKET_INVALID.error("the ticket must be issued to this account for this sale"),
+        Refusal::TicketExpired => errors::SALE_TICKET_EXPIRED.error("the ticket has expired; take a new one"),
         Refusal::BuyerLimit => errors::SALE_BUYER_LIMIT
-            .error("one buyer may not have so many")
+            .error("quantity exceeds per_buyer_limit of the sale")
             .with("per_buyer_limit", running.terms.per_buyer_limit),
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn get_result(app: &App, cx: &Cx, request: GetResultRequest) ->
 
 async fn find(store: &Store, sale: i64, account: i64) -> Result<AdmissionRow, Error> {
     let row = admissions::of(store, sale, account).await?;
-    row.ok_or_else(|| errors::SALE_ADMISSION_NOT_FOUND.error("the account was not admitted to this sale"))
+    row.ok_or_else(|| errors::SALE_ADMISSION_NOT_FOUND.error("the account has no admission to this sale"))
 }
 
 /// Returns the admission as soon as it has a result, at the latest after `wait`.

@@ -130,7 +130,7 @@ async fn managed(app: &App, shop: i64, sale: i64) -> Result<SaleRow, Error> {
 }
 
 fn not_found(sale: i64) -> Error {
-    errors::SALE_NOT_FOUND.error("there is no such sale").with("sale_id", sale)
+    errors::SALE_NOT_FOUND.error("no sale has this id").with("sale_id", sale)
 }
 
 fn conflict(detail: &'static str) -> Error {

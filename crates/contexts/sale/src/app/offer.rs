@@ -34,7 +34,7 @@ pub(super) async fn find(app: &App, cx: &Cx, shop: ShopId, draft: &SaleDraft) ->
     if item.template_id != 0 {
         let template = app.deps.coupons.get_template(&cx, GetTemplateRequest { template_id: item.template_id }).await?;
         if template.shop_id != shop.get() {
-            return Err(errors::SALE_INVALID.error("the voucher is of another shop"));
+            return Err(errors::SALE_INVALID.error("item: the voucher template belongs to another shop"));
         }
         let worth = template.template.unwrap_or_default();
         return Ok(Offer {
@@ -51,7 +51,7 @@ pub(super) async fn find(app: &App, cx: &Cx, shop: ShopId, draft: &SaleDraft) ->
         Some((product.name, product.category_code, variant))
     });
     let (item_name, category_code, variant) =
-        found.ok_or_else(|| errors::SALE_INVALID.error("the shop does not sell this variant"))?;
+        found.ok_or_else(|| errors::SALE_INVALID.error("item: the shop has no such product variant"))?;
     let currency = variant.price.map(|price| price.currency).unwrap_or_default();
     Ok(Offer { shop_name: offers.shop_name, item_name, variant_name: variant.name, category_code, currency })
 }

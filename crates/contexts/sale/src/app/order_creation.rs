@@ -22,7 +22,7 @@ pub(crate) async fn get_order_creation_status(
 ) -> Result<OrderCreationStatus, Error> {
     let store = &app.deps.store;
     Ok(OrderCreationStatus {
-        is_paused: switches::is_lane_held(store).await?,
+        is_paused: switches::is_order_creation_paused(store).await?,
         waiting_count: admissions::waiting_count(store, COUNTED_MAX).await?,
         dead_letter_count: dead_letters::count(store, COUNTED_MAX).await?,
     })
@@ -33,9 +33,9 @@ pub(crate) async fn set_order_creation_paused(
     cx: &Cx,
     request: SetOrderCreationPausedRequest,
 ) -> Result<OrderCreationStatus, Error> {
-    app.deps.store.commit(cx, switches::hold_lane(Commit::new(), request.is_paused)).await?;
-    tracing::warn!(is_paused = request.is_paused, "somebody has switched the making of orders");
-    // Whoever works here need not wait for its next look.
+    app.deps.store.commit(cx, switches::set_order_creation_paused(Commit::new(), request.is_paused)).await?;
+    tracing::warn!(is_paused = request.is_paused, "order creation of flash sales was paused or resumed by an operator");
+    // Wakes the worker of this node.
     app.admitted.notify_one();
     get_order_creation_status(app, cx, GetOrderCreationStatusRequest {}).await
 }

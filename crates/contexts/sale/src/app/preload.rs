@@ -36,7 +36,7 @@ pub(crate) async fn preload(app: &App, sale: i64) -> Result<(), Error> {
 
 /// Whoever loads the sale now opens it; whoever needs it tries again.
 fn overtaken() -> Error {
-    errors::GATE_UNAVAILABLE.error("somebody else loads the gate of the sale, or it was lost meanwhile")
+    errors::GATE_UNAVAILABLE.error("another node is loading the sale into the admission engine, or the engine lost it")
 }
 
 fn known(row: &AdmissionRow) -> ExistingAdmission {

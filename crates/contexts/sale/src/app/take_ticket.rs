@@ -79,7 +79,7 @@ async fn check_answer(
     (account, request): (i64, &TakeTicketRequest),
 ) -> Result<(), Error> {
     let asked = Asked::read(&running.terms.key, account, &request.challenge_token, cx.now);
-    let asked = asked.ok_or_else(|| errors::SALE_QUESTION_INVALID.error("ask for a question and answer it"))?;
+    let asked = asked.ok_or_else(|| errors::SALE_QUESTION_INVALID.error("challenge_token must come from GetChallenge and be less than 2 minutes old"))?;
     if let Some(quota) = once_in(running.wrong_answer_delay) {
         admit::check_one(app, cx, ("sale.answer", running.id, account), quota).await?;
     }
@@ -87,11 +87,11 @@ async fn check_answer(
     if let Some(quota) = once_in(ANSWER_WITHIN)
         && !app.deps.limiter.count_window(answered, quota, cx.now).await?.is_allowed
     {
-        return Err(errors::SALE_QUESTION_INVALID.error("the question was answered before; ask for another one"));
+        return Err(errors::SALE_QUESTION_INVALID.error("the challenge was answered before; get a new one"));
     }
     match app.deps.challenge.is_right(&running.quiz, asked.number, request.choice) {
         true => Ok(()),
-        false => Err(errors::SALE_ANSWER_WRONG.error("ask for another question").retry_in(running.wrong_answer_delay)),
+        false => Err(errors::SALE_ANSWER_WRONG.error("the answer is wrong; get a new challenge").retry_in(running.wrong_answer_delay)),
     }
 }
 

@@ -82,7 +82,7 @@ async fn abort_transfer(app: &App, cx: &Cx, row: &SaleRow) -> Result<(), Error> 
 fn short(error: Error) -> Error {
     let is_short = [stock_errors::STOCK_SHORT.code, stock_errors::STOCK_NOT_FOUND.code].contains(&error.code());
     if is_short {
-        errors::SALE_STOCK_SHORT.error("the shop does not have so many units").caused_by(error)
+        errors::SALE_STOCK_SHORT.error("the stock of the shop has fewer units than the sale needs").caused_by(error)
     } else {
         error
     }

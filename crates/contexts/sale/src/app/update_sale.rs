@@ -14,7 +14,7 @@ pub(crate) async fn update_sale(app: &App, cx: &Cx, request: UpdateSaleRequest) 
     create_sale::check(&draft, cx)?;
     let row = managed(app, request.shop_id, request.sale_id).await?;
     if row.version != request.expected_version {
-        return Err(errors::SALE_VERSION_STALE.error("the sale was changed since it was read"));
+        return Err(errors::SALE_VERSION_STALE.error("the version is not the current one; read the sale again"));
     }
     check_change(&row, &draft)?;
     let row = next(&row, cx, |row| row.stored.sale = Some(draft));

@@ -26,7 +26,7 @@ pub(crate) async fn watch_queue_position(
     let account = caller(cx)?.get();
     let running = active_sale(app, request.sale_id).await?;
     let place = QueuePosition::read(&running.terms.key, account, &request.queue_token)
-        .ok_or_else(|| errors::SALE_PLACE_INVALID.error("it is not a place of this account in this sale"))?;
+        .ok_or_else(|| errors::SALE_PLACE_INVALID.error("queue_token must be issued to this account for this sale"))?;
     let watch = Watch { app: app.clone(), cx: cx.clone(), running, account, place, is_over: false, told: None };
     Ok(stream::try_unfold(watch, |mut watch| async move {
         let next = watch.next().await?;

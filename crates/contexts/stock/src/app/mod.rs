@@ -59,15 +59,15 @@ impl App {
 }
 
 fn resource(named: Option<&WireRef>) -> Result<ResourceRef, Error> {
-    wire::resource_of(named).ok_or_else(|| common::VALIDATION_FAILED.error("a resource has a kind and an id"))
+    wire::resource_of(named).ok_or_else(|| common::VALIDATION_FAILED.error("resource.kind and resource.id are required"))
 }
 
 fn key(named: Option<&ReservationKey>) -> Result<Key, Error> {
-    wire::key_of(named).ok_or_else(|| common::VALIDATION_FAILED.error("a reservation has an owner and an id"))
+    wire::key_of(named).ok_or_else(|| common::VALIDATION_FAILED.error("key.owner and key.id are required"))
 }
 
 fn lines(asked: &[ReservationLine]) -> Result<Vec<Line>, Error> {
-    wire::lines_of(asked).ok_or_else(|| common::VALIDATION_FAILED.error("every line names a resource"))
+    wire::lines_of(asked).ok_or_else(|| common::VALIDATION_FAILED.error("lines: every line needs a resource"))
 }
 
 /// The row of a resource, when the shop counts it.

@@ -39,5 +39,5 @@ pub(crate) async fn put_resource(app: &App, cx: &Cx, request: PutResourceRequest
 }
 
 fn rules(named: Option<&StockRules>) -> Result<Rules, Error> {
-    named.map(wire::rules_of).ok_or_else(|| common::VALIDATION_FAILED.error("the rules are missing"))
+    named.map(wire::rules_of).ok_or_else(|| common::VALIDATION_FAILED.error("rules is required"))
 }

@@ -145,7 +145,7 @@ pub(crate) async fn with_timer(store: &Store, wanted: &BTreeSet<Key>) -> Result<
                 ids.iter().copied(),
                 values![kind],
             );
-            found.extend(store.all::<(i64,)>(query).await?.into_iter().map(|(id,)| Key { id, owner }));
+            found.extend(store.all::<i64>(query).await?.into_iter().map(|id| Key { id, owner }));
         }
     }
     Ok(found)

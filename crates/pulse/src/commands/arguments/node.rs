@@ -23,7 +23,7 @@ pub(in crate::commands) struct NodeArguments {
     /// the data folder].
     #[arg(long, value_name = "URL")]
     pub(in crate::commands) store: Option<String>,
-    /// Log filter, for example info or pulse_shop=debug [default: info; warn for commands that end by themselves].
+    /// Log filter, for example info or pulse_shop=debug [default: info; warn for commands that run once].
     #[arg(long, value_name = "FILTER")]
     pub(in crate::commands) log: Option<String>,
 }
