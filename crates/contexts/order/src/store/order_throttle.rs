@@ -7,7 +7,7 @@ use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
 
 pub(crate) async fn placed_at(store: &Store, customer: AccountId) -> Result<Option<Timestamp>, StoreError> {
     let query = Statement::new("SELECT placed_at FROM order_throttles WHERE customer_id = ?", values![customer]);
-    Ok(store.optional::<(Timestamp,)>(query).await?.map(|(at,)| at))
+    store.optional(query).await
 }
 
 /// Adds the writes that record an order at `now`. If another order was recorded after `since`, the commit is refused.
