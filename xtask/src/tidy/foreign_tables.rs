@@ -33,10 +33,10 @@ fn context(path: &str) -> Option<&str> {
     (rest.starts_with("src/") || rest.starts_with("migrations")).then_some(context)
 }
 
-/// The words of a line without its comment. Quotes and commas fall away; `Insert::into("t"` gives `INTO t`.
+/// The words of a line that is no comment and no import. Quotes and commas fall away; `Insert::into("t"` gives `INTO t`.
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    let is_comment = line.trim_start().starts_with("//") || line.trim_start().starts_with("--");
-    let line = if is_comment { "" } else { line };
+    let has_no_sql = ["//", "--", "use "].iter().any(|start| line.trim_start().starts_with(start));
+    let line = if has_no_sql { "" } else { line };
     let is_separator = |c: char| !(c.is_alphanumeric() || c == '_' || c == '.' || c == '{');
     let words = line.split(is_separator).filter(|word| !word.is_empty());
     words.map(|word| if word == "into" && line.contains("Insert::into(\"") { "INTO" } else { word })
