@@ -1,4 +1,4 @@
-//! Prints what group commit brings on this machine's disk: `cargo run --release -p pulse-store --example group_commit`.
+//! Prints the speed of group commit and of single commits on this disk: `cargo run --release -p pulse-store --example group_commit`.
 #![expect(clippy::print_stdout, reason = "an example that prints")]
 
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let plan = Plan { folder, use_cases, concurrency: 64, reference_use_cases, flush_delay };
         let outcome = group_commit(&plan).await?;
         let (grouped, reference) = (outcome.grouped.rate_per_s(), outcome.reference.rate_per_s());
-        println!("flush delay {flush_delay:?}: {grouped:.0}/s together, {reference:.0}/s one by one");
+        println!("flush delay {flush_delay:?}: {grouped:.0}/s in groups, {reference:.0}/s one by one");
         println!("  p50 {:?}, p99 {:?}", outcome.grouped.quantile(500), outcome.grouped.quantile(990));
         println!("  one by one p50 {:?}", outcome.reference.quantile(500));
         println!("  writer {:?} per use case, {:?}", outcome.writer.busy_per_commit(), outcome.writer);

@@ -1,4 +1,4 @@
-//! What a million timers cost: `cargo run --release -p pulse-store --example timers`.
+//! Measures a million timers: `cargo run --release -p pulse-store --example timers`.
 #![expect(clippy::print_stdout, reason = "an example that prints")]
 
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ async fn open(path: &std::path::Path, clock: &VirtualClock) -> Result<Store, Box
     Ok(Store::open(&database, "timed", &[], Clock::Virtual(clock.clone()), Arc::new(IdGenerator::new(1))).await?)
 }
 
-/// The memory of this process, from /proc.
+/// Resident memory of this process in KiB, from /proc.
 fn resident_kib() -> Result<u64, Box<dyn std::error::Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;

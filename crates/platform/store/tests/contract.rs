@@ -1,10 +1,10 @@
-//! One suite for every engine: what a store promises, whatever is below it.
+//! The suite of a store, on every engine.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod suite;
 
-/// The cases, once for each engine.
+/// Declares the cases for each engine.
 macro_rules! on_every_engine {
     ($($section:ident { $($case:ident),* $(,)? })*) => {
         on_every_engine!(@engine sqlite_file SqliteFile $($section { $($case),* })*);
@@ -29,21 +29,21 @@ macro_rules! on_every_engine {
 
 on_every_engine! {
     rows {
-        every_type_comes_back_as_it_went,
-        a_declared_row_comes_back_as_it_was_written,
+        every_type_is_read_as_it_was_written,
+        a_declared_row_is_read_as_it_was_written,
         a_stored_value_of_another_kind_is_a_defect,
         text_is_compared_byte_by_byte,
         sums_counts_and_averages_are_numbers,
         a_list_finds_its_rows,
         many_rows_are_inserted_at_once,
-        an_existing_row_is_updated_or_left,
+        an_existing_row_is_updated_or_skipped,
         a_wrong_statement_is_a_defect,
     }
     commits {
-        a_duplicate_is_the_refusal_that_the_commit_names,
+        a_duplicate_is_the_error_that_the_commit_names,
         a_missed_expectation_leaves_nothing,
         a_commit_is_counted_once_it_is_written,
-        a_refused_commit_takes_nobody_with_it,
+        a_rejected_commit_rejects_no_other,
         the_last_unit_is_sold_once,
         a_lost_race_is_repeated_a_bounded_number_of_times,
         a_commit_may_run_inside_of_an_async_trait,
@@ -52,7 +52,7 @@ on_every_engine! {
         events_keep_the_order_of_their_commits,
         a_reader_never_misses_an_event,
         an_event_is_consumed_once,
-        an_old_event_is_remembered_from_its_consumption_on,
+        the_inbox_keeps_events_from_their_consumption_on,
         numbers_that_stay_locked_are_a_lost_race,
         delivered_events_are_pruned_but_the_last,
         commits_with_events_wake_the_relay,
@@ -61,16 +61,16 @@ on_every_engine! {
         a_timer_fires_once_at_its_time,
         a_timer_is_moved_and_cancelled,
         timers_survive_a_restart,
-        a_failed_timer_is_tried_again_later,
+        a_failed_timer_is_retried_later,
         two_nodes_fire_a_timer_once,
-        a_slow_timer_does_not_hold_up_the_others,
+        a_slow_timer_does_not_delay_others,
         a_hung_timer_has_failed,
-        a_failure_that_cannot_be_written_rests,
+        a_failure_that_cannot_be_written_pauses,
     }
     idempotency {
         a_repeated_request_gets_its_answer,
-        a_key_in_flight_is_refused,
-        a_key_of_another_request_is_refused,
+        a_key_in_flight_is_rejected,
+        a_key_of_another_request_is_rejected,
         two_nodes_answer_a_key_once,
         an_answered_key_decides_before_anything_else,
         answers_are_kept_for_a_day,
@@ -84,10 +84,10 @@ on_every_engine! {
     }
     migrations {
         migrations_are_applied_once,
-        an_edited_migration_is_refused,
+        an_edited_migration_is_rejected,
         two_nodes_migrate_at_once,
-        tables_that_are_behind_are_refused,
+        tables_that_are_behind_are_rejected,
         a_slow_migration_is_waited_for,
-        a_half_applied_migration_goes_on,
+        a_half_applied_migration_is_resumed,
     }
 }

@@ -1,10 +1,10 @@
-//! The crash matrix: a child process is killed at every step of the writer and at random points. Whatever it
-//! acknowledged is there afterwards, and nothing is half.
+//! The crash matrix: a child process is killed at every step of the writer and at random points. Afterwards every commit that
+//! it acknowledged exists, and every commit that exists is complete.
 //!
-//! `PULSE_CRASH_POINTS` and `PULSE_CRASH_ROUNDS` make the matrix larger than the short one.
+//! `PULSE_CRASH_POINTS` and `PULSE_CRASH_ROUNDS` enlarge the matrix.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-#![expect(clippy::print_stdout, reason = "says how large the matrix was")]
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
+#![expect(clippy::print_stdout, reason = "prints the size of the matrix")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -52,8 +52,7 @@ const DATABASE: &str = "PULSE_CRASH_DATABASE";
 const STOP_AT: &str = "PULSE_CRASH_STOP_AT";
 const FIRST_ID: &str = "PULSE_CRASH_FIRST_ID";
 
-/// Kills the child when its writer has come to the n-th step, for every n, each on an empty database: the
-/// migrations are part of it.
+/// Kills the child at the n-th step of its writer, for every n, each time on an empty database, migrations included.
 #[tokio::test]
 async fn nothing_is_lost_or_half_at_any_step() {
     let points = setting("PULSE_CRASH_POINTS").unwrap_or(200);
@@ -70,7 +69,7 @@ async fn nothing_is_lost_or_half_at_any_step() {
     assert!(acknowledged > 0, "the matrix must reach the commits");
 }
 
-/// Kills the child after some acknowledgements, again and again on the same database.
+/// Kills the child repeatedly, after some acknowledgements, on the same database.
 #[tokio::test]
 async fn nothing_is_lost_or_half_at_random_points() {
     let rounds = setting("PULSE_CRASH_ROUNDS").unwrap_or(8);
@@ -109,14 +108,14 @@ impl Victim {
         Self(child)
     }
 
-    /// Kills the child when `is_time` says so of a line and the number of commits that it has acknowledged; gives
-    /// back which.
+    /// Kills the child when `is_time` accepts a line and the number of acknowledged commits. Returns the acknowledged
+    /// commits.
     fn kill_when(&mut self, is_time: impl Fn(&str, usize) -> bool) -> BTreeSet<i64> {
         let mut acks = BTreeSet::new();
         let mut is_killed = false;
         let lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
         for line in lines.map_while(Result::ok) {
-            // The harness begins the first line.
+            // The test harness writes the beginning of the first line.
             let line = line.trim_start_matches("test child ... ");
             if let Some(id) = line.strip_prefix("ack ") {
                 acks.insert(id.parse().unwrap());
@@ -126,7 +125,7 @@ impl Victim {
                 is_killed = true;
             }
         }
-        assert!(is_killed, "the child ended by itself");
+        assert!(is_killed, "the child ended before it was killed");
         self.0.wait().unwrap();
         acks
     }
@@ -134,12 +133,12 @@ impl Victim {
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        // After a failed assertion it still runs.
+        // It still runs after a failed assertion.
         self.0.kill().unwrap_or_default();
     }
 }
 
-/// What was acknowledged is there, and every order that is there is there as a whole. Says how many there are.
+/// Asserts that every acknowledged order exists and every existing order is complete. Returns their number.
 async fn verify(path: &Path, acknowledged: &BTreeSet<i64>) -> usize {
     let store = open(path, None).await;
     let ids = async |sql: &'static str| -> BTreeSet<i64> {
@@ -159,7 +158,7 @@ async fn verify(path: &Path, acknowledged: &BTreeSet<i64>) -> usize {
         let begun = store.begin(&cx_of(&store, *id)).await.unwrap();
         assert!(matches!(begun, Begin::Replay(_)), "order {id} has no answer");
     }
-    assert!(orders.iter().all(|id| id % 5 != 0), "refused orders left something behind");
+    assert!(orders.iter().all(|id| id % 5 != 0), "rejected orders left rows");
     let check: (String,) = store.one(Statement::new("PRAGMA integrity_check", values![])).await.unwrap();
     assert_eq!(check.0, "ok");
     orders.len()
@@ -174,7 +173,7 @@ async fn open(path: &Path, on_writer_step: Option<fn(WriterStep)>) -> Store {
 static STEPS: AtomicU64 = AtomicU64::new(0);
 static STOP: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// Not a test by itself: the child process of the others.
+/// The child process of the other tests, not a test of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Some(path) = std::env::var_os(DATABASE) else { return };
@@ -194,7 +193,7 @@ async fn child() {
     }
 }
 
-/// Stands still on the writer's thread until the process is killed.
+/// Blocks the writer thread until the process is killed.
 fn stop_in_time(_step: WriterStep) {
     if STEPS.fetch_add(1, Ordering::SeqCst) + 1 == STOP.load(Ordering::SeqCst) {
         say("stopped");
@@ -223,7 +222,7 @@ async fn place(store: &Store, id: i64) {
         .event(id, &placed)
         .timer(Timer { kind: "c.overdue", key: id, due_at: cx.now, payload: Bytes::new() })
         .answer(&cx, &placed)
-        // Every fifth order is refused after its rows were written.
+        // Every fifth order is rejected after its rows were written.
         .write(Statement::new("UPDATE c_orders SET id = id WHERE id = ? AND id % 5 <> 0", values![id]))
         .expect_rows_else(1, &SOLD_OUT);
     match store.commit(&cx, commit).await {

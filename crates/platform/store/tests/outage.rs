@@ -1,5 +1,5 @@
-//! A server that goes away is unavailable: a clear answer within the time that was asked for, and nothing hangs.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+//! A server that goes away causes a clear error within the configured time; no call hangs.
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn mariadb_goes_away() {
     goes_away(&url, server).await;
 }
 
-/// A client that went away in the middle of a transaction does not hold its locks for ever.
+/// A client that went away during a transaction does not keep its locks forever.
 #[tokio::test]
 async fn idle_transactions_end() {
     let (postgres, mariadb) = (servers::postgres().unwrap(), servers::mariadb().unwrap());
@@ -38,7 +38,7 @@ async fn idle_transactions_end() {
     }
 }
 
-/// While a test holds it, the writer of [`a_renewal_that_hangs_ends_with_the_lease`] stands still.
+/// Blocks the writer of [`a_renewal_that_hangs_ends_with_the_lease`] while it is locked.
 static DISK: Mutex<()> = Mutex::const_new(());
 
 fn wait_for_the_disk(_: WriterStep) {

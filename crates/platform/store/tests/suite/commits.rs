@@ -1,4 +1,4 @@
-//! Commits: all or nothing, and races have one winner.
+//! Commits: atomic, with one winner per race.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Fixture, Happened, NAME_TAKEN, SOLD_OUT, count, put, thing, version};
 
-pub(crate) async fn a_duplicate_is_the_refusal_that_the_commit_names(fixture: &Fixture) {
+pub(crate) async fn a_duplicate_is_the_error_that_the_commit_names(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1, "tea", 0).await;
     let commit = Commit::new().insert(thing(2, "tea", 0)).duplicate_is(&NAME_TAKEN);
@@ -43,7 +43,7 @@ pub(crate) async fn a_missed_expectation_leaves_nothing(fixture: &Fixture) {
     assert_eq!(store.events_after(0, 10).await.unwrap(), []);
 }
 
-/// A commit that is refused, or whose event was consumed before, increments no counter.
+/// A commit that is rejected, or whose event was consumed before, increments no counter.
 pub(crate) async fn a_commit_is_counted_once_it_is_written(fixture: &Fixture) {
     let store = fixture.store().await;
     let value = Arc::new(AtomicU64::new(0));
@@ -58,7 +58,7 @@ pub(crate) async fn a_commit_is_counted_once_it_is_written(fixture: &Fixture) {
     assert_eq!(value.load(Ordering::Relaxed), 1);
 }
 
-pub(crate) async fn a_refused_commit_takes_nobody_with_it(fixture: &Fixture) {
+pub(crate) async fn a_rejected_commit_rejects_no_other(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1_000, "taken", 0).await;
     let mut tasks = JoinSet::new();
@@ -80,7 +80,7 @@ pub(crate) async fn a_refused_commit_takes_nobody_with_it(fixture: &Fixture) {
     assert!(events.iter().all(|event| event.key % 3 != 0));
 }
 
-/// Optimistic versions: 16 tasks try 20 decrements each of a stock of 100, on two nodes; exactly 100 succeed.
+/// Optimistic versions: 16 tasks on two nodes attempt 20 decrements each of a stock of 100. Exactly 100 succeed.
 pub(crate) async fn the_last_unit_is_sold_once(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     put(&nodes[0], 1, "stock", 100).await;
@@ -106,7 +106,7 @@ async fn sell_one(store: &Store, cx: &Cx) -> bool {
             .attempt(cx, async || {
                 let left = version(store, 1).await;
                 if left == 0 {
-                    return Err(SOLD_OUT.error("nothing is left"));
+                    return Err(SOLD_OUT.error("sold out"));
                 }
                 let take = "UPDATE t_things SET version = ? WHERE id = ? AND version = ?";
                 let commit = Commit::new()

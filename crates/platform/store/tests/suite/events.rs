@@ -1,4 +1,4 @@
-//! The outbox and the inbox: nothing is skipped, nothing is consumed twice.
+//! The outbox and the inbox: no event is skipped, none is consumed twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,8 +34,8 @@ pub(crate) async fn events_keep_the_order_of_their_commits(fixture: &Fixture) {
     assert_eq!(store.last_event_seq().await.unwrap(), events[2].seq);
 }
 
-/// Transactions commit in another order than they draw numbers in; readers that run meanwhile see every event,
-/// and those of one key in order.
+/// Transactions commit in another order than they draw numbers. Concurrent readers see every event, and those of one key in
+/// order.
 pub(crate) async fn a_reader_never_misses_an_event(fixture: &Fixture) {
     const WRITERS: i64 = 8;
     const COMMITS: i64 = 20;
@@ -95,8 +95,8 @@ pub(crate) async fn an_event_is_consumed_once(fixture: &Fixture) {
     assert!(!nodes[0].is_consumed("t.another", 42).await.unwrap());
 }
 
-/// An event may wait for long: parked, as a dead letter, behind a switch. What counts is when it was consumed.
-pub(crate) async fn an_old_event_is_remembered_from_its_consumption_on(fixture: &Fixture) {
+/// An event may be consumed long after it was written, for example as a replayed dead letter. The inbox keeps it from then on.
+pub(crate) async fn the_inbox_keeps_events_from_their_consumption_on(fixture: &Fixture) {
     let store = fixture.store().await;
     let old = store.next_id(NOW);
     fixture.clock.advance(Duration::from_secs(60));
@@ -114,7 +114,7 @@ pub(crate) async fn an_old_event_is_remembered_from_its_consumption_on(fixture: 
     }
 }
 
-/// A counter that somebody keeps locked is a lost race after a few attempts, and not a wait without end.
+/// A counter that stays locked is a lost race after a few attempts, not an endless wait.
 pub(crate) async fn numbers_that_stay_locked_are_a_lost_race(fixture: &Fixture) {
     let store = fixture.store().await;
     emit(&store, fixture, 1, 0).await;

@@ -18,7 +18,7 @@ fn keyed(fixture: &Fixture, key: &str, fingerprint: u8) -> Cx {
     cx
 }
 
-/// A use case under a key: makes thing `id` and answers with it, or replays.
+/// A use case under a key: creates thing `id` and returns it, or replays the answer.
 async fn create(store: &Store, cx: &Cx, id: i64) -> Result<(i64, bool), Error> {
     match store.begin(cx).await? {
         Begin::Replay(answer) => Ok((Happened::decode(answer).unwrap().thing, true)),
@@ -35,25 +35,25 @@ pub(crate) async fn a_repeated_request_gets_its_answer(fixture: &Fixture) {
     let cx = keyed(fixture, "k", 1);
     assert_eq!(create(&store, &cx, 1).await.unwrap(), (1, false));
     assert_eq!(create(&store, &cx, 2).await.unwrap(), (1, true));
-    // Another node, and the same one after a restart, know it too.
+    // Another node, and the same one after a restart, replay it too.
     let restarted = fixture.store().await;
     assert_eq!(create(&restarted, &cx, 3).await.unwrap(), (1, true));
     assert_eq!(create(&store, &keyed(fixture, "K", 1), 4).await.unwrap(), (4, false));
     assert_eq!(count(&store).await, 2);
 }
 
-pub(crate) async fn a_key_in_flight_is_refused(fixture: &Fixture) {
+pub(crate) async fn a_key_in_flight_is_rejected(fixture: &Fixture) {
     let store = fixture.store().await;
     let cx = keyed(fixture, "k", 1);
-    let Begin::Proceed(guard) = store.begin(&cx).await.unwrap() else { panic!("nothing was saved yet") };
+    let Begin::Proceed(guard) = store.begin(&cx).await.unwrap() else { panic!("no answer is saved yet") };
     assert_eq!(store.begin(&cx).await.unwrap_err().code(), "IDEMPOTENCY_IN_FLIGHT");
     assert!(matches!(store.begin(&keyed(fixture, "other", 1)).await, Ok(Begin::Proceed(_))));
-    // A use case that failed leaves no trace, and may be tried again.
+    // A failed use case saves no answer and may be repeated.
     drop(guard);
     assert_eq!(create(&store, &cx, 1).await.unwrap(), (1, false));
 }
 
-pub(crate) async fn a_key_of_another_request_is_refused(fixture: &Fixture) {
+pub(crate) async fn a_key_of_another_request_is_rejected(fixture: &Fixture) {
     let store = fixture.store().await;
     create(&store, &keyed(fixture, "k", 1), 1).await.unwrap();
     let error = create(&store, &keyed(fixture, "k", 2), 2).await.unwrap_err();
@@ -81,7 +81,7 @@ pub(crate) async fn two_nodes_answer_a_key_once(fixture: &Fixture) {
     assert_eq!(count(&nodes[0]).await, 1);
 }
 
-/// What another node answered under the key comes before every other reason to refuse, and nothing is added to it.
+/// An answer of another node under the key takes precedence over every other error, and nothing is written.
 pub(crate) async fn an_answered_key_decides_before_anything_else(fixture: &Fixture) {
     let store = fixture.store().await;
     let cx = keyed(fixture, "k", 1);

@@ -1,4 +1,4 @@
-//! Leases: one holder at a time, and a late one is refused by the commit.
+//! Leases: one holder at a time; commits of a late holder are rejected.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::{Fixture, count, thing};
 
 const TTL: Duration = Duration::from_secs(10);
 
-/// PL-27, DL-24, T6: a holder that slept past the end of its lease is refused by the token, not by its clock.
+/// PL-27, DL-24, T6: a holder that was suspended past the end of its lease is rejected by its token, not by its clock.
 pub(crate) async fn a_late_holder_is_fenced(fixture: &Fixture) {
     let nodes = [fixture.store().await, fixture.store().await];
     let cx = fixture.cx();
     let lease = nodes[0].acquire_lease("shard-1", "a", TTL).await.unwrap().unwrap();
     nodes[0].commit(&cx, Commit::new().fence(&lease).insert(thing(1, "in time", 0))).await.unwrap();
     fixture.clock.advance(TTL);
-    // Late, but nobody has taken over.
+    // Expired, but no other holder has acquired it.
     nodes[0].commit(&cx, Commit::new().fence(&lease).insert(thing(2, "late", 0))).await.unwrap();
     let taken = nodes[1].acquire_lease("shard-1", "b", TTL).await.unwrap().unwrap();
     assert!(taken.token > lease.token);
@@ -37,7 +37,7 @@ pub(crate) async fn a_lease_is_held_by_one(fixture: &Fixture) {
     }
     let held: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
     assert_eq!(held.len(), 1, "{held:?}");
-    // The same holder, started again, gets a new token, so that its former self is fenced.
+    // A restarted holder gets a new token, which fences its former process.
     let again = nodes[0].acquire_lease("one", &held[0].holder, TTL).await.unwrap().unwrap();
     assert_eq!(again.token, held[0].token + 1);
 }
@@ -65,7 +65,7 @@ pub(crate) async fn nodes_draw_with_different_numbers(fixture: &Fixture) {
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers.len(), 8);
-    // A number that was given back rests; the one that is free for the longest time comes first.
+    // A released number stays free for a while. The one that has been free for the longest time comes first.
     let number = leases[0].number();
     leases[0].clone().release().await.unwrap();
     let next = NodeLease::acquire(&stores[0], "next", TTL).await.unwrap();

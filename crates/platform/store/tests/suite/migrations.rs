@@ -1,4 +1,4 @@
-//! Migrations: once each, in order, never edited, whoever comes first.
+//! Migrations: applied once, in order, never edited, by the first node.
 
 use std::sync::Arc;
 
@@ -36,11 +36,11 @@ pub(crate) async fn migrations_are_applied_once(fixture: &Fixture) {
     assert_eq!(Store::migrate(&database, "m", BOTH, NOW).await.unwrap(), 0);
     let insert = Insert::into("m_cups", &["id", "colour"]).row(values![1_i64, "blue"]);
     store.commit(&fixture.cx(), Commit::new().insert(insert)).await.unwrap();
-    // An older node may start beside a newer one.
+    // A node of an older version may start next to a newer one.
     open(&database, fixture, FIRST).await.unwrap();
 }
 
-pub(crate) async fn an_edited_migration_is_refused(fixture: &Fixture) {
+pub(crate) async fn an_edited_migration_is_rejected(fixture: &Fixture) {
     let database = fixture.database().await;
     open(&database, fixture, BOTH).await.unwrap();
     let outcome = open(&database, fixture, REWRITTEN).await;
@@ -55,11 +55,11 @@ pub(crate) async fn two_nodes_migrate_at_once(fixture: &Fixture) {
     }
     let outcomes = tasks.join_all().await;
     let applied: usize = outcomes.into_iter().map(Result::unwrap).sum();
-    // One of ours and two of the context, each by one node.
+    // One of the store and two of the context, each applied by one node.
     assert_eq!(applied, 3);
 }
 
-pub(crate) async fn tables_that_are_behind_are_refused(fixture: &Fixture) {
+pub(crate) async fn tables_that_are_behind_are_rejected(fixture: &Fixture) {
     let database = fixture.database().await;
     open(&database, fixture, FIRST).await.unwrap();
     let Some(url) = fixture.shared_url() else { return };
@@ -69,7 +69,7 @@ pub(crate) async fn tables_that_are_behind_are_refused(fixture: &Fixture) {
     assert!(matches!(&outcome, Err(StoreError::Migration(text)) if text.contains("behind")), "{outcome:?}");
 }
 
-/// A migration that takes longer than a lock is waited for does not stop the other node from starting.
+/// A migration that takes longer than a lock wait does not prevent another node from starting.
 pub(crate) async fn a_slow_migration_is_waited_for(fixture: &Fixture) {
     if !fixture.shared_url().is_some_and(|url| url.starts_with("postgres")) {
         return;
@@ -80,12 +80,12 @@ pub(crate) async fn a_slow_migration_is_waited_for(fixture: &Fixture) {
     assert_eq!(one.unwrap() + two.unwrap(), 3);
 }
 
-/// Where each statement commits by itself, a node may die between any of them and the note about it.
-pub(crate) async fn a_half_applied_migration_goes_on(fixture: &Fixture) {
+/// On MariaDB each statement commits on its own, so a node may die between a statement and the record of its progress.
+pub(crate) async fn a_half_applied_migration_is_resumed(fixture: &Fixture) {
     if !fixture.shared_url().is_some_and(|url| url.starts_with("mysql")) {
         return;
     }
-    // The store's own statements on a server, in their order, and what takes each of them back.
+    // The inverse of each statement of the store, in order.
     let undo = [
         "DROP TABLE m_outbox",
         "DROP INDEX m_outbox_seq ON m_outbox",
@@ -108,7 +108,7 @@ pub(crate) async fn a_half_applied_migration_goes_on(fixture: &Fixture) {
             "UPDATE m_migrations SET statements_done = ? WHERE part = 'store'",
             values![i64::try_from(noted).unwrap()],
         );
-        // The statement after the note has happened; those behind it have not.
+        // The statement after the recorded progress was executed; those after it were not.
         let commit = undo[noted + 1..]
             .iter()
             .rev()

@@ -1,4 +1,4 @@
-//! What the cases have in common: an engine, nodes on it, a clock, tables and an event.
+//! Fixtures of the suite: an engine, nodes, a clock, tables and an event.
 
 pub(crate) mod commits;
 pub(crate) mod events;
@@ -27,13 +27,13 @@ pub(crate) enum Engine {
     Mariadb,
 }
 
-/// An empty database and a clock that stands still.
+/// An empty database and a clock that does not move.
 pub(crate) struct Fixture {
     url: String,
     database: Database,
     pub(crate) clock: VirtualClock,
     nodes: AtomicU16,
-    /// The folder or the server, which goes when this is dropped.
+    /// The folder or the server, which is removed on drop.
     _guard: Box<dyn Any>,
 }
 
@@ -61,7 +61,7 @@ impl Fixture {
         Self { url, database, clock, nodes: AtomicU16::new(1), _guard: guard }
     }
 
-    /// One more node on the same database, with its own connections where the engine has any.
+    /// The database of another node, with connections of its own where the engine has any.
     pub(crate) async fn database(&self) -> Database {
         if self.url.contains(":memory:") {
             return self.database.clone();
@@ -69,13 +69,13 @@ impl Fixture {
         Database::open(&self.url, options()).await.unwrap()
     }
 
-    /// The store of one more node.
+    /// The store of another node.
     pub(crate) async fn store(&self) -> Store {
         let database = self.database().await;
         Store::open(&database, "t", MIGRATIONS, self.clock(), self.ids()).await.unwrap()
     }
 
-    /// The URL, when another process could open it.
+    /// The URL, if other processes can open it.
     pub(crate) fn shared_url(&self) -> Option<&str> {
         (!self.url.contains(":memory:")).then_some(self.url.as_str())
     }
@@ -122,7 +122,7 @@ const fn spec(code: &'static str) -> ErrorSpec {
     }
 }
 
-/// Something happened to a thing.
+/// Event of a thing.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Happened {
     #[prost(int64, tag = "1")]
@@ -140,19 +140,19 @@ pub(crate) fn thing(id: i64, name: &str, version: i64) -> Insert {
     Insert::into("t_things", &["id", "name", "version"]).row(values![id, name, version])
 }
 
-/// Puts a thing into the store.
+/// Inserts a thing.
 pub(crate) async fn put(store: &Store, id: i64, name: &str, version: i64) {
     let cx = Cx::system("test", store.clock().now());
     store.commit(&cx, Commit::new().insert(thing(id, name, version))).await.unwrap();
 }
 
-/// The version of a thing.
+/// Version of a thing.
 pub(crate) async fn version(store: &Store, id: i64) -> i64 {
     let query = Statement::new("SELECT version FROM t_things WHERE id = ?", values![id]);
     store.one::<(i64,)>(query).await.unwrap().0
 }
 
-/// How many things there are.
+/// Number of things.
 pub(crate) async fn count(store: &Store) -> i64 {
     store.one::<(i64,)>(Statement::new("SELECT COUNT(*) FROM t_things", values![])).await.unwrap().0
 }

@@ -1,4 +1,4 @@
-//! Rows: what is written is what is read.
+//! Rows are read as they were written.
 
 use bytes::Bytes;
 use pulse_kernel::id::ShopId;
@@ -12,7 +12,7 @@ const SELECT: &str = "SELECT name, note, data, score, version FROM t_things WHER
 
 type Thing = (Option<String>, Option<String>, Option<Bytes>, Option<f64>, i64);
 
-pub(crate) async fn every_type_comes_back_as_it_went(fixture: &Fixture) {
+pub(crate) async fn every_type_is_read_as_it_was_written(fixture: &Fixture) {
     let store = fixture.store().await;
     let long = "长".repeat(100_000);
     let rows: Vec<(i64, Thing)> = vec![
@@ -60,7 +60,7 @@ row! {
     }
 }
 
-pub(crate) async fn a_declared_row_comes_back_as_it_was_written(fixture: &Fixture) {
+pub(crate) async fn a_declared_row_is_read_as_it_was_written(fixture: &Fixture) {
     let store = fixture.store().await;
     let row = |id, note: Option<&str>, currency| Declared {
         id: ShopId::new(id),
@@ -153,7 +153,7 @@ pub(crate) async fn many_rows_are_inserted_at_once(fixture: &Fixture) {
     store.commit(&fixture.cx(), Commit::new().insert(Insert::into("t_things", COLUMNS))).await.unwrap();
 }
 
-pub(crate) async fn an_existing_row_is_updated_or_left(fixture: &Fixture) {
+pub(crate) async fn an_existing_row_is_updated_or_skipped(fixture: &Fixture) {
     let store = fixture.store().await;
     put(&store, 1, "old", 1).await;
     let update = thing(1, "new", 2).row(values![2_i64, "two", 2_i64]).on_conflict_update(&["id"], &["name", "version"]);
@@ -171,7 +171,7 @@ pub(crate) async fn a_wrong_statement_is_a_defect(fixture: &Fixture) {
     assert!(matches!(outcome, Err(StoreError::Defect { .. })), "{outcome:?}");
     let too_long = thing(1, &"x".repeat(65), 0);
     let outcome = store.commit(&fixture.cx(), Commit::new().insert(too_long)).await;
-    // SQLite does not count characters; nobody cuts them off.
+    // SQLite does not limit the length; no engine truncates.
     match outcome {
         Ok(()) => assert_eq!(
             store.one::<(String,)>(Statement::new("SELECT name FROM t_things", values![])).await.unwrap().0.len(),

@@ -1,4 +1,4 @@
-//! Timers: durable, exact, and fired with effect once.
+//! Timers: durable, exact, with one effect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +27,7 @@ async fn close(store: &Store, due: &DueTimer) -> Result<(), StoreError> {
     store.commit(&cx, Commit::new().fired(due).insert(thing(due.key, &due.key.to_string(), 0))).await
 }
 
-/// A pump that closes what is overdue and tells which.
+/// A pump whose handler closes overdue things and reports their keys.
 fn pump(store: &Store) -> (TimerPump, mpsc::UnboundedReceiver<i64>) {
     let (closed, closings) = mpsc::unbounded_channel();
     let handler_store = store.clone();
@@ -45,7 +45,7 @@ fn pump(store: &Store) -> (TimerPump, mpsc::UnboundedReceiver<i64>) {
     (pump, closings)
 }
 
-/// Moves the clock by seconds until the pump, which runs beside, has closed so many.
+/// Advances the clock by seconds until the running pump has closed `count` things.
 async fn advance_until(fixture: &Fixture, closings: &mut mpsc::UnboundedReceiver<i64>, count: usize) -> Vec<i64> {
     let mut closed = Vec::new();
     while closed.len() < count {
@@ -88,7 +88,7 @@ pub(crate) async fn a_timer_is_moved_and_cancelled(fixture: &Fixture) {
     store.commit(&cx, Commit::new().cancel_timer("t.overdue", 2).timer(timer(3, 5))).await.unwrap();
     let due = store.due_timers(NOW.plus(MINUTE), 10).await.unwrap();
     assert_eq!(due.iter().map(|due| due.key).collect::<Vec<_>>(), [1]);
-    // Handlers that were under way at the time find their timers gone, and have no effect.
+    // Handlers that were running find their timers gone and have no effect.
     for stale in late.iter().filter(|late| late.key != 1) {
         assert!(matches!(close(&store, stale).await, Err(StoreError::AlreadyDone)));
     }
@@ -96,7 +96,7 @@ pub(crate) async fn a_timer_is_moved_and_cancelled(fixture: &Fixture) {
     assert_eq!(store.next_timer_after(NOW).await.unwrap(), Some(NOW.plus(MINUTE)));
 }
 
-/// PL-36: a restart in the middle loses no timer.
+/// PL-36: a restart loses no timer.
 pub(crate) async fn timers_survive_a_restart(fixture: &Fixture) {
     let store = fixture.store().await;
     let commit = (0..500).fold(Commit::new(), |commit, key| commit.timer(timer(key, u32::try_from(key % 10).unwrap())));
@@ -112,10 +112,10 @@ pub(crate) async fn timers_survive_a_restart(fixture: &Fixture) {
     assert_eq!((count(&store).await, store.timer_count().await.unwrap()), (500, 0));
 }
 
-pub(crate) async fn a_failed_timer_is_tried_again_later(fixture: &Fixture) {
+pub(crate) async fn a_failed_timer_is_retried_later(fixture: &Fixture) {
     let store = fixture.store().await;
     set(&store, timer(1, 0)).await;
-    let unknown = Timer { kind: "t.nobody_knows", ..timer(2, 0) };
+    let unknown = Timer { kind: "t.unknown", ..timer(2, 0) };
     set(&store, unknown).await;
     let (handler_store, calls) = (store.clone(), Arc::new(AtomicU32::new(0)));
     let handler_calls = Arc::clone(&calls);
@@ -130,14 +130,14 @@ pub(crate) async fn a_failed_timer_is_tried_again_later(fixture: &Fixture) {
         }
     });
     assert_eq!(pump.run_due().await.unwrap(), 2);
-    assert_eq!(pump.run_due().await.unwrap(), 0, "it rests after a failure");
+    assert_eq!(pump.run_due().await.unwrap(), 0, "it pauses after a failure");
     fixture.clock.advance(Duration::from_secs(1));
     pump.run_due().await.unwrap();
     assert_eq!(count(&store).await, 0);
     fixture.clock.advance(Duration::from_secs(2));
     pump.run_due().await.unwrap();
     assert_eq!((count(&store).await, calls.load(Ordering::SeqCst)), (1, 3));
-    assert_eq!(store.timer_count().await.unwrap(), 1, "a timer that nobody handles stays");
+    assert_eq!(store.timer_count().await.unwrap(), 1, "a timer without a handler stays");
 }
 
 pub(crate) async fn two_nodes_fire_a_timer_once(fixture: &Fixture) {
@@ -151,7 +151,7 @@ pub(crate) async fn two_nodes_fire_a_timer_once(fixture: &Fixture) {
     assert_eq!((count(&nodes[0]).await, nodes[1].timer_count().await.unwrap()), (40, 0));
 }
 
-pub(crate) async fn a_slow_timer_does_not_hold_up_the_others(fixture: &Fixture) {
+pub(crate) async fn a_slow_timer_does_not_delay_others(fixture: &Fixture) {
     let store = fixture.store().await;
     let (closed, mut closings) = mpsc::unbounded_channel();
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -176,7 +176,7 @@ pub(crate) async fn a_slow_timer_does_not_hold_up_the_others(fixture: &Fixture) 
     running.abort();
 }
 
-/// A handler that never ends gives its place to others, and is tried again like one that failed.
+/// A handler that hangs times out and is retried like a failed one.
 pub(crate) async fn a_hung_timer_has_failed(fixture: &Fixture) {
     let store = fixture.store().await;
     set(&store, timer(0, 0)).await;
@@ -199,8 +199,8 @@ pub(crate) async fn a_hung_timer_has_failed(fixture: &Fixture) {
     assert_eq!((count(&store).await, store.timer_count().await.unwrap()), (2, 0));
 }
 
-/// While nothing can be written about a failed timer, it is not fired without end.
-pub(crate) async fn a_failure_that_cannot_be_written_rests(fixture: &Fixture) {
+/// A timer whose failure cannot be written is not fired in a tight loop.
+pub(crate) async fn a_failure_that_cannot_be_written_pauses(fixture: &Fixture) {
     let store = fixture.store().await;
     let full = match fixture.shared_url() {
         Some(url) if !url.starts_with("sqlite") => "ALTER TABLE t_timers ADD CONSTRAINT t_full CHECK (attempts = 0)",
@@ -222,11 +222,11 @@ pub(crate) async fn a_failure_that_cannot_be_written_rests(fixture: &Fixture) {
     set(&store, timer(1, 0)).await;
     let running = tokio::spawn(pump.run());
     assert_eq!(firings.recv().await.unwrap(), 1);
-    // Each of these is due after the failed one, and would be fired after it.
+    // Each of these is due after the failed one and would be fired after it.
     for key in 2..6 {
         set(&store, timer(key, 0)).await;
         assert_eq!(firings.recv().await.unwrap(), key);
     }
-    assert_eq!(advance_until(fixture, &mut firings, 1).await, [1], "after a rest it is tried again");
+    assert_eq!(advance_until(fixture, &mut firings, 1).await, [1], "it is retried after a pause");
     running.abort();
 }
