@@ -106,6 +106,23 @@ impl TargetNode {
         call_once(self.address, &format!("{method} {path}"), request.bearer(token)).await
     }
 
+    /// Makes the account with this phone number an operator. Returns its name and its ID.
+    ///
+    /// # Errors
+    /// When no account has the number, or the node does not answer.
+    pub async fn grant_operator(&self, phone: &str) -> anyhow::Result<(String, i64)> {
+        let search = format!("/v1/operator/accounts?page_size=100&phone_digits={}", phone.trim_start_matches('+'));
+        let found = self.call_as_operator("GET", &search, &Value::Null).await?;
+        let accounts = found["accounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(account) = accounts.iter().find(|account| account["phone"] == phone) else {
+            bail!("no account has the phone number {phone}; sign up first, then run this command again");
+        };
+        let id = number(&account["account_id"])?;
+        let role = json!({ "role": "ACCOUNT_ROLE_OPERATOR" });
+        self.call_as_operator("POST", &format!("/v1/operator/accounts/{id}/roles"), &role).await?;
+        Ok((account["display_name"].as_str().unwrap_or_default().to_owned(), id))
+    }
+
     /// Imports a shop at a random location in the southern ocean, and finds its id by searching around the location.
     async fn import_shop(&self) -> anyhow::Result<i64> {
         let (latitude, longitude) = (rand::random_range(-59.0..-51.0), rand::random_range(-179.0..179.0));

@@ -42,6 +42,13 @@ impl DataFolder {
         }
     }
 
+    /// Whether a node or a command of this machine uses the folder now.
+    #[must_use]
+    pub fn is_in_use(path: &Path) -> bool {
+        let lock = File::options().write(true).open(path.join("lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -99,7 +106,9 @@ mod tests {
         let secret = folder.secret("account.secret").unwrap();
         assert_eq!(fs::metadata(path.join("account.secret")).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(DataFolder::open(&path).unwrap_err().to_string().contains("in use by another pulse"));
+        assert!(DataFolder::is_in_use(&path));
         drop(folder);
+        assert!(!DataFolder::is_in_use(&path));
         let folder = DataFolder::open(&path).unwrap();
         assert_eq!(folder.secret("account.secret").unwrap(), secret);
         fs::set_permissions(path.join("account.secret"), fs::Permissions::from_mode(0o644)).unwrap();
