@@ -12,7 +12,6 @@
 //! of its load, unless the clock of the machine is set back.
 
 mod cache;
-#[cfg(feature = "contract-suite")]
 pub mod contract_suite;
 mod entry;
 mod failure;

@@ -11,7 +11,6 @@
 
 pub mod admission;
 mod answer;
-#[cfg(feature = "contract-suite")]
 pub mod contract_suite;
 mod key;
 mod memory;

@@ -11,7 +11,6 @@
 //! admissions end with the process.
 
 pub mod bench;
-#[cfg(feature = "contract-suite")]
 pub mod contract_suite;
 mod memory;
 mod redis;

@@ -1,0 +1,3 @@
+//! Empty. A build script is what build-dependencies need.
+
+fn main() {}
