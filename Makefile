@@ -8,10 +8,10 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## start a living city on http://127.0.0.1:8080; needs no server
-	$(CARGO) run --release --locked --package pulse -- demo
+	@scripts/demo.sh
 
 dist: ## build the binary to deploy: target/dist/pulse
-	$(CARGO) build --profile dist --locked --package pulse
+	$(CARGO) build --profile dist --locked --package pulse --features full
 
 test: servers lint ## install what the tests need, then run the whole suite
 	$(CARGO) build --locked --workspace --all-targets
@@ -26,7 +26,7 @@ crash: dist ## kill a node under load, hundreds of times, and prove that nothing
 	PULSE_ORDER__HOT__ENTER=2 PULSE_ORDER__HOT__LEAVE=1 target/dist/pulse crash-test --rounds $(or $(ROUNDS),300)
 
 fuzz: servers ## run an independent fuzzer and an OpenAPI validator against a node
-	$(CARGO) build --locked --package pulse
+	$(CARGO) build --locked --bin pulse
 	PULSE=target/debug/pulse scripts/fuzz-api.sh
 
 coverage: ## report the line coverage of the domains; fails below 80 %
@@ -39,7 +39,8 @@ lint: ## formatting, the rules of the repository, licences, clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) xtask tidy
 	$(CARGO) xtask licenses
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	scripts/check-features.sh
+	$(CARGO) clippy --locked --workspace --all-targets --features pulse/full -- -D warnings
 
 servers: ## install the servers that the tests start for themselves
 	scripts/install-servers.sh

@@ -36,10 +36,14 @@ const BATCH: usize = 500;
 pub async fn seed(node: &Node, inbox: &DevInbox, city: City) -> anyhow::Result<DemoCity> {
     let begun = Instant::now();
     let mut demo = DemoCity::new(node, city);
+    tracing::info!("step 1 of 4: creating the categories and opening the shops");
     let codes = DemoCity::make_categories(&demo.shops, &demo.cx()).await.context("cannot create the categories")?;
     demo.open_shops(&codes).await.context("cannot open the shops")?;
+    tracing::info!("step 2 of 4: creating the menus");
     demo.create_menus().await.context("cannot create the menus")?;
+    tracing::info!("step 3 of 4: creating the accounts");
     demo.create_accounts(inbox).await.context("cannot create the accounts")?;
+    tracing::info!("step 4 of 4: creating the follows");
     demo.create_follows().await.context("cannot create the follows")?;
     tracing::info!(
         shops = demo.active_shops.len(),
@@ -95,7 +99,10 @@ impl DemoCity {
             shop
         });
         let mut batches = std::pin::pin!(stream::iter(missing).chunks(BATCH));
+        let mut opened = 0_usize;
         while let Some(shops) = batches.next().await {
+            opened += shops.len();
+            tracing::info!(opened, "opening shops");
             self.shops.import_shops(&self.cx(), ImportShopsRequest { shops }).await?;
         }
         Ok(())

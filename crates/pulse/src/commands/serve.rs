@@ -88,7 +88,7 @@ fn banner(address: &str, config: &Config, is_json: bool) -> String {
             .to_string();
     }
     let mut banner = format!(
-        "\n  Pulse {} is ready\n\n    REST and gRPC   {url}\n    API reference   {url}/docs\n    OpenAPI         {url}/openapi.json\n    health          {url}/health\n",
+        "\n  Pulse {} is ready\n\n    start page      {url}/\n    REST and gRPC   {url}\n    API reference   {url}/docs\n    OpenAPI         {url}/openapi.json\n    health          {url}/health\n",
         env!("CARGO_PKG_VERSION")
     );
     if config.node.has_dev_inbox {
