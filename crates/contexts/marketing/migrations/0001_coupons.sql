@@ -1,4 +1,4 @@
--- What coupons say. What is searched by has a column; the rest is one `StoredTemplate`.
+-- Coupon templates. Attributes that queries use have columns; the others are one `StoredTemplate`.
 CREATE TABLE marketing_templates (
     id {id} NOT NULL PRIMARY KEY,
     shop_id BIGINT NOT NULL,
@@ -12,8 +12,8 @@ CREATE TABLE marketing_templates (
 );
 CREATE INDEX marketing_templates_shop ON marketing_templates (shop_id, is_closed, id);
 
--- The coupons of customers. `slot` counts what the limit per customer counts, from 1; a coupon that was bought is not
--- counted and has its own id there. Whatever gives a coupon gives it once: its origin is unique.
+-- Coupons of customers. `slot` is the slot in the limit per customer, from 1; a bought coupon has its own ID instead, because
+-- its order has the slot. The origin is unique, so it issues a coupon once.
 CREATE TABLE marketing_coupons (
     id {id} NOT NULL PRIMARY KEY,
     template_id BIGINT NOT NULL,
@@ -32,8 +32,8 @@ CREATE UNIQUE INDEX marketing_coupons_slot ON marketing_coupons (template_id, ac
 CREATE UNIQUE INDEX marketing_coupons_origin ON marketing_coupons (origin, origin_id, origin_part);
 CREATE INDEX marketing_coupons_account ON marketing_coupons (account_id, id);
 
--- What customers have bought, or are about to: a place in the limit per customer for each coupon of an order that is paid,
--- or may still be. Of two orders at once only one gets a place.
+-- Slots of voucher orders in the limit per customer: one for each voucher of an order that is paid or can still be paid.
+-- The key gives a slot to one order only.
 CREATE TABLE marketing_purchase_slots (
     template_id BIGINT NOT NULL,
     account_id BIGINT NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE marketing_purchase_slots (
 ) {clustered};
 CREATE INDEX marketing_purchase_slots_order ON marketing_purchase_slots (order_id);
 
--- What an order holds or has used up. An order that gave its coupons back keeps its row: it can hold nothing later.
+-- Reservations of orders. An order that returned its coupons keeps its row, so that it cannot reserve again.
 CREATE TABLE marketing_reservations (
     order_id {id} NOT NULL PRIMARY KEY,
     account_id BIGINT NOT NULL,
@@ -54,7 +54,7 @@ CREATE TABLE marketing_reservations (
 );
 CREATE INDEX marketing_reservations_over ON marketing_reservations (state, expires_at);
 
--- Coupons after an order.
+-- Post-order rewards.
 CREATE TABLE marketing_post_order_rewards (
     id {id} NOT NULL PRIMARY KEY,
     template_id BIGINT NOT NULL,

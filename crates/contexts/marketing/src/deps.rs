@@ -1,4 +1,4 @@
-//! What the marketing context needs.
+//! Dependencies of the marketing context.
 
 use pulse_context::Retention;
 use pulse_contract::stock::v1::StockClient;
@@ -6,14 +6,14 @@ use pulse_store::Store;
 
 use crate::config::CouponConfig;
 
-/// What the context needs.
+/// Dependencies of the context.
 #[derive(Clone)]
 pub struct CouponDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
-    /// Counts the quotas of templates.
+    /// Client of the stock context, which counts the quotas of templates.
     pub stock: StockClient,
-    /// Its section of the configuration.
+    /// Section `[marketing]` of the configuration.
     pub config: CouponConfig,
     /// The age at which rows are deleted.
     pub retention: Retention,

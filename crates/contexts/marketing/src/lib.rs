@@ -1,14 +1,15 @@
-//! Coupons: what they are worth, who has them, and what they were used for.
+//! Coupons: templates, distribution, discounts, reservations for orders.
 //!
-//! **Invariants:** a coupon is held by one order or used by one order, never two; whatever gives a coupon (a claim, a
-//! grant, an order that was paid or completed) gives it once; a customer never has more coupons of a template than its
-//! limit, whether it was given or bought, and nobody gets one that its quota, a resource of the stock context, does not have.
+//! **Invariants:** at most one order reserves or uses a coupon; the same claim, grant, purchase or completed order issues a
+//! coupon once; a customer never has more coupons of a template than its limit, granted or bought; the number of issued
+//! coupons never exceeds the quota of the template, which is a resource of the stock context.
 
 mod app;
 mod config;
 mod deps;
 pub mod domain;
 mod events;
+mod metrics;
 mod store;
 mod timers;
 mod verify;
@@ -32,6 +33,7 @@ pulse_contract::forward_coupon!(app::App, app);
 /// # Errors
 /// `STORE_UNAVAILABLE`.
 pub async fn start(deps: CouponDeps) -> Result<(CouponClient, Context), Error> {
+    metrics::describe();
     let (store, stock) = (deps.store.clone(), deps.stock.clone());
     app::PURGE.start(&store).await?;
     let app = app::App { deps: Arc::new(deps) };

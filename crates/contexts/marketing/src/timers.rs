@@ -29,7 +29,7 @@ async fn expire_reservation(app: &App, due: &DueTimer) -> Result<(), Error> {
                 None => Commit::new(),
             };
             match store.commit(&cx, commit.fired(due)).await {
-                // It was paid or cancelled at this very moment, which took the timer away.
+                // A concurrent payment or cancellation removed the timer.
                 Ok(()) | Err(StoreError::AlreadyDone) => Ok(()),
                 Err(error) => Err(error.into()),
             }

@@ -1,4 +1,4 @@
-//! Gives the coupons that an order which was completed has earned: one per reward and order (DL-30).
+//! Issues the coupons of rewards for a completed order: one per reward and order (DL-30).
 
 use pulse_bus::Delivery;
 use pulse_contract::marketing::v1::errors;
@@ -7,10 +7,11 @@ use pulse_kernel::id::{AccountId, CouponId, ShopId};
 use pulse_kernel::{Cx, Error, Kind};
 use pulse_store::Commit;
 
-use super::issue_coupon::{Issuance, obtain};
+use super::issue_coupon::{Issuance, emit_obtained};
 use super::{App, quota, templates};
 use crate::domain::coupon::Origin;
-use crate::domain::template::Way;
+use crate::domain::template::IssueChannel;
+use crate::metrics;
 use crate::store::coupons::{self, CouponRow, Source};
 use crate::store::rewards::{self, RewardRow};
 
@@ -22,7 +23,7 @@ pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, event:
     for reward in running {
         match earn(app, cx, order, &reward, &earned).await {
             Ok(row) => earned.extend(row),
-            // Who has as many as they may, or comes after the last one, gets none.
+            // The limit of the customer or the quota is reached, or the template is not open: no coupon.
             Err(error) if is_none_left(&error) => {}
             Err(error) => {
                 release(app, cx, &earned).await;
@@ -33,15 +34,19 @@ pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, event:
     if earned.is_empty() {
         return Ok(());
     }
-    let commit = earned.iter().fold(coupons::insert(Commit::new(), &earned), obtain);
+    let commit = earned.iter().fold(coupons::insert(Commit::new(), &earned), emit_obtained);
     let committed = delivery.commit(store, cx, commit).await.map_err(Error::from);
     if committed.as_ref().is_err_and(|error| !matches!(error.kind(), Kind::Unavailable | Kind::Internal)) {
         release(app, cx, &earned).await;
     }
-    committed
+    committed?;
+    if !delivery.is_duplicate() {
+        metrics::issued(Origin::PostOrderReward, earned.len());
+    }
+    Ok(())
 }
 
-/// The coupon that a reward gives for the order, with its unit reserved; `None` when it gives none, or gave it before.
+/// The coupon of a reward for the order, with a reserved quota unit; `None` when the order does not qualify or has it.
 async fn earn(
     app: &App,
     cx: &Cx,
@@ -58,13 +63,13 @@ async fn earn(
     if coupons::from_source(&app.deps.store, source).await?.is_some() {
         return Ok(None);
     }
-    let giving = Issuance::of(template, Way::Grant, cx.now)?;
+    let issuance = Issuance::of(template, IssueChannel::Grant, cx.now)?;
     let account = AccountId::new(order.customer_account_id);
     let id = CouponId::new(app.deps.store.next_id(cx.now));
     let own: Vec<i64> = earned.iter().filter(|row| row.template == reward.template).map(|row| row.slot).collect();
-    let slot = giving.slot(app, account, id, &own).await?;
+    let slot = issuance.slot(app, account, id, &own).await?;
     quota::reserve(app, cx, reward.template, id).await?;
-    Ok(Some(giving.coupon(id, (account, slot), source, cx.now)))
+    Ok(Some(issuance.coupon(id, (account, slot), source, cx.now)))
 }
 
 fn is_none_left(error: &Error) -> bool {

@@ -1,4 +1,4 @@
-//! Loads coupons, and says what they are worth together for what is bought.
+//! Loads coupons and evaluates their discounts for a purchase.
 
 use std::collections::BTreeSet;
 
@@ -13,39 +13,48 @@ use crate::domain::discount::{self, Candidate, Line, Purchase, Verdict};
 use crate::store::coupons::{self, CouponRow};
 use crate::store::templates::{self, TemplateRow};
 
-/// How many coupons one order uses at most.
+/// Maximum number of coupons of an order.
 const COUPONS_MAX: usize = 10;
-/// How many lines one order has at most.
+/// Maximum number of lines of an order.
 const LINES_MAX: usize = 100;
-/// What a line costs at most, so that sums stay far from their limits.
+/// Maximum subtotal of a line in minor units, so that sums do not overflow.
 const SUBTOTAL_MINOR_MAX: i64 = 1_000_000_000_000;
 
-/// Coupons that were looked at.
-pub(super) struct Appraised {
-    /// Those of the account, in the order of their ids.
+/// Coupons with their discounts.
+pub(super) struct Evaluation {
+    /// Coupons of the account, ordered by ID.
     pub(super) rows: Vec<CouponRow>,
     templates: Vec<TemplateRow>,
     verdicts: Vec<Verdict>,
-    /// Those that the account does not have.
+    /// Requested coupons that the account does not have.
     unknown: Vec<CouponId>,
 }
 
-/// What is bought, as the rules see it.
+/// The purchase as a value of the domain.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` when lines share a number, or there are too many of them.
+/// `VALIDATION_FAILED` for duplicate line numbers, too many lines, or a subtotal out of range.
 pub(super) fn purchase(
     shop_id: i64,
     currency: &str,
     lines: &[DiscountLine],
     now: Timestamp,
 ) -> Result<Purchase, Error> {
-    let numbers: BTreeSet<i32> = lines.iter().map(|line| line.line_number).collect();
-    if numbers.len() != lines.len() || lines.len() > LINES_MAX {
-        return Err(common::VALIDATION_FAILED.error("lines have different numbers, and there are at most 100"));
+    if lines.len() > LINES_MAX {
+        let detail = format!("lines must have at most {LINES_MAX} items, got {}", lines.len());
+        return Err(common::VALIDATION_FAILED.error(detail));
     }
-    if lines.iter().any(|line| !(0..=SUBTOTAL_MINOR_MAX).contains(&line.subtotal_minor)) {
-        return Err(common::VALIDATION_FAILED.error("a line costs nothing less than nothing, and not too much"));
+    let mut numbers = BTreeSet::new();
+    for (index, line) in lines.iter().enumerate() {
+        if !numbers.insert(line.line_number) {
+            let detail = format!("lines[{index}].line_number must be unique, got {} twice", line.line_number);
+            return Err(common::VALIDATION_FAILED.error(detail));
+        }
+        let subtotal = line.subtotal_minor;
+        if !(0..=SUBTOTAL_MINOR_MAX).contains(&subtotal) {
+            let rule = format!("must be between 0 and {SUBTOTAL_MINOR_MAX}, got {subtotal}");
+            return Err(common::VALIDATION_FAILED.error(format!("lines[{index}].subtotal_minor {rule}")));
+        }
     }
     let line = |line: &DiscountLine| Line {
         number: line.line_number,
@@ -57,25 +66,26 @@ pub(super) fn purchase(
     Ok(Purchase { shop: ShopId::new(shop_id), currency: Currency::from_code(currency), lines, now })
 }
 
-/// The coupons that somebody names, each once, in the order of their ids.
+/// The requested coupons without duplicates, ordered by ID.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` when there are too many.
-pub(super) fn named(coupon_ids: &[i64]) -> Result<Vec<CouponId>, Error> {
+/// `VALIDATION_FAILED` for too many coupons.
+pub(super) fn requested(coupon_ids: &[i64]) -> Result<Vec<CouponId>, Error> {
     let ids: BTreeSet<CouponId> = coupon_ids.iter().copied().map(CouponId::new).collect();
     if ids.len() > COUPONS_MAX {
-        return Err(common::VALIDATION_FAILED.error("an order uses at most 10 coupons"));
+        return Err(common::VALIDATION_FAILED
+            .error(format!("coupon_ids must have at most {COUPONS_MAX} items, got {}", ids.len())));
     }
     Ok(ids.into_iter().collect())
 }
 
-/// Says what the coupons of an account are worth together.
+/// Evaluates coupons of an account together.
 pub(super) async fn evaluate(
     app: &App,
     account: AccountId,
     purchase: &Purchase,
     ids: &[CouponId],
-) -> Result<Appraised, Error> {
+) -> Result<Evaluation, Error> {
     let store = &app.deps.store;
     let mut rows = coupons::by_ids(store, ids).await?;
     rows.retain(|row| row.account == account);
@@ -89,11 +99,11 @@ pub(super) async fn evaluate(
         .collect();
     let verdicts = discount::evaluate(purchase, &candidates?);
     let unknown = ids.iter().copied().filter(|id| !rows.iter().any(|row| row.id == *id)).collect();
-    Ok(Appraised { rows, templates, verdicts, unknown })
+    Ok(Evaluation { rows, templates, verdicts, unknown })
 }
 
-impl Appraised {
-    /// What the wire sees of it: those that can be used in the order of application, then the others.
+impl Evaluation {
+    /// The message of the contract: eligible coupons in the order of application, then the others.
     pub(super) fn discounts(&self, locale: Locale) -> Result<CouponDiscounts, Error> {
         let mut discounts = Vec::with_capacity(self.verdicts.len() + self.unknown.len());
         for verdict in &self.verdicts {
@@ -111,36 +121,36 @@ impl Appraised {
 
     fn discount(&self, verdict: &Verdict, locale: Locale) -> Result<CouponDiscount, Error> {
         let row = self.rows.iter().find(|row| row.id == verdict.coupon);
-        let row = row.ok_or_else(|| common::INTERNAL.error("a verdict about no coupon"))?;
+        let row = row.ok_or_else(|| common::INTERNAL.error("a coupon of the result was not loaded"))?;
         let template = view::template_of(&self.templates, row.template)?;
         let rules = view::rules(template);
-        let mut told = CouponDiscount {
+        let mut discount_of = CouponDiscount {
             coupon_id: verdict.coupon.get(),
             name: template.draft.name.clone(),
             ..CouponDiscount::default()
         };
         match &verdict.outcome {
             Ok(discount) => {
-                told.discount_minor = discount.minor;
-                told.reason = reasons::worth(&rules, locale);
+                discount_of.discount_minor = discount.minor;
+                discount_of.reason = reasons::discount(&rules, locale);
                 let share = |&(line_number, discount_minor)| LineDiscount { line_number, discount_minor };
-                told.lines = discount.shares.iter().map(share).collect();
+                discount_of.lines = discount.shares.iter().map(share).collect();
             }
             Err(why) => {
-                reasons::spec(*why).code.clone_into(&mut told.code);
-                told.reason = reasons::refusal(*why, &rules, locale);
+                reasons::spec(*why).code.clone_into(&mut discount_of.code);
+                discount_of.reason = reasons::refusal(*why, &rules, locale);
             }
         }
-        Ok(told)
+        Ok(discount_of)
     }
 
-    /// The refusal, when one of the coupons cannot be used; it names all of those.
+    /// The error that names all ineligible coupons; `None` when all are eligible.
     pub(super) fn refusal(&self, locale: Locale) -> Result<Option<Error>, Error> {
-        let told = self.discounts(locale)?.discounts;
-        let refused: Vec<CouponDiscount> = told.into_iter().filter(|discount| !discount.code.is_empty()).collect();
+        let discounts = self.discounts(locale)?.discounts;
+        let refused: Vec<CouponDiscount> = discounts.into_iter().filter(|discount| !discount.code.is_empty()).collect();
         let Some(first) = refused.first() else { return Ok(None) };
-        let unusable = self.verdicts.iter().find_map(|verdict| verdict.outcome.as_ref().err());
-        let spec = unusable.map_or(&errors::MARKETING_COUPON_NOT_FOUND, |why| reasons::spec(*why));
+        let ineligible = self.verdicts.iter().find_map(|verdict| verdict.outcome.as_ref().err());
+        let spec = ineligible.map_or(&errors::MARKETING_COUPON_NOT_FOUND, |why| reasons::spec(*why));
         let error = spec.error(first.reason.clone()).with("coupon_id", first.coupon_id);
         Ok(Some(error.with_violations(refused.into_iter().map(|discount| pulse_kernel::Violation {
             field: format!("coupons[{}]", discount.coupon_id).into(),

@@ -1,4 +1,4 @@
-//! Gives coupons to many accounts: each gets one or a reason, and a repeated request finds what it gave before.
+//! Grants coupons to many accounts. Each account gets a coupon or an error code; a repeated request returns earlier coupons.
 
 use futures::stream::{self, StreamExt};
 use pulse_contract::errors as common;
@@ -7,13 +7,13 @@ use pulse_kernel::id::AccountId;
 use pulse_kernel::{Cx, Error, Kind};
 use pulse_store::Commit;
 
-use super::issue_coupon::{Issuance, Recipient, give};
+use super::issue_coupon::{Issuance, Recipient, issue};
 use super::{App, templates};
 use crate::domain::coupon::Origin;
-use crate::domain::template::{TemplateId, Way};
+use crate::domain::template::{IssueChannel, TemplateId};
 use crate::store::coupons::{self, Source};
 
-/// How many accounts one request names at most.
+/// Maximum number of accounts of one request.
 const ACCOUNTS_MAX: usize = 1_000;
 
 pub(crate) async fn grant_coupons(
@@ -22,13 +22,13 @@ pub(crate) async fn grant_coupons(
     request: GrantCouponsRequest,
 ) -> Result<GrantCouponsResponse, Error> {
     let row = templates::managed(app, cx, TemplateId::new(request.template_id)).await?;
-    let giving = Issuance::of(row, Way::Grant, cx.now)?;
+    let issuance = Issuance::of(row, IssueChannel::Grant, cx.now)?;
     let batch = batch(app, cx);
     let accounts = request.account_ids.into_iter().take(ACCOUNTS_MAX).map(AccountId::new);
     let mut outcomes: Vec<(AccountId, Result<i64, Error>)> = stream::iter(accounts)
         .map(|account| {
-            let giving = &giving;
-            async move { (account, grant(app, cx, giving, batch, account).await) }
+            let issuance = &issuance;
+            async move { (account, grant(app, cx, issuance, batch, account).await) }
         })
         .buffered(app.deps.config.grant_concurrency.max(1))
         .collect()
@@ -37,10 +37,10 @@ pub(crate) async fn grant_coupons(
     if let Some(index) =
         outcomes.iter().position(|(_, outcome)| outcome.as_ref().err().is_some_and(|e| is_answered(&e)))
     {
-        // Another node has answered this very request meanwhile: its answer is the one.
+        // Another node has answered the same request meanwhile; its answer counts.
         return outcomes.swap_remove(index).1.map(|_| GrantCouponsResponse::default());
     }
-    // Not the last word: asked again under the same key, those who have none are tried again.
+    // An open outcome is not stored: a retry with the same key tries those accounts again.
     let is_open = outcomes.iter().any(|(_, outcome)| outcome.as_ref().is_err_and(is_open));
     let grants = outcomes.into_iter().map(|(account, outcome)| {
         let (coupon_id, code) = match outcome {
@@ -56,28 +56,28 @@ pub(crate) async fn grant_coupons(
     Ok(response)
 }
 
-async fn grant(app: &App, cx: &Cx, giving: &Issuance, batch: i64, account: AccountId) -> Result<i64, Error> {
+async fn grant(app: &App, cx: &Cx, issuance: &Issuance, batch: i64, account: AccountId) -> Result<i64, Error> {
     let source = Source { origin: Origin::Grant, id: batch, part: account.get() };
     if let Some(before) = coupons::from_source(&app.deps.store, source).await? {
         return Ok(before.id.get());
     }
     let to = Recipient { account, origin: Origin::Grant, batch: Some(batch) };
-    let given = give(app, cx, giving, to, |commit, _row| commit).await?;
-    Ok(given.id.get())
+    let issued = issue(app, cx, issuance, to, |commit, _row| commit).await?;
+    Ok(issued.id.get())
 }
 
-/// Whether trying again may give another outcome.
+/// Whether a retry can have another outcome.
 fn is_open(error: &Error) -> bool {
     matches!(error.kind(), Kind::Unavailable | Kind::Internal | Kind::DeadlineExceeded | Kind::Aborted)
 }
 
-/// The number of this batch: the same for the same caller, key and request; a fresh one without a key.
+/// The number of the batch: the same for the same caller, key and request; a new one without a key.
 fn batch(app: &App, cx: &Cx) -> i64 {
     let Some(idempotency) = cx.idempotency.as_deref() else {
         return app.deps.store.next_id(cx.now);
     };
     let digest = idempotency.fingerprint.first_chunk::<8>().map_or(0, |bytes| i64::from_be_bytes(*bytes));
-    // The fingerprint says nothing about who asks.
+    // The fingerprint does not contain the caller.
     let caller = cx.actor.account().map_or(0, AccountId::get);
     (digest ^ caller.rotate_left(32)) & i64::MAX
 }

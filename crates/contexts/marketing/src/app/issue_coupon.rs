@@ -1,4 +1,4 @@
-//! Gives one coupon: a unit of the quota is reserved, then the coupon is made, then the event confirms the unit.
+//! Issues one coupon: reserves a unit of the quota, creates the coupon, and its event confirms the unit.
 
 use pulse_contract::marketing::v1::{CouponObtained, errors};
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
@@ -7,30 +7,31 @@ use pulse_store::Commit;
 
 use super::{App, quota, view};
 use crate::domain::coupon::{Origin, State, expires_at, free_slot};
-use crate::domain::template::{Refusal, Template, Way};
+use crate::domain::template::{IssueChannel, Refusal, Template};
+use crate::metrics;
 use crate::store::coupons::{self, CouponRow, Source};
 use crate::store::templates::TemplateRow;
 
-/// A template that coupons are given of.
+/// Template of coupons to issue.
 pub(super) struct Issuance {
     pub(super) row: TemplateRow,
     pub(super) rules: Template,
 }
 
 impl Issuance {
-    /// Of a template, when its coupons can be had in this way now.
+    /// Checks that coupons of the template can be issued through the channel now.
     ///
     /// # Errors
     /// `MARKETING_NOT_CLAIMABLE`, `MARKETING_NOT_STARTED`, `MARKETING_ENDED`.
-    pub(super) fn of(row: TemplateRow, way: Way, now: Timestamp) -> Result<Self, Error> {
+    pub(super) fn of(row: TemplateRow, channel: IssueChannel, now: Timestamp) -> Result<Self, Error> {
         let rules = view::rules(&row);
-        match rules.may_give(way, now) {
+        match rules.check_issue(channel, now) {
             Ok(()) => Ok(Self { row, rules }),
-            Err(refusal) => Err(refused(refusal, &rules, now).with("template_id", row.id.get())),
+            Err(refusal) => Err(not_issued(refusal, &rules, now).with("template_id", row.id.get())),
         }
     }
 
-    /// A place in the customer's limit, beside those that this use case has given them already.
+    /// A free slot in the limit of the customer, besides the slots `own` of coupons that the use case has not committed.
     ///
     /// # Errors
     /// `MARKETING_CUSTOMER_LIMIT`.
@@ -46,13 +47,13 @@ impl Issuance {
         taken.extend(own);
         free_slot(limit, &taken, coupon.get()).ok_or_else(|| {
             errors::MARKETING_CUSTOMER_LIMIT
-                .error("no customer may have more coupons of this template")
+                .error(format!("a customer can have at most {limit} coupons of this template"))
                 .with("template_id", self.row.id.get())
                 .with("per_customer_limit", limit)
         })
     }
 
-    /// The row of a new coupon.
+    /// Row of a new coupon.
     pub(super) fn coupon(
         &self,
         id: CouponId,
@@ -75,12 +76,12 @@ impl Issuance {
     }
 }
 
-/// Who gets a coupon, and what for.
+/// Recipient of a coupon, and its origin.
 #[derive(Clone, Copy)]
 pub(super) struct Recipient {
     pub(super) account: AccountId,
     pub(super) origin: Origin,
-    /// The batch of a grant; a claim is one of its own.
+    /// Batch of a grant; `None` for a claim.
     pub(super) batch: Option<i64>,
 }
 
@@ -93,23 +94,23 @@ impl Recipient {
     }
 }
 
-/// Gives a coupon to somebody; `finish` adds what else belongs to the commit. The same batch gives an account one.
-pub(super) async fn give(
+/// Issues a coupon; `finish` adds further writes to its commit. One batch issues one coupon per account.
+pub(super) async fn issue(
     app: &App,
     cx: &Cx,
-    giving: &Issuance,
+    issuance: &Issuance,
     to: Recipient,
     finish: impl Fn(Commit, &CouponRow) -> Commit,
 ) -> Result<CouponRow, Error> {
     let store = &app.deps.store;
     let id = CouponId::new(store.next_id(cx.now));
     let source = to.source(id);
-    // Whoever has as many as they may need not keep a unit from others meanwhile.
-    giving.slot(app, to.account, id, &[]).await?;
-    quota::reserve(app, cx, giving.row.id, id).await?;
-    let given = store
+    // Checked before the reservation, so that a refused request does not reserve a unit.
+    issuance.slot(app, to.account, id, &[]).await?;
+    quota::reserve(app, cx, issuance.row.id, id).await?;
+    let issued = store
         .attempt(cx, || async {
-            // A claim is always a new one; what a batch has given somebody it gives them again.
+            // A claim is always new; a batch returns the coupon that it has issued to the account before.
             let before = match to.batch {
                 Some(_) => coupons::from_source(store, source).await?,
                 None => None,
@@ -117,24 +118,24 @@ pub(super) async fn give(
             if let Some(before) = before {
                 return Ok(before);
             }
-            let slot = giving.slot(app, to.account, id, &[]).await?;
-            let row = giving.coupon(id, (to.account, slot), source, cx.now);
-            let commit = obtain(coupons::insert(Commit::new(), [&row]), &row);
+            let slot = issuance.slot(app, to.account, id, &[]).await?;
+            let row = issuance.coupon(id, (to.account, slot), source, cx.now);
+            let commit = emit_obtained(coupons::insert(Commit::new(), [&row]), &row);
             store.commit(cx, finish(commit, &row)).await?;
             Ok(row)
         })
         .await;
-    match &given {
-        Ok(row) if row.id == id => {}
-        // It may have been made all the same: the reservation stays until it is confirmed or expires.
+    match &issued {
+        Ok(row) if row.id == id => metrics::issued(to.origin, 1),
+        // The coupon may exist, so the reservation stays until it is confirmed or expires.
         Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Internal | Kind::DeadlineExceeded) => {}
         Ok(_) | Err(_) => quota::release(app, cx, id).await,
     }
-    given
+    issued
 }
 
-/// Adds the event that tells of a new coupon.
-pub(super) fn obtain(commit: Commit, row: &CouponRow) -> Commit {
+/// Adds the event of a new coupon.
+pub(super) fn emit_obtained(commit: Commit, row: &CouponRow) -> Commit {
     let event = CouponObtained {
         coupon_id: row.id.get(),
         template_id: row.template.get(),
@@ -144,15 +145,15 @@ pub(super) fn obtain(commit: Commit, row: &CouponRow) -> Commit {
     commit.event(row.id.get(), &event)
 }
 
-fn refused(refusal: Refusal, rules: &Template, now: Timestamp) -> Error {
+fn not_issued(refusal: Refusal, rules: &Template, now: Timestamp) -> Error {
     match refusal {
         Refusal::NotClaimable => {
-            errors::MARKETING_NOT_CLAIMABLE.error("coupons of this template are not had in this way")
+            errors::MARKETING_NOT_CLAIMABLE.error("coupons of this template are not distributed through this channel")
         }
         Refusal::NotStarted => errors::MARKETING_NOT_STARTED
-            .error("its time has not come")
+            .error(format!("issuing starts at {}", pulse_contract::Timestamp::from(rules.starts_at)))
             .with("starts_at", pulse_contract::Timestamp::from(rules.starts_at))
             .retry_in(rules.starts_at.since(now)),
-        Refusal::Ended => errors::MARKETING_ENDED.error("its time is over"),
+        Refusal::Ended => errors::MARKETING_ENDED.error("issuing of this template has ended"),
     }
 }

@@ -33,22 +33,22 @@ pub(crate) use grant_coupons::grant_coupons;
 pub(crate) use mint_coupons::mint_coupons;
 pub(crate) use purge_reservations::{PURGE, purge_reservations};
 pub(crate) use quota::confirm_quota;
-pub(crate) use redeem_coupons::{Paid, plan_redemption, redeem_coupons};
+pub(crate) use redeem_coupons::{PaidOrder, RedemptionPlan, plan_redemption, redeem_coupons};
 pub(crate) use reserve_coupons::{RESERVATION_EXPIRED, reserve_coupons};
 pub(crate) use reserve_voucher_slots::reserve_voucher_slots;
-pub(crate) use return_coupons::{end_bought, plan_return, return_coupons};
+pub(crate) use return_coupons::{expire_bought, plan_return, return_coupons};
 pub(crate) use rewards::{create_post_order_reward, list_post_order_rewards};
 pub(crate) use templates::{close_template, create_platform_template, create_template, get_template, list_templates};
 pub(crate) use validate_coupons::validate_coupons;
 pub(crate) use wallet::{get_coupon, list_my_coupons};
 
-/// What every use case works with.
+/// State that all use cases share.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<CouponDeps>,
 }
 
-/// The account that asks.
+/// The account of the caller.
 fn caller(cx: &Cx) -> Result<AccountId, Error> {
-    cx.actor.account().ok_or_else(|| common::UNAUTHENTICATED.error("sign in first"))
+    cx.actor.account().ok_or_else(|| common::UNAUTHENTICATED.error("the call needs a signed-in account"))
 }

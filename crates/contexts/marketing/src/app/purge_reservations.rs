@@ -20,7 +20,7 @@ pub(crate) async fn purge_reservations(app: &App, due: &DueTimer) -> Result<(), 
         let returned_before = cx.now.minus(app.deps.retention.returned_coupons);
         let old = reservations::returned_before(store, returned_before, BATCH).await?;
         let has_more = i64::try_from(old.len()).unwrap_or(i64::MAX) >= BATCH;
-        let delete = |commit: Commit, (order, version): &(_, i64)| commit.write(reservations::forget(*order, *version));
+        let delete = |commit: Commit, (order, version): &(_, i64)| commit.write(reservations::purge(*order, *version));
         Ok(SweepPage { commit: old.iter().fold(Commit::new(), delete), next: has_more.then_some(0) })
     };
     PURGE.fire(store, due, page).await

@@ -1,7 +1,7 @@
-//! The quota of a template: a resource of the stock context with the template's id.
+//! Quotas of templates: resources of the stock context with the ID of the template.
 //!
-//! A unit is reserved under the coupon's id before the coupon is made, and confirmed after it by the event that tells
-//! of it. A crash in between leaves a reservation that expires by itself.
+//! A unit is reserved under the ID of the coupon before the coupon is created, and confirmed by the event of the new coupon.
+//! After a crash in between the reservation expires.
 
 use pulse_bus::Delivery;
 use pulse_contract::errors as common;
@@ -20,11 +20,11 @@ use crate::domain::template::TemplateId;
 use crate::store::coupons;
 use crate::store::templates::TemplateRow;
 
-/// As whom stock is asked.
+/// Actor of calls to the stock context.
 const ACTOR: &str = "marketing.quota";
 
-/// Makes the quota of a template that is about to be.
-pub(super) async fn make(app: &App, cx: &Cx, row: &TemplateRow) -> Result<(), Error> {
+/// Creates the quota of a new template.
+pub(super) async fn create(app: &App, cx: &Cx, row: &TemplateRow) -> Result<(), Error> {
     let rules = StockRules { deduct_at: DeductAt::Order.into(), is_oversell_allowed: false, warning_line: 0 };
     let request = PutResourceRequest {
         shop_id: row.shop.get(),
@@ -49,32 +49,32 @@ pub(super) async fn reserve(app: &App, cx: &Cx, template: TemplateId, coupon: Co
     };
     let reservation = app.deps.stock.reserve(&cx.as_system(ACTOR), request).await?;
     if reservation.state() != ReservationState::Active {
-        let refusal = errors::MARKETING_QUOTA_EXHAUSTED.error("all coupons of this template are gone");
+        let refusal = errors::MARKETING_QUOTA_EXHAUSTED.error("the quota of the template is used up");
         return Err(refusal.with("template_id", template.get()));
     }
     if reservation.lines.iter().any(|line| line.status() == LineStatus::Untracked) {
         release(app, cx, coupon).await;
-        return Err(common::INTERNAL.error(format!("nobody counts the coupons of {template}")));
+        return Err(common::INTERNAL.error(format!("template {} has no quota in the stock context", template.get())));
     }
     Ok(())
 }
 
-/// Gives a unit back whose coupon was not made. When that does not work, the reservation expires.
+/// Releases the unit of a coupon that was not created. When that fails, the reservation expires.
 pub(super) async fn release(app: &App, cx: &Cx, coupon: CouponId) {
     let request = ReleaseReservationRequest { key: Some(key(coupon)) };
     if let Err(error) = app.deps.stock.release_reservation(&cx.as_system(ACTOR), request).await {
         tracing::info!(
             error = error.report(),
             coupon = coupon.get(),
-            "a unit of a quota stays reserved until it expires"
+            "quota unit was not released; its reservation expires later"
         );
     }
 }
 
-/// Takes the unit of a coupon that was made out of the quota.
+/// Confirms the unit of a new coupon.
 ///
-/// When this comes so late that the reservation has expired and others have taken everything since, the coupon ends: a
-/// quota is never exceeded. One that is in use by then stays.
+/// When the reservation has expired and the quota is used up, the coupon expires, because a quota is never exceeded. A coupon
+/// that an order reserves or used stays.
 pub(crate) async fn confirm_quota(app: &App, cx: &Cx, delivery: &Delivery, event: CouponObtained) -> Result<(), Error> {
     let store = &app.deps.store;
     let id = CouponId::new(event.coupon_id);
@@ -86,10 +86,14 @@ pub(crate) async fn confirm_quota(app: &App, cx: &Cx, delivery: &Delivery, event
     if reservation.state() == ReservationState::Confirmed {
         return Ok(());
     }
-    tracing::error!(coupon = id.get(), template = row.template.get(), "a coupon was confirmed too late for its quota");
+    tracing::error!(
+        coupon = id.get(),
+        template = row.template.get(),
+        "quota unit of a coupon expired before its confirmation and the quota is used up; coupon expires unless an order has it"
+    );
     let commit = match row.state {
-        // Over since it was given, which is how it is told from one whose unit was confirmed.
-        State::Active => coupons::end(Commit::new(), &row, row.obtained_at),
+        // It expires at its issue time, which distinguishes it from coupons with a confirmed unit.
+        State::Active => coupons::expire(Commit::new(), &row, row.obtained_at),
         State::Reserved | State::Used => Commit::new(),
     };
     Ok(delivery.commit(store, cx, commit).await?)

@@ -1,4 +1,4 @@
-//! Why a coupon is worth what it is worth, for people.
+//! Texts for people about discounts and ineligible coupons.
 
 use pulse_contract::marketing::v1::errors;
 use pulse_kernel::{ErrorSpec, Locale, Money};
@@ -6,7 +6,7 @@ use pulse_kernel::{ErrorSpec, Locale, Money};
 use crate::domain::discount::Ineligible;
 use crate::domain::template::{DiscountValue, Template};
 
-/// The error code of a reason.
+/// Error code of an ineligible coupon.
 pub(super) fn spec(why: Ineligible) -> &'static ErrorSpec {
     match why {
         Ineligible::Taken => &errors::MARKETING_COUPON_TAKEN,
@@ -17,9 +17,9 @@ pub(super) fn spec(why: Ineligible) -> &'static ErrorSpec {
     }
 }
 
-/// What a coupon takes off, in words.
-pub(super) fn worth(template: &Template, locale: Locale) -> String {
-    match (template.worth, locale) {
+/// Text of a discount.
+pub(super) fn discount(template: &Template, locale: Locale) -> String {
+    match (template.discount, locale) {
         (DiscountValue::Amount { minor }, Locale::En) => format!("{} off", money(template, minor)),
         (DiscountValue::Amount { minor }, Locale::Zh) => format!("立减 {}", money(template, minor)),
         (DiscountValue::Percent { basis_points, cap_minor }, locale) => {
@@ -35,27 +35,27 @@ pub(super) fn worth(template: &Template, locale: Locale) -> String {
     }
 }
 
-/// Why a coupon cannot be used, in words.
+/// Text of an ineligible coupon.
 pub(super) fn refusal(why: Ineligible, template: &Template, locale: Locale) -> String {
     let threshold = || money(template, template.threshold_minor.max(1));
     match (why, locale) {
-        (Ineligible::Taken, Locale::En) => "it was used, or another order holds it".to_owned(),
+        (Ineligible::Taken, Locale::En) => "used already, or reserved by another order".to_owned(),
         (Ineligible::Taken, Locale::Zh) => "已使用，或正被其他订单占用".to_owned(),
-        (Ineligible::Expired, Locale::En) => "its time is over".to_owned(),
+        (Ineligible::Expired, Locale::En) => "expired".to_owned(),
         (Ineligible::Expired, Locale::Zh) => "已过有效期".to_owned(),
-        (Ineligible::Scope, Locale::En) => "it is for other shops, items or another currency".to_owned(),
+        (Ineligible::Scope, Locale::En) => "not valid for this shop, these items or this currency".to_owned(),
         (Ineligible::Scope, Locale::Zh) => "不适用于该店铺、商品或币种".to_owned(),
-        (Ineligible::Threshold, Locale::En) => format!("the items that it is for must cost at least {}", threshold()),
+        (Ineligible::Threshold, Locale::En) => format!("the items it applies to must cost at least {}", threshold()),
         (Ineligible::Threshold, Locale::Zh) => format!("适用商品须满 {}", threshold()),
-        (Ineligible::NotStackable, Locale::En) => "it does not go together with the other coupons".to_owned(),
+        (Ineligible::NotStackable, Locale::En) => "cannot be combined with the other coupons".to_owned(),
         (Ineligible::NotStackable, Locale::Zh) => "不可与其他优惠券叠加使用".to_owned(),
     }
 }
 
-/// That the caller has no such coupon, in words.
+/// Text of a coupon that the caller does not have.
 pub(super) fn unknown(locale: Locale) -> String {
     match locale {
-        Locale::En => "you have no such coupon".to_owned(),
+        Locale::En => "you do not have this coupon".to_owned(),
         Locale::Zh => "您没有这张优惠券".to_owned(),
     }
 }
@@ -64,7 +64,7 @@ fn money(template: &Template, minor: i64) -> String {
     template.currency.map_or_else(|| minor.to_string(), |currency| Money::new(minor, currency).to_string())
 }
 
-/// 1250 is 12.5%.
+/// 1250 basis points are 12.5%.
 fn percent(basis_points: i64) -> String {
     let (whole, part) = (basis_points.div_euclid(100), basis_points.rem_euclid(100));
     match part {
@@ -80,17 +80,17 @@ mod tests {
     use crate::domain::template::tests::ten_off;
 
     #[test]
-    fn reasons_are_said_in_both_languages() {
+    fn texts_exist_in_both_languages() {
         let percent = |basis_points, cap_minor| Template {
-            worth: DiscountValue::Percent { basis_points, cap_minor },
+            discount: DiscountValue::Percent { basis_points, cap_minor },
             ..ten_off()
         };
-        assert_eq!(worth(&ten_off(), Locale::En), "10.00 CNY off");
-        assert_eq!(worth(&ten_off(), Locale::Zh), "立减 10.00 CNY");
-        assert_eq!(worth(&percent(1_250, 2_000), Locale::En), "12.5% off, at most 20.00 CNY");
-        assert_eq!(worth(&percent(1_205, 0), Locale::Zh), "优惠 12.05%");
+        assert_eq!(discount(&ten_off(), Locale::En), "10.00 CNY off");
+        assert_eq!(discount(&ten_off(), Locale::Zh), "立减 10.00 CNY");
+        assert_eq!(discount(&percent(1_250, 2_000), Locale::En), "12.5% off, at most 20.00 CNY");
+        assert_eq!(discount(&percent(1_205, 0), Locale::Zh), "优惠 12.05%");
         let threshold = Template { threshold_minor: 5_000, ..ten_off() };
-        let said = refusal(Ineligible::Threshold, &threshold, Locale::Zh);
-        assert_eq!(said, "适用商品须满 50.00 CNY");
+        let text = refusal(Ineligible::Threshold, &threshold, Locale::Zh);
+        assert_eq!(text, "适用商品须满 50.00 CNY");
     }
 }

@@ -1,4 +1,4 @@
-//! Uses up the coupons of an order that was paid.
+//! Redeems the coupons of a paid order.
 
 use pulse_contract::marketing::v1::{CouponDiscounts, CouponRedeemed, RedeemCouponsRequest, RedeemCouponsResponse};
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
@@ -6,10 +6,11 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, StoreError};
 
 use super::App;
-use super::evaluate::named;
+use super::evaluate::requested;
 use super::reserve_coupons::{RESERVATION_EXPIRED, other_coupons};
 use crate::domain::coupon::State;
 use crate::domain::reservation::{Redemption, Reservation, ReservationState, Undecided, redeem};
+use crate::metrics;
 use crate::store::coupons::{self, CouponRow};
 use crate::store::reservations::{self, ReservationRow};
 
@@ -19,58 +20,71 @@ pub(crate) async fn redeem_coupons(
     request: RedeemCouponsRequest,
 ) -> Result<RedeemCouponsResponse, Error> {
     let store = &app.deps.store;
-    let (order, asked) = (OrderId::new(request.order_id), named(&request.coupon_ids)?);
+    let (order, coupon_ids) = (OrderId::new(request.order_id), requested(&request.coupon_ids)?);
     store
         .attempt(cx, || async {
             let reservation = reservations::by_order(store, order).await?;
-            let paid = Paid { order, coupons: &asked, order_version: 0 };
-            let (commit, lost) = plan_redemption(app, cx, paid, reservation).await?;
-            let response = RedeemCouponsResponse { lost_coupon_ids: lost.iter().map(|coupon| coupon.get()).collect() };
-            store.commit(cx, commit.answer(cx, &response)).await?;
+            let paid = PaidOrder { order, coupons: &coupon_ids, order_version: 0 };
+            let plan = plan_redemption(app, cx, paid, reservation).await?;
+            let lost_coupon_ids = plan.lost.iter().map(|coupon| coupon.get()).collect();
+            let response = RedeemCouponsResponse { lost_coupon_ids };
+            store.commit(cx, plan.commit.answer(cx, &response)).await?;
+            metrics::redeemed(plan.redeemed_count);
             Ok(response)
         })
         .await
 }
 
-/// An order that was paid, and what it used.
+/// A paid order and its coupons.
 #[derive(Clone, Copy)]
-pub(crate) struct Paid<'a> {
+pub(crate) struct PaidOrder<'a> {
     pub(crate) order: OrderId,
-    /// In the order of their ids.
+    /// Coupons of the order, ordered by ID.
     pub(crate) coupons: &'a [CouponId],
-    /// What an event has told about the order; 0 when a call asks.
+    /// Version of the order in the event; 0 for a call.
     pub(crate) order_version: i64,
 }
 
-/// The writes that use up what an order has, and the coupons that keep them from being any.
+/// Writes that redeem the coupons of an order.
+#[derive(Default)]
+pub(crate) struct RedemptionPlan {
+    pub(crate) commit: Commit,
+    /// Number of coupons that the commit redeems.
+    pub(crate) redeemed_count: usize,
+    /// Coupons that are not available to the order anymore; when there are any, none is redeemed.
+    pub(crate) lost: Vec<CouponId>,
+}
+
+/// Plans the redemption of the coupons of a paid order.
 pub(crate) async fn plan_redemption(
     app: &App,
     cx: &Cx,
-    Paid { order, coupons: asked, order_version }: Paid<'_>,
+    PaidOrder { order, coupons: requested, order_version }: PaidOrder<'_>,
     reservation: Option<ReservationRow>,
-) -> Result<(Commit, Vec<CouponId>), Error> {
-    let rows = coupons::by_ids(&app.deps.store, asked).await?;
-    let standing: Vec<_> = rows.iter().map(CouponRow::standing).collect();
-    let decided = redeem(order, reservation.as_ref().map(|row| &row.reservation), asked, &standing);
+) -> Result<RedemptionPlan, Error> {
+    let rows = coupons::by_ids(&app.deps.store, requested).await?;
+    let snapshots: Vec<_> = rows.iter().map(CouponRow::snapshot).collect();
+    let decided = redeem(order, reservation.as_ref().map(|row| &row.reservation), requested, &snapshots);
     let redemption = decided.map_err(|undecided| match undecided {
         Undecided::OtherCoupons => other_coupons(order),
         Undecided::Changed => StoreError::Conflict.into(),
     })?;
     let newest = |row: &ReservationRow| row.reservation.order_version.max(order_version);
     match (redemption, reservation) {
-        (Redemption::Lost(lost), _) => Ok((Commit::new(), lost)),
+        (Redemption::Lost(lost), _) => Ok(RedemptionPlan { lost, ..RedemptionPlan::default() }),
         (Redemption::Done, Some(row)) if newest(&row) > row.reservation.order_version => {
             let reservation = Reservation { order_version: newest(&row), ..row.reservation.clone() };
-            Ok((reservations::put(Commit::new(), &ReservationRow { reservation, ..row }), Vec::new()))
+            let commit = reservations::put(Commit::new(), &ReservationRow { reservation, ..row });
+            Ok(RedemptionPlan { commit, ..RedemptionPlan::default() })
         }
-        (Redemption::Done, _) => Ok((Commit::new(), Vec::new())),
+        (Redemption::Done, _) => Ok(RedemptionPlan::default()),
         (Redemption::Use, reservation) => {
             let holder = reservation.as_ref().map(|row| row.reservation.account).filter(|account| account.get() != 0);
             let account = holder.or_else(|| rows.first().map(|row| row.account)).unwrap_or(AccountId::new(0));
             let used = Reservation {
                 account,
                 state: ReservationState::Redeemed,
-                coupons: asked.to_vec(),
+                coupons: requested.to_vec(),
                 order_version: reservation.as_ref().map_or(order_version, newest),
             };
             let row = reservation.map_or_else(
@@ -85,12 +99,13 @@ pub(crate) async fn plan_redemption(
                 |row| ReservationRow { reservation: used.clone(), ..row },
             );
             let commit = reservations::put(Commit::new(), &row).cancel_timer(RESERVATION_EXPIRED, order.get());
-            Ok((rows.iter().fold(commit, |commit, row| use_up(commit, row, order)), Vec::new()))
+            let commit = rows.iter().fold(commit, |commit, row| redeem_coupon(commit, row, order));
+            Ok(RedemptionPlan { commit, redeemed_count: rows.len(), lost: Vec::new() })
         }
     }
 }
 
-fn use_up(commit: Commit, row: &CouponRow, order: OrderId) -> Commit {
+fn redeem_coupon(commit: Commit, row: &CouponRow, order: OrderId) -> Commit {
     let event = CouponRedeemed {
         coupon_id: row.id.get(),
         template_id: row.template.get(),

@@ -1,4 +1,4 @@
-//! Holds coupons for an order, all or none, in one commit.
+//! Reserves coupons for an order, all or none, in one commit.
 
 use pulse_contract::errors as common;
 use pulse_contract::marketing::v1::{CouponDiscounts, ReserveCouponsRequest, errors};
@@ -6,7 +6,7 @@ use pulse_kernel::id::{AccountId, CouponId, OrderId};
 use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::{Commit, StoreError, Timer};
 
-use super::evaluate::{evaluate, named, purchase};
+use super::evaluate::{evaluate, purchase, requested};
 use super::{App, view};
 use crate::domain::coupon::State;
 use crate::domain::discount::Purchase;
@@ -14,11 +14,11 @@ use crate::domain::reservation::{Reservation, ReservationState};
 use crate::store::coupons;
 use crate::store::reservations::{self, ReservationRow};
 
-/// The timer that gives back what an order holds.
+/// Timer that returns the coupons and slots of an order.
 pub(crate) const RESERVATION_EXPIRED: &str = "marketing.reservation_expired";
 
-/// What is to be held.
-struct Wanted {
+/// Requested reservation.
+struct Request {
     order: OrderId,
     account: AccountId,
     purchase: Purchase,
@@ -31,30 +31,30 @@ pub(crate) async fn reserve_coupons(
     cx: &Cx,
     request: ReserveCouponsRequest,
 ) -> Result<CouponDiscounts, Error> {
-    let wanted = Wanted {
+    let wanted = Request {
         order: OrderId::new(request.order_id),
         account: AccountId::new(request.account_id),
         purchase: purchase(request.shop_id, &request.currency, &request.lines, cx.now)?,
-        coupons: named(&request.coupon_ids)?,
+        coupons: requested(&request.coupon_ids)?,
         expires_at: view::instant(request.expires_at),
     };
     app.deps.store.attempt(cx, || reserve(app, cx, &wanted)).await
 }
 
-async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
+async fn reserve(app: &App, cx: &Cx, wanted: &Request) -> Result<CouponDiscounts, Error> {
     let store = &app.deps.store;
     if let Some(before) = reservations::by_order(store, wanted.order).await? {
-        return held_before(before, wanted);
+        return reserved_before(before, wanted);
     }
-    let appraised = evaluate(app, wanted.account, &wanted.purchase, &wanted.coupons).await?;
-    if appraised.rows.iter().any(|row| row.order == wanted.order) {
-        // The same request, a moment ago: its hold is there by now.
+    let evaluation = evaluate(app, wanted.account, &wanted.purchase, &wanted.coupons).await?;
+    if evaluation.rows.iter().any(|row| row.order == wanted.order) {
+        // A concurrent request of the same order: the retry finds its reservation.
         return Err(StoreError::Conflict.into());
     }
-    if let Some(refusal) = appraised.refusal(cx.locale)? {
+    if let Some(refusal) = evaluation.refusal(cx.locale)? {
         return Err(refusal);
     }
-    let discounts = appraised.discounts(cx.locale)?;
+    let discounts = evaluation.discounts(cx.locale)?;
     let row = ReservationRow {
         order: wanted.order,
         reservation: Reservation {
@@ -69,7 +69,7 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts,
         version: 0,
     };
     let commit = reservations::put(Commit::new(), &row);
-    let commit = appraised
+    let commit = evaluation
         .rows
         .iter()
         .fold(commit, |commit, coupon| coupons::change(commit, coupon, State::Reserved, wanted.order))
@@ -83,10 +83,11 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<CouponDiscounts,
     Ok(discounts)
 }
 
-/// The answer to an order that has asked before.
-fn held_before(before: ReservationRow, wanted: &Wanted) -> Result<CouponDiscounts, Error> {
+/// The answer for an order that has a reservation.
+fn reserved_before(before: ReservationRow, wanted: &Request) -> Result<CouponDiscounts, Error> {
     if before.reservation.state == ReservationState::Returned {
-        let refusal = errors::MARKETING_COUPON_TAKEN.error("the order has given its coupons back and can hold none");
+        let refusal = errors::MARKETING_COUPON_TAKEN
+            .error("the coupons of this order were returned; it cannot reserve coupons again");
         return Err(refusal.with("order_id", wanted.order.get()));
     }
     if before.reservation.account != wanted.account || before.reservation.coupons != wanted.coupons {
@@ -96,5 +97,5 @@ fn held_before(before: ReservationRow, wanted: &Wanted) -> Result<CouponDiscount
 }
 
 pub(super) fn other_coupons(order: OrderId) -> Error {
-    common::IDEMPOTENCY_KEY_REUSED.error("the order holds other coupons").with("order_id", order.get())
+    common::IDEMPOTENCY_KEY_REUSED.error("the order reserves other coupons").with("order_id", order.get())
 }

@@ -1,7 +1,7 @@
-//! Takes places in the limit per customer for the vouchers that an order buys, all or none, in one commit.
+//! Reserves slots in the limit per customer for the vouchers of an order, all or none, in one commit.
 //!
-//! The limit is over everything that the customer buys of a template: an order that may still be paid has its places as
-//! one that was. Two orders at once read the same free places, and only one of them can take them.
+//! The limit counts all purchases of a template: orders that are paid and orders that can still be paid. Two concurrent
+//! orders read the same free slots, and only one of them can take them.
 
 use pulse_contract::errors as common;
 use pulse_contract::marketing::v1::{CouponDiscounts, ReserveVoucherSlotsRequest, ReserveVoucherSlotsResponse, errors};
@@ -17,8 +17,8 @@ use crate::domain::template::TemplateId;
 use crate::store::reservations::{self, ReservationRow, Vouchers};
 use crate::store::{purchase_slots, templates};
 
-/// What is to be held.
-struct Wanted {
+/// Requested reservation.
+struct Request {
     order: OrderId,
     account: AccountId,
     vouchers: Vouchers,
@@ -30,7 +30,7 @@ pub(crate) async fn reserve_voucher_slots(
     cx: &Cx,
     request: ReserveVoucherSlotsRequest,
 ) -> Result<ReserveVoucherSlotsResponse, Error> {
-    let wanted = Wanted {
+    let wanted = Request {
         order: OrderId::new(request.order_id),
         account: AccountId::new(request.account_id),
         vouchers: Vouchers { template: TemplateId::new(request.template_id), quantity: request.quantity },
@@ -39,12 +39,12 @@ pub(crate) async fn reserve_voucher_slots(
     app.deps.store.attempt(cx, || reserve(app, cx, &wanted)).await
 }
 
-async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<ReserveVoucherSlotsResponse, Error> {
+async fn reserve(app: &App, cx: &Cx, wanted: &Request) -> Result<ReserveVoucherSlotsResponse, Error> {
     let store = &app.deps.store;
     let Vouchers { template, quantity } = wanted.vouchers;
     let row = templates::by_id(store, template).await?.ok_or_else(|| load::not_found(template))?;
     let limit = view::rules(&row).per_customer_limit;
-    // Before its reservation: places that the same order takes meanwhile must not look like those of another.
+    // Read before the reservation, so that slots of a concurrent request of the same order are not counted twice.
     let taken = purchase_slots::taken(store, template, wanted.account).await?;
     let left = |taken: usize| {
         let taken = i64::try_from(taken).unwrap_or(i64::MAX);
@@ -54,12 +54,15 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<ReserveVoucherSl
     let (commit, left_quantity) = match before {
         Some(before) => {
             let taken = purchase_slots::taken(store, template, wanted.account).await?;
-            (longer(before, wanted)?, left(taken.len()))
+            (extend(before, wanted)?, left(taken.len()))
         }
         None => {
             let slots = free(limit, &taken, wanted).ok_or_else(|| {
                 errors::MARKETING_CUSTOMER_LIMIT
-                    .error(format!("one customer may have {limit}, and can have {} more", left(taken.len())))
+                    .error(format!(
+                        "a customer can have at most {limit} coupons of this template, and {} are left",
+                        left(taken.len())
+                    ))
                     .with("template_id", template.get())
                     .with("per_customer_limit", limit)
                     .with("left", left(taken.len()))
@@ -78,9 +81,9 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Wanted) -> Result<ReserveVoucherSl
     Ok(answer)
 }
 
-/// As many free places as are wanted; the place where an order begins to look is its own, so that parallel orders of
-/// one customer seldom try the same.
-fn free(limit: i64, taken: &[i64], wanted: &Wanted) -> Option<Vec<i64>> {
+/// Free slots for the requested quantity. The order selects among the free slots, so that concurrent orders of one customer
+/// rarely conflict.
+fn free(limit: i64, taken: &[i64], wanted: &Request) -> Option<Vec<i64>> {
     let mut taken = taken.to_vec();
     let mut slots = Vec::new();
     for _ in 0..wanted.vouchers.quantity {
@@ -91,7 +94,7 @@ fn free(limit: i64, taken: &[i64], wanted: &Wanted) -> Option<Vec<i64>> {
     Some(slots)
 }
 
-fn new(wanted: &Wanted) -> ReservationRow {
+fn new(wanted: &Request) -> ReservationRow {
     ReservationRow {
         order: wanted.order,
         reservation: Reservation {
@@ -107,20 +110,23 @@ fn new(wanted: &Wanted) -> ReservationRow {
     }
 }
 
-fn expiry(wanted: &Wanted) -> Timer {
+fn expiry(wanted: &Request) -> Timer {
     let (key, due_at) = (wanted.order.get(), wanted.expires_at);
     Timer { kind: RESERVATION_EXPIRED, key, due_at, payload: Default::default() }
 }
 
-/// What an order that has asked before asks again: to keep its places longer, if anything.
-fn longer(before: ReservationRow, wanted: &Wanted) -> Result<Commit, Error> {
+/// Extends the reservation of an order that has one.
+fn extend(before: ReservationRow, wanted: &Request) -> Result<Commit, Error> {
     let (order, is_same) = (wanted.order.get(), before.vouchers == Some(wanted.vouchers));
     if before.reservation.state == ReservationState::Returned {
-        let refusal = errors::MARKETING_CUSTOMER_LIMIT.error("the order has given its places back and can take none");
+        let refusal = errors::MARKETING_CUSTOMER_LIMIT
+            .error("the slots of this order were released; it cannot reserve slots again");
         return Err(refusal.with("order_id", order));
     }
     if before.reservation.account != wanted.account || !is_same {
-        return Err(common::IDEMPOTENCY_KEY_REUSED.error("the order holds something else").with("order_id", order));
+        return Err(common::IDEMPOTENCY_KEY_REUSED
+            .error("the order reserves other coupons or vouchers")
+            .with("order_id", order));
     }
     if before.reservation.state == ReservationState::Redeemed || wanted.expires_at <= before.expires_at {
         return Ok(Commit::new());

@@ -1,4 +1,4 @@
-//! Gives back what an order holds or has used up.
+//! Returns the coupons and voucher slots of an order.
 
 use pulse_contract::marketing::v1::{CouponDiscounts, CouponReturned, ReturnCouponsRequest, ReturnCouponsResponse};
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
@@ -8,7 +8,7 @@ use pulse_store::{Commit, StoreError};
 use super::App;
 use super::reserve_coupons::RESERVATION_EXPIRED;
 use crate::domain::coupon::{Origin, State};
-use crate::domain::reservation::{Reservation, ReservationState, given_back};
+use crate::domain::reservation::{Reservation, ReservationState, coupons_to_return};
 use crate::store::coupons::{self, CouponRow};
 use crate::store::purchase_slots;
 use crate::store::reservations::{self, ReservationRow};
@@ -23,18 +23,19 @@ pub(crate) async fn return_coupons(
     store
         .attempt(cx, || async {
             let reservation = reservations::by_order(store, order).await?;
-            let (commit, given) = plan_return(app, cx, order, reservation, 0).await?;
-            let response = ReturnCouponsResponse { coupon_ids: given.iter().map(|coupon| coupon.get()).collect() };
+            let (commit, returned) = plan_return(app, cx, order, reservation, 0).await?;
+            let response = ReturnCouponsResponse { coupon_ids: returned.iter().map(|coupon| coupon.get()).collect() };
             store.commit(cx, commit.answer(cx, &response)).await?;
             Ok(response)
         })
         .await
 }
 
-/// The writes that give back what an order has, and which coupons those are; the same ones when it was done before.
+/// Plans the return of the coupons of an order. Returns the writes and the coupons; the same coupons when they were returned
+/// before.
 ///
-/// An order that never held anything is noted all the same, so that it cannot hold anything later. `order_version` is
-/// what an event has told about the order; 0 when a call or a timer asks.
+/// An order without a reservation gets one in state `Returned`, so that it cannot reserve coupons later. `order_version` is
+/// the version of the order in the event; 0 for a call or a timer.
 pub(crate) async fn plan_return(
     app: &App,
     cx: &Cx,
@@ -42,33 +43,32 @@ pub(crate) async fn plan_return(
     reservation: Option<ReservationRow>,
     order_version: i64,
 ) -> Result<(Commit, Vec<CouponId>), Error> {
-    let row = reservation.unwrap_or_else(|| nothing(order, cx));
+    let row = reservation.unwrap_or_else(|| empty(order, cx));
     let order_version = row.reservation.order_version.max(order_version);
-    let given = row.reservation.coupons.clone();
-    let is_over = row.version != 0 && row.reservation.state == ReservationState::Returned;
-    if is_over && order_version == row.reservation.order_version {
-        return Ok((Commit::new(), given));
+    let coupon_ids = row.reservation.coupons.clone();
+    let is_returned = row.version != 0 && row.reservation.state == ReservationState::Returned;
+    if is_returned && order_version == row.reservation.order_version {
+        return Ok((Commit::new(), coupon_ids));
     }
     let has_vouchers = row.vouchers.is_some();
-    let returned = Reservation { state: ReservationState::Returned, order_version, ..row.reservation.clone() };
-    let commit = reservations::put(Commit::new(), &ReservationRow { reservation: returned, ..row });
-    if is_over {
-        return Ok((commit, given));
+    let reservation = Reservation { state: ReservationState::Returned, order_version, ..row.reservation.clone() };
+    let commit = reservations::put(Commit::new(), &ReservationRow { reservation, ..row });
+    if is_returned {
+        return Ok((commit, coupon_ids));
     }
-    let rows = coupons::by_ids(&app.deps.store, &given).await?;
-    let standing: Vec<_> = rows.iter().map(CouponRow::standing).collect();
-    let has = given_back(order, &standing);
-    if has != given {
-        // The hold and its coupons were read while somebody changed them.
+    let rows = coupons::by_ids(&app.deps.store, &coupon_ids).await?;
+    let snapshots: Vec<_> = rows.iter().map(CouponRow::snapshot).collect();
+    if coupons_to_return(order, &snapshots) != coupon_ids {
+        // Reservation and coupons changed between the two reads.
         return Err(StoreError::Conflict.into());
     }
     let commit = commit.cancel_timer(RESERVATION_EXPIRED, order.get());
-    let commit = if has_vouchers { commit.write(purchase_slots::give_back(order)) } else { commit };
-    Ok((rows.iter().fold(commit, |commit, row| give_back(commit, row, order)), given))
+    let commit = if has_vouchers { commit.write(purchase_slots::release(order)) } else { commit };
+    Ok((rows.iter().fold(commit, |commit, row| return_coupon(commit, row, order)), coupon_ids))
 }
 
-/// The hold of an order that never held anything.
-fn nothing(order: OrderId, cx: &Cx) -> ReservationRow {
+/// Reservation of an order that never reserved coupons.
+fn empty(order: OrderId, cx: &Cx) -> ReservationRow {
     let (account, coupons) = (AccountId::new(0), Vec::new());
     ReservationRow {
         order,
@@ -80,15 +80,15 @@ fn nothing(order: OrderId, cx: &Cx) -> ReservationRow {
     }
 }
 
-fn give_back(commit: Commit, row: &CouponRow, order: OrderId) -> Commit {
+fn return_coupon(commit: Commit, row: &CouponRow, order: OrderId) -> Commit {
     let event = CouponReturned { coupon_id: row.id.get(), account_id: row.account.get(), order_id: order.get() };
     coupons::change(commit, row, State::Active, OrderId::new(0)).event(row.id.get(), &event)
 }
 
-/// Adds the writes that end the coupons which were bought with an order that was cancelled: its money goes back.
-pub(crate) async fn end_bought(app: &App, cx: &Cx, order: OrderId, commit: Commit) -> Result<Commit, Error> {
-    let mut bought = coupons::from(&app.deps.store, Origin::Sale, order.get()).await?;
+/// Adds the writes that expire the coupons that a cancelled order bought, because its payment is refunded.
+pub(crate) async fn expire_bought(app: &App, cx: &Cx, order: OrderId, commit: Commit) -> Result<Commit, Error> {
+    let mut bought = coupons::from(&app.deps.store, Origin::Purchase, order.get()).await?;
     bought.retain(|row| row.expires_at > cx.now);
     bought.sort_by_key(|row| row.id);
-    Ok(bought.iter().fold(commit, |commit, row| coupons::end(commit, row, cx.now)))
+    Ok(bought.iter().fold(commit, |commit, row| coupons::expire(commit, row, cx.now)))
 }

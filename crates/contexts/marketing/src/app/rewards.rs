@@ -1,4 +1,4 @@
-//! Makes rewards and shows them.
+//! Creates and lists post-order rewards.
 
 use pulse_contract::marketing::v1::{
     CreatePostOrderRewardRequest, ListPostOrderRewardsRequest, ListPostOrderRewardsResponse, PostOrderReward, errors,
@@ -20,15 +20,17 @@ pub(crate) async fn create_post_order_reward(
     let template = templates::load(app, TemplateId::new(draft.template_id)).await?;
     let (starts_at, ends_at) = (view::instant(draft.starts_at), view::instant(draft.ends_at));
     if ends_at <= starts_at || ends_at <= cx.now {
-        return Err(errors::MARKETING_TEMPLATE_INVALID.error("the reward ends before it starts, or is over already"));
+        let rule = "reward.ends_at must be after reward.starts_at and in the future";
+        return Err(errors::MARKETING_TEMPLATE_INVALID.error(rule));
     }
     if view::rules(&template).distribution == Distribution::Purchase {
-        let refusal = errors::MARKETING_NOT_CLAIMABLE.error("coupons of this template are bought, not given");
+        let refusal = errors::MARKETING_NOT_CLAIMABLE.error("the template must not be for purchase");
         return Err(refusal.with("template_id", draft.template_id));
     }
-    let count = rewards::count_to_come(store, cx.now).await?;
+    let count = rewards::count_open(store, cx.now).await?;
     if count >= REWARDS_MAX {
-        return Err(errors::MARKETING_ACTIVITY_LIMIT.error("too many rewards run").with("rewards", count));
+        let detail = format!("at most {REWARDS_MAX} current and future rewards are allowed, and there are {count}");
+        return Err(errors::MARKETING_ACTIVITY_LIMIT.error(detail).with("rewards", count));
     }
     let row = RewardRow { id: store.next_id(cx.now), template: template.id, draft };
     let commit = Commit::new().insert(rewards::insert(&row));

@@ -1,4 +1,4 @@
-//! Makes templates with their quotas, shows them, closes them.
+//! Creates templates with their quotas, returns and closes them.
 
 use pulse_contract::marketing::v1::{
     CloseTemplateRequest, CouponTemplate, CreatePlatformTemplateRequest, CreateTemplateRequest, Distribution,
@@ -39,37 +39,39 @@ async fn create(app: &App, cx: &Cx, shop: ShopId, mut draft: TemplateDraft) -> R
     let id = TemplateId::new(store.next_id(cx.now));
     let row = TemplateRow { id, shop, draft, is_closed: false, created_at: cx.now, version: 1 };
     check(&row, cx.now)?;
-    // The quota first: dying after it leaves a resource that nobody asks for, and never a template without limit.
-    quota::make(app, cx, &row).await?;
+    // The quota first: a crash after it leaves an unused resource, and never a template without a quota.
+    quota::create(app, cx, &row).await?;
     let commit = Commit::new().insert(templates::insert(&row));
     let template = view::template(row);
     store.commit(cx, commit.answer(cx, &template)).await?;
     Ok(template)
 }
 
-/// Says everything that is wrong with a new template.
+/// Checks a new template.
+///
+/// # Errors
+/// `MARKETING_TEMPLATE_INVALID` with all violations.
 fn check(row: &TemplateRow, now: Timestamp) -> Result<(), Error> {
     let draft = &row.draft;
-    let mut flaws = view::rules(row).flaws(now);
-    if draft.category_codes.iter().any(|code| Subtree::of(*code).is_none()) {
-        flaws.push(("category_codes", "no category can have this code"));
+    let mut broken = view::rules(row).violations(now);
+    if let Some(code) = draft.category_codes.iter().find(|code| Subtree::of(**code).is_none()) {
+        broken.push(("category_codes", format!("must be valid category codes, got {code}")));
     }
     if row.shop.get() != 0 && !draft.shop_ids.is_empty() {
-        flaws.push(("shop_ids", "a shop's own template is for that shop"));
+        broken.push(("shop_ids", "must be empty in a template of a shop".to_owned()));
     }
     if draft.quota < 1 || draft.per_customer_limit < 1 {
-        flaws.push(("quota", "nobody could have one"));
+        let (quota, limit) = (draft.quota, draft.per_customer_limit);
+        broken.push(("quota", format!("quota and per_customer_limit must be at least 1, got {quota} and {limit}")));
     }
-    if flaws.is_empty() {
-        return Ok(());
-    }
-    let violation = |(field, message): (&'static str, &'static str)| Violation {
+    let Some((field, rule)) = broken.first() else { return Ok(()) };
+    let detail = format!("template.{field} {rule}");
+    let violation = |(field, message): (&'static str, String)| Violation {
         field: format!("template.{field}").into(),
         code: errors::MARKETING_TEMPLATE_INVALID.code.into(),
         message: message.into(),
     };
-    let detail = flaws.first().map_or("", |flaw| flaw.1);
-    Err(errors::MARKETING_TEMPLATE_INVALID.error(detail).with_violations(flaws.into_iter().map(violation)))
+    Err(errors::MARKETING_TEMPLATE_INVALID.error(detail).with_violations(broken.into_iter().map(violation)))
 }
 
 pub(crate) async fn get_template(app: &App, _cx: &Cx, request: GetTemplateRequest) -> Result<CouponTemplate, Error> {
@@ -109,13 +111,17 @@ pub(super) async fn load(app: &App, id: TemplateId) -> Result<TemplateRow, Error
     templates::by_id(&app.deps.store, id).await?.ok_or_else(|| not_found(id))
 }
 
-/// The template, when the caller works for its shop; for others there is no such template.
+/// The template, when the caller manages it: staff of its shop, and operators for templates of the platform.
+///
+/// # Errors
+/// `MARKETING_TEMPLATE_NOT_FOUND` for other callers, too.
 pub(super) async fn managed(app: &App, cx: &Cx, id: TemplateId) -> Result<TemplateRow, Error> {
     let row = load(app, id).await?;
-    let is_theirs = if row.shop.get() == 0 { cx.actor.has_role(Role::Operator) } else { cx.actor.works_for(row.shop) };
-    if is_theirs { Ok(row) } else { Err(not_found(id)) }
+    let is_managed = if row.shop.get() == 0 { cx.actor.has_role(Role::Operator) } else { cx.actor.works_for(row.shop) };
+    if is_managed { Ok(row) } else { Err(not_found(id)) }
 }
 
 pub(super) fn not_found(id: TemplateId) -> Error {
-    errors::MARKETING_TEMPLATE_NOT_FOUND.error("there is no such coupon template").with("template_id", id.get())
+    let id = id.get();
+    errors::MARKETING_TEMPLATE_NOT_FOUND.error(format!("coupon template {id} does not exist")).with("template_id", id)
 }

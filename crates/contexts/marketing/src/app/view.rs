@@ -1,4 +1,4 @@
-//! What the wire sees of templates and coupons, and what the rules see of them.
+//! Messages of the contract made from rows, and domain values made from messages.
 
 use pulse_contract::marketing::v1 as wire;
 use pulse_kernel::id::ShopId;
@@ -11,10 +11,10 @@ use crate::domain::template::{DiscountValue, Distribution, Scope, Template, Temp
 use crate::store::coupons::CouponRow;
 use crate::store::templates::TemplateRow;
 
-/// What a template says, as the rules see it.
+/// The template as a value of the domain.
 pub(super) fn rules(row: &TemplateRow) -> Template {
     let draft = &row.draft;
-    let worth = match draft.discount() {
+    let discount = match draft.discount() {
         wire::DiscountKind::Amount | wire::DiscountKind::Unspecified => {
             DiscountValue::Amount { minor: draft.amount_minor }
         }
@@ -30,7 +30,7 @@ pub(super) fn rules(row: &TemplateRow) -> Template {
     let price = draft.price.as_ref();
     let price = price.and_then(|price| Some(Money::new(price.minor, Currency::from_code(&price.currency)?)));
     Template {
-        worth,
+        discount,
         currency: Currency::from_code(&draft.currency),
         threshold_minor: draft.threshold_minor,
         scope: scope(row),
@@ -53,13 +53,13 @@ fn scope(row: &TemplateRow) -> Scope {
     };
     Scope {
         shops,
-        // Which codes are none was checked when the template was made.
+        // Invalid codes are rejected when the template is created.
         categories: row.draft.category_codes.iter().filter_map(|code| Subtree::of(*code)).collect(),
         variants: row.draft.variant_ids.clone(),
     }
 }
 
-/// An instant of the wire; one that is not there is long ago.
+/// An instant of the contract; a missing one is the epoch.
 pub(super) fn instant(at: Option<pulse_contract::Timestamp>) -> Timestamp {
     at.map_or(Timestamp::EPOCH, Into::into)
 }
@@ -75,7 +75,7 @@ pub(super) fn template(row: TemplateRow) -> wire::CouponTemplate {
     }
 }
 
-/// A coupon at an instant: whether its time is over depends on it.
+/// A coupon at an instant, which decides whether it has expired.
 pub(super) fn coupon(row: &CouponRow, template: &TemplateRow, now: Timestamp) -> wire::Coupon {
     let state = match row.state {
         State::Active if now >= row.expires_at => wire::CouponState::Expired,
@@ -101,10 +101,9 @@ pub(super) fn coupon(row: &CouponRow, template: &TemplateRow, now: Timestamp) ->
     }
 }
 
-/// The template of a coupon among `templates`; it is there, because templates are never removed.
+/// The template of a coupon. It exists, because templates are never deleted.
 pub(super) fn template_of(templates: &[TemplateRow], id: TemplateId) -> Result<&TemplateRow, Error> {
-    templates
-        .iter()
-        .find(|template| template.id == id)
-        .ok_or_else(|| pulse_contract::errors::INTERNAL.error(format!("{id} is lost")))
+    templates.iter().find(|template| template.id == id).ok_or_else(|| {
+        pulse_contract::errors::INTERNAL.error(format!("template {} of a coupon does not exist", id.get()))
+    })
 }

@@ -1,4 +1,4 @@
-//! Shows people their coupons.
+//! Returns the coupons of the caller.
 
 use pulse_contract::marketing::v1::{
     Coupon, CouponState, GetCouponRequest, ListMyCouponsRequest, ListMyCouponsResponse, errors,
@@ -45,5 +45,5 @@ pub(crate) async fn get_coupon(app: &App, cx: &Cx, request: GetCouponRequest) ->
 }
 
 pub(super) fn not_found(id: CouponId) -> Error {
-    errors::MARKETING_COUPON_NOT_FOUND.error("there is no such coupon").with("coupon_id", id.get())
+    errors::MARKETING_COUPON_NOT_FOUND.error(format!("coupon {} does not exist", id.get())).with("coupon_id", id.get())
 }

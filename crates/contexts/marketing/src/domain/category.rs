@@ -1,11 +1,11 @@
-//! The part of the law of category codes that a scope needs: a category contains everything below it.
+//! Category codes, as far as a scope needs them: a category contains everything below it.
 //!
-//! A code is written "0 000 000 000", three digits per level. As a number it is the nine digits of its levels, filled
-//! up with zeros, and its depth as the tenth digit, so everything below a code is one range of numbers.
+//! A code is written "0 000 000 000", three digits per level. As a number it is the nine digits of its levels, padded with
+//! zeros, and its depth as the tenth digit, so a category with everything below it is one range of numbers.
 
 use std::ops::RangeInclusive;
 
-/// By how much the number of a level differs from its neighbour's, by depth.
+/// Difference between the numbers of neighbouring categories, by depth.
 const STEP: [i64; 4] = [10_000_000_000, 10_000_000, 10_000, 10];
 
 /// A category and everything below it.
@@ -13,17 +13,17 @@ const STEP: [i64; 4] = [10_000_000_000, 10_000_000, 10_000, 10];
 pub struct Subtree(RangeInclusive<i64>);
 
 impl Subtree {
-    /// Of the category with this number; `None` when no category can have it.
+    /// The subtree of a category code; `None` for an invalid code.
     #[must_use]
     pub fn of(code: i64) -> Option<Self> {
         let depth = code % 10;
         let step = *STEP.get(usize::try_from(depth).ok()?)?;
         let is_clean = (0..STEP[0]).contains(&code) && code % step == depth;
-        // The last number below has the deepest level's depth, 3.
+        // The last code of the range has the depth of the deepest level, 3.
         is_clean.then(|| Self(code..=code - depth + step - 10 + 3))
     }
 
-    /// Whether the category is in it; one that a line does not have, 0, is in "everything" alone.
+    /// Whether the subtree contains the category. Code 0, for a line without a category, is in the root only.
     #[must_use]
     pub fn contains(&self, code: i64) -> bool {
         self.0.contains(&code)
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_category_contains_itself_and_what_is_below_it() {
+    fn a_category_contains_itself_and_everything_below_it() {
         for (above, inside, outside) in [
             // 0 005: itself, 0 005 012, 0 005 999 999; not 0 004 999 999, not 0 006.
             (50_000_001, &[50_000_001, 50_120_002, 59_999_993][..], &[49_999_993, 60_000_001, 0][..]),
@@ -43,7 +43,7 @@ mod tests {
             (50_120_002, &[50_120_002, 50_120_003, 50_129_993], &[50_000_001, 50_130_002]),
             // 0 005 012 003.
             (50_120_033, &[50_120_033], &[50_120_002, 50_120_043]),
-            // Everything.
+            // The root.
             (0, &[0, 1, 50_120_033, 9_999_999_993], &[]),
         ] {
             let subtree = Subtree::of(above).unwrap();

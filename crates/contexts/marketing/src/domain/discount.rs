@@ -1,122 +1,122 @@
-//! What coupons are worth together (ADR 0012).
+//! Discounts of several coupons together (ADR 0012).
 //!
-//! Amounts come off first, then percentages of what is left; among equals the coupon for fewer lines comes first, then
-//! the older one. So the order in which coupons are named does not matter. A threshold counts what the lines cost before
-//! any discount. A percentage is rounded to the nearest minor unit, an exact half down. No coupon takes off more than
-//! its lines still cost, and one for which nothing is left is not used up.
+//! Amounts are applied first, then percentages of the rest; coupons of one kind are ordered by the number of covered lines,
+//! then by ID. So the order of the request does not matter. A threshold compares the subtotal before discounts. A percentage
+//! is rounded to the nearest minor unit, an exact half down. A discount never exceeds the rest of its lines, and a coupon
+//! without a discount is not used.
 
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{CouponId, ShopId};
 use pulse_kernel::money::Currency;
 
 use super::coupon::State;
-use super::spread::spread;
+use super::prorate::prorate;
 use super::template::{BASIS_POINTS_MAX, DiscountValue, Scope, Template};
 
-/// A line of what is bought.
+/// Line of a purchase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its number.
+    /// Number of the line.
     pub number: i32,
-    /// Which variant.
+    /// ID of the variant.
     pub variant: i64,
-    /// The category of its product.
+    /// Category code of the product.
     pub category: i64,
-    /// What it costs.
+    /// Subtotal in minor units, 0 or more.
     pub subtotal_minor: i64,
 }
 
-/// What is bought.
+/// A purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchase {
-    /// Where.
+    /// Shop of the purchase.
     pub shop: ShopId,
-    /// In which currency.
+    /// Currency of the purchase; `None` for an unknown code.
     pub currency: Option<Currency>,
-    /// What; numbers differ, subtotals are not negative.
+    /// Lines with unique numbers.
     pub lines: Vec<Line>,
-    /// When.
+    /// Time of the purchase.
     pub now: Timestamp,
 }
 
-/// A coupon that somebody wants to use.
+/// Coupon that is requested for a purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Which one.
+    /// ID of the coupon.
     pub coupon: CouponId,
-    /// In which state.
+    /// State of the coupon.
     pub state: State,
-    /// Until when it can be used.
+    /// Time at which the coupon expires.
     pub expires_at: Timestamp,
-    /// What it says.
+    /// Template of the coupon.
     pub template: Template,
 }
 
-/// Why a coupon is worth nothing, in order of precedence.
+/// Reason why a coupon has no discount, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ineligible {
-    /// It was used, or an order holds it.
+    /// The coupon was used, or an order reserves it.
     Taken,
-    /// Its time is over.
+    /// The coupon has expired.
     Expired,
-    /// It is for something else.
+    /// The coupon does not apply to the shop, the lines or the currency.
     Scope,
-    /// The lines that it is for do not cost enough.
+    /// The subtotal of the covered lines is below the threshold.
     Threshold,
-    /// It does not go together with the others.
+    /// The coupon cannot be combined with the others.
     NotStackable,
 }
 
-/// What a coupon takes off.
+/// Discount of a coupon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discount {
-    /// How much, at least 1.
+    /// Amount in minor units, at least 1.
     pub minor: i64,
-    /// By line number, those with a share; they sum to `minor`.
+    /// Share of each line by line number, without zero shares; the sum is `minor`.
     pub shares: Vec<(i32, i64)>,
 }
 
-/// What became of a coupon.
+/// Result of a coupon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Which one.
+    /// ID of the coupon.
     pub coupon: CouponId,
-    /// What it takes off, or why nothing.
+    /// The discount, or the reason why there is none.
     pub outcome: Result<Discount, Ineligible>,
 }
 
-/// Says what each coupon takes off, in the order in which they apply; those that cannot be used come last.
+/// Returns the discount of each coupon in the order of application; ineligible coupons are last.
 #[must_use]
 pub fn evaluate(purchase: &Purchase, candidates: &[Candidate]) -> Vec<Verdict> {
     let mut ordered: Vec<&Candidate> = candidates.iter().collect();
-    ordered.sort_by_key(|candidate| place(purchase, candidate));
-    let (mut usable, mut refused) = (Vec::new(), Vec::new());
+    ordered.sort_by_key(|candidate| rank(purchase, candidate));
+    let (mut eligible, mut ineligible) = (Vec::new(), Vec::new());
     for candidate in ordered {
         match check(purchase, candidate) {
-            Ok(()) => usable.push(candidate),
-            Err(why) => refused.push(Verdict { coupon: candidate.coupon, outcome: Err(why) }),
+            Ok(()) => eligible.push(candidate),
+            Err(why) => ineligible.push(Verdict { coupon: candidate.coupon, outcome: Err(why) }),
         }
     }
     let mut verdicts = Vec::with_capacity(candidates.len());
     let mut left: Vec<i64> = purchase.lines.iter().map(|line| line.subtotal_minor).collect();
-    for (candidate, goes_along) in stack(&usable) {
-        let discount = if goes_along { take_off(purchase, candidate, &mut left) } else { None };
+    for (candidate, is_stacked) in stack(&eligible) {
+        let discount = if is_stacked { apply(purchase, candidate, &mut left) } else { None };
         match discount {
             Some(discount) => verdicts.push(Verdict { coupon: candidate.coupon, outcome: Ok(discount) }),
             None => {
                 let why =
-                    if goes_along && verdicts.is_empty() { Ineligible::Threshold } else { Ineligible::NotStackable };
-                refused.push(Verdict { coupon: candidate.coupon, outcome: Err(why) });
+                    if is_stacked && verdicts.is_empty() { Ineligible::Threshold } else { Ineligible::NotStackable };
+                ineligible.push(Verdict { coupon: candidate.coupon, outcome: Err(why) });
             }
         }
     }
-    verdicts.append(&mut refused);
+    verdicts.append(&mut ineligible);
     verdicts
 }
 
-/// Where a coupon stands in the order of application.
-fn place(purchase: &Purchase, candidate: &Candidate) -> (u8, usize, CouponId) {
-    let kind = match candidate.template.worth {
+/// Rank of a coupon in the order of application.
+fn rank(purchase: &Purchase, candidate: &Candidate) -> (u8, usize, CouponId) {
+    let kind = match candidate.template.discount {
         DiscountValue::Amount { .. } => 0,
         DiscountValue::Percent { .. } => 1,
     };
@@ -124,17 +124,17 @@ fn place(purchase: &Purchase, candidate: &Candidate) -> (u8, usize, CouponId) {
     (kind, line_count, candidate.coupon)
 }
 
-/// Which of the usable coupons go along: all that can be stacked; when none can, the first alone.
-fn stack<'a>(usable: &[&'a Candidate]) -> Vec<(&'a Candidate, bool)> {
-    let is_any_stackable = usable.iter().any(|candidate| candidate.template.is_stackable);
-    let along = |index: usize, candidate: &Candidate| match is_any_stackable {
+/// Marks the coupons that are combined: all stackable ones; without a stackable coupon, the first one.
+fn stack<'a>(eligible: &[&'a Candidate]) -> Vec<(&'a Candidate, bool)> {
+    let is_any_stackable = eligible.iter().any(|candidate| candidate.template.is_stackable);
+    let is_stacked = |index: usize, candidate: &Candidate| match is_any_stackable {
         true => candidate.template.is_stackable,
         false => index == 0,
     };
-    usable.iter().enumerate().map(|(index, candidate)| (*candidate, along(index, candidate))).collect()
+    eligible.iter().enumerate().map(|(index, candidate)| (*candidate, is_stacked(index, candidate))).collect()
 }
 
-/// Whether the coupon could be used if it were the only one.
+/// Checks whether the coupon alone is eligible.
 fn check(purchase: &Purchase, candidate: &Candidate) -> Result<(), Ineligible> {
     let template = &candidate.template;
     if candidate.state != State::Active {
@@ -155,32 +155,32 @@ fn check(purchase: &Purchase, candidate: &Candidate) -> Result<(), Ineligible> {
     Ok(())
 }
 
-/// Takes the coupon's worth off what the lines still cost; `None` when that is nothing.
-fn take_off(purchase: &Purchase, candidate: &Candidate, left: &mut [i64]) -> Option<Discount> {
+/// Subtracts the discount from the rest of the lines; `None` when the discount is 0.
+fn apply(purchase: &Purchase, candidate: &Candidate, left: &mut [i64]) -> Option<Discount> {
     let scope = &candidate.template.scope;
     let weights: Vec<i64> =
         purchase.lines.iter().zip(left.iter()).map(|(line, cost)| if scope.covers(line) { *cost } else { 0 }).collect();
     let base = weights.iter().fold(0_i64, |sum, weight| sum.saturating_add(*weight));
-    let minor = worth(candidate.template.worth, base);
+    let minor = amount_off(candidate.template.discount, base);
     if minor < 1 {
         return None;
     }
-    let parts = spread(minor, &weights);
+    let parts = prorate(minor, &weights);
     for (cost, part) in left.iter_mut().zip(&parts) {
         *cost -= *part;
-        assert!(*cost >= 0, "a line would cost less than nothing");
+        assert!(*cost >= 0, "a discount exceeds its line");
     }
     let shares = purchase.lines.iter().zip(parts).filter(|(_, part)| *part > 0);
     Some(Discount { minor, shares: shares.map(|(line, part)| (line.number, part)).collect() })
 }
 
-/// What comes off a base that is not negative; never more than the base.
-fn worth(worth: DiscountValue, base: i64) -> i64 {
-    match worth {
+/// The discount of a base of 0 or more, at most the base.
+fn amount_off(discount: DiscountValue, base: i64) -> i64 {
+    match discount {
         DiscountValue::Amount { minor } => minor.clamp(0, base),
         DiscountValue::Percent { basis_points, cap_minor } => {
             let whole = i128::from(BASIS_POINTS_MAX);
-            // Adding one less than half of the divisor lets an exact half fall down.
+            // One less than half of the divisor is added, so that an exact half is rounded down.
             let exact =
                 i128::from(base) * i128::from(basis_points.clamp(0, BASIS_POINTS_MAX)) + whole.div_euclid(2) - 1;
             let rounded = i64::try_from(exact.div_euclid(whole)).unwrap_or(base).clamp(0, base);
@@ -190,7 +190,7 @@ fn worth(worth: DiscountValue, base: i64) -> i64 {
 }
 
 impl Scope {
-    /// Whether the line is one that the coupon is for, wherever it is bought.
+    /// Whether the coupon applies to the line, in any shop.
     #[must_use]
     pub fn covers(&self, line: &Line) -> bool {
         let is_category =

@@ -26,11 +26,11 @@ fn coupon(id: i64, template: Template) -> Candidate {
 }
 
 fn amount(minor: i64) -> Template {
-    Template { worth: DiscountValue::Amount { minor }, is_stackable: true, ..ten_off() }
+    Template { discount: DiscountValue::Amount { minor }, is_stackable: true, ..ten_off() }
 }
 
 fn percent(basis_points: i64, cap_minor: i64) -> Template {
-    Template { worth: DiscountValue::Percent { basis_points, cap_minor }, is_stackable: true, ..ten_off() }
+    Template { discount: DiscountValue::Percent { basis_points, cap_minor }, is_stackable: true, ..ten_off() }
 }
 
 fn of(categories: &[i64], template: Template) -> Template {
@@ -39,7 +39,7 @@ fn of(categories: &[i64], template: Template) -> Template {
 }
 
 /// `coupon: discount = line shares`, or why not, one per line.
-fn told(purchase: &Purchase, candidates: &[Candidate]) -> String {
+fn evaluated(purchase: &Purchase, candidates: &[Candidate]) -> String {
     let verdicts = evaluate(purchase, candidates).into_iter().map(|verdict| match verdict.outcome {
         Ok(Discount { minor, shares }) => format!("{}: {minor} = {shares:?}", verdict.coupon.get()),
         Err(why) => format!("{}: {why:?}", verdict.coupon.get()),
@@ -52,8 +52,8 @@ fn amounts_come_off_first_and_percentages_of_what_is_left() {
     let lines = purchase(&[line(1, NOODLES, 6_000), line(2, TEA, 4_000)]);
     let (ten, fifth) = (coupon(2, amount(1_000)), coupon(1, percent(2_000, 0)));
     let expected = "2: 1000 = [(1, 600), (2, 400)]\n1: 1800 = [(1, 1080), (2, 720)]";
-    assert_eq!(told(&lines, &[ten.clone(), fifth.clone()]), expected);
-    assert_eq!(told(&lines, &[fifth, ten]), expected, "the order of the names does not matter");
+    assert_eq!(evaluated(&lines, &[ten.clone(), fifth.clone()]), expected);
+    assert_eq!(evaluated(&lines, &[fifth, ten]), expected, "the order of the names does not matter");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_coupon_for_fewer_lines_comes_first() {
     let lines = purchase(&[line(1, NOODLES, 1_000), line(2, TEA, 4_000)]);
     let everywhere = coupon(1, amount(1_000));
     let noodles = coupon(2, of(&[NOODLES], amount(1_000)));
-    assert_eq!(told(&lines, &[everywhere, noodles]), "2: 1000 = [(1, 1000)]\n1: 1000 = [(2, 1000)]");
+    assert_eq!(evaluated(&lines, &[everywhere, noodles]), "2: 1000 = [(1, 1000)]\n1: 1000 = [(2, 1000)]");
 }
 
 #[test]
@@ -76,7 +76,11 @@ fn a_percentage_is_rounded_half_down_and_capped() {
         (5_000, 0, 0, "1: Threshold"),
     ] {
         let lines = purchase(&[line(1, TEA, subtotal)]);
-        assert_eq!(told(&lines, &[coupon(1, percent(basis_points, cap))]), expected, "{basis_points} of {subtotal}");
+        assert_eq!(
+            evaluated(&lines, &[coupon(1, percent(basis_points, cap))]),
+            expected,
+            "{basis_points} of {subtotal}"
+        );
     }
 }
 
@@ -106,7 +110,7 @@ fn a_coupon_is_for_what_its_scope_says() {
         (Template { currency: Some(Currency::EUR), ..amount(800) }, "1: Scope"),
         (Template { currency: None, ..amount(800) }, "1: Scope"),
     ] {
-        assert_eq!(told(&lines, &[coupon(1, template.clone())]), expected, "{template:?}");
+        assert_eq!(evaluated(&lines, &[coupon(1, template.clone())]), expected, "{template:?}");
     }
 }
 
@@ -114,10 +118,10 @@ fn a_coupon_is_for_what_its_scope_says() {
 fn a_threshold_counts_the_lines_of_the_coupon_before_discounts() {
     let lines = purchase(&[line(1, NOODLES, 3_000), line(2, TEA, 5_000)]);
     let from = |threshold_minor, template| Template { threshold_minor, ..template };
-    assert_eq!(told(&lines, &[coupon(1, from(3_000, of(&[NOODLES], amount(1))))]), "1: 1 = [(1, 1)]");
-    assert_eq!(told(&lines, &[coupon(1, from(3_001, of(&[NOODLES], amount(1))))]), "1: Threshold");
+    assert_eq!(evaluated(&lines, &[coupon(1, from(3_000, of(&[NOODLES], amount(1))))]), "1: 1 = [(1, 1)]");
+    assert_eq!(evaluated(&lines, &[coupon(1, from(3_001, of(&[NOODLES], amount(1))))]), "1: Threshold");
     let both = [coupon(1, from(8_000, amount(2_000))), coupon(2, from(8_000, amount(1_000)))];
-    assert_eq!(told(&lines, &both), "1: 2000 = [(1, 750), (2, 1250)]\n2: 1000 = [(1, 375), (2, 625)]");
+    assert_eq!(evaluated(&lines, &both), "1: 2000 = [(1, 750), (2, 1250)]\n2: 1000 = [(1, 375), (2, 625)]");
 }
 
 #[test]
@@ -125,12 +129,16 @@ fn what_cannot_be_stacked_stands_alone() {
     let lines = purchase(&[line(1, TEA, 1_000)]);
     let alone = |id, minor| coupon(id, Template { is_stackable: false, ..amount(minor) });
     let along = |id, minor| coupon(id, amount(minor));
-    assert_eq!(told(&lines, &[alone(1, 100)]), "1: 100 = [(1, 100)]");
-    assert_eq!(told(&lines, &[alone(1, 100), along(2, 50)]), "2: 50 = [(1, 50)]\n1: NotStackable");
-    assert_eq!(told(&lines, &[alone(2, 100), alone(1, 50)]), "1: 50 = [(1, 50)]\n2: NotStackable");
+    assert_eq!(evaluated(&lines, &[alone(1, 100)]), "1: 100 = [(1, 100)]");
+    assert_eq!(evaluated(&lines, &[alone(1, 100), along(2, 50)]), "2: 50 = [(1, 50)]\n1: NotStackable");
+    assert_eq!(evaluated(&lines, &[alone(2, 100), alone(1, 50)]), "1: 50 = [(1, 50)]\n2: NotStackable");
     let over = Candidate { expires_at: NOW, ..along(2, 50) };
-    assert_eq!(told(&lines, &[alone(1, 100), over]), "1: 100 = [(1, 100)]\n2: Expired", "the other cannot be used");
-    assert_eq!(told(&lines, &[along(1, 5_000), along(2, 50)]), "1: 1000 = [(1, 1000)]\n2: NotStackable");
+    assert_eq!(
+        evaluated(&lines, &[alone(1, 100), over]),
+        "1: 100 = [(1, 100)]\n2: Expired",
+        "the other cannot be used"
+    );
+    assert_eq!(evaluated(&lines, &[along(1, 5_000), along(2, 50)]), "1: 1000 = [(1, 1000)]\n2: NotStackable");
 }
 
 #[test]
@@ -141,29 +149,29 @@ fn the_first_reason_is_said() {
         expires_at: NOW,
         ..coupon(1, of(&[NOODLES], Template { threshold_minor: 9_000, ..amount(1) }))
     };
-    let not_held = Candidate { state: State::Active, ..wrong.clone() };
-    let in_time = Candidate { expires_at: Timestamp::from_millis(501), ..not_held.clone() };
+    let active = Candidate { state: State::Active, ..wrong.clone() };
+    let in_time = Candidate { expires_at: Timestamp::from_millis(501), ..active.clone() };
     let here = Candidate { template: Template { threshold_minor: 9_000, ..amount(1) }, ..in_time };
     for (candidate, expected) in
-        [(wrong, "1: Taken"), (not_held, "1: Expired"), (in_time, "1: Scope"), (here, "1: Threshold")]
+        [(wrong, "1: Taken"), (active, "1: Expired"), (in_time, "1: Scope"), (here, "1: Threshold")]
     {
-        assert_eq!(told(&lines, &[candidate]), expected);
+        assert_eq!(evaluated(&lines, &[candidate]), expected);
     }
 }
 
 fn any_template() -> impl Strategy<Value = Template> {
-    let worth = prop_oneof![
+    let discount = prop_oneof![
         (0_i64..20_000).prop_map(|minor| DiscountValue::Amount { minor }),
         (0_i64..=10_000, prop_oneof![Just(0_i64), 1_i64..5_000])
             .prop_map(|(basis_points, cap_minor)| DiscountValue::Percent { basis_points, cap_minor }),
     ];
     let categories = subsequence(vec![NOODLES, SPICY_NOODLES, TEA], 0..=2);
     let variants = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(vec![100_i64, 200, 300], 1..=2)];
-    (worth, categories, variants, 0_i64..20_000, any::<bool>()).prop_map(
-        |(worth, categories, variants, threshold_minor, is_stackable)| {
+    (discount, categories, variants, 0_i64..20_000, any::<bool>()).prop_map(
+        |(discount, categories, variants, threshold_minor, is_stackable)| {
             let categories = categories.into_iter().filter_map(Subtree::of).collect();
             let scope = Scope { categories, variants, ..Scope::default() };
-            Template { worth, scope, threshold_minor, is_stackable, ..ten_off() }
+            Template { discount, scope, threshold_minor, is_stackable, ..ten_off() }
         },
     )
 }

@@ -1,8 +1,8 @@
-//! The rules of coupons: pure and synchronous, no clock, no IO; time and data come in as values.
+//! Rules of coupons: pure and synchronous; time and data are parameters.
 
 pub mod category;
 pub mod coupon;
 pub mod discount;
+pub mod prorate;
 pub mod reservation;
-pub mod spread;
 pub mod template;

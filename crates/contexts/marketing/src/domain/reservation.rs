@@ -1,108 +1,108 @@
-//! What becomes of the coupons of an order: held, used up, given back.
+//! Reservations of coupons for orders: reserved, redeemed, returned.
 
 use pulse_kernel::id::{AccountId, CouponId, OrderId};
 
 use super::coupon::State;
 
-/// In which state the hold of an order is.
+/// State of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReservationState {
-    /// The order is not paid yet.
+    /// The order is not paid.
     Reserved,
-    /// The order was paid: its coupons are used up.
+    /// The order was paid; its coupons are used.
     Redeemed,
-    /// Everything was given back; the order can hold nothing any more.
+    /// The coupons were returned; the order cannot reserve coupons again.
     Returned,
 }
 
-/// What an order holds.
+/// Reservation of coupons for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// Whose coupons; 0 when it never held any.
+    /// Account of the coupons; 0 when the order never reserved coupons.
     pub account: AccountId,
-    /// In which state.
+    /// State of the reservation.
     pub state: ReservationState,
-    /// Which coupons.
+    /// Coupons of the reservation, ordered by ID.
     pub coupons: Vec<CouponId>,
-    /// The highest version of the order that an event has told.
+    /// Highest version of the order among the processed events.
     pub order_version: i64,
 }
 
-/// A coupon as it is now.
+/// Current state of a coupon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Which one.
+pub struct CouponSnapshot {
+    /// ID of the coupon.
     pub coupon: CouponId,
-    /// Whose.
+    /// Account that owns the coupon.
     pub account: AccountId,
-    /// In which state.
+    /// State of the coupon.
     pub state: State,
-    /// Who holds or used it; 0 for nobody.
+    /// Order that reserves or used the coupon; 0 for none.
     pub order: OrderId,
 }
 
-/// What redeeming means.
+/// Effect of a redemption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redemption {
-    /// It was done before.
+    /// The coupons were redeemed before.
     Done,
-    /// The coupons become used up by the order.
+    /// The order uses the coupons now.
     Use,
-    /// These are somebody else's by now, so none is used up.
+    /// These coupons are not available to the order anymore, so none is used.
     Lost(Vec<CouponId>),
 }
 
-/// Why it cannot be decided what redeeming means.
+/// Reason why a redemption cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecided {
-    /// The order holds, or has used, other coupons than it is asked to use up.
+    /// The order reserves or used other coupons than requested.
     OtherCoupons,
-    /// The hold and the coupons were read while somebody changed them: read again.
+    /// Reservation and coupons changed between the two reads; read again.
     Changed,
 }
 
-/// Decides what happens when an order is paid. `asked` and the coupons of the hold are in the order of their ids.
+/// Decides the redemption for a paid order. `requested` and the coupons of the reservation are ordered by ID.
 ///
 /// # Errors
-/// Every [`Undecided`].
+/// All variants of [`Undecided`].
 pub fn redeem(
     order: OrderId,
     reservation: Option<&Reservation>,
-    asked: &[CouponId],
-    standing: &[Standing],
+    requested: &[CouponId],
+    coupons: &[CouponSnapshot],
 ) -> Result<Redemption, Undecided> {
-    let of = |coupon: CouponId| standing.iter().find(|standing| standing.coupon == coupon);
+    let of = |id: CouponId| coupons.iter().find(|coupon| coupon.coupon == id);
     if let Some(reservation) = reservation.filter(|reservation| reservation.state != ReservationState::Returned) {
-        if reservation.coupons != asked {
+        if reservation.coupons != requested {
             return Err(Undecided::OtherCoupons);
         }
         if reservation.state == ReservationState::Redeemed {
             return Ok(Redemption::Done);
         }
-        let is_held =
-            |coupon: &CouponId| of(*coupon).is_some_and(|is| is.state == State::Reserved && is.order == order);
-        return if asked.iter().all(is_held) { Ok(Redemption::Use) } else { Err(Undecided::Changed) };
+        let is_reserved =
+            |id: &CouponId| of(*id).is_some_and(|coupon| coupon.state == State::Reserved && coupon.order == order);
+        return if requested.iter().all(is_reserved) { Ok(Redemption::Use) } else { Err(Undecided::Changed) };
     }
-    if standing.iter().any(|is| is.order == order) {
+    if coupons.iter().any(|coupon| coupon.order == order) {
         return Err(Undecided::Changed);
     }
-    // Nothing is held any more: what nobody else has is taken again, even past its time, for the order was placed in time.
+    // Without a reservation, active coupons are used again, also after their expiry, because the order was placed in time.
     let account = reservation.map(|reservation| reservation.account).filter(|account| account.get() != 0);
-    let account = account.or_else(|| asked.first().and_then(|first| of(*first)).map(|standing| standing.account));
-    let is_free =
-        |coupon: &CouponId| of(*coupon).is_some_and(|is| is.state == State::Active && Some(is.account) == account);
-    let lost: Vec<CouponId> = asked.iter().copied().filter(|coupon| !is_free(coupon)).collect();
+    let account = account.or_else(|| requested.first().and_then(|first| of(*first)).map(|coupon| coupon.account));
+    let is_available =
+        |id: &CouponId| of(*id).is_some_and(|coupon| coupon.state == State::Active && Some(coupon.account) == account);
+    let lost: Vec<CouponId> = requested.iter().copied().filter(|id| !is_available(id)).collect();
     Ok(if lost.is_empty() { Redemption::Use } else { Redemption::Lost(lost) })
 }
 
-/// Those coupons that the order still has, and gives back.
+/// The coupons that the order reserves or used, to return them.
 #[must_use]
-pub fn given_back(order: OrderId, standing: &[Standing]) -> Vec<CouponId> {
-    let has = |is: &&Standing| match is.state {
-        State::Reserved | State::Used => is.order == order,
+pub fn coupons_to_return(order: OrderId, coupons: &[CouponSnapshot]) -> Vec<CouponId> {
+    let belongs = |coupon: &&CouponSnapshot| match coupon.state {
+        State::Reserved | State::Used => coupon.order == order,
         State::Active => false,
     };
-    standing.iter().filter(has).map(|is| is.coupon).collect()
+    coupons.iter().filter(belongs).map(|coupon| coupon.coupon).collect()
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
 
     const ORDER: OrderId = OrderId::new(9);
     const OTHER: OrderId = OrderId::new(8);
-    const NOBODY: OrderId = OrderId::new(0);
+    const NONE: OrderId = OrderId::new(0);
     const CUSTOMER: AccountId = AccountId::new(5);
 
     fn ids(ids: &[i64]) -> Vec<CouponId> {
@@ -122,22 +122,22 @@ mod tests {
         Reservation { account: CUSTOMER, state, coupons: ids(coupons), order_version: 0 }
     }
 
-    fn is(coupon: i64, state: State, order: OrderId) -> Standing {
-        Standing { coupon: CouponId::new(coupon), account: CUSTOMER, state, order }
+    fn is(coupon: i64, state: State, order: OrderId) -> CouponSnapshot {
+        CouponSnapshot { coupon: CouponId::new(coupon), account: CUSTOMER, state, order }
     }
 
     #[test]
-    fn redeeming_uses_what_is_held_or_free() {
-        use ReservationState::{Held, Redeemed, Returned};
-        let (active, held) = (is(1, State::Active, NOBODY), is(1, State::Reserved, ORDER));
+    fn a_redemption_uses_reserved_or_active_coupons() {
+        use ReservationState::{Redeemed, Reserved, Returned};
+        let (active, reserved) = (is(1, State::Active, NONE), is(1, State::Reserved, ORDER));
         let elsewhere = is(1, State::Reserved, OTHER);
-        let foreign = Standing { account: AccountId::new(6), ..active };
-        for (reservation, standing, expected) in [
-            (Some(reserve(Held, &[1])), vec![held], Ok(Redemption::Use)),
-            (Some(reserve(Held, &[1, 2])), vec![held], Err(Undecided::OtherCoupons)),
-            (Some(reserve(Held, &[1])), vec![active], Err(Undecided::Changed)),
-            (Some(reserve(Returned, &[1])), vec![held], Err(Undecided::Changed)),
-            (None, vec![held], Err(Undecided::Changed)),
+        let foreign = CouponSnapshot { account: AccountId::new(6), ..active };
+        for (reservation, coupons, expected) in [
+            (Some(reserve(Reserved, &[1])), vec![reserved], Ok(Redemption::Use)),
+            (Some(reserve(Reserved, &[1, 2])), vec![reserved], Err(Undecided::OtherCoupons)),
+            (Some(reserve(Reserved, &[1])), vec![active], Err(Undecided::Changed)),
+            (Some(reserve(Returned, &[1])), vec![reserved], Err(Undecided::Changed)),
+            (None, vec![reserved], Err(Undecided::Changed)),
             (Some(reserve(Redeemed, &[1])), vec![is(1, State::Used, ORDER)], Ok(Redemption::Done)),
             (Some(reserve(Redeemed, &[2])), vec![active], Err(Undecided::OtherCoupons)),
             (Some(reserve(Returned, &[1])), vec![active], Ok(Redemption::Use)),
@@ -149,30 +149,30 @@ mod tests {
             (None, vec![], Ok(Redemption::Lost(ids(&[1])))),
         ] {
             assert_eq!(
-                redeem(ORDER, reservation.as_ref(), &ids(&[1]), &standing),
+                redeem(ORDER, reservation.as_ref(), &ids(&[1]), &coupons),
                 expected,
-                "{reservation:?} {standing:?}"
+                "{reservation:?} {coupons:?}"
             );
         }
         let two = [active, is(2, State::Used, OTHER)];
         assert_eq!(
             redeem(ORDER, None, &ids(&[1, 2]), &two),
             Ok(Redemption::Lost(ids(&[2]))),
-            "only what is lost is told"
+            "only lost coupons are returned"
         );
-        let of_two = [active, Standing { coupon: CouponId::new(2), ..foreign }];
+        let of_two = [active, CouponSnapshot { coupon: CouponId::new(2), ..foreign }];
         assert_eq!(redeem(ORDER, None, &ids(&[1, 2]), &of_two), Ok(Redemption::Lost(ids(&[2]))), "of one customer");
     }
 
     #[test]
-    fn an_order_gives_back_what_it_has() {
-        let standing = [
+    fn an_order_returns_its_coupons() {
+        let coupons = [
             is(1, State::Reserved, ORDER),
             is(2, State::Used, ORDER),
-            is(3, State::Active, NOBODY),
+            is(3, State::Active, NONE),
             is(4, State::Reserved, OTHER),
             is(5, State::Used, OTHER),
         ];
-        assert_eq!(given_back(ORDER, &standing), ids(&[1, 2]));
+        assert_eq!(coupons_to_return(ORDER, &coupons), ids(&[1, 2]));
     }
 }

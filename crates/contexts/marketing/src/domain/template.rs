@@ -1,4 +1,4 @@
-//! What a template says, whether it contradicts itself, and who may have a coupon of it when.
+//! Coupon templates: content, validation, and when coupons can be issued.
 
 use pulse_kernel::id::ShopId;
 use pulse_kernel::money::{Currency, Money};
@@ -11,135 +11,143 @@ define_id!(
     TemplateId, "tpl"
 );
 
-/// How much a percentage of everything is, in hundredths of a percent.
+/// 100 percent, in hundredths of a percent.
 pub const BASIS_POINTS_MAX: i64 = 10_000;
 
-/// What a coupon takes off.
+/// Value of a discount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiscountValue {
     /// An amount, in minor units.
     Amount {
-        /// How much.
+        /// Amount of the discount.
         minor: i64,
     },
-    /// A part of what the lines cost.
+    /// A percentage of the covered lines.
     Percent {
-        /// Which part, in hundredths of a percent.
+        /// Percentage, in hundredths of a percent.
         basis_points: i64,
-        /// At most so much, in minor units; 0 for no cap.
+        /// Maximum discount in minor units; 0 means no maximum.
         cap_minor: i64,
     },
 }
 
-/// How people come by a coupon.
+/// How coupons of a template are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distribution {
-    /// Everybody may claim it.
+    /// Customers claim them.
     Claim,
-    /// It is given.
+    /// Operators, shops or rewards grant them.
     Grant,
-    /// It is bought.
+    /// Customers buy them.
     Purchase,
 }
 
-/// Which lines of which shops a coupon is for. Each list restricts; an empty one does not.
+/// Lines and shops that a coupon applies to. An empty list means no restriction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// These shops; with a shop's own template, that shop.
+    /// Shops; the own shop for a template of a shop.
     pub shops: Vec<ShopId>,
-    /// These categories and everything below them.
+    /// Categories, including everything below them.
     pub categories: Vec<Subtree>,
-    /// These variants.
+    /// Variants.
     pub variants: Vec<i64>,
 }
 
-/// What a template says.
+/// Content of a coupon template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// What it takes off.
-    pub worth: DiscountValue,
-    /// In which currency; `None` when what it says is none.
+    /// Value of the discount.
+    pub discount: DiscountValue,
+    /// Currency; `None` for an unknown code.
     pub currency: Option<Currency>,
-    /// The lines that it is for must sum to so much.
+    /// Minimum subtotal of the covered lines, in minor units.
     pub threshold_minor: i64,
-    /// What it is for.
+    /// Lines and shops that it applies to.
     pub scope: Scope,
-    /// It can be had from then.
+    /// Time from which coupons are issued.
     pub starts_at: Timestamp,
-    /// It can be had until then.
+    /// Time until which coupons are issued.
     pub ends_at: Timestamp,
-    /// It can be used for so many days; 0 for until `ends_at`.
+    /// Validity of a coupon in days; 0 means until `ends_at`.
     pub valid_days: u32,
-    /// How many one customer may have.
+    /// Maximum number of coupons per customer.
     pub per_customer_limit: i64,
-    /// Whether it goes together with others.
+    /// Whether it can be combined with other coupons.
     pub is_stackable: bool,
-    /// How people come by it.
+    /// How coupons are distributed.
     pub distribution: Distribution,
-    /// What it costs.
+    /// Price of a bought coupon.
     pub price: Option<Money>,
-    /// Whether it is given out no more.
+    /// Whether issuing has ended.
     pub is_closed: bool,
 }
 
-/// Why nobody, or this customer, gets a coupon, in order of precedence.
+/// Reason why no coupon is issued, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is not come by in this way.
+    /// The template is not distributed through this channel.
     NotClaimable,
-    /// Not yet.
+    /// Issuing has not started.
     NotStarted,
-    /// Not any more.
+    /// Issuing has ended.
     Ended,
 }
 
-/// In which way somebody gets a coupon without paying.
+/// Channel through which a free coupon is issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// They take it.
+pub enum IssueChannel {
+    /// The customer claims it.
     Claim,
-    /// It is given to them: by people, or by a reward.
+    /// An operator, a shop or a reward grants it.
     Grant,
 }
 
 impl Template {
-    /// Whether a coupon can be had in this way now. The instant `ends_at` is over.
+    /// Checks whether a coupon can be issued through a channel now. The end `ends_at` is exclusive.
     ///
     /// # Errors
-    /// Every [`Refusal`].
-    pub fn may_give(&self, way: Way, now: Timestamp) -> Result<(), Refusal> {
-        let is_way = match (self.distribution, way) {
-            // What everybody may take may be given as well.
-            (Distribution::Claim, Way::Claim | Way::Grant) | (Distribution::Grant, Way::Grant) => true,
-            (Distribution::Grant, Way::Claim) | (Distribution::Purchase, Way::Claim | Way::Grant) => false,
+    /// All variants of [`Refusal`].
+    pub fn check_issue(&self, channel: IssueChannel, now: Timestamp) -> Result<(), Refusal> {
+        let is_channel = match (self.distribution, channel) {
+            // Templates for claims can be granted, too.
+            (Distribution::Claim, IssueChannel::Claim | IssueChannel::Grant)
+            | (Distribution::Grant, IssueChannel::Grant) => true,
+            (Distribution::Grant, IssueChannel::Claim)
+            | (Distribution::Purchase, IssueChannel::Claim | IssueChannel::Grant) => false,
         };
         match () {
-            () if !is_way => Err(Refusal::NotClaimable),
+            () if !is_channel => Err(Refusal::NotClaimable),
             () if self.is_closed || now >= self.ends_at => Err(Refusal::Ended),
             () if now < self.starts_at => Err(Refusal::NotStarted),
             () => Ok(()),
         }
     }
 
-    /// Everything in which a new template contradicts itself: the field, and what is wrong with it.
+    /// All violations of a new template: the field and the rule.
     #[must_use]
-    pub fn flaws(&self, now: Timestamp) -> Vec<(&'static str, &'static str)> {
-        let (amount, percent) = match self.worth {
-            DiscountValue::Amount { minor } => (minor < 1, false),
-            DiscountValue::Percent { basis_points, .. } => (false, !(1..=BASIS_POINTS_MAX).contains(&basis_points)),
+    pub fn violations(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+        let discount = match self.discount {
+            DiscountValue::Amount { minor } => {
+                (minor < 1).then(|| ("amount_minor", format!("must be at least 1, got {minor}")))
+            }
+            DiscountValue::Percent { basis_points, .. } => {
+                (!(1..=BASIS_POINTS_MAX).contains(&basis_points)).then(|| {
+                    let rule = format!("must be between 1 and {BASIS_POINTS_MAX}, got {basis_points}");
+                    ("percent_basis_points", rule)
+                })
+            }
         };
         let is_sold = self.distribution == Distribution::Purchase;
         let has_price = self.price.is_some_and(|price| price.minor > 0 && Some(price.currency) == self.currency);
         let checks = [
-            (amount, "amount_minor", "an amount off is at least 1"),
-            (percent, "percent_basis_points", "a part is from 1 to 10000"),
-            (self.currency.is_none(), "currency", "this is no currency"),
-            (self.ends_at <= self.starts_at, "ends_at", "it ends before it starts"),
-            (self.ends_at <= now, "ends_at", "it is over already"),
-            (is_sold && !has_price, "price", "what is bought costs something, in its own currency"),
-            (!is_sold && self.price.is_some(), "price", "only what is bought has a price"),
+            (self.currency.is_none(), "currency", "must be a known ISO 4217 code"),
+            (self.ends_at <= self.starts_at, "ends_at", "must be after starts_at"),
+            (self.ends_at <= now, "ends_at", "must be in the future"),
+            (is_sold && !has_price, "price", "must be greater than 0 and in the currency of the coupon"),
+            (!is_sold && self.price.is_some(), "price", "must be absent unless coupons are bought"),
         ];
-        checks.into_iter().filter(|(is_flawed, ..)| *is_flawed).map(|(_, field, why)| (field, why)).collect()
+        let broken = checks.into_iter().filter(|(is_broken, ..)| *is_broken);
+        discount.into_iter().chain(broken.map(|(_, field, rule)| (field, rule.to_owned()))).collect()
     }
 }
 
@@ -151,10 +159,10 @@ pub(crate) mod tests {
         Timestamp::from_millis(millis)
     }
 
-    /// Ten yuan off whatever one buys, from 100 to 1 000 000.
+    /// Ten yuan off every purchase, from 100 to 1 000 000.
     pub(crate) fn ten_off() -> Template {
         Template {
-            worth: DiscountValue::Amount { minor: 1_000 },
+            discount: DiscountValue::Amount { minor: 1_000 },
             currency: Some(Currency::CNY),
             threshold_minor: 0,
             scope: Scope::default(),
@@ -169,45 +177,52 @@ pub(crate) mod tests {
         }
     }
 
-    /// PL-06: before the beginning and from the end on there is none.
+    /// PL-06: no coupon is issued before the start and from the end on.
     #[test]
-    fn the_window_and_the_way_decide() {
+    fn period_and_channel_decide() {
         let claim = ten_off();
         let grant = Template { distribution: Distribution::Grant, ..ten_off() };
         let sale = Template { distribution: Distribution::Purchase, ..ten_off() };
         let closed = Template { is_closed: true, ..ten_off() };
-        for (template, way, now, expected) in [
-            (&claim, Way::Claim, 99, Err(Refusal::NotStarted)),
-            (&claim, Way::Claim, 100, Ok(())),
-            (&claim, Way::Claim, 999_999, Ok(())),
-            (&claim, Way::Claim, 1_000_000, Err(Refusal::Ended)),
-            (&claim, Way::Grant, 100, Ok(())),
-            (&grant, Way::Grant, 100, Ok(())),
-            (&grant, Way::Claim, 100, Err(Refusal::NotClaimable)),
-            (&sale, Way::Claim, 100, Err(Refusal::NotClaimable)),
-            (&sale, Way::Grant, 100, Err(Refusal::NotClaimable)),
-            (&closed, Way::Claim, 100, Err(Refusal::Ended)),
-            (&closed, Way::Claim, 99, Err(Refusal::Ended)),
+        for (template, channel, now, expected) in [
+            (&claim, IssueChannel::Claim, 99, Err(Refusal::NotStarted)),
+            (&claim, IssueChannel::Claim, 100, Ok(())),
+            (&claim, IssueChannel::Claim, 999_999, Ok(())),
+            (&claim, IssueChannel::Claim, 1_000_000, Err(Refusal::Ended)),
+            (&claim, IssueChannel::Grant, 100, Ok(())),
+            (&grant, IssueChannel::Grant, 100, Ok(())),
+            (&grant, IssueChannel::Claim, 100, Err(Refusal::NotClaimable)),
+            (&sale, IssueChannel::Claim, 100, Err(Refusal::NotClaimable)),
+            (&sale, IssueChannel::Grant, 100, Err(Refusal::NotClaimable)),
+            (&closed, IssueChannel::Claim, 100, Err(Refusal::Ended)),
+            (&closed, IssueChannel::Claim, 99, Err(Refusal::Ended)),
         ] {
-            assert_eq!(template.may_give(way, at(now)), expected, "{:?} {way:?} at {now}", template.distribution);
+            assert_eq!(
+                template.check_issue(channel, at(now)),
+                expected,
+                "{:?} {channel:?} at {now}",
+                template.distribution
+            );
         }
     }
 
     #[test]
-    fn every_contradiction_is_named_at_once() {
-        let fields = |template: Template| template.flaws(at(500)).into_iter().map(|flaw| flaw.0).collect::<Vec<_>>();
+    fn all_violations_are_returned() {
+        let fields = |template: Template| {
+            template.violations(at(500)).into_iter().map(|violation| violation.0).collect::<Vec<_>>()
+        };
         let none: [&str; 0] = [];
         assert_eq!(fields(ten_off()), none);
         let percent = |basis_points| DiscountValue::Percent { basis_points, cap_minor: 0 };
-        assert_eq!(fields(Template { worth: percent(0), ..ten_off() }), ["percent_basis_points"]);
-        assert_eq!(fields(Template { worth: percent(10_000), ..ten_off() }), none);
+        assert_eq!(fields(Template { discount: percent(0), ..ten_off() }), ["percent_basis_points"]);
+        assert_eq!(fields(Template { discount: percent(10_000), ..ten_off() }), none);
         let price = Some(Money::new(500, Currency::CNY));
         assert_eq!(fields(Template { price, ..ten_off() }), ["price"]);
         assert_eq!(fields(Template { price, distribution: Distribution::Purchase, ..ten_off() }), none);
         let price = Some(Money::new(500, Currency::EUR));
         assert_eq!(fields(Template { price, distribution: Distribution::Purchase, ..ten_off() }), ["price"]);
         let wrong = Template {
-            worth: DiscountValue::Amount { minor: 0 },
+            discount: DiscountValue::Amount { minor: 0 },
             currency: None,
             ends_at: at(50),
             distribution: Distribution::Purchase,

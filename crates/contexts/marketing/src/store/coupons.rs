@@ -6,10 +6,10 @@ use pulse_kernel::id::{AccountId, CouponId, OrderId};
 use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, stored_enum, values};
 
 use crate::domain::coupon::{Origin, State};
-use crate::domain::reservation::Standing;
+use crate::domain::reservation::CouponSnapshot;
 use crate::domain::template::TemplateId;
 
-/// How many coupons one origin may have given: a hundred lines of an order, 20 of each, and some.
+/// Maximum number of coupons of one origin: more than 100 lines of an order with 20 units each.
 const ORIGIN_MAX: i64 = 4_000;
 
 /// The origin of a coupon. The same source gives one coupon, once.
@@ -23,7 +23,7 @@ pub(crate) struct Source {
 }
 
 stored_enum! { State { Active = 1, Reserved = 2, Used = 3 } }
-stored_enum! { Origin { Claim = 1, Grant = 2, Sale = 3, PostOrderReward = 4 } }
+stored_enum! { Origin { Claim = 1, Grant = 2, Purchase = 3, PostOrderReward = 4 } }
 
 row! {
     /// A coupon.
@@ -46,27 +46,27 @@ row! {
 }
 
 impl CouponRow {
-    /// What deciding about orders needs to know.
-    pub(crate) fn standing(&self) -> Standing {
-        Standing { coupon: self.id, account: self.account, state: self.state, order: self.order }
+    /// The state of the coupon for decisions about orders.
+    pub(crate) fn snapshot(&self) -> CouponSnapshot {
+        CouponSnapshot { coupon: self.id, account: self.account, state: self.state, order: self.order }
     }
 
-    /// The order that it was bought or earned with; 0 otherwise.
+    /// Order that bought or earned the coupon; 0 for none.
     pub(crate) fn source_order(&self) -> i64 {
         match self.source.origin {
-            Origin::Sale | Origin::PostOrderReward => self.source.id,
+            Origin::Purchase | Origin::PostOrderReward => self.source.id,
             Origin::Claim | Origin::Grant => 0,
         }
     }
 }
 
-/// Which coupons of a wallet.
+/// Filter of the coupons of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
     All,
-    /// In this state, those whose time is over left out when it is `Active`.
+    /// Coupons in this state; for `Active` without expired ones.
     In(State),
-    /// Not used, not held, and over.
+    /// Expired coupons that are neither used nor reserved.
     Expired,
 }
 
@@ -74,7 +74,7 @@ pub(crate) async fn by_id(store: &Store, id: CouponId) -> Result<Option<CouponRo
     store.optional(Statement::new("SELECT * FROM marketing_coupons WHERE id = ?", values![id])).await
 }
 
-/// Those of the coupons that exist, in the order of their ids.
+/// The coupons that exist, ordered by ID.
 pub(crate) async fn by_ids(store: &Store, ids: &[CouponId]) -> Result<Vec<CouponRow>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -83,7 +83,7 @@ pub(crate) async fn by_ids(store: &Store, ids: &[CouponId]) -> Result<Vec<Coupon
     store.all(Statement::listing(text, ids.iter().copied(), values![])).await
 }
 
-/// The wallet of an account, newest first, before `before`.
+/// The coupons of an account, newest first, before `before`.
 pub(crate) async fn of_account(
     store: &Store,
     account: AccountId,
@@ -114,7 +114,7 @@ pub(crate) async fn of_account(
     store.all(query).await
 }
 
-/// The slots that coupons of a template take in the limit of an account.
+/// The taken slots of an account in the limit of a template.
 pub(crate) async fn slots(
     store: &Store,
     template: TemplateId,
@@ -128,7 +128,7 @@ pub(crate) async fn slots(
     store.all(query).await
 }
 
-/// What an origin has given, in the order of its parts.
+/// The coupons of an origin, ordered by part.
 pub(crate) async fn from(store: &Store, origin: Origin, id: i64) -> Result<Vec<CouponRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM marketing_coupons WHERE origin = ? AND origin_id = ? ORDER BY origin_part LIMIT ?",
@@ -137,7 +137,7 @@ pub(crate) async fn from(store: &Store, origin: Origin, id: i64) -> Result<Vec<C
     store.all(query).await
 }
 
-/// What a source has given.
+/// The coupon of a source.
 pub(crate) async fn from_source(store: &Store, source: Source) -> Result<Option<CouponRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM marketing_coupons WHERE origin = ? AND origin_id = ? AND origin_part = ?",
@@ -146,27 +146,27 @@ pub(crate) async fn from_source(store: &Store, source: Source) -> Result<Option<
     store.optional(query).await
 }
 
-/// Every coupon, in the order of their ids.
+/// All coupons, ordered by ID.
 pub(crate) async fn page(store: &Store, after: CouponId, limit: i64) -> Result<Vec<CouponRow>, StoreError> {
     let text = "SELECT * FROM marketing_coupons WHERE id > ? ORDER BY id LIMIT ?";
     store.all(Statement::new(text, values![after, limit])).await
 }
 
-/// How many coupons of a template that were not bought lie beyond the limit of their customers.
+/// Number of coupons of a template, without bought ones, above the limit of their customers.
 pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64) -> Result<i64, StoreError> {
     let query = Statement::new(
         "SELECT COUNT(*) FROM marketing_coupons WHERE template_id = ? AND origin <> ? AND slot > ?",
-        values![template, Origin::Sale, limit],
+        values![template, Origin::Purchase, limit],
     );
     store.one(query).await
 }
 
-/// Adds the writes that make coupons; a slot or a source that another one has taken meanwhile is a conflict.
+/// Adds the writes of new coupons; a slot or a source that was taken meanwhile makes it a conflict.
 pub(crate) fn insert<'a>(commit: Commit, rows: impl IntoIterator<Item = &'a CouponRow>) -> Commit {
     commit.insert(Insert::rows("marketing_coupons", rows)).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// Adds the write that moves a coupon that was read as `row`; somebody else's write makes it a conflict.
+/// Adds the write that changes the state of a coupon; a concurrent write makes it a conflict.
 pub(crate) fn change(commit: Commit, row: &CouponRow, state: State, order: OrderId) -> Commit {
     let statement = Statement::new(
         "UPDATE marketing_coupons SET state = ?, order_id = ?, version = version + 1 WHERE id = ? AND version = ?",
@@ -175,8 +175,8 @@ pub(crate) fn change(commit: Commit, row: &CouponRow, state: State, order: Order
     commit.write(statement).expect_rows(1)
 }
 
-/// Adds the write that ends the time of a coupon that was read as `row`.
-pub(crate) fn end(commit: Commit, row: &CouponRow, now: Timestamp) -> Commit {
+/// Adds the write that makes a coupon expire now; a concurrent write makes it a conflict.
+pub(crate) fn expire(commit: Commit, row: &CouponRow, now: Timestamp) -> Commit {
     let statement = Statement::new(
         "UPDATE marketing_coupons SET expires_at = ?, version = version + 1 WHERE id = ? AND version = ?",
         values![now, row.id, row.version],

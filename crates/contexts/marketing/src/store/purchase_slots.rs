@@ -1,4 +1,4 @@
-//! Places that orders of vouchers have taken in the limits of their customers.
+//! Slots of voucher orders in the limits of their customers.
 
 use pulse_contract::errors;
 use pulse_kernel::id::{AccountId, OrderId};
@@ -6,7 +6,7 @@ use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
 
 use crate::domain::template::TemplateId;
 
-/// The places of a template that a customer has taken.
+/// The slots of a template that a customer has taken.
 pub(crate) async fn taken(store: &Store, template: TemplateId, account: AccountId) -> Result<Vec<i64>, StoreError> {
     let query = Statement::new(
         "SELECT slot FROM marketing_purchase_slots WHERE template_id = ? AND account_id = ?",
@@ -15,13 +15,13 @@ pub(crate) async fn taken(store: &Store, template: TemplateId, account: AccountI
     store.all(query).await
 }
 
-/// How many places an order has.
+/// Number of slots of an order.
 pub(crate) async fn count_of(store: &Store, order: OrderId) -> Result<i64, StoreError> {
     let query = Statement::new("SELECT COUNT(*) FROM marketing_purchase_slots WHERE order_id = ?", values![order]);
     store.one(query).await
 }
 
-/// How many places of a template are beyond its limit.
+/// Number of slots of a template above its limit.
 pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64) -> Result<i64, StoreError> {
     let query = Statement::new(
         "SELECT COUNT(*) FROM marketing_purchase_slots WHERE template_id = ? AND slot > ?",
@@ -30,7 +30,7 @@ pub(crate) async fn count_beyond(store: &Store, template: TemplateId, limit: i64
     store.one(query).await
 }
 
-/// Adds the writes that take places; one that another order has taken meanwhile is a conflict.
+/// Adds the writes that take slots; a slot that another order took meanwhile makes it a conflict.
 pub(crate) fn take(
     commit: Commit,
     (template, account): (TemplateId, AccountId),
@@ -42,7 +42,7 @@ pub(crate) fn take(
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// Gives back what an order has taken.
-pub(crate) fn give_back(order: OrderId) -> Statement {
+/// The write that releases the slots of an order.
+pub(crate) fn release(order: OrderId) -> Statement {
     Statement::new("DELETE FROM marketing_purchase_slots WHERE order_id = ?", values![order])
 }

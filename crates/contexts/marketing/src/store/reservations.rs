@@ -1,4 +1,4 @@
-//! What orders reservation.
+//! Reservations of coupons and voucher slots for orders.
 
 use pulse_contract::errors;
 use pulse_contract::marketing::v1::{CouponDiscounts, StoredReservation};
@@ -9,25 +9,25 @@ use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Va
 use crate::domain::reservation::{Reservation, ReservationState};
 use crate::domain::template::TemplateId;
 
-/// Vouchers that an order buys, each with a place in the limit of its customer.
+/// Vouchers that an order buys, each with a slot in the limit of its customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Vouchers {
     pub(crate) template: TemplateId,
     pub(crate) quantity: i32,
 }
 
-/// A hold as its row tells.
+/// Reservation of an order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ReservationRow {
     pub(crate) order: OrderId,
     pub(crate) reservation: Reservation,
-    /// Given back by itself then.
+    /// Time at which the reservation expires.
     pub(crate) expires_at: Timestamp,
-    /// What the order buys, when it buys vouchers.
+    /// Vouchers that the order buys; `None` for an order of goods.
     pub(crate) vouchers: Option<Vouchers>,
-    /// What was answered when it was made.
+    /// Discounts of the answer when the reservation was made.
     pub(crate) discounts: CouponDiscounts,
-    /// 0 for one that is not there yet.
+    /// Version of the row; 0 for a row that does not exist.
     pub(crate) version: i64,
 }
 
@@ -67,14 +67,13 @@ pub(crate) async fn by_orders(store: &Store, orders: &[OrderId]) -> Result<Vec<R
     store.all(Statement::listing(text, orders.iter().copied(), values![])).await
 }
 
-/// Every reservation, in the order of their orders.
+/// All reservations, ordered by order ID.
 pub(crate) async fn page(store: &Store, after: OrderId, limit: i64) -> Result<Vec<ReservationRow>, StoreError> {
     let text = "SELECT * FROM marketing_reservations WHERE order_id > ? ORDER BY order_id LIMIT ?";
     store.all(Statement::new(text, values![after, limit])).await
 }
 
-/// Adds the write that makes or replaces a hold that was read under this version; somebody else's write makes it a
-/// conflict.
+/// Adds the write that creates a reservation or replaces the read version; a concurrent write makes it a conflict.
 pub(crate) fn put(commit: Commit, row: &ReservationRow) -> Commit {
     let details = StoredReservation {
         coupon_ids: row.reservation.coupons.iter().map(|coupon| coupon.get()).collect(),
@@ -98,12 +97,12 @@ pub(crate) fn put(commit: Commit, row: &ReservationRow) -> Commit {
     commit.write(statement).expect_rows(1)
 }
 
-/// Holds that were given back, and whose time was over before: order and version, the oldest `count`.
+/// The oldest `count` returned reservations that expired before this time: order and version.
 pub(crate) async fn returned_before(
     store: &Store,
     before: Timestamp,
     count: i64,
-) -> Result<Vec<(i64, i64)>, StoreError> {
+) -> Result<Vec<(OrderId, i64)>, StoreError> {
     let query = Statement::new(
         "SELECT order_id, version FROM marketing_reservations WHERE state = ? AND expires_at < ? ORDER BY expires_at LIMIT ?",
         values![ReservationState::Returned, before, count],
@@ -111,7 +110,7 @@ pub(crate) async fn returned_before(
     store.all(query).await
 }
 
-/// Forgets a reservation, unless it has changed since it was read.
-pub(crate) fn forget(order: i64, version: i64) -> Statement {
+/// The write that deletes a reservation, unless it was changed after it was read.
+pub(crate) fn purge(order: OrderId, version: i64) -> Statement {
     Statement::new("DELETE FROM marketing_reservations WHERE order_id = ? AND version = ?", values![order, version])
 }

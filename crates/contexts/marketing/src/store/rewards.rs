@@ -1,4 +1,4 @@
-//! Activities.
+//! Post-order rewards.
 
 use pulse_contract::marketing::v1::{PostOrderRewardDraft, StoredPostOrderReward};
 use pulse_kernel::Timestamp;
@@ -7,10 +7,10 @@ use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, Value, val
 
 use crate::domain::template::TemplateId;
 
-/// How many rewards may run or be to come.
+/// Maximum number of current and future rewards.
 pub(crate) const REWARDS_MAX: i64 = 200;
 
-/// A reward as its row tells.
+/// A post-order reward.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RewardRow {
     pub(crate) id: i64,
@@ -25,7 +25,7 @@ impl FromRow for RewardRow {
     }
 }
 
-/// The newest rewards, oldest first.
+/// The newest [`REWARDS_MAX`] rewards, oldest first.
 pub(crate) async fn newest(store: &Store) -> Result<Vec<RewardRow>, StoreError> {
     let text = "SELECT * FROM marketing_post_order_rewards ORDER BY id DESC LIMIT ?";
     let mut rows: Vec<RewardRow> = store.all(Statement::new(text, values![REWARDS_MAX])).await?;
@@ -33,13 +33,13 @@ pub(crate) async fn newest(store: &Store) -> Result<Vec<RewardRow>, StoreError> 
     Ok(rows)
 }
 
-/// How many rewards are not over.
-pub(crate) async fn count_to_come(store: &Store, now: Timestamp) -> Result<i64, StoreError> {
+/// Number of rewards that have not ended.
+pub(crate) async fn count_open(store: &Store, now: Timestamp) -> Result<i64, StoreError> {
     let query = Statement::new("SELECT COUNT(*) FROM marketing_post_order_rewards WHERE ends_at > ?", values![now]);
     store.one(query).await
 }
 
-/// The rewards for orders of a shop that are completed at `at`.
+/// The rewards for orders of a shop that are completed at this time.
 pub(crate) async fn running(store: &Store, shop: ShopId, at: Timestamp) -> Result<Vec<RewardRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM marketing_post_order_rewards WHERE ends_at > ? AND starts_at <= ? AND (shop_id = 0 OR shop_id = ?) \
@@ -49,7 +49,7 @@ pub(crate) async fn running(store: &Store, shop: ShopId, at: Timestamp) -> Resul
     store.all(query).await
 }
 
-/// The write that makes a reward.
+/// The write that creates a reward.
 pub(crate) fn insert(row: &RewardRow) -> Insert {
     let instant = |at: Option<pulse_contract::Timestamp>| at.map_or(Timestamp::EPOCH, Timestamp::from);
     let columns = &["id", "template_id", "shop_id", "starts_at", "ends_at", "details"];

@@ -1,4 +1,4 @@
-//! Templates.
+//! Coupon templates.
 
 use pulse_contract::marketing::v1::{Distribution, StoredTemplate, TemplateDraft};
 use pulse_kernel::Timestamp;
@@ -7,11 +7,11 @@ use pulse_store::{FromRow, Insert, Row, Statement, Store, StoreError, Value, val
 
 use crate::domain::template::TemplateId;
 
-/// A template as its row tells.
+/// A coupon template.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TemplateRow {
     pub(crate) id: TemplateId,
-    /// Whose; 0 for the platform.
+    /// Shop of the template; 0 for the platform.
     pub(crate) shop: ShopId,
     pub(crate) draft: TemplateDraft,
     pub(crate) is_closed: bool,
@@ -44,7 +44,7 @@ pub(crate) async fn by_ids(store: &Store, mut ids: Vec<TemplateId>) -> Result<Ve
     store.all(Statement::listing(text, ids, values![])).await
 }
 
-/// The templates of a shop that can be claimed or bought at `now`, in the order of their ids.
+/// The templates of a shop that can be claimed or bought at `now`, ordered by ID.
 pub(crate) async fn on_offer(
     store: &Store,
     shop: ShopId,
@@ -60,13 +60,13 @@ pub(crate) async fn on_offer(
     store.all(query).await
 }
 
-/// Every template, in the order of their ids.
+/// All templates, ordered by ID.
 pub(crate) async fn page(store: &Store, after: TemplateId, limit: i64) -> Result<Vec<TemplateRow>, StoreError> {
     let text = "SELECT * FROM marketing_templates WHERE id > ? ORDER BY id LIMIT ?";
     store.all(Statement::new(text, values![after, limit])).await
 }
 
-/// The write that makes a template.
+/// The write that creates a template.
 pub(crate) fn insert(row: &TemplateRow) -> Insert {
     let columns =
         &["id", "shop_id", "distribution", "is_closed", "starts_at", "ends_at", "details", "created_at", "version"];
@@ -84,7 +84,7 @@ pub(crate) fn insert(row: &TemplateRow) -> Insert {
     ])
 }
 
-/// The write that closes a template that was read as `row`; somebody else's write makes it a conflict.
+/// The write that closes a template; it changes no row after a concurrent write.
 pub(crate) fn close(row: &TemplateRow) -> Statement {
     Statement::new(
         "UPDATE marketing_templates SET is_closed = 1, version = version + 1 WHERE id = ? AND version = ?",

@@ -1,4 +1,4 @@
-//! Claims: the window, the limit of a customer, the quota, crashes in between.
+//! Claims: period, limit per customer, quota, crashes.
 
 use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
@@ -7,11 +7,11 @@ use pulse_testkit::{TestNode, cny};
 use serde_json::json;
 
 use crate::{
-    DAY, MINUTE, SECOND, assert_sound, claim, code, customer, later, left, rows, standing, tally, template, ten_off,
+    DAY, MINUTE, SECOND, assert_sound, claim, code, customer, later, left, rows, state_of, tally, template, ten_off,
     wire,
 };
 
-/// PL-06: before the beginning and from the end on there is none, by the clock of the server.
+/// PL-06: no coupon is issued before the start and from the end on, by the clock of the server.
 pub(crate) async fn a_claim_needs_its_time(node: &mut TestNode) {
     let (starts, ends) = (node.now().plus(MINUTE), node.now().plus(2 * MINUTE));
     let draft = TemplateDraft { starts_at: wire(starts), ends_at: wire(ends), ..ten_off(node) };
@@ -33,7 +33,7 @@ pub(crate) async fn a_claim_needs_its_time(node: &mut TestNode) {
     assert_eq!(left(node, template_id).await, (98, 0), "refusals leave nothing reserved");
 }
 
-/// R06: a hundred parallel claims of one customer make as many coupons as one may have.
+/// R06: a hundred concurrent claims of one customer keep the limit.
 pub(crate) async fn a_customer_has_a_limit(node: &mut TestNode) {
     let template_id = template(node, TemplateDraft { quota: 1_000, ..ten_off(node) }).await.template_id;
     let outcomes = join_all((0..100).map(|_| claim(node, 1, template_id))).await;
@@ -44,7 +44,7 @@ pub(crate) async fn a_customer_has_a_limit(node: &mut TestNode) {
     assert_sound(node).await;
 }
 
-/// A limit of seven under parallel claims is seven coupons, in seven slots.
+/// Concurrent claims fill a limit of seven exactly.
 pub(crate) async fn parallel_claims_fill_a_larger_limit(node: &mut TestNode) {
     let template_id = template(node, TemplateDraft { per_customer_limit: 7, ..ten_off(node) }).await.template_id;
     let outcomes = join_all((0..20).map(|_| claim(node, 1, template_id))).await;
@@ -55,7 +55,7 @@ pub(crate) async fn parallel_claims_fill_a_larger_limit(node: &mut TestNode) {
     assert_eq!(left(node, template_id).await, (93, 0));
 }
 
-/// R07: two hundred customers claim at once, and exactly the quota is given.
+/// R07: two hundred concurrent customers get exactly the quota.
 pub(crate) async fn a_quota_is_given_to_the_last_unit_and_no_further(node: &mut TestNode) {
     let template_id = template(node, TemplateDraft { quota: 50, ..ten_off(node) }).await.template_id;
     let outcomes = join_all((1..=200).map(|account| claim(node, account, template_id))).await;
@@ -66,7 +66,7 @@ pub(crate) async fn a_quota_is_given_to_the_last_unit_and_no_further(node: &mut 
     assert_sound(node).await;
 }
 
-/// What is given or bought cannot be claimed, and nobody claims who is not signed in.
+/// Templates for grants and purchases cannot be claimed; anonymous callers cannot claim.
 pub(crate) async fn what_is_not_claimed_is_not_claimable(node: &mut TestNode) {
     let grant = TemplateDraft { distribution: Distribution::Grant.into(), ..ten_off(node) };
     let sale = TemplateDraft { distribution: Distribution::Purchase.into(), price: Some(cny(100)), ..ten_off(node) };
@@ -74,12 +74,12 @@ pub(crate) async fn what_is_not_claimed_is_not_claimable(node: &mut TestNode) {
         let template_id = template(node, draft).await.template_id;
         assert_eq!(code(&claim(node, 1, template_id).await), "MARKETING_NOT_CLAIMABLE");
         let request = ClaimCouponRequest { template_id };
-        let nobody = node.coupons().claim_coupon(&node.anonymous(), request).await;
-        assert_eq!(code(&nobody), "UNAUTHENTICATED");
+        let anonymous = node.coupons().claim_coupon(&node.anonymous(), request).await;
+        assert_eq!(code(&anonymous), "UNAUTHENTICATED");
     }
 }
 
-/// The same key is the same coupon, also after a restart; it takes one unit.
+/// The same key returns the same coupon, also after a restart, and takes one unit.
 pub(crate) async fn a_repeated_claim_is_the_same_coupon(node: &mut TestNode) {
     let draft = TemplateDraft { per_customer_limit: 5, ..ten_off(node) };
     let template_id = template(node, draft).await.template_id;
@@ -95,8 +95,8 @@ pub(crate) async fn a_repeated_claim_is_the_same_coupon(node: &mut TestNode) {
     assert_eq!(left(node, template_id).await, (99, 0));
 }
 
-/// A node that dies between reserving and making a coupon leaves a reservation, which expires by itself; one that was made
-/// is confirmed by its event, also when that comes after the reservation has expired.
+/// After a crash between reservation and coupon the reservation expires; the event of a coupon confirms its unit, also after
+/// the expiry.
 pub(crate) async fn a_crash_after_reserving_leaves_nothing(node: &mut TestNode) {
     let template_id = template(node, TemplateDraft { quota: 2, ..ten_off(node) }).await.template_id;
     let request = ReserveRequest {
@@ -115,19 +115,19 @@ pub(crate) async fn a_crash_after_reserving_leaves_nothing(node: &mut TestNode) 
     node.settle().await;
     assert_eq!(left(node, template_id).await, (1, 0));
     assert_eq!(code(&claim(node, 2, template_id).await), "ok");
-    // The reservation expires before the event of its coupon is delivered: the unit is taken anew.
+    // The reservation expires before the event is delivered: the unit is reserved again.
     node.bus().set_mode("marketing.quota_of_coupons", pulse_bus::Mode::Paused).await.unwrap();
     let other = template(node, TemplateDraft { quota: 1, ..ten_off(node) }).await.template_id;
     claim(node, 3, other).await.unwrap();
     node.advance(DAY);
-    assert_eq!(node.bus().catch_up().await.len(), 1, "the event waits");
+    assert_eq!(node.bus().drain().await.len(), 1, "the event waits");
     node.bus().set_mode("marketing.quota_of_coupons", pulse_bus::Mode::Running).await.unwrap();
     node.settle().await;
     assert_eq!(left(node, other).await, (0, 0));
     assert_sound(node).await;
 }
 
-/// A quota is not exceeded when the event of a coupon comes after others have taken its unit: the coupon is over.
+/// A coupon whose unit expired and was taken by others expires, so that the quota is kept.
 pub(crate) async fn a_unit_that_was_lost_ends_its_coupon(node: &mut TestNode) {
     let template_id = template(node, TemplateDraft { quota: 1, ..ten_off(node) }).await.template_id;
     node.bus().set_mode("marketing.quota_of_coupons", pulse_bus::Mode::Paused).await.unwrap();
@@ -137,13 +137,13 @@ pub(crate) async fn a_unit_that_was_lost_ends_its_coupon(node: &mut TestNode) {
     let second = claim(node, 2, template_id).await.unwrap();
     node.bus().set_mode("marketing.quota_of_coupons", pulse_bus::Mode::Running).await.unwrap();
     node.settle().await;
-    assert_eq!(standing(node, &first).await, (CouponState::Expired, 0));
-    assert_eq!(standing(node, &second).await, (CouponState::Active, 0));
+    assert_eq!(state_of(node, &first).await, (CouponState::Expired, 0));
+    assert_eq!(state_of(node, &second).await, (CouponState::Active, 0));
     assert_eq!(left(node, template_id).await, (0, 0));
     assert_sound(node).await;
 }
 
-/// R08: thirty requests in a burst, each with a key of its own, through the edge: one coupon.
+/// R08: thirty concurrent requests with different keys through the edge issue one coupon.
 pub(crate) async fn a_burst_through_the_edge_gives_one_coupon(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let template_id = template(node, ten_off(node)).await.template_id;

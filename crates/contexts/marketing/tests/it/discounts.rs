@@ -1,10 +1,10 @@
-//! What coupons would be worth, in words and numbers.
+//! Evaluation of coupons: discounts and reasons.
 
 use pulse_contract::marketing::v1::*;
 use pulse_kernel::{Cx, Error, Locale};
 use pulse_testkit::TestNode;
 
-use crate::{DAY, SHOP, by, claim, code, customer, hold, hundred, later, template, ten_off};
+use crate::{DAY, SHOP, by, claim, code, customer, hundred, later, reserve, template, ten_off};
 
 async fn validate(
     node: &TestNode,
@@ -20,7 +20,7 @@ fn line(line_number: i32, category_code: i64, subtotal_minor: i64) -> DiscountLi
     DiscountLine { line_number, variant_id: i64::from(line_number) * 100, category_code, subtotal_minor }
 }
 
-/// PL-13, PL-14: a valid coupon says its discount, which is spread exactly; each other one says its own reason.
+/// PL-13, PL-14: an eligible coupon has an exactly prorated discount; each other coupon has its own reason.
 pub(crate) async fn coupons_are_appraised_together(node: &mut TestNode) {
     let stackable = TemplateDraft { is_stackable: true, ..ten_off(node) };
     let percent = TemplateDraft {
@@ -46,9 +46,12 @@ pub(crate) async fn coupons_are_appraised_together(node: &mut TestNode) {
     later(node, 2 * DAY).await;
     ids.push(42);
     let lines = vec![line(1, 50_120_002, 6_000), line(2, 60_000_001, 4_001)];
-    let told = validate(node, &customer(node, 1), lines, ids.clone()).await.unwrap();
-    let codes: Vec<(i64, &str, i64)> =
-        told.discounts.iter().map(|told| (told.coupon_id, told.code.as_str(), told.discount_minor)).collect();
+    let evaluated = validate(node, &customer(node, 1), lines, ids.clone()).await.unwrap();
+    let codes: Vec<(i64, &str, i64)> = evaluated
+        .discounts
+        .iter()
+        .map(|evaluated| (evaluated.coupon_id, evaluated.code.as_str(), evaluated.discount_minor))
+        .collect();
     let expected = [
         (ids[0], "", 1_000),
         (ids[1], "", 1_080),
@@ -63,32 +66,33 @@ pub(crate) async fn coupons_are_appraised_together(node: &mut TestNode) {
         all
     };
     assert_eq!(codes[..2], expected[..2], "those that can be used come first, in the order of application");
-    let mut told_codes = codes.clone();
-    told_codes.sort_unstable();
-    assert_eq!(told_codes, sorted(expected.to_vec()));
-    assert_eq!(told.discount_minor, 2_080);
-    let shares: Vec<Vec<(i32, i64)>> = told.discounts[..2]
+    let mut evaluated_codes = codes.clone();
+    evaluated_codes.sort_unstable();
+    assert_eq!(evaluated_codes, sorted(expected.to_vec()));
+    assert_eq!(evaluated.discount_minor, 2_080);
+    let shares: Vec<Vec<(i32, i64)>> = evaluated.discounts[..2]
         .iter()
-        .map(|told| told.lines.iter().map(|line| (line.line_number, line.discount_minor)).collect())
+        .map(|evaluated| evaluated.lines.iter().map(|line| (line.line_number, line.discount_minor)).collect())
         .collect();
     assert_eq!(shares, [vec![(1, 600), (2, 400)], vec![(1, 1_080)]]);
 }
 
-/// A reason is in the language of the caller.
+/// Reasons are in the language of the caller.
 pub(crate) async fn reasons_are_in_the_language_of_the_caller(node: &mut TestNode) {
     let coupon = claim(node, 1, template(node, ten_off(node)).await.template_id).await.unwrap();
-    for (locale, worth, unknown) in
-        [(Locale::En, "10.00 CNY off", "you have no such coupon"), (Locale::Zh, "立减 10.00 CNY", "您没有这张优惠券")]
-    {
+    for (locale, discount, unknown) in [
+        (Locale::En, "10.00 CNY off", "you do not have this coupon"),
+        (Locale::Zh, "立减 10.00 CNY", "您没有这张优惠券"),
+    ] {
         let cx = Cx { locale, ..customer(node, 1) };
-        let told = validate(node, &cx, hundred(), vec![coupon.coupon_id, 42]).await.unwrap();
-        let reasons: Vec<&str> = told.discounts.iter().map(|told| told.reason.as_str()).collect();
-        assert_eq!(reasons, [worth, unknown]);
-        assert_eq!(told.discounts[0].name, "Ten off");
+        let evaluated = validate(node, &cx, hundred(), vec![coupon.coupon_id, 42]).await.unwrap();
+        let reasons: Vec<&str> = evaluated.discounts.iter().map(|evaluated| evaluated.reason.as_str()).collect();
+        assert_eq!(reasons, [discount, unknown]);
+        assert_eq!(evaluated.discounts[0].name, "Ten off");
     }
 }
 
-/// A coupon of a shop is for that shop; one of the platform is for the shops that it names.
+/// A coupon of a shop applies to that shop; a coupon of the platform applies to the shops of its template.
 pub(crate) async fn a_shop_has_its_own_coupons(node: &mut TestNode) {
     let mut coupons = Vec::new();
     for shop_id in [SHOP, SHOP + 1] {
@@ -102,14 +106,14 @@ pub(crate) async fn a_shop_has_its_own_coupons(node: &mut TestNode) {
     }
     let mut codes = Vec::new();
     for coupon in &coupons {
-        let told = validate(node, &customer(node, 1), hundred(), vec![coupon.coupon_id]).await.unwrap();
-        codes.push(told.discounts[0].code.clone());
+        let evaluated = validate(node, &customer(node, 1), hundred(), vec![coupon.coupon_id]).await.unwrap();
+        codes.push(evaluated.discounts[0].code.clone());
     }
     assert_eq!(codes, ["", "", "MARKETING_COUPON_SCOPE", "MARKETING_COUPON_SCOPE"]);
-    assert_eq!(code(&hold(node, 1, &[&coupons[2]]).await), "MARKETING_COUPON_SCOPE");
+    assert_eq!(code(&reserve(node, 1, &[&coupons[2]]).await), "MARKETING_COUPON_SCOPE");
 }
 
-/// Lines that share a number, or cost less than nothing, are refused whoever asks.
+/// Duplicate line numbers and negative subtotals are refused for all callers.
 pub(crate) async fn lies_about_lines_are_refused(node: &mut TestNode) {
     let coupon = claim(node, 1, template(node, ten_off(node)).await.template_id).await.unwrap();
     for lines in [vec![line(1, 0, 5), line(1, 0, 5)], vec![line(1, 0, -5)], vec![line(1, 0, i64::MAX)]] {

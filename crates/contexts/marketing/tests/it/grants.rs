@@ -1,4 +1,4 @@
-//! Grants: many accounts at once, each with its own outcome.
+//! Grants: many accounts, each with its own outcome.
 
 use pulse_contract::marketing::v1::*;
 use pulse_kernel::{Cx, Error};
@@ -15,7 +15,7 @@ async fn grant(node: &TestNode, cx: &Cx, template_id: i64, accounts: &[i64]) -> 
     Ok(node.coupons().grant_coupons(cx, request).await?.grants)
 }
 
-/// PL-06: who has one already, or comes after the last one, is told so; the others get theirs.
+/// PL-06: accounts at their limit or above the quota get an error code; the others get a coupon.
 pub(crate) async fn everybody_named_gets_one_or_a_reason(node: &mut TestNode) {
     let template_id = template(node, TemplateDraft { quota: 3, ..ten_off(node) }).await.template_id;
     claim(node, 2, template_id).await.unwrap();
@@ -33,7 +33,7 @@ pub(crate) async fn everybody_named_gets_one_or_a_reason(node: &mut TestNode) {
     assert_sound(node).await;
 }
 
-/// Under the same key nobody gets a second one, also when the first request died half-way; under another key one does.
+/// A retry with the same key issues no second coupon, also after a crash of the first request; another key does.
 pub(crate) async fn a_repeated_grant_gives_nothing_twice(node: &mut TestNode) {
     let draft = TemplateDraft { per_customer_limit: 2, quota: 3, ..given(node) };
     let template_id = template(node, draft).await.template_id;
@@ -43,7 +43,7 @@ pub(crate) async fn a_repeated_grant_gives_nothing_twice(node: &mut TestNode) {
     let cx = node.keyed(operator.clone(), "may", "GrantCoupons", &request);
     let first = node.coupons().grant_coupons(&cx, request.clone()).await.unwrap();
     assert_eq!(node.coupons().grant_coupons(&cx, request.clone()).await.unwrap(), first, "the saved answer");
-    // As if the node had died before it saved the answer.
+    // As after a crash before the answer was stored.
     let forget = pulse_store::Statement::new("DELETE FROM marketing_answers", []);
     node.store("marketing").commit(&node.cx(), pulse_store::Commit::new().write(forget)).await.unwrap();
     assert_eq!(node.coupons().grant_coupons(&cx, request.clone()).await.unwrap(), first, "what was remembered");
@@ -57,7 +57,7 @@ pub(crate) async fn a_repeated_grant_gives_nothing_twice(node: &mut TestNode) {
     assert_eq!(left(node, template_id).await, (0, 0));
 }
 
-/// The largest grant works, with parallel ones beside it, and gives exactly the quota.
+/// Concurrent grants of the maximum size issue exactly the quota.
 pub(crate) async fn a_thousand_are_granted_at_once(node: &mut TestNode) {
     let template_id = template(node, TemplateDraft { quota: 900, ..given(node) }).await.template_id;
     let accounts: Vec<i64> = (1..=1_000).collect();
@@ -73,7 +73,7 @@ pub(crate) async fn a_thousand_are_granted_at_once(node: &mut TestNode) {
     assert_sound(node).await;
 }
 
-/// A shop's staff grants the shop's templates, operators those of the platform; for others there are none.
+/// Staff grants coupons of its shop, operators of the platform; other callers do not find the templates.
 pub(crate) async fn only_who_manages_a_template_grants_it(node: &mut TestNode) {
     let request = CreateTemplateRequest { shop_id: SHOP, template: Some(given(node)) };
     let shops = node.coupons().create_template(&by(node, 9, &[SHOP]), request).await.unwrap().template_id;

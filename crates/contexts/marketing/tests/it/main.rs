@@ -1,14 +1,14 @@
-//! What the marketing context promises, on every engine: use cases through the clients, on a real database.
+//! Behaviour of the marketing context on all engines: use cases through the clients, on a real database.
 
-#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot continue fails its test")]
 
-mod rewards;
 mod claims;
 mod discounts;
 mod grants;
-mod reservations;
 mod orders;
 mod races;
+mod reservations;
+mod rewards;
 mod templates;
 mod verification;
 mod vouchers;
@@ -27,7 +27,7 @@ use pulse_testkit::TestNode;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A shop that the rules know by its number alone.
+/// A shop that exists as a number only.
 const SHOP: i64 = 77;
 
 /// The code of an error, or `ok`.
@@ -35,14 +35,14 @@ fn code<T>(outcome: &Result<T, Error>) -> &'static str {
     outcome.as_ref().err().map_or("ok", Error::code)
 }
 
-/// How often each word is there, sorted.
+/// Number of occurrences of each word, sorted.
 fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts = BTreeMap::new();
     words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);
     counts.into_iter().collect()
 }
 
-/// A request of this account, which works for these shops.
+/// A request of an account that works for these shops.
 fn by(node: &TestNode, account: i64, shops: &[i64]) -> Cx {
     let roles = if shops.is_empty() { vec![Role::Consumer] } else { vec![Role::Consumer, Role::MerchantStaff] };
     let shops = shops.iter().copied().map(ShopId::new).collect();
@@ -59,7 +59,7 @@ fn wire(at: Timestamp) -> Option<pulse_contract::Timestamp> {
     Some(at.into())
 }
 
-/// Ten yuan off for everybody, a month long; one each, a hundred in all.
+/// Ten yuan off for a month; one per customer, a hundred in total.
 fn ten_off(node: &TestNode) -> TemplateDraft {
     TemplateDraft {
         name: "Ten off".to_owned(),
@@ -85,7 +85,7 @@ async fn claim(node: &TestNode, account: i64, template_id: i64) -> Result<Coupon
     node.coupons().claim_coupon(&customer(node, account), ClaimCouponRequest { template_id }).await
 }
 
-/// A coupon of a template of its own, which can be stacked.
+/// A stackable coupon of its own template.
 async fn a_coupon(node: &TestNode, account: i64) -> Coupon {
     let template = template(node, TemplateDraft { is_stackable: true, ..ten_off(node) }).await;
     claim(node, account, template.template_id).await.unwrap()
@@ -96,8 +96,8 @@ async fn get(node: &TestNode, coupon: &Coupon) -> Coupon {
     node.coupons().get_coupon(&customer(node, coupon.account_id), request).await.unwrap()
 }
 
-/// The state of a coupon and the order that has it.
-async fn standing(node: &TestNode, coupon: &Coupon) -> (CouponState, i64) {
+/// State of a coupon, and the order that reserves or used it.
+async fn state_of(node: &TestNode, coupon: &Coupon) -> (CouponState, i64) {
     let coupon = get(node, coupon).await;
     (coupon.state(), coupon.order_id)
 }
@@ -107,8 +107,8 @@ fn hundred() -> Vec<DiscountLine> {
     vec![DiscountLine { line_number: 1, variant_id: 100, category_code: 0, subtotal_minor: 10_000 }]
 }
 
-/// Holds coupons of an account for an order, a quarter of an hour long.
-async fn hold(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<CouponDiscounts, Error> {
+/// Reserves coupons of an account for an order, for 15 minutes.
+async fn reserve(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<CouponDiscounts, Error> {
     let request = ReserveCouponsRequest {
         order_id,
         account_id: coupons.first().map_or(1, |coupon| coupon.account_id),
@@ -121,14 +121,14 @@ async fn hold(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<Cou
     node.coupons().reserve_coupons(&node.cx(), request).await
 }
 
-/// The coupons that were lost when an order was paid.
+/// The coupons that a paid order lost.
 async fn redeem(node: &TestNode, order_id: i64, coupons: &[&Coupon]) -> Result<Vec<i64>, Error> {
     let request = RedeemCouponsRequest { order_id, coupon_ids: ids(coupons) };
     Ok(node.coupons().redeem_coupons(&node.cx(), request).await?.lost_coupon_ids)
 }
 
-/// The coupons that an order gave back.
-async fn give_back(node: &TestNode, order_id: i64) -> Vec<i64> {
+/// The coupons that an order returned.
+async fn return_coupons_of(node: &TestNode, order_id: i64) -> Vec<i64> {
     node.coupons().return_coupons(&node.cx(), ReturnCouponsRequest { order_id }).await.unwrap().coupon_ids
 }
 
@@ -136,32 +136,32 @@ fn ids(coupons: &[&Coupon]) -> Vec<i64> {
     coupons.iter().map(|coupon| coupon.coupon_id).collect()
 }
 
-/// The quota of a template of the platform, as stock counts it.
+/// Quota of a template of the platform in the stock context.
 async fn quota(node: &TestNode, template_id: i64) -> Stock {
     let resource = ResourceRef { kind: ResourceKind::Coupon.into(), id: template_id };
     let request = GetStockRequest { shop_id: 0, resource: Some(resource) };
     node.stock().get_stock(&node.cx(), request).await.unwrap()
 }
 
-/// What is on hand of a quota, and what is reserved of it.
+/// Units on hand and reserved units of a quota.
 async fn left(node: &TestNode, template_id: i64) -> (i64, i64) {
     let stock = quota(node, template_id).await;
     (stock.on_hand, stock.reserved)
 }
 
-/// Lets time pass when everything is delivered, so that no deadline of a delivery passes with it.
+/// Advances the clock after all events are delivered, so that no delivery times out.
 async fn later(node: &TestNode, duration: Duration) {
     node.settle().await;
     node.advance(duration);
 }
 
-/// Makes sure that every invariant of the context holds.
+/// Asserts all invariants of the context.
 async fn assert_sound(node: &TestNode) {
     let verified = pulse_marketing::verify(node.store("marketing"), node.stock(), false).await.unwrap();
     assert_eq!(verified.findings, []);
 }
 
-/// Rows of the context's tables.
+/// Rows of the tables of the context.
 async fn rows<T: FromRow>(node: &TestNode, sql: &'static str) -> Vec<T> {
     node.store("marketing").all(Statement::new(sql, [])).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! What orders do to coupons, through their events.
+//! Effects of events of orders on coupons.
 
 use pulse_contract::Event;
 use pulse_contract::marketing::v1::*;
@@ -8,16 +8,16 @@ use pulse_store::Commit;
 use pulse_testkit::{TestNode, cny};
 
 use crate::{
-    DAY, MINUTE, SHOP, a_coupon, assert_sound, code, customer, give_back, hold, later, redeem, rows, standing,
-    template, ten_off,
+    DAY, MINUTE, SHOP, a_coupon, assert_sound, code, customer, later, redeem, reserve, return_coupons_of, rows,
+    state_of, template, ten_off,
 };
 
-/// What the order context says when this has happened.
+/// Publishes an event of the order context.
 pub(crate) async fn say<E: Event>(node: &TestNode, order: i64, event: &E) {
     node.store("order").commit(&node.cx(), Commit::new().event(order, event)).await.unwrap();
 }
 
-/// A paid goods order of account 1 with these coupons, each worth 10.00 of 100.00.
+/// A paid order of goods of account 1 with these coupons, each 10.00 off 100.00.
 pub(crate) fn goods(order_id: i64, version: i64, coupons: &[&Coupon]) -> OrderPaid {
     let coupon_ids: Vec<i64> = coupons.iter().map(|coupon| coupon.coupon_id).collect();
     OrderPaid {
@@ -35,11 +35,8 @@ pub(crate) fn goods(order_id: i64, version: i64, coupons: &[&Coupon]) -> OrderPa
 }
 
 fn voucher(order_id: i64, version: i64, lines: &[(i64, i32)]) -> OrderPaid {
-    let line = |(product_id, quantity): &(i64, i32)| Line {
-        product_id: *product_id,
-        quantity: *quantity,
-        ..Line::default()
-    };
+    let line =
+        |(product_id, quantity): &(i64, i32)| Line { product_id: *product_id, quantity: *quantity, ..Line::default() };
     let lines = lines.iter().map(line).collect();
     OrderPaid { kind: OrderKind::VirtualVoucher.into(), lines, ..goods(order_id, version, &[]) }
 }
@@ -65,43 +62,47 @@ async fn wallet(node: &TestNode) -> Vec<Coupon> {
     node.coupons().list_my_coupons(&customer(node, 1), request).await.unwrap().coupons
 }
 
-/// PL-13: a coupon is USED when its order is paid, also when the order context has not asked for it, and once.
+/// PL-13: a coupon is USED when its order is paid, also without a call of the order context, and once.
 pub(crate) async fn a_paid_order_uses_its_coupons(node: &mut TestNode) {
     let (first, second) = (a_coupon(node, 1).await, a_coupon(node, 1).await);
-    hold(node, 7, &[&first, &second]).await.unwrap();
+    reserve(node, 7, &[&first, &second]).await.unwrap();
     paid(node, goods(7, 2, &[&second, &first])).await;
     for coupon in [&first, &second] {
-        assert_eq!(standing(node, coupon).await, (CouponState::Used, 7));
+        assert_eq!(state_of(node, coupon).await, (CouponState::Used, 7));
     }
     assert_eq!(redeem(node, 7, &[&first, &second]).await.unwrap(), [0_i64; 0]);
     paid(node, goods(7, 2, &[&first, &second])).await;
     let versions: Vec<(i64,)> = rows(node, "SELECT version FROM marketing_coupons").await;
-    assert_eq!(versions, [(3,), (3,)], "made, held, used");
+    assert_eq!(versions, [(3,), (3,)], "created, reserved, used");
     paid(node, goods(8, 2, &[])).await;
     assert_sound(node).await;
 }
 
-/// PL-13, PL-35: a cancelled order gives its coupons back, before and after it was paid, once.
+/// PL-13, PL-35: a cancelled order returns its coupons once, before and after its payment.
 pub(crate) async fn a_cancelled_order_gives_them_back(node: &mut TestNode) {
     let coupon = a_coupon(node, 1).await;
-    hold(node, 7, &[&coupon]).await.unwrap();
+    reserve(node, 7, &[&coupon]).await.unwrap();
     cancelled(node, 7, 2).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0));
-    hold(node, 8, &[&coupon]).await.unwrap();
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Active, 0));
+    reserve(node, 8, &[&coupon]).await.unwrap();
     paid(node, goods(8, 2, &[&coupon])).await;
     cancelled(node, 8, 3).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0));
-    // The second telling comes after another order has taken it.
-    hold(node, 9, &[&coupon]).await.unwrap();
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Active, 0));
+    // The second event arrives after another order reserved the coupon.
+    reserve(node, 9, &[&coupon]).await.unwrap();
     cancelled(node, 8, 3).await;
-    assert_eq!(give_back(node, 8).await, [coupon.coupon_id]);
-    assert_eq!(standing(node, &coupon).await, (CouponState::Reserved, 9));
+    assert_eq!(return_coupons_of(node, 8).await, [coupon.coupon_id]);
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Reserved, 9));
     cancelled(node, 10, 2).await;
-    assert_eq!(code(&hold(node, 10, &[&coupon]).await), "MARKETING_COUPON_TAKEN", "what is cancelled holds nothing");
+    assert_eq!(
+        code(&reserve(node, 10, &[&coupon]).await),
+        "MARKETING_COUPON_TAKEN",
+        "a cancelled order reserves nothing"
+    );
     assert_sound(node).await;
 }
 
-/// PL-09, PL-15: a paid voucher order mints as many usable coupons as it says, once, however often it is told.
+/// PL-09, PL-15: a paid voucher order creates its coupons once, also for repeated events.
 pub(crate) async fn a_paid_voucher_order_mints_once(node: &mut TestNode) {
     let (one, other) = (sold(node).await, sold(node).await);
     let order = voucher(7, 2, &[(one, 3), (other, 1)]);
@@ -111,63 +112,63 @@ pub(crate) async fn a_paid_voucher_order_mints_once(node: &mut TestNode) {
     assert_eq!(minted.iter().filter(|coupon| coupon.template_id == one).count(), 3);
     paid(node, order).await;
     assert_eq!(wallet(node).await, minted);
-    // Who pays at the last moment has a day to use it.
+    // A payment shortly before the end gives a day of validity.
     later(node, 30 * DAY).await;
     assert!(wallet(node).await.iter().all(|coupon| coupon.state() == CouponState::Expired));
     paid(node, voucher(8, 2, &[(one, 1)])).await;
     let newest = wallet(node).await.remove(0);
     assert_eq!(newest.state(), CouponState::Active);
-    assert_eq!(code(&hold(node, 9, &[&newest]).await), "ok", "it can be used");
+    assert_eq!(code(&reserve(node, 9, &[&newest]).await), "ok", "it can be used");
     assert_sound(node).await;
 }
 
-/// A voucher order that a coupon made cheaper uses the coupon and mints, in one step.
+/// A voucher order with a coupon redeems the coupon and creates its vouchers in one commit.
 pub(crate) async fn a_voucher_that_was_cheaper_uses_and_mints(node: &mut TestNode) {
     let (coupon, template) = (a_coupon(node, 1).await, sold(node).await);
-    hold(node, 7, &[&coupon]).await.unwrap();
+    reserve(node, 7, &[&coupon]).await.unwrap();
     let order = OrderPaid { coupon_ids: vec![coupon.coupon_id], ..voucher(7, 2, &[(template, 1)]) };
     paid(node, order).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7));
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Used, 7));
     assert_eq!(wallet(node).await.len(), 2);
     cancelled(node, 7, 3).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0));
-    assert_eq!(standing(node, &wallet(node).await[0]).await, (CouponState::Expired, 0));
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Active, 0));
+    assert_eq!(state_of(node, &wallet(node).await[0]).await, (CouponState::Expired, 0));
     assert_sound(node).await;
 }
 
-/// The money of a voucher order goes back: its coupons cannot be used any more, and are not minted again.
+/// A refunded voucher order: its coupons expire and are not created again.
 pub(crate) async fn a_cancelled_voucher_order_takes_its_coupons_back(node: &mut TestNode) {
     let template = sold(node).await;
     paid(node, voucher(7, 2, &[(template, 2)])).await;
     let minted = wallet(node).await;
-    hold(node, 8, &[&minted[0]]).await.unwrap();
+    reserve(node, 8, &[&minted[0]]).await.unwrap();
     later(node, MINUTE).await;
     cancelled(node, 7, 3).await;
-    assert_eq!(standing(node, &minted[1]).await, (CouponState::Expired, 0));
-    assert_eq!(code(&hold(node, 9, &[&minted[1]]).await), "MARKETING_COUPON_EXPIRED");
-    give_back(node, 8).await;
-    assert_eq!(standing(node, &minted[0]).await, (CouponState::Expired, 0), "also the one that was held meanwhile");
+    assert_eq!(state_of(node, &minted[1]).await, (CouponState::Expired, 0));
+    assert_eq!(code(&reserve(node, 9, &[&minted[1]]).await), "MARKETING_COUPON_EXPIRED");
+    return_coupons_of(node, 8).await;
+    assert_eq!(state_of(node, &minted[0]).await, (CouponState::Expired, 0), "also the coupon that was reserved");
     paid(node, voucher(7, 2, &[(template, 2)])).await;
     assert_eq!(wallet(node).await.len(), 2);
 }
 
-/// Events that come after a dead letter was replayed: what is told about the past of an order changes nothing.
+/// Events with an older version of the order, as after the replay of a dead letter, change nothing.
 pub(crate) async fn late_news_of_the_past_changes_nothing(node: &mut TestNode) {
     let coupon = a_coupon(node, 1).await;
-    hold(node, 7, &[&coupon]).await.unwrap();
+    reserve(node, 7, &[&coupon]).await.unwrap();
     cancelled(node, 7, 3).await;
     paid(node, goods(7, 2, &[&coupon])).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Active, 0), "it was paid before it was cancelled");
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Active, 0), "it was paid before it was cancelled");
     paid(node, goods(7, 4, &[&coupon])).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7), "it was revived");
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Used, 7), "it was revived");
     cancelled(node, 7, 3).await;
-    assert_eq!(standing(node, &coupon).await, (CouponState::Used, 7));
+    assert_eq!(state_of(node, &coupon).await, (CouponState::Used, 7));
     let template = sold(node).await;
     cancelled(node, 8, 3).await;
     paid(node, voucher(8, 2, &[(template, 1)])).await;
     assert_eq!(wallet(node).await.len(), 1, "nothing is minted for an order that is over");
     paid(node, voucher(8, 4, &[(template, 1)])).await;
     cancelled(node, 8, 3).await;
-    assert_eq!(standing(node, &wallet(node).await[0]).await.0, CouponState::Active);
+    assert_eq!(state_of(node, &wallet(node).await[0]).await.0, CouponState::Active);
     assert_sound(node).await;
 }

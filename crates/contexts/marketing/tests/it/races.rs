@@ -1,4 +1,4 @@
-//! Orders that do everything at once, in random orders.
+//! Random concurrent operations of orders.
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 use pulse_contract::marketing::v1::*;
@@ -6,16 +6,16 @@ use pulse_contract::order::v1::OrderCancelled;
 use pulse_testkit::TestNode;
 
 use crate::orders::{goods, say};
-use crate::{MINUTE, a_coupon, assert_sound, give_back, hold, later, redeem, rows, standing};
+use crate::{MINUTE, a_coupon, assert_sound, later, redeem, reserve, return_coupons_of, rows, state_of};
 
 const ROUNDS: u64 = 20;
 const STEPS_AT_ONCE: u64 = 10;
-/// Orders of a round; half of them are of the round before.
+/// Orders of a round; half of them are from the round before.
 const ORDERS: u64 = 8;
 const ORDERS_BEGUN: u64 = 4;
 const COUPONS: usize = 4;
 
-/// A small generator: the same seed gives the same test (the interleaving is the machine's).
+/// A small generator; the same seed gives the same operations, but not the same interleaving.
 struct Dice(u64);
 
 impl Dice {
@@ -25,8 +25,8 @@ impl Dice {
     }
 }
 
-/// R06, R07, PL-13: holds, payments, returns, events and ends of holds in random orders, ten at a time: after each round
-/// every coupon is with one order at most, and every order has all that it says or nothing.
+/// R06, R07, PL-13: reservations, payments, returns, events and expiries in random order, ten at a time. After each round at
+/// most one order has a coupon, and every order has all of its coupons or none.
 pub(crate) async fn random_interleavings_keep_every_coupon_whole(node: &mut TestNode) {
     let mut coupons = Vec::new();
     for _ in 0..COUPONS {
@@ -34,10 +34,10 @@ pub(crate) async fn random_interleavings_keep_every_coupon_whole(node: &mut Test
     }
     let mut dice = Dice(2_026);
     for round in 0..ROUNDS {
-        // Orders of which this round knows nothing any more are over, so that their coupons can be had.
+        // Orders of earlier rounds return their coupons, so that these are available.
         let before = round.checked_sub(1).map(|round| round * ORDERS_BEGUN);
         for order in before.into_iter().flat_map(|first| first + 1..=first + ORDERS_BEGUN) {
-            give_back(node, i64::try_from(order).unwrap()).await;
+            return_coupons_of(node, i64::try_from(order).unwrap()).await;
         }
         let steps: Vec<BoxFuture<'_, ()>> =
             (0..STEPS_AT_ONCE).map(|number| step(node, &coupons, &mut dice, (round, number))).collect();
@@ -54,35 +54,35 @@ pub(crate) async fn random_interleavings_keep_every_coupon_whole(node: &mut Test
     ] {
         assert!(rows::<(i64,)>(node, sql).await[0].0 >= 10, "a run in which nothing happens proves nothing");
     }
-    // Nothing is lost: when every order is over, everybody can be had again.
+    // No coupon is lost: after all orders returned their coupons, all are active.
     for order in 0..i64::try_from(ROUNDS * ORDERS).unwrap() + 1 {
-        give_back(node, order).await;
+        return_coupons_of(node, order).await;
     }
     for coupon in &coupons {
-        assert_eq!(standing(node, coupon).await, (CouponState::Active, 0));
+        assert_eq!(state_of(node, coupon).await, (CouponState::Active, 0));
     }
     assert_sound(node).await;
 }
 
-/// Something that happens to an order, whatever has happened before.
+/// A random operation of an order.
 fn step<'a>(
     node: &'a TestNode,
     coupons: &'a [Coupon],
     dice: &mut Dice,
     (round, number): (u64, u64),
 ) -> BoxFuture<'a, ()> {
-    // Few orders per round, so that they meet; new ones later, because what is over stays over.
+    // Few orders per round, so that they conflict; later rounds use new ones, because returned orders stay returned.
     let order = i64::try_from(round * ORDERS_BEGUN + dice.below(ORDERS) + 1).unwrap();
     let version = i64::try_from(2 * (round * STEPS_AT_ONCE + number) + 1).unwrap();
-    // An order always names the same coupons.
+    // An order always has the same coupons.
     let first = usize::try_from(order).unwrap() % COUPONS;
     let mut wanted: Vec<&Coupon> =
         if order % 3 == 0 { vec![&coupons[first]] } else { vec![&coupons[first], &coupons[(first + 1) % COUPONS]] };
     wanted.sort_by_key(|coupon| coupon.coupon_id);
     match dice.below(6) {
-        0..=2 => async move { drop(hold(node, order, &wanted).await) }.boxed(),
+        0..=2 => async move { drop(reserve(node, order, &wanted).await) }.boxed(),
         3 => async move { drop(redeem(node, order, &wanted).await) }.boxed(),
-        4 => async move { drop(give_back(node, order).await) }.boxed(),
+        4 => async move { drop(return_coupons_of(node, order).await) }.boxed(),
         _ => async move {
             let paid = goods(order, version, &wanted);
             say(node, order, &paid).await;

@@ -1,4 +1,4 @@
-//! Coupons after an order.
+//! Post-order rewards.
 
 use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
@@ -28,7 +28,7 @@ async fn create(node: &TestNode, draft: PostOrderRewardDraft) -> Result<PostOrde
     node.coupons().create_post_order_reward(&node.cx(), CreatePostOrderRewardRequest { reward: Some(draft) }).await
 }
 
-/// The event of the same order when the customer has received it.
+/// The event of the same order after its completion.
 fn completion(paid: OrderPaid) -> OrderCompleted {
     OrderCompleted {
         order_id: paid.order_id,
@@ -51,7 +51,7 @@ async fn coupon_count(node: &TestNode) -> i64 {
     rows::<(i64,)>(node, "SELECT COUNT(*) FROM marketing_coupons").await[0].0
 }
 
-/// DL-30: each reward gives one coupon per order, however often the order is told to be completed.
+/// DL-30: a reward issues one coupon per order, also for repeated events.
 pub(crate) async fn an_order_earns_one_coupon_of_each_activity(node: &mut TestNode) {
     let template_id = template(node, given(node)).await.template_id;
     let first = create(node, draft(node, template_id)).await.unwrap();
@@ -70,7 +70,7 @@ pub(crate) async fn an_order_earns_one_coupon_of_each_activity(node: &mut TestNo
     assert_sound(node).await;
 }
 
-/// The shop, the total and the time when it was completed decide, not the time when that is heard.
+/// Shop, total and time of completion decide, not the time of the delivery.
 pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
     let template_id = template(node, given(node)).await.template_id;
     let elsewhere = PostOrderRewardDraft { shop_id: SHOP + 1, ..draft(node, template_id) };
@@ -84,10 +84,12 @@ pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
     later(node, MINUTE).await;
     completed(node, goods(8, 5, &[])).await;
     assert_eq!(coupon_count(node).await, 1, "by now the third one runs");
-    create(node, PostOrderRewardDraft { shop_id: SHOP, threshold_minor: 10_000, ..draft(node, template_id) }).await.unwrap();
+    create(node, PostOrderRewardDraft { shop_id: SHOP, threshold_minor: 10_000, ..draft(node, template_id) })
+        .await
+        .unwrap();
     completed(node, goods(9, 5, &[])).await;
     assert_eq!(coupon_count(node).await, 3);
-    // Completed in time, heard of after the end.
+    // Completed before the end, delivered after it.
     node.bus().set_mode("marketing.coupons_after_orders", pulse_bus::Mode::Paused).await.unwrap();
     say(node, 10, &completion(goods(10, 5, &[]))).await;
     node.advance(2 * DAY);
@@ -98,8 +100,8 @@ pub(crate) async fn an_activity_says_for_which_orders(node: &mut TestNode) {
     assert_eq!(coupon_count(node).await, 5, "it is over");
 }
 
-/// The quota and the limit of a customer hold for what is earned, too.
-pub(crate) async fn nobody_earns_more_than_there_is(node: &mut TestNode) {
+/// Quota and limit per customer also apply to rewards.
+pub(crate) async fn rewards_keep_quota_and_limit(node: &mut TestNode) {
     let scarce = template(node, TemplateDraft { quota: 3, ..given(node) }).await.template_id;
     let single = template(node, TemplateDraft { per_customer_limit: 1, ..given(node) }).await.template_id;
     create(node, draft(node, scarce)).await.unwrap();
@@ -113,7 +115,7 @@ pub(crate) async fn nobody_earns_more_than_there_is(node: &mut TestNode) {
     assert_sound(node).await;
 }
 
-/// What can never give anything is refused.
+/// Rewards that can never issue a coupon are refused.
 pub(crate) async fn impossible_activities_are_refused(node: &mut TestNode) {
     let template_id = template(node, given(node)).await.template_id;
     let sale = TemplateDraft { distribution: Distribution::Purchase.into(), price: Some(cny(100)), ..ten_off(node) };

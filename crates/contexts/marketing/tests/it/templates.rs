@@ -1,23 +1,23 @@
-//! Templates: their quotas, their contradictions, who sees them.
+//! Templates: quotas, validation, visibility.
 
 use pulse_contract::marketing::v1::*;
 use pulse_testkit::{TestNode, cny};
 
 use crate::{DAY, SHOP, by, claim, code, customer, later, left, template, ten_off, wire};
 
-/// PL-06: a template is seen by everybody, and its quota is a resource that stock counts.
+/// PL-06: a template is public, and its quota is a resource of the stock context.
 pub(crate) async fn a_template_has_its_quota(node: &mut TestNode) {
     let made = template(node, ten_off(node)).await;
     assert_eq!((made.shop_id, made.is_closed, made.version), (0, false, 1));
     let request = GetTemplateRequest { template_id: made.template_id };
     assert_eq!(node.coupons().get_template(&node.anonymous(), request).await.unwrap(), made);
     assert_eq!(left(node, made.template_id).await, (100, 0));
-    let nobody = GetTemplateRequest { template_id: 42 };
-    assert_eq!(code(&node.coupons().get_template(&node.anonymous(), nobody).await), "MARKETING_TEMPLATE_NOT_FOUND");
+    let unknown = GetTemplateRequest { template_id: 42 };
+    assert_eq!(code(&node.coupons().get_template(&node.anonymous(), unknown).await), "MARKETING_TEMPLATE_NOT_FOUND");
 }
 
-/// A template that nobody could use says everything that is wrong with it.
-pub(crate) async fn contradictions_are_told_at_once(node: &mut TestNode) {
+/// An invalid template is refused with all violations.
+pub(crate) async fn all_violations_are_returned(node: &mut TestNode) {
     let create = async |draft: TemplateDraft| {
         let request = CreateTemplateRequest { shop_id: SHOP, template: Some(draft) };
         node.coupons().create_template(&by(node, 9, &[SHOP]), request).await
@@ -40,7 +40,7 @@ pub(crate) async fn contradictions_are_told_at_once(node: &mut TestNode) {
     assert_eq!(code(&create(ten_off(node)).await), "ok");
 }
 
-/// What can be claimed or bought now is listed page by page; what is given, over, to come or closed is not.
+/// Templates that can be claimed or bought now are listed page by page; granted, ended, future and closed ones are not.
 pub(crate) async fn what_is_on_offer_is_listed(node: &mut TestNode) {
     let now = node.now();
     let sale = Distribution::Purchase.into();
@@ -71,7 +71,7 @@ pub(crate) async fn what_is_on_offer_is_listed(node: &mut TestNode) {
     assert_eq!(later.templates, [], "everything is over");
 }
 
-/// The staff of its shop closes a template, once; nobody else knows of it. Coupons that people have stay good.
+/// Staff of its shop closes a template; other callers do not find it. Issued coupons stay valid.
 pub(crate) async fn a_closed_template_gives_nothing(node: &mut TestNode) {
     let request = CreateTemplateRequest { shop_id: SHOP, template: Some(ten_off(node)) };
     let made = node.coupons().create_template(&by(node, 9, &[SHOP]), request).await.unwrap();
@@ -86,5 +86,5 @@ pub(crate) async fn a_closed_template_gives_nothing(node: &mut TestNode) {
     let again = node.coupons().close_template(&by(node, 9, &[SHOP]), close).await.unwrap();
     assert_eq!(again.version, 2, "closed is closed");
     assert_eq!(code(&claim(node, 2, template_id).await), "MARKETING_ENDED");
-    assert_eq!(crate::standing(node, &had).await.0, CouponState::Active);
+    assert_eq!(crate::state_of(node, &had).await.0, CouponState::Active);
 }

@@ -1,4 +1,4 @@
-//! The check of invariants finds what is wrong, and only that.
+//! Audit of the invariants.
 
 use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
@@ -7,15 +7,15 @@ use pulse_kernel::Finding;
 use pulse_store::{Commit, Statement};
 use pulse_testkit::TestNode;
 
-use crate::{a_coupon, assert_sound, give_back, hold, redeem, standing};
+use crate::{a_coupon, assert_sound, redeem, reserve, return_coupons_of, state_of};
 
-/// While orders hold, pay and give back, everything is sound at any moment.
-pub(crate) async fn what_is_sound_is_found_sound(node: &mut TestNode) {
+/// The audit finds nothing while orders reserve, redeem and return coupons.
+pub(crate) async fn a_correct_state_has_no_findings(node: &mut TestNode) {
     let trade = async |order: i64| {
         let coupon = a_coupon(node, order).await;
-        hold(node, order, &[&coupon]).await.unwrap();
+        reserve(node, order, &[&coupon]).await.unwrap();
         if order % 3 == 0 {
-            give_back(node, order).await;
+            return_coupons_of(node, order).await;
         } else if order % 3 == 1 {
             redeem(node, order, &[&coupon]).await.unwrap();
         }
@@ -43,22 +43,22 @@ async fn tamper(node: &TestNode, sql: &'static str, coupon: &Coupon) {
     node.store("marketing").commit(&node.cx(), Commit::new().write(statement).expect_rows(1)).await.unwrap();
 }
 
-fn told(findings: &[Finding]) -> Vec<(&'static str, bool)> {
+fn summary(findings: &[Finding]) -> Vec<(&'static str, bool)> {
     findings.iter().map(|finding| (finding.invariant, finding.is_repaired)).collect()
 }
 
-/// A coupon that nobody holds is freed; a used one is only told, and so is a template that gave too much.
-pub(crate) async fn what_is_wrong_is_found_and_repaired_where_it_can_be(node: &mut TestNode) {
+/// A reserved coupon without a reservation is repaired; a used one and a template above its limit are reported.
+pub(crate) async fn violations_are_found_and_repaired(node: &mut TestNode) {
     let store = node.store("marketing").clone();
     let (lost, used, live) = (a_coupon(node, 1).await, a_coupon(node, 1).await, a_coupon(node, 1).await);
     tamper(node, "UPDATE marketing_coupons SET state = 2, order_id = 99 WHERE id = ?", &lost).await;
     let found = pulse_marketing::verify(&store, node.stock(), false).await.unwrap();
-    assert_eq!(told(&found.findings), [("marketing.coupon_has_reservation", false)]);
+    assert_eq!(summary(&found.findings), [("marketing.coupon_has_reservation", false)]);
     let found = pulse_marketing::verify(&store, node.stock(), true).await.unwrap();
-    assert_eq!(told(&found.findings), [("marketing.coupon_has_reservation", true)]);
-    assert_eq!(standing(node, &lost).await, (CouponState::Active, 0));
+    assert_eq!(summary(&found.findings), [("marketing.coupon_has_reservation", true)]);
+    assert_eq!(state_of(node, &lost).await, (CouponState::Active, 0));
     assert_sound(node).await;
-    hold(node, 7, &[&live]).await.unwrap();
+    reserve(node, 7, &[&live]).await.unwrap();
     tamper(node, "UPDATE marketing_coupons SET state = 1, order_id = 0 WHERE id = ?", &live).await;
     tamper(node, "UPDATE marketing_coupons SET state = 3, order_id = 98 WHERE id = ?", &used).await;
     tamper(node, "UPDATE marketing_coupons SET slot = 2 WHERE id = ?", &used).await;
@@ -68,10 +68,10 @@ pub(crate) async fn what_is_wrong_is_found_and_repaired_where_it_can_be(node: &m
         ("marketing.reservation_has_coupons", false),
         ("marketing.customer_limits", false),
     ];
-    assert_eq!(told(&found.findings), expected);
+    assert_eq!(summary(&found.findings), expected);
 }
 
-/// A coupon without its unit of the quota is found: here the reservation was given back behind its back.
+/// A coupon without a unit of its quota is found.
 pub(crate) async fn a_coupon_without_its_unit_is_found(node: &mut TestNode) {
     let coupon = a_coupon(node, 1).await;
     assert_sound(node).await;
@@ -80,6 +80,6 @@ pub(crate) async fn a_coupon_without_its_unit_is_found(node: &mut TestNode) {
     let release = ReleaseReservationRequest { key: Some(key) };
     node.stock().release_reservation(&node.cx(), release).await.unwrap();
     let verified = pulse_marketing::verify(node.store("marketing"), node.stock(), false).await.unwrap();
-    assert_eq!(told(&verified.findings), [("marketing.coupon_has_unit", false)]);
+    assert_eq!(summary(&verified.findings), [("marketing.coupon_has_unit", false)]);
     assert!(verified.checked.contains(&("marketing.coupon_has_unit", 1)));
 }

@@ -1,9 +1,9 @@
-//! What people see of their coupons.
+//! Coupons of an account.
 
 use pulse_contract::marketing::v1::*;
 use pulse_testkit::TestNode;
 
-use crate::{DAY, a_coupon, claim, code, customer, hold, later, redeem, template, ten_off};
+use crate::{DAY, a_coupon, claim, code, customer, later, redeem, reserve, template, ten_off};
 
 async fn listed(node: &TestNode, state: CouponState) -> Vec<i64> {
     let (mut ids, mut page_token) = (Vec::new(), String::new());
@@ -19,7 +19,7 @@ async fn listed(node: &TestNode, state: CouponState) -> Vec<i64> {
     }
 }
 
-/// Newest first, page by page, by state; that the time of one is over follows from the time.
+/// Coupons are listed newest first, page by page and by state; expiry follows from the time.
 pub(crate) async fn a_wallet_shows_each_coupon_in_its_state(node: &mut TestNode) {
     let short = template(node, TemplateDraft { valid_days: 1, ..ten_off(node) }).await;
     let mut coupons = vec![claim(node, 1, short.template_id).await.unwrap()];
@@ -27,8 +27,8 @@ pub(crate) async fn a_wallet_shows_each_coupon_in_its_state(node: &mut TestNode)
         coupons.push(a_coupon(node, 1).await);
     }
     a_coupon(node, 2).await;
-    hold(node, 7, &[&coupons[1]]).await.unwrap();
-    hold(node, 8, &[&coupons[2]]).await.unwrap();
+    reserve(node, 7, &[&coupons[1]]).await.unwrap();
+    reserve(node, 8, &[&coupons[2]]).await.unwrap();
     redeem(node, 8, &[&coupons[2]]).await.unwrap();
     later(node, DAY).await;
     let ids: Vec<i64> = coupons.iter().rev().map(|coupon| coupon.coupon_id).collect();
@@ -39,8 +39,8 @@ pub(crate) async fn a_wallet_shows_each_coupon_in_its_state(node: &mut TestNode)
     assert_eq!(listed(node, CouponState::Active).await, ids[..2]);
 }
 
-/// A coupon of somebody else is not there.
-pub(crate) async fn somebody_elses_coupon_is_not_there(node: &mut TestNode) {
+/// A coupon of another account is not found.
+pub(crate) async fn a_coupon_of_another_account_is_not_found(node: &mut TestNode) {
     let coupon = a_coupon(node, 1).await;
     let request = GetCouponRequest { coupon_id: coupon.coupon_id };
     assert_eq!(node.coupons().get_coupon(&customer(node, 1), request).await.unwrap(), coupon);
