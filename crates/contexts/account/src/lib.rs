@@ -25,6 +25,7 @@ use pulse_contract::account::v1::AccountClient;
 use pulse_kernel::Error;
 
 pub use access::AccessChanges;
+pub use app::purge_expired;
 pub use codes::{CodeSender, Destination};
 pub use config::AccountConfig;
 pub use deps::AccountDeps;
@@ -52,11 +53,11 @@ pub async fn start(deps: AccountDeps) -> Result<(Accounts, Context), Error> {
     let access = app.access.clone();
     access.load(&store).await?;
     let client = AccountClient::in_process(app.clone(), Arc::new(store.clone()));
-    let (watched, watching, swept) = (store.clone(), access.clone(), store.clone());
+    let (watched, watching, purged) = (store.clone(), access.clone(), store.clone());
     let context = Context::new(&store)
         .service(client.served())
         .consumers(events::consumers(&app))
         .task(async move { watching.watch(&watched).await })
-        .task(async move { app::sweep_hourly(&swept).await });
+        .task(async move { app::purge_hourly(&purged).await });
     Ok((Accounts { client, access }, context))
 }

@@ -7,6 +7,7 @@ mod grant_role;
 mod list_follows;
 mod passwords;
 mod profile;
+mod purge_expired;
 mod refresh_session;
 mod register_with_password;
 mod request_code;
@@ -15,7 +16,6 @@ mod session;
 mod sign_in_with_code;
 mod sign_in_with_password;
 mod sign_out;
-mod sweep;
 mod verify_code;
 mod view;
 
@@ -30,6 +30,8 @@ pub(crate) use follow::{follow, unfollow};
 pub(crate) use grant_role::{grant_role, plan_grant, revoke_role};
 pub(crate) use list_follows::{list_followers, list_following};
 pub(crate) use profile::{get_me, get_profile, update_me};
+pub use purge_expired::purge_expired;
+pub(crate) use purge_expired::purge_hourly;
 pub(crate) use refresh_session::refresh_session;
 pub(crate) use register_with_password::register_with_password;
 pub(crate) use request_code::request_code;
@@ -37,7 +39,6 @@ pub(crate) use search_accounts::search_accounts;
 pub(crate) use sign_in_with_code::sign_in_with_code;
 pub(crate) use sign_in_with_password::sign_in_with_password;
 pub(crate) use sign_out::sign_out;
-pub(crate) use sweep::sweep_hourly;
 
 /// State that all use cases share.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! The days on which somebody was here.
+//! Check-ins: days, time zones and streaks.
 
 use pulse_contract::account::v1::*;
 use pulse_testkit::{Person, TestNode};
@@ -19,7 +19,7 @@ async fn live_in(node: &TestNode, person: &Person, zone: &str) {
     node.accounts().update_me(&person.cx(), request).await.unwrap();
 }
 
-/// PL-02: a day is a bit, once a day, and the streak goes over the end of a month.
+/// PL-02: a day is one bit, recorded once, and a streak crosses months.
 pub(crate) async fn days_are_bits_and_streaks_cross_months(node: &mut TestNode) {
     node.set_time("2026-02-26T04:00:00Z");
     let person = node.sign_up("+8613800138000").await;
@@ -50,7 +50,7 @@ pub(crate) async fn days_are_bits_and_streaks_cross_months(node: &mut TestNode) 
     assert_eq!(month(node, &person, "2026-03").await.streak_days, 0);
 }
 
-/// PL-02: the day is the one of the account's own zone, also where clocks change.
+/// PL-02: the day follows the time zone of the account, also with clock changes.
 pub(crate) async fn a_day_begins_where_the_person_lives(node: &mut TestNode) {
     node.set_time("2026-03-07T20:00:00Z");
     let person = node.sign_up("+8613800138000").await;
@@ -68,7 +68,7 @@ pub(crate) async fn a_day_begins_where_the_person_lives(node: &mut TestNode) {
     assert_eq!(check_in(node, &person).await.month, "2026-04", "where the day begins first");
 }
 
-/// Many check-ins of one day at the same moment are one, and two people do not share days.
+/// Concurrent check-ins of one day count once, and accounts do not share days.
 pub(crate) async fn parallel_check_ins_are_one(node: &mut TestNode) {
     let (one, other) = (node.sign_up("+8613800138000").await, node.sign_up("+8613800138001").await);
     let many = futures::future::join_all((0..20).map(|_| check_in(node, &one))).await;
@@ -76,7 +76,7 @@ pub(crate) async fn parallel_check_ins_are_one(node: &mut TestNode) {
     assert_eq!(month(node, &other, "2026-05").await.day_count, 0);
 }
 
-/// A year without a pause is a streak of its days, and stays at its limit afterwards.
+/// A streak grows to its limit of a year and stays there.
 pub(crate) async fn a_streak_is_counted_to_its_limit(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let mut last = 0;

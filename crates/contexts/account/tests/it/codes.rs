@@ -1,4 +1,4 @@
-//! One-time codes: signing up and in with them, and how they are kept from being guessed.
+//! One-time codes: registration, sign-in and limits.
 
 use futures::future::join_all;
 use pulse_contract::account::v1::request_code_request::Destination;
@@ -25,7 +25,7 @@ fn another(code: &str) -> String {
     format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
 }
 
-/// The first sign-in with a phone makes the account, the second finds it.
+/// The first sign-in with a phone number creates the account, the second one finds it.
 pub(crate) async fn a_code_signs_up_and_then_in(node: &mut TestNode) {
     let first = node.sign_up(PHONE).await;
     let me = node.accounts().get_me(&first.cx(), GetMeRequest {}).await.unwrap();
@@ -38,7 +38,7 @@ pub(crate) async fn a_code_signs_up_and_then_in(node: &mut TestNode) {
     assert_ne!(again.refresh_token, first.refresh_token);
 }
 
-/// Without a name the account gets a neutral one.
+/// Without a name the account gets a generated name.
 pub(crate) async fn a_new_account_has_a_neutral_name(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let session = sign_in(node, PHONE, &node.code_for(PHONE)).await.unwrap();
@@ -46,7 +46,7 @@ pub(crate) async fn a_new_account_has_a_neutral_name(node: &mut TestNode) {
     assert!(name.starts_with("user") && name.len() == 9, "{name}");
 }
 
-/// A code works once, for the phone that it was sent to, and not with another digit.
+/// A code works once, for its phone number only, and with the exact digits.
 pub(crate) async fn a_code_works_once_and_for_its_phone(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);
@@ -68,7 +68,7 @@ pub(crate) async fn a_code_gets_too_old(node: &mut TestNode) {
     assert_eq!(code(&sign_in(node, "+8613800138001", &node.code_for("+8613800138001")).await), "ok");
 }
 
-/// After five wrong tries the right code is worth nothing either; the next one is.
+/// After five failed attempts the right code is refused too; a new code works.
 pub(crate) async fn a_code_can_be_tried_five_times(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);
@@ -80,7 +80,7 @@ pub(crate) async fn a_code_can_be_tried_five_times(node: &mut TestNode) {
     node.sign_up(PHONE).await;
 }
 
-/// Codes are sent a minute apart and five times an hour to one phone; others do not wait for it.
+/// At most five codes per hour are sent to one phone number, a minute apart; other numbers are not affected.
 pub(crate) async fn codes_are_sent_a_minute_apart_and_five_an_hour(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     node.advance(MINUTE - SECOND);
@@ -110,14 +110,14 @@ pub(crate) async fn a_code_that_is_used_in_parallel_makes_one_session(node: &mut
     assert_eq!(node.accounts().sign_out(&owner.cx(), everywhere).await.unwrap().ended_count, 1);
 }
 
-/// Ten requests for a code at the same moment send one.
-pub(crate) async fn codes_that_are_asked_for_in_parallel_are_sent_once(node: &mut TestNode) {
+/// Ten concurrent requests send one code.
+pub(crate) async fn concurrent_requests_send_one_code(node: &mut TestNode) {
     let outcomes = join_all((0..10).map(|_| request(node, PHONE))).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("ACCOUNT_CODE_LIMITED", 9), ("ok", 1)]);
     assert_eq!(code(&sign_in(node, PHONE, &node.code_for(PHONE)).await), "ok");
 }
 
-/// Nobody learns from asking for a code whether there is an account.
+/// The answers do not reveal whether an account exists.
 pub(crate) async fn the_answer_is_the_same_with_and_without_an_account(node: &mut TestNode) {
     node.sign_up(PHONE).await;
     node.advance(HOUR);
@@ -135,7 +135,7 @@ pub(crate) async fn the_answer_is_the_same_with_and_without_an_account(node: &mu
     assert_eq!((known.code(), known.detail()), (unknown.code(), unknown.detail()));
 }
 
-/// A code outlives a restart: everything about it is in the database.
+/// The state of a code survives a restart.
 pub(crate) async fn a_code_outlives_a_restart(node: &mut TestNode) {
     request(node, PHONE).await.unwrap();
     let sent = node.code_for(PHONE);

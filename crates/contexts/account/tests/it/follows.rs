@@ -1,4 +1,4 @@
-//! Who follows whom: both sides, their counts, and the lists.
+//! Follows: both sides, their counters, and the lists.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -10,7 +10,7 @@ use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
 use pulse_testkit::{Person, TestNode};
 
-use crate::alone::{Alone, FOLLOWING_MAX};
+use crate::context_fixture::{ContextFixture, FOLLOWING_MAX};
 use crate::{SECOND, code, tally};
 
 async fn people(node: &TestNode, count: usize) -> Vec<Person> {
@@ -25,7 +25,7 @@ async fn unfollow(node: &TestNode, follower: &Person, followee: &Person) -> Resu
     node.accounts().unfollow(&follower.cx(), UnfollowRequest { account_id: followee.id() }).await
 }
 
-/// Followers and following, as everybody sees them.
+/// Public numbers of followers and followed accounts.
 async fn counts(node: &TestNode, person: &Person) -> (i64, i64) {
     let request = GetProfileRequest { account_id: person.id() };
     let profile = node.accounts().get_profile(&node.anonymous(), request).await.unwrap();
@@ -60,7 +60,7 @@ async fn following(node: &TestNode, person: &Person, page_size: i32) -> Vec<i64>
     }
 }
 
-/// Following twice is following once, since the first time; so is not following.
+/// A second follow or unfollow changes nothing.
 pub(crate) async fn following_twice_is_following_once(node: &mut TestNode) {
     let people = people(node, 2).await;
     let first = follow(node, &people[0], &people[1]).await.unwrap();
@@ -73,8 +73,8 @@ pub(crate) async fn following_twice_is_following_once(node: &mut TestNode) {
     }
 }
 
-/// Nobody follows themselves, or nobody.
-pub(crate) async fn nobody_follows_themselves_or_nobody(node: &mut TestNode) {
+/// Following oneself and following an unknown account are refused.
+pub(crate) async fn following_oneself_or_an_unknown_account_is_refused(node: &mut TestNode) {
     let people = people(node, 1).await;
     assert_eq!(code(&follow(node, &people[0], &people[0]).await), "ACCOUNT_FOLLOW_SELF");
     let nobody = FollowRequest { account_id: 42 };
@@ -82,7 +82,7 @@ pub(crate) async fn nobody_follows_themselves_or_nobody(node: &mut TestNode) {
     assert_eq!(counts(node, &people[0]).await, (0, 0));
 }
 
-/// A hundred follows of the same pair at the same moment count once.
+/// A hundred concurrent follows of one pair count once.
 pub(crate) async fn a_hundred_parallel_follows_count_once(node: &mut TestNode) {
     let people = people(node, 2).await;
     let outcomes = join_all((0..100).map(|_| follow(node, &people[0], &people[1]))).await;
@@ -94,7 +94,7 @@ pub(crate) async fn a_hundred_parallel_follows_count_once(node: &mut TestNode) {
     assert_eq!((counts(node, &people[0]).await, counts(node, &people[1]).await), ((0, 0), (0, 0)));
 }
 
-/// People who follow each other at the same moment do not lock each other out.
+/// Concurrent follows in both directions both succeed.
 pub(crate) async fn crossing_follows_both_happen(node: &mut TestNode) {
     let people = people(node, 6).await;
     let pairs = people.iter().flat_map(|a| people.iter().map(move |b| (a, b))).filter(|(a, b)| a.id() != b.id());
@@ -105,10 +105,10 @@ pub(crate) async fn crossing_follows_both_happen(node: &mut TestNode) {
     }
 }
 
-/// One step of a random story: who, whom, and whether it is following.
+/// A random step: follower, followed account, and whether it is a follow.
 type Step = (usize, usize, bool);
 
-/// TR-47: whatever people do in parallel, both sides and the counts are equal afterwards.
+/// TR-47: after any concurrent follows and unfollows both sides and the counters are equal.
 pub(crate) async fn both_sides_stay_equal_whatever_people_do(node: &mut TestNode) {
     let people = people(node, 4).await;
     let step = (0..4_usize, 0..4_usize, prop::bool::weighted(0.6)).prop_filter("others", |(a, b, _)| a != b);
@@ -143,7 +143,7 @@ async fn sides_are_equal(node: &TestNode, people: &[Person]) {
     assert_eq!(forth, back);
 }
 
-/// TR-51: pages neither repeat nor skip, while people who were not there come and others go.
+/// TR-51: pages neither repeat nor skip entries, while entries are added and removed.
 pub(crate) async fn lists_page_without_repeat_or_skip(node: &mut TestNode) {
     let people = people(node, 24).await;
     let star = &people[0];
@@ -173,7 +173,7 @@ pub(crate) async fn lists_page_without_repeat_or_skip(node: &mut TestNode) {
     assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len());
 }
 
-/// Follows of one instant are in a list in a fixed order too.
+/// Follows of the same instant have a fixed order.
 pub(crate) async fn follows_of_one_instant_have_an_order(node: &mut TestNode) {
     let people = people(node, 10).await;
     for person in &people[1..] {
@@ -187,21 +187,21 @@ pub(crate) async fn follows_of_one_instant_have_an_order(node: &mut TestNode) {
     assert_eq!(code(&node.accounts().list_following(&node.anonymous(), request).await), "PAGE_TOKEN_INVALID");
 }
 
-/// Follows at the same moment do not get past the limit together, and one who stops following makes room for one.
-pub(crate) async fn follows_in_parallel_keep_the_limit(alone: &Alone) {
-    alone.put_accounts(1..11).await;
-    let cx = alone.cx_of(1, 1);
-    let follow = |account_id| alone.accounts.follow(&cx, FollowRequest { account_id });
+/// Concurrent follows keep the limit; an unfollow allows one more follow.
+pub(crate) async fn follows_in_parallel_keep_the_limit(fixture: &ContextFixture) {
+    fixture.put_accounts(1..11).await;
+    let cx = fixture.cx_of(1, 1);
+    let follow = |account_id| fixture.accounts.follow(&cx, FollowRequest { account_id });
     let outcomes = join_all((2..11).map(follow)).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("ACCOUNT_FOLLOW_LIMIT", 6), ("ok", 3)]);
     let count = "SELECT COUNT(*) FROM account_following WHERE follower_id = 1";
-    assert_eq!(alone.number(count).await, FOLLOWING_MAX);
+    assert_eq!(fixture.number(count).await, FOLLOWING_MAX);
     let counted = "SELECT following_count FROM account_accounts WHERE id = 1";
-    assert_eq!(alone.number(counted).await, FOLLOWING_MAX);
+    assert_eq!(fixture.number(counted).await, FOLLOWING_MAX);
     let followed = (2..11).zip(&outcomes).find(|(_, outcome)| outcome.is_ok()).unwrap().0;
-    alone.accounts.unfollow(&cx, UnfollowRequest { account_id: followed }).await.unwrap();
+    fixture.accounts.unfollow(&cx, UnfollowRequest { account_id: followed }).await.unwrap();
     let outcomes = join_all((2..11).map(follow)).await;
-    assert_eq!(alone.number(count).await, FOLLOWING_MAX);
+    assert_eq!(fixture.number(count).await, FOLLOWING_MAX);
     // Two were followed already, one is new.
     assert_eq!(tally(outcomes.iter().map(code)), [("ACCOUNT_FOLLOW_LIMIT", 6), ("ok", 3)]);
 }

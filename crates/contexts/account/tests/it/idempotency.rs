@@ -1,4 +1,4 @@
-//! One key, one effect: replays, conflicts, other bodies, and how long it lasts.
+//! Idempotency keys: replays, conflicts, other bodies and expiry.
 
 use futures::future::join_all;
 use pulse_contract::account::v1::request_code_request::Destination;
@@ -14,7 +14,7 @@ fn code_to(phone: &str) -> RequestCodeRequest {
     RequestCodeRequest { destination: Some(Destination::Phone(phone.to_owned())) }
 }
 
-/// The same key and body get the first answer again, whatever has changed since; without it the same is refused.
+/// The same key and body get the first answer again; without the key the repetition is refused.
 pub(crate) async fn a_repeated_key_replays_the_answer(node: &mut TestNode) {
     let request = code_to(PHONE);
     let cx = node.keyed(node.anonymous(), "first", "RequestCode", &request);
@@ -27,7 +27,7 @@ pub(crate) async fn a_repeated_key_replays_the_answer(node: &mut TestNode) {
     assert_eq!(code(&node.accounts().request_code(&node.anonymous(), request).await), "ACCOUNT_CODE_LIMITED");
 }
 
-/// A replayed sign-in is the same session, not a second one: the code was spent by the first.
+/// A replayed sign-in returns the same session.
 pub(crate) async fn a_replayed_sign_in_is_the_same_session(node: &mut TestNode) {
     node.send_code(Destination::Phone(PHONE.to_owned())).await;
     let request = SignInWithCodeRequest { phone: PHONE.to_owned(), code: node.code_for(PHONE), ..Default::default() };
@@ -40,7 +40,7 @@ pub(crate) async fn a_replayed_sign_in_is_the_same_session(node: &mut TestNode) 
     node.refresh(&person).await;
 }
 
-/// A lost answer of a refresh can be asked for again with the same key: that is no second use of the token.
+/// A refresh that is repeated with the same key is a replay and no reuse of the token.
 pub(crate) async fn a_replayed_refresh_does_not_end_the_session(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let request = RefreshSessionRequest { refresh_token: person.refresh_token.clone() };
@@ -50,7 +50,7 @@ pub(crate) async fn a_replayed_refresh_does_not_end_the_session(node: &mut TestN
     node.refresh(&Person::of(node, first)).await;
 }
 
-/// The same key with another body is refused and does nothing.
+/// The same key with another body is refused without effect.
 pub(crate) async fn a_key_is_not_used_for_two_bodies(node: &mut TestNode) {
     let first = code_to(PHONE);
     let cx = node.keyed(node.anonymous(), "key", "RequestCode", &first);
@@ -61,7 +61,7 @@ pub(crate) async fn a_key_is_not_used_for_two_bodies(node: &mut TestNode) {
     assert_eq!(code(&node.accounts().request_code(&node.anonymous(), other).await), "ok");
 }
 
-/// Keys of different people, and of one person for different calls, never meet.
+/// Keys are separate per account and per call.
 pub(crate) async fn keys_of_different_callers_never_meet(node: &mut TestNode) {
     let people = [node.sign_up(PHONE).await, node.sign_up("+8613800138001").await];
     for person in &people {
@@ -73,7 +73,7 @@ pub(crate) async fn keys_of_different_callers_never_meet(node: &mut TestNode) {
     }
 }
 
-/// Ten uses of one key at the same moment happen once; the others are told to wait or get the answer.
+/// Of ten concurrent uses of one key one has an effect; the others get the answer or an error to retry.
 pub(crate) async fn parallel_uses_of_a_key_happen_once(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let request = SignOutRequest { is_everywhere: true };
@@ -88,7 +88,7 @@ pub(crate) async fn parallel_uses_of_a_key_happen_once(node: &mut TestNode) {
     assert!(outcomes.iter().any(Result::is_ok), "{:?}", tally(outcomes.iter().map(code)));
 }
 
-/// A refusal is not saved: the same key may be tried again when the reason is gone.
+/// A refusal is not stored: the same key works when the reason is gone.
 pub(crate) async fn refusals_are_not_replayed(node: &mut TestNode) {
     node.send_code(Destination::Phone(PHONE.to_owned())).await;
     let request = code_to(PHONE);
@@ -99,7 +99,7 @@ pub(crate) async fn refusals_are_not_replayed(node: &mut TestNode) {
     assert_eq!(code(&node.accounts().request_code(&cx, request).await), "ok");
 }
 
-/// After a day the key is free again, for the same body and for another one.
+/// After a day a key can be used again, with the same or another body.
 pub(crate) async fn after_a_day_a_key_works_anew(node: &mut TestNode) {
     let request = code_to(PHONE);
     let cx = node.keyed(node.anonymous(), "key", "RequestCode", &request);
@@ -114,8 +114,7 @@ pub(crate) async fn after_a_day_a_key_works_anew(node: &mut TestNode) {
     assert_eq!(code(&node.accounts().request_code(&cx, other).await), "ok");
 }
 
-/// Over HTTP the key is a header, and the answers have their statuses: 200 again, 422 for another body, 400 for a key
-/// that is none.
+/// Over HTTP the key is a header; a replay has status 200, another body 422, an invalid key 400.
 pub(crate) async fn keys_over_http_are_a_header(node: &mut TestNode) {
     let http = node.http();
     let ask = |phone: &str, key: &str| http.post("/v1/account/codes", &json!({ "phone": phone })).key(key).send();

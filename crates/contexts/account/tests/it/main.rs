@@ -1,10 +1,10 @@
-//! What the account context promises, on every engine: use cases through the clients, on a real database.
+//! Behaviour of the account context on all engines: use cases through the clients, on a real database.
 
-#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot continue fails its test")]
 
-mod alone;
 mod check_ins;
 mod codes;
+mod context_fixture;
 mod follows;
 mod idempotency;
 mod passwords;
@@ -25,7 +25,7 @@ fn code<T>(outcome: &Result<T, pulse_kernel::Error>) -> &'static str {
     outcome.as_ref().err().map_or("ok", pulse_kernel::Error::code)
 }
 
-/// How often each word is there, sorted.
+/// Number of occurrences of each word, sorted.
 fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts = std::collections::BTreeMap::new();
     words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);
@@ -34,4 +34,4 @@ fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> 
 
 pulse_testkit::behaviours!("&mut TestNode", pulse_testkit::run, "");
 
-pulse_testkit::behaviours!("&Alone", crate::alone::run, "_alone");
+pulse_testkit::behaviours!("&ContextFixture", crate::context_fixture::run, "_context");

@@ -1,4 +1,4 @@
-//! Passwords: choosing, using and guessing them.
+//! Passwords: registration, sign-in and lockouts.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn refresh(node: &TestNode, session: &Session) -> Result<Session, Error> {
     node.accounts().refresh_session(&node.anonymous(), request).await
 }
 
-/// The address is proven by a code, and is the same in any case of its letters.
+/// A code verifies the address; upper and lower case are equivalent.
 pub(crate) async fn an_address_and_a_password_sign_in(node: &mut TestNode) {
     let session = register(node, "Li.Wei@Example.org", PASSWORD).await.unwrap();
     let account = session.account.unwrap();
@@ -43,7 +43,7 @@ pub(crate) async fn an_address_and_a_password_sign_in(node: &mut TestNode) {
     assert_eq!(again.account.unwrap().account_id, account.account_id);
 }
 
-/// Weak passwords and wrong codes are refused, and leave no account behind.
+/// Weak passwords and wrong codes are refused and create no account.
 pub(crate) async fn weak_passwords_and_wrong_codes_are_refused(node: &mut TestNode) {
     node.send_code(Destination::Email(EMAIL.to_owned())).await;
     let right = node.code_for(EMAIL);
@@ -65,8 +65,8 @@ pub(crate) async fn weak_passwords_and_wrong_codes_are_refused(node: &mut TestNo
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ACCOUNT_CREDENTIALS_INVALID");
 }
 
-/// Who owns the mailbox may choose a new password; the old one is worth nothing then.
-pub(crate) async fn who_owns_the_mailbox_may_choose_a_new_password(node: &mut TestNode) {
+/// A code sent to the address allows a new password; the old one is rejected afterwards.
+pub(crate) async fn a_verified_address_allows_a_new_password(node: &mut TestNode) {
     let first = register(node, EMAIL, PASSWORD).await.unwrap().account.unwrap();
     node.advance(MINUTE);
     let second = register(node, EMAIL, "another good sentence").await.unwrap().account.unwrap();
@@ -75,8 +75,8 @@ pub(crate) async fn who_owns_the_mailbox_may_choose_a_new_password(node: &mut Te
     assert_eq!(code(&sign_in(node, EMAIL, "another good sentence").await), "ok");
 }
 
-/// A new password ends every session that was opened before, at once, and forgives the guesses; the new session stays.
-pub(crate) async fn a_new_password_ends_every_session_and_forgives_guesses(node: &mut TestNode) {
+/// A new password ends all earlier sessions at once and resets failed attempts; the new session stays.
+pub(crate) async fn a_new_password_ends_every_session_and_resets_attempts(node: &mut TestNode) {
     let first = register(node, EMAIL, PASSWORD).await.unwrap();
     let second = sign_in(node, EMAIL, PASSWORD).await.unwrap();
     for _ in 0..5 {
@@ -92,10 +92,10 @@ pub(crate) async fn a_new_password_ends_every_session_and_forgives_guesses(node:
     }
     assert_eq!(http.get("/v1/me").bearer(&new.access_token).send().await.status, 200);
     assert_eq!(code(&refresh(node, &new).await), "ok");
-    assert_eq!(code(&sign_in(node, EMAIL, "another good sentence").await), "ok", "the address rests no more");
+    assert_eq!(code(&sign_in(node, EMAIL, "another good sentence").await), "ok", "the lockout was reset");
 }
 
-/// Whoever signs in with the old password while a new one is chosen has no session afterwards.
+/// A sign-in with the old password during the change of the password has no session afterwards.
 pub(crate) async fn an_old_password_opens_no_session_that_outlives_a_new_one(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for round in 0..3 {
@@ -117,7 +117,7 @@ pub(crate) async fn an_old_password_opens_no_session_that_outlives_a_new_one(nod
     }
 }
 
-/// A wrong password and an unknown address get the same answer.
+/// A wrong password and an unknown address have the same answer.
 pub(crate) async fn wrong_passwords_and_unknown_addresses_look_the_same(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     let wrong = sign_in(node, EMAIL, "wrong horse battery").await.unwrap_err();
@@ -129,24 +129,24 @@ pub(crate) async fn wrong_passwords_and_unknown_addresses_look_the_same(node: &m
     );
 }
 
-/// Five wrong guesses are free; then the account rests, twice as long each time, for the right password too. Signing
-/// in forgives.
-pub(crate) async fn guessing_makes_the_account_rest(node: &mut TestNode) {
+/// After five failed attempts password sign-in is locked, each time twice as long, also for the right password. A sign-in
+/// resets the count.
+pub(crate) async fn failed_attempts_lock_the_address(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for _ in 0..5 {
         assert_eq!(code(&sign_in(node, EMAIL, "wrong horse battery").await), "ACCOUNT_CREDENTIALS_INVALID");
     }
-    let mut rest = Duration::from_secs(30);
+    let mut lockout = Duration::from_secs(30);
     for _ in 0..3 {
         let locked = sign_in(node, EMAIL, PASSWORD).await.unwrap_err();
-        assert_eq!((locked.code(), locked.retry_after()), ("ACCOUNT_LOCKED", Some(rest)));
-        node.advance(rest - SECOND);
+        assert_eq!((locked.code(), locked.retry_after()), ("ACCOUNT_LOCKED", Some(lockout)));
+        node.advance(lockout - SECOND);
         assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ACCOUNT_LOCKED");
         node.advance(SECOND);
         assert_eq!(code(&sign_in(node, EMAIL, "wrong horse battery").await), "ACCOUNT_CREDENTIALS_INVALID");
-        rest *= 2;
+        lockout *= 2;
     }
-    node.advance(rest);
+    node.advance(lockout);
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ok");
     for _ in 0..4 {
         assert_eq!(code(&sign_in(node, EMAIL, "wrong horse battery").await), "ACCOUNT_CREDENTIALS_INVALID");
@@ -154,8 +154,8 @@ pub(crate) async fn guessing_makes_the_account_rest(node: &mut TestNode) {
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ok");
 }
 
-/// Guessing in parallel is not a way around the rest.
-pub(crate) async fn guesses_in_parallel_are_counted(node: &mut TestNode) {
+/// Concurrent failed attempts are counted.
+pub(crate) async fn concurrent_attempts_are_counted(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for _ in 0..6 {
         join_all((0..4).map(|_| sign_in(node, EMAIL, "wrong horse battery"))).await;
@@ -163,9 +163,9 @@ pub(crate) async fn guesses_in_parallel_are_counted(node: &mut TestNode) {
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ACCOUNT_LOCKED");
 }
 
-/// Of many guesses at the same moment five are looked at, whether the address has an account or not; the others are
-/// refused, and then the right password is too.
-pub(crate) async fn no_more_guesses_in_parallel_are_looked_at_than_are_free(node: &mut TestNode) {
+/// Of many concurrent attempts five are checked, with or without an account; the others are refused, and then the right
+/// password too.
+pub(crate) async fn concurrent_attempts_keep_the_limit(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for email in [EMAIL, "nobody@example.org"] {
         let outcomes = join_all((0..20).map(|_| sign_in(node, email, "wrong horse battery"))).await;
@@ -181,7 +181,7 @@ pub(crate) async fn no_more_guesses_in_parallel_are_looked_at_than_are_free(node
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ok");
 }
 
-/// The right password is a guess until it is known to be right, and none afterwards.
+/// Concurrent sign-ins with the right password all succeed.
 pub(crate) async fn right_passwords_in_parallel_are_all_right(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     for _ in 0..4 {
@@ -190,8 +190,8 @@ pub(crate) async fn right_passwords_in_parallel_are_all_right(node: &mut TestNod
     }
 }
 
-/// Sign-ins that are refused because too many others wait are not counted as guesses.
-pub(crate) async fn a_sign_in_that_was_too_busy_is_no_guess(node: &mut TestNode) {
+/// A sign-in that is refused by a full queue is not a failed attempt.
+pub(crate) async fn a_sign_in_refused_by_a_full_queue_is_not_counted(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     let addresses: Vec<String> = (0..60).map(|number| format!("nobody{number}@example.org")).collect();
     let others = join_all(addresses.iter().map(|address| sign_in(node, address, PASSWORD)));
@@ -200,12 +200,12 @@ pub(crate) async fn a_sign_in_that_was_too_busy_is_no_guess(node: &mut TestNode)
     assert_eq!(code(&sign_in(node, EMAIL, PASSWORD).await), "ok");
 }
 
-/// More sign-ins at once than can be hashed are refused instead of piling up.
+/// Sign-ins above the capacity of the queue are refused.
 pub(crate) async fn too_many_passwords_at_once_are_refused(node: &mut TestNode) {
     let addresses: Vec<String> = (0..60).map(|number| format!("nobody{number}@example.org")).collect();
     let outcomes = join_all(addresses.iter().map(|address| sign_in(node, address, PASSWORD))).await;
     let counts = tally(outcomes.iter().map(code));
-    // Two hashers, sixteen waiting for each.
+    // Two hashers with sixteen queued sign-ins each.
     let [("ACCOUNT_BUSY", busy), ("ACCOUNT_CREDENTIALS_INVALID", tried)] = counts[..] else { panic!("{counts:?}") };
     assert!(tried >= 34 && busy > 0, "{counts:?}");
 }

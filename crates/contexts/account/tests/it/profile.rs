@@ -1,4 +1,4 @@
-//! What an account says about itself.
+//! Profiles.
 
 use futures::future::join_all;
 use pulse_contract::account::v1::*;
@@ -6,7 +6,7 @@ use pulse_testkit::TestNode;
 
 use crate::{code, tally};
 
-/// What is given changes, what is not stays; everybody sees the public part.
+/// Given fields change, absent fields stay; the public part is visible to all.
 pub(crate) async fn a_profile_changes_field_by_field(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let update = async |request| node.accounts().update_me(&person.cx(), request).await;
@@ -24,7 +24,7 @@ pub(crate) async fn a_profile_changes_field_by_field(node: &mut TestNode) {
     assert_eq!(none.avatar_url, "");
 }
 
-/// A time zone is one of the IANA database, or it is refused and nothing changes.
+/// A time zone that is not in the IANA database is refused and changes nothing.
 pub(crate) async fn time_zones_are_those_of_iana(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let set = async |zone: &str| {
@@ -40,7 +40,7 @@ pub(crate) async fn time_zones_are_those_of_iana(node: &mut TestNode) {
     assert_eq!(node.accounts().get_me(&person.cx(), GetMeRequest {}).await.unwrap().time_zone, "UTC");
 }
 
-/// Changes of different fields at the same moment are all kept.
+/// Concurrent changes of different fields are all kept.
 pub(crate) async fn parallel_changes_of_different_fields_are_all_kept(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let requests = [
@@ -55,7 +55,7 @@ pub(crate) async fn parallel_changes_of_different_fields_are_all_kept(node: &mut
     assert_eq!((me.bio.as_str(), me.display_name.as_str(), me.time_zone.as_str()), ("bio", "name", "UTC"));
 }
 
-/// There is nobody behind an unknown id.
+/// An unknown ID is not found.
 pub(crate) async fn unknown_accounts_are_not_found(node: &mut TestNode) {
     let request = GetProfileRequest { account_id: 42 };
     assert_eq!(code(&node.accounts().get_profile(&node.anonymous(), request).await), "ACCOUNT_NOT_FOUND");

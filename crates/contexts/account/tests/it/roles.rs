@@ -1,12 +1,15 @@
-//! Roles: given, taken, carried by tokens, and what is closed without them.
+//! Roles: grants, revocations, access tokens, and operations that require a role.
 
+use pulse_account::AccessChanges;
 use pulse_contract::account::v1::*;
 use pulse_contract::{Caller, METHODS};
-use pulse_kernel::Error;
+use pulse_kernel::id::AccountId;
+use pulse_kernel::{Error, Principal, Role};
 use pulse_testkit::{Person, TestNode, draft};
 use serde_json::json;
 
-use crate::{code, tally};
+use crate::context_fixture::ContextFixture;
+use crate::{SECOND, code, tally};
 
 async fn grant(node: &TestNode, person: &Person, role: AccountRole, shops: &[i64]) -> Result<Account, Error> {
     let request = GrantRoleRequest { account_id: person.id(), role: role.into(), shop_ids: shops.to_vec() };
@@ -22,7 +25,7 @@ fn roles(account: &Account) -> Vec<AccountRole> {
     account.roles().collect()
 }
 
-/// Roles and shops come and go one by one; twice is once.
+/// Roles and shops are granted and revoked one by one; a repetition changes nothing.
 pub(crate) async fn roles_come_and_go(node: &mut TestNode) {
     use AccountRole::{Consumer, Courier, MerchantStaff};
     let person = node.sign_up("+8613800138000").await;
@@ -41,11 +44,11 @@ pub(crate) async fn roles_come_and_go(node: &mut TestNode) {
     for (role, shops) in [(MerchantStaff, &[][..]), (Courier, &[7]), (Consumer, &[]), (AccountRole::Unspecified, &[])] {
         assert_eq!(code(&grant(node, &person, role, shops).await), "VALIDATION_FAILED", "{role:?}");
     }
-    let nobody = GrantRoleRequest { account_id: 42, role: Courier.into(), shop_ids: vec![] };
-    assert_eq!(code(&node.accounts().grant_role(&node.cx(), nobody).await), "ACCOUNT_NOT_FOUND");
+    let unknown = GrantRoleRequest { account_id: 42, role: Courier.into(), shop_ids: vec![] };
+    assert_eq!(code(&node.accounts().grant_role(&node.cx(), unknown).await), "ACCOUNT_NOT_FOUND");
 }
 
-/// Roles and shops that are given at the same moment are all there afterwards.
+/// Concurrent grants are all kept.
 pub(crate) async fn parallel_grants_are_all_kept(node: &mut TestNode) {
     let person = node.sign_up("+8613800138000").await;
     let all = [
@@ -60,7 +63,7 @@ pub(crate) async fn parallel_grants_are_all_kept(node: &mut TestNode) {
     assert_eq!((me.roles.len(), me.shop_ids), (4, vec![7, 8]));
 }
 
-/// Ids as long as ids get, so many that the token is as large as it gets.
+/// The longest IDs, so that the token has its maximum size.
 fn shops(numbers: std::ops::Range<i64>) -> Vec<i64> {
     numbers.map(|number| i64::MAX - number).collect()
 }
@@ -71,12 +74,12 @@ async fn staff_of_200_shops(node: &TestNode, phone: &str) -> Person {
     node.refresh(&person).await
 }
 
-/// An account may work for two hundred shops, and the edge takes its token; one more is refused and changes nothing.
-pub(crate) async fn staff_of_as_many_shops_as_one_may_has_a_token_that_works(node: &mut TestNode) {
+/// An account can work for two hundred shops, and the edge accepts its token; one more shop is refused.
+pub(crate) async fn staff_of_the_maximum_number_of_shops_has_a_valid_token(node: &mut TestNode) {
     let person = staff_of_200_shops(node, "+8613800138000").await;
     let one_more = grant(node, &person, AccountRole::MerchantStaff, &shops(199..201)).await.unwrap_err();
     assert_eq!((one_more.code(), one_more.metadata()[0].1.as_str()), ("ACCOUNT_SHOPS_LIMIT", "200"));
-    assert_eq!(code(&grant(node, &person, AccountRole::MerchantStaff, &shops(0..100)).await), "ok", "nothing new");
+    assert_eq!(code(&grant(node, &person, AccountRole::MerchantStaff, &shops(0..100)).await), "ok", "no new shop");
     assert_eq!(code(&grant(node, &person, AccountRole::Courier, &[]).await), "ok");
     let person = node.refresh(&person).await;
     assert!(person.access_token.len() <= pulse_token::TOKEN_BYTES_MAX, "{}", person.access_token.len());
@@ -86,7 +89,7 @@ pub(crate) async fn staff_of_as_many_shops_as_one_may_has_a_token_that_works(nod
     assert_eq!(code(&grant(node, &person, AccountRole::MerchantStaff, &shops(200..201)).await), "ok");
 }
 
-/// Grants at the same moment do not get past the limit together.
+/// Concurrent grants keep the limit.
 pub(crate) async fn grants_in_parallel_keep_the_limit_of_shops(node: &mut TestNode) {
     let person = node.sign_up_as("+8613800138000", AccountRole::MerchantStaff, &shops(0..100)).await;
     grant(node, &person, AccountRole::MerchantStaff, &shops(100..198)).await.unwrap();
@@ -96,8 +99,8 @@ pub(crate) async fn grants_in_parallel_keep_the_limit_of_shops(node: &mut TestNo
     assert_eq!(tally(outcomes.await.iter().map(code)), [("ACCOUNT_SHOPS_LIMIT", 3), ("ok", 2)]);
 }
 
-/// A shop that is approved beyond the limit is open without its owner as staff, and the owner's later shops go on.
-pub(crate) async fn an_approved_shop_beyond_the_limit_holds_nothing_up(node: &mut TestNode) {
+/// A shop that is approved above the limit is active without its owner as staff; later shops of the owner are not affected.
+pub(crate) async fn an_approved_shop_above_the_limit_blocks_nothing(node: &mut TestNode) {
     let owner = staff_of_200_shops(node, "+8613800138000").await;
     let merchant = node.merchant(&owner).await;
     let shop_ids = async || node.accounts().get_me(&owner.cx(), GetMeRequest {}).await.unwrap().shop_ids;
@@ -113,8 +116,8 @@ pub(crate) async fn an_approved_shop_beyond_the_limit_holds_nothing_up(node: &mu
     assert!(!shop_ids().await.contains(&shop.shop_id));
 }
 
-/// A token carries the roles from its refresh on, and staff of one shop is nobody in another.
-pub(crate) async fn staff_of_one_shop_is_nobody_in_another(node: &mut TestNode) {
+/// Staff of one shop has no rights in another. A grant applies to the token that was issued before.
+pub(crate) async fn staff_of_one_shop_has_no_rights_in_another(node: &mut TestNode) {
     let mine = node.open_shop("+8613800138000", draft("Mine")).await;
     let theirs = node.open_shop("+8613800138001", draft("Theirs")).await;
     let http = node.http();
@@ -128,20 +131,84 @@ pub(crate) async fn staff_of_one_shop_is_nobody_in_another(node: &mut TestNode) 
     let helper = node.sign_up("+8613800138002").await;
     assert_eq!(rename(&helper, theirs.id()).await, "403 PERMISSION_DENIED");
     grant(node, &helper, AccountRole::MerchantStaff, &[theirs.id()]).await.unwrap();
-    assert_eq!(rename(&helper, theirs.id()).await, "403 PERMISSION_DENIED", "the old token");
+    assert_eq!(rename(&helper, mine.id()).await, "403 PERMISSION_DENIED");
+    assert_eq!(rename(&helper, theirs.id()).await, "ok", "the old token");
     let helper = node.refresh(&helper).await;
     assert_eq!(rename(&helper, mine.id()).await, "403 PERMISSION_DENIED");
-    assert_eq!(rename(&helper, theirs.id()).await, "ok");
 }
 
-/// A path of the template, in which every variable is 1.
+/// What `GET /v1/operator/shops` answers to the token: its status.
+async fn operator_status(node: &mut TestNode, person: &Person) -> u16 {
+    node.http().get("/v1/operator/shops").by(person).send().await.status
+}
+
+/// A grant and a revocation apply to a token that was issued before, at once and after a restart.
+pub(crate) async fn changed_roles_apply_to_old_tokens(node: &mut TestNode) {
+    let (person, other) = (node.sign_up("+8613800138000").await, node.sign_up("+8613800138001").await);
+    assert_eq!(operator_status(node, &person).await, 403);
+    grant(node, &person, AccountRole::Operator, &[]).await.unwrap();
+    assert_eq!((operator_status(node, &person).await, operator_status(node, &other).await), (200, 403));
+    node.restart().await;
+    assert_eq!(operator_status(node, &person).await, 200);
+    revoke(node, &person, AccountRole::Operator, &[]).await.unwrap();
+    assert_eq!(operator_status(node, &person).await, 403);
+    node.restart().await;
+    assert_eq!(operator_status(node, &person).await, 403);
+}
+
+/// A token never grants more than the account has, also when it was issued with the role.
+pub(crate) async fn a_revoked_role_is_not_in_old_tokens(node: &mut TestNode) {
+    let person = node.sign_up_as("+8613800138000", AccountRole::Operator, &[]).await;
+    let staff = node.open_shop("+8613800138001", draft("Tea house")).await;
+    assert_eq!(operator_status(node, &person).await, 200);
+    revoke(node, &person, AccountRole::Operator, &[]).await.unwrap();
+    assert_eq!(operator_status(node, &person).await, 403);
+    assert_eq!(operator_status(node, &node.refresh(&person).await).await, 403);
+    let path = format!("/v1/shops/{}:close", staff.id());
+    revoke(node, &staff.owner, AccountRole::MerchantStaff, &[staff.id()]).await.unwrap();
+    let refused = node.http().post(&path, &json!({})).by(&staff.owner).send().await;
+    assert_eq!((refused.status, refused.code().as_str()), (403, "PERMISSION_DENIED"));
+}
+
+/// A second process of the context reads the changes of the first one when it starts, and by polling.
+pub(crate) async fn changed_roles_reach_other_nodes(fixture: &ContextFixture) {
+    let operator = |access: &AccessChanges| {
+        let principal = Principal { account: AccountId::new(1), session: 7, roles: vec![], shops: vec![] };
+        access.current(principal.into(), fixture.now()).is_some_and(|current| current.roles == [Role::Operator])
+    };
+    fixture.put_accounts(1..3).await;
+    let (first, _first_context) = fixture.start_again().await;
+    assert!(!operator(&first.access));
+    let request = GrantRoleRequest { account_id: 1, role: AccountRole::Operator.into(), shop_ids: vec![] };
+    first.client.grant_role(&fixture.cx(), request).await.unwrap();
+    assert!(operator(&first.access));
+    let (second, context) = fixture.start_again().await;
+    assert!(operator(&second.access), "read at the start");
+    if !fixture.store.database().is_shared() {
+        return;
+    }
+    let tasks: Vec<_> = context.tasks.into_iter().map(tokio::spawn).collect();
+    let request = RevokeRoleRequest { account_id: 1, role: AccountRole::Operator.into(), shop_ids: vec![] };
+    first.client.revoke_role(&fixture.cx(), request).await.unwrap();
+    assert!(!operator(&first.access));
+    let polled = async {
+        while operator(&second.access) {
+            fixture.advance(3 * SECOND);
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(30 * SECOND, polled).await.expect("the second process polls the change");
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// A path of the template with the value 1 for each variable.
 fn with_ones(template: &str) -> String {
     let mut parts = template.split('{');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |path, part| path + "1" + part.split_once('}').expect("a variable ends").1)
 }
 
-/// Whoever does not run the platform gets 403 on every route that is for those who do, and nobody gets 401.
+/// Every operator route answers 403 to other accounts and 401 to anonymous callers.
 pub(crate) async fn operators_only_means_operators_only(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let courier = node.sign_up_as("+8613800138003", AccountRole::Courier, &[]).await;

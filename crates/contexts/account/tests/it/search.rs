@@ -1,4 +1,4 @@
-//! Finding accounts by a part of the phone number.
+//! Search of accounts by a part of the phone number.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use pulse_testkit::TestNode;
 
 use crate::code;
 
-/// So many digits of a number, from a place on.
+/// Digits of a number, from a position on.
 fn part(phone: &str, at: usize, count: usize) -> &str {
     phone.get(at..at + count).unwrap()
 }
@@ -27,7 +27,7 @@ async fn search(node: &TestNode, digits: &str, page_size: i32) -> Vec<String> {
     }
 }
 
-/// Numbers that share many digits, so that searches find some and not all; the same in every run.
+/// Numbers that share many digits, so that searches find a part of them; the same in every run.
 fn phones() -> Vec<String> {
     let mut state = 7_u64;
     let mut phones = BTreeSet::new();
@@ -41,7 +41,7 @@ fn phones() -> Vec<String> {
     phones.into_iter().collect()
 }
 
-/// TR-73, R35: any four or more digits in a row find exactly the numbers that brute force finds.
+/// TR-73, R35: four or more consecutive digits find the same numbers as brute force.
 pub(crate) async fn any_digits_in_a_row_find_what_brute_force_finds(node: &mut TestNode) {
     let phones = phones();
     join_all(phones.iter().map(|phone| node.sign_up(phone))).await;
@@ -61,7 +61,7 @@ pub(crate) async fn any_digits_in_a_row_find_what_brute_force_finds(node: &mut T
     assert_eq!(search(node, &spaced, 20).await, [phones[3].clone()]);
 }
 
-/// Less than four digits are refused, and so is what is no digit, before anything is looked up.
+/// Fewer than four digits and other characters are refused.
 pub(crate) async fn searches_without_enough_digits_are_refused(node: &mut TestNode) {
     let operator = node.operator().await;
     let http = node.http();

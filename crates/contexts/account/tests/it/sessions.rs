@@ -1,4 +1,4 @@
-//! Sessions: refresh tokens that work once, and endings that are felt at once.
+//! Sessions: refresh tokens that work once, and sign-outs that take effect at once.
 
 use futures::future::join_all;
 use pulse_contract::account::v1::request_code_request::Destination;
@@ -6,7 +6,7 @@ use pulse_contract::account::v1::*;
 use pulse_kernel::Error;
 use pulse_testkit::{Person, TestNode};
 
-use crate::alone::Alone;
+use crate::context_fixture::ContextFixture;
 use crate::{DAY, MINUTE, SECOND, code, tally};
 
 const PHONE: &str = "+8613800138000";
@@ -16,13 +16,13 @@ async fn refresh(node: &TestNode, token: &str) -> Result<Session, Error> {
     node.accounts().refresh_session(&node.anonymous(), request).await
 }
 
-/// What the edge says to `GET /v1/me` with this token: `ok` or a code.
+/// Result of `GET /v1/me` with this token: `ok` or an error code.
 async fn me_over_http(node: &mut TestNode, token: &str) -> String {
     let reply = node.http().get("/v1/me").bearer(token).send().await;
     if reply.status == 200 { "ok".to_owned() } else { reply.code() }
 }
 
-/// Each refresh token works once and gives the next; the session stays the same.
+/// Each refresh token works once and returns the next one of the same session.
 pub(crate) async fn refresh_tokens_rotate(node: &mut TestNode) {
     let mut person = node.sign_up(PHONE).await;
     for _ in 0..5 {
@@ -36,8 +36,7 @@ pub(crate) async fn refresh_tokens_rotate(node: &mut TestNode) {
     assert_eq!(node.accounts().sign_out(&person.cx(), everywhere).await.unwrap().ended_count, 1);
 }
 
-/// A token that was used before ends the session: neither the newest refresh token nor the access token works any
-/// more, and the edge knows at once.
+/// The reuse of a refresh token ends the session: the newest refresh token and the access tokens are rejected at once.
 pub(crate) async fn a_second_use_ends_the_session(node: &mut TestNode) {
     let first = node.sign_up(PHONE).await;
     let second = node.refresh(&first).await;
@@ -49,7 +48,7 @@ pub(crate) async fn a_second_use_ends_the_session(node: &mut TestNode) {
     assert_eq!(code(&refresh(node, &first.refresh_token).await), "ACCOUNT_SESSION_EXPIRED");
 }
 
-/// Endings are known after a restart too, for as long as an access token can live.
+/// A revoked session stays revoked after a restart.
 pub(crate) async fn endings_outlive_a_restart(node: &mut TestNode) {
     let first = node.sign_up(PHONE).await;
     let second = node.refresh(&first).await;
@@ -58,8 +57,7 @@ pub(crate) async fn endings_outlive_a_restart(node: &mut TestNode) {
     assert_eq!(me_over_http(node, &second.access_token).await, "TOKEN_INVALID");
 }
 
-/// Fifty uses of one token at the same moment: one wins, and because the others are second uses the session is over
-/// for the winner as well.
+/// Of fifty concurrent uses of one token one wins; the others are reuses and end the session.
 pub(crate) async fn one_of_fifty_parallel_refreshes_wins_and_the_session_ends(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let outcomes = join_all((0..50).map(|_| refresh(node, &person.refresh_token))).await;
@@ -72,7 +70,7 @@ pub(crate) async fn one_of_fifty_parallel_refreshes_wins_and_the_session_ends(no
     assert_eq!(me_over_http(node, &winner.access_token).await, "TOKEN_INVALID");
 }
 
-/// A session that nobody refreshes for thirty days is over; an access token is over after fifteen minutes.
+/// A session expires thirty days after its last refresh; an access token expires after fifteen minutes.
 pub(crate) async fn sessions_and_tokens_get_too_old(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     node.advance(15 * MINUTE);
@@ -83,7 +81,7 @@ pub(crate) async fn sessions_and_tokens_get_too_old(node: &mut TestNode) {
     assert_eq!(code(&refresh(node, &person.refresh_token).await), "ACCOUNT_SESSION_EXPIRED");
 }
 
-/// What is not a token of ours is refused like one that is over, whatever is wrong with it.
+/// A text that is not a refresh token has the same error as an expired token.
 pub(crate) async fn broken_refresh_tokens_are_refused(node: &mut TestNode) {
     let person = node.sign_up(PHONE).await;
     let good = person.refresh_token.clone();
@@ -94,7 +92,7 @@ pub(crate) async fn broken_refresh_tokens_are_refused(node: &mut TestNode) {
     node.refresh(&person).await;
 }
 
-/// Signing out ends this session, or all of them, and the edge knows at once.
+/// A sign-out ends the current session or all sessions, at once.
 pub(crate) async fn signing_out_ends_one_session_or_all(node: &mut TestNode) {
     let phone = node.sign_up(PHONE).await;
     node.advance(MINUTE);
@@ -120,67 +118,67 @@ pub(crate) async fn signing_out_ends_one_session_or_all(node: &mut TestNode) {
 /// The sessions of account 1 that have not ended.
 const LIVE: &str = "SELECT COUNT(*) FROM account_sessions WHERE account_id = 1 AND ended_at = 0";
 
-/// However many older sessions there are, over or not, signing out ends the caller's own.
-pub(crate) async fn signing_out_finds_the_own_session_among_any_number(alone: &Alone) {
-    alone.put_sessions(1, 1..1_100, alone.now()).await;
-    alone.put_sessions(1, 1_100..2_200, alone.now().plus(DAY)).await;
-    alone.put_sessions(2, 5_000..5_001, alone.now().plus(DAY)).await;
+/// A sign-out ends the session of the caller among any number of older sessions.
+pub(crate) async fn signing_out_finds_the_own_session_among_any_number(fixture: &ContextFixture) {
+    fixture.put_sessions(1, 1..1_100, fixture.now()).await;
+    fixture.put_sessions(1, 1_100..2_200, fixture.now().plus(DAY)).await;
+    fixture.put_sessions(2, 5_000..5_001, fixture.now().plus(DAY)).await;
     let sign_out = async |session| {
         let request = SignOutRequest { is_everywhere: false };
-        alone.accounts.sign_out(&alone.cx_of(1, session), request).await.unwrap().ended_count
+        fixture.accounts.sign_out(&fixture.cx_of(1, session), request).await.unwrap().ended_count
     };
     assert_eq!(sign_out(2_199).await, 1);
-    assert_eq!(alone.number("SELECT id FROM account_sessions WHERE ended_at <> 0").await, 2_199);
+    assert_eq!(fixture.number("SELECT id FROM account_sessions WHERE ended_at <> 0").await, 2_199);
     assert_eq!(sign_out(2_199).await, 0);
-    assert_eq!(sign_out(5_000).await, 0, "somebody else's");
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at <> 0").await, 1);
+    assert_eq!(sign_out(5_000).await, 0, "a session of another account");
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at <> 0").await, 1);
 }
 
-/// Signing out everywhere ends every session that is not over, each with its event, and counts those alone.
-pub(crate) async fn signing_out_everywhere_ends_any_number_of_sessions(alone: &Alone) {
-    alone.put_sessions(1, 1..1_100, alone.now()).await;
-    alone.put_sessions(1, 1_100..3_600, alone.now().plus(DAY)).await;
-    alone.put_sessions(2, 5_000..5_001, alone.now().plus(DAY)).await;
+/// A sign-out everywhere ends and counts all live sessions, each with an event.
+pub(crate) async fn signing_out_everywhere_ends_any_number_of_sessions(fixture: &ContextFixture) {
+    fixture.put_sessions(1, 1..1_100, fixture.now()).await;
+    fixture.put_sessions(1, 1_100..3_600, fixture.now().plus(DAY)).await;
+    fixture.put_sessions(2, 5_000..5_001, fixture.now().plus(DAY)).await;
     let request = SignOutRequest { is_everywhere: true };
-    let everywhere = alone.accounts.sign_out(&alone.cx_of(1, 1_200), request).await.unwrap();
+    let everywhere = fixture.accounts.sign_out(&fixture.cx_of(1, 1_200), request).await.unwrap();
     assert_eq!(everywhere.ended_count, 2_500);
-    assert_eq!(alone.number(LIVE).await, 1_099, "those that were over");
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_outbox").await, 2_500);
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE id = 5000 AND ended_at = 0").await, 1);
+    assert_eq!(fixture.number(LIVE).await, 1_099, "expired sessions");
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_outbox").await, 2_500);
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_sessions WHERE id = 5000 AND ended_at = 0").await, 1);
 }
 
-/// A new password ends them all too, and leaves the session that it opens.
-pub(crate) async fn a_new_password_ends_any_number_of_sessions(alone: &Alone) {
+/// A new password ends all sessions except the new one.
+pub(crate) async fn a_new_password_ends_any_number_of_sessions(fixture: &ContextFixture) {
     let register = async |password: &str| {
         let email = "li.wei@example.org".to_owned();
         let destination = Some(Destination::Email(email.clone()));
-        alone.accounts.request_code(&alone.cx(), RequestCodeRequest { destination }).await.unwrap();
-        let (code, password) = (alone.code(), password.to_owned());
+        fixture.accounts.request_code(&fixture.cx(), RequestCodeRequest { destination }).await.unwrap();
+        let (code, password) = (fixture.code(), password.to_owned());
         let request = RegisterWithPasswordRequest { email, code, password, display_name: String::new() };
-        alone.accounts.register_with_password(&alone.cx(), request).await.unwrap().account.unwrap().account_id
+        fixture.accounts.register_with_password(&fixture.cx(), request).await.unwrap().account.unwrap().account_id
     };
     let account = register("correct horse battery").await;
-    alone.put_sessions(account, 1..2_300, alone.now().plus(DAY)).await;
-    alone.advance(MINUTE);
+    fixture.put_sessions(account, 1..2_300, fixture.now().plus(DAY)).await;
+    fixture.advance(MINUTE);
     assert_eq!(register("another good sentence").await, account);
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at <> 0").await, 2_300);
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at = 0").await, 1);
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at <> 0").await, 2_300);
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_sessions WHERE ended_at = 0").await, 1);
 }
 
-/// Sessions that expired a day ago are deleted, any number of them, whether they were ended or not; others stay.
-pub(crate) async fn sessions_that_are_long_over_are_swept(alone: &Alone) {
-    let now = alone.now();
-    alone.put_sessions(1, 1..2_200, now).await;
-    alone.put_sessions(1, 3_000..3_002, now.plus(DAY)).await;
+/// Sessions that expired more than a day ago are deleted, ended or not; others stay.
+pub(crate) async fn sessions_that_expired_a_day_ago_are_purged(fixture: &ContextFixture) {
+    let now = fixture.now();
+    fixture.put_sessions(1, 1..2_200, now).await;
+    fixture.put_sessions(1, 3_000..3_002, now.plus(DAY)).await;
     let request = SignOutRequest { is_everywhere: false };
-    alone.accounts.sign_out(&alone.cx_of(1, 3_000), request).await.unwrap();
-    alone.advance(DAY);
-    pulse_account::sweep(&alone.store).await.unwrap();
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions").await, 2_201, "a day is not over");
-    alone.advance(SECOND);
-    pulse_account::sweep(&alone.store).await.unwrap();
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions").await, 2);
-    alone.advance(DAY);
-    pulse_account::sweep(&alone.store).await.unwrap();
-    assert_eq!(alone.number("SELECT COUNT(*) FROM account_sessions").await, 0);
+    fixture.accounts.sign_out(&fixture.cx_of(1, 3_000), request).await.unwrap();
+    fixture.advance(DAY);
+    pulse_account::purge_expired(&fixture.store).await.unwrap();
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_sessions").await, 2_201, "expired for exactly a day");
+    fixture.advance(SECOND);
+    pulse_account::purge_expired(&fixture.store).await.unwrap();
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_sessions").await, 2);
+    fixture.advance(DAY);
+    pulse_account::purge_expired(&fixture.store).await.unwrap();
+    assert_eq!(fixture.number("SELECT COUNT(*) FROM account_sessions").await, 0);
 }

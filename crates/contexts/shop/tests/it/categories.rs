@@ -1,4 +1,4 @@
-//! The tree of categories: codes by the law, moves in one step.
+//! The category tree: codes of new categories, moves in one step.
 
 use futures::future::join_all;
 use pulse_contract::shop::v1::*;
@@ -21,7 +21,7 @@ async fn put_below(node: &TestNode, code: i64, new_parent_code: i64) -> Result<C
     node.shops().move_category(&node.cx(), MoveCategoryRequest { code, new_parent_code }).await
 }
 
-/// The names of the tree, `parent/child`, in the order of the codes.
+/// The names of the tree as `parent/child`, ordered by code.
 async fn tree(node: &TestNode) -> Vec<String> {
     let (mut names, mut open) = (Vec::new(), vec![(0, String::new())]);
     while let Some((parent, path)) = open.pop() {
@@ -35,7 +35,7 @@ async fn tree(node: &TestNode) -> Vec<String> {
     names
 }
 
-/// TR-77, TR-78: codes are given by the law, children are listed on demand, and a parent knows that it has some.
+/// TR-77, TR-78: new categories get the next code, children are listed per parent, and a parent shows that it has some.
 pub(crate) async fn codes_follow_the_law(node: &mut TestNode) {
     assert_eq!(children(node, 0).await.unwrap(), []);
     let food = create(node, 0, "Food").await.unwrap();
@@ -56,7 +56,7 @@ pub(crate) async fn codes_follow_the_law(node: &mut TestNode) {
     }
 }
 
-/// TR-78: the 1001st child is refused. On one engine: the law is the same everywhere.
+/// TR-78: the 1001st child is refused. Tested on one engine, because the rule does not depend on it.
 #[test]
 fn the_1001st_child_is_refused() {
     pulse_testkit::run(Engine::Sqlite, async |node: &mut TestNode| {
@@ -69,7 +69,7 @@ fn the_1001st_child_is_refused() {
     });
 }
 
-/// TR-78: categories that are made at the same moment have different codes.
+/// TR-78: concurrently created categories have different codes.
 pub(crate) async fn parallel_categories_have_different_codes(node: &mut TestNode) {
     let parent = create(node, 0, "Busy").await.unwrap();
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -82,7 +82,7 @@ pub(crate) async fn parallel_categories_have_different_codes(node: &mut TestNode
     assert_eq!(children(node, parent.code).await.unwrap().len(), 8);
 }
 
-/// TR-78: a move gives new codes to everything below, to shops and to products, and lists follow.
+/// TR-78: a move changes the codes of all categories below, of shops and of products, and the lists follow.
 pub(crate) async fn a_move_recodes_everything_below(node: &mut TestNode) {
     let (food, asia) = (create(node, 0, "Food").await.unwrap(), create(node, 0, "Asia").await.unwrap());
     let noodles = create(node, food.code, "Noodles").await.unwrap();
@@ -111,7 +111,7 @@ pub(crate) async fn a_move_recodes_everything_below(node: &mut TestNode) {
     assert_eq!(node.catalog().get_product(&node.anonymous(), request).await.unwrap().category_code, moved.code);
     assert_eq!((nearby(food.code).await, nearby(noodles.code).await, nearby(asia.code).await), (0, 0, 1));
 
-    // A whole branch, down to its leaves.
+    // A branch with all its levels.
     let deep = put_below(node, asia.code, food.code).await.unwrap();
     assert_eq!(tree(node).await, ["/Food", "/Food/Asia", "/Food/Asia/Noodles", "/Food/Asia/Rice"]);
     assert_eq!((nearby(food.code).await, nearby(deep.code).await), (1, 1));
@@ -121,7 +121,7 @@ pub(crate) async fn a_move_recodes_everything_below(node: &mut TestNode) {
     assert_eq!(children(node, deep.code).await.unwrap()[1].code, shop.category_code);
 }
 
-/// TR-78: nothing moves below itself, too deep, or to where nothing is; and nothing changes then.
+/// TR-78: a move below itself, too deep or to a missing parent is refused and changes nothing.
 pub(crate) async fn impossible_moves_are_refused(node: &mut TestNode) {
     let a = create(node, 0, "A").await.unwrap();
     let b = create(node, a.code, "B").await.unwrap();
@@ -146,7 +146,7 @@ pub(crate) async fn impossible_moves_are_refused(node: &mut TestNode) {
     );
 }
 
-/// TR-78: nothing gets lost when categories are made and shops apply below a branch that moves at the same moment.
+/// TR-78: concurrent moves, new categories and applications below the moved branch lose nothing.
 pub(crate) async fn nothing_is_lost_below_a_moving_branch(node: &mut TestNode) {
     let owner = node.sign_up("+8613800138000").await;
     let merchant = node.merchant(&owner).await;

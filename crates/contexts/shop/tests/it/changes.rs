@@ -1,4 +1,4 @@
-//! Changing shops: versions, opening hours, what is seen at once.
+//! Changes of shops: versions, opening hours, visibility.
 
 use futures::future::join_all;
 use pulse_contract::shop::v1::*;
@@ -29,7 +29,7 @@ fn days(time_zone: &str, weekdays: &[i32], opens_minute: i32, closes_minute: i32
     Hours { time_zone: time_zone.to_owned(), week: week.collect(), ..Default::default() }
 }
 
-/// What is given changes, what is not stays; readers see it at once, from the cache too.
+/// Given fields change and absent fields stay; readers see the change at once, also from the cache.
 pub(crate) async fn changes_are_seen_at_once(node: &mut TestNode) {
     let shop = node.a_shop().await.shop;
     assert_eq!(get(node, shop.shop_id).await, shop);
@@ -50,7 +50,7 @@ pub(crate) async fn changes_are_seen_at_once(node: &mut TestNode) {
     assert_eq!(get(node, shop.shop_id).await, changed);
 }
 
-/// A change is made on the version that was seen, or not at all.
+/// A change requires the current version.
 pub(crate) async fn a_stale_version_changes_nothing(node: &mut TestNode) {
     let shop = node.a_shop().await.shop;
     let changed = update(node, rename(&shop, "First")).await.unwrap();
@@ -61,7 +61,7 @@ pub(crate) async fn a_stale_version_changes_nothing(node: &mut TestNode) {
     assert_eq!(code(&update(node, future).await), "SHOP_VERSION_STALE");
 }
 
-/// Of parallel changes of the same version one wins, and it is the one that is seen.
+/// One of several concurrent changes of the same version wins, and readers see it.
 pub(crate) async fn one_of_parallel_changes_of_a_version_wins(node: &mut TestNode) {
     let mut shop = node.a_shop().await.shop;
     for _ in 0..5 {
@@ -74,7 +74,7 @@ pub(crate) async fn one_of_parallel_changes_of_a_version_wins(node: &mut TestNod
     }
 }
 
-/// Hours that contradict themselves are refused, and so are zones that are none; nothing changes.
+/// Invalid hours and unknown time zones are refused and change nothing.
 pub(crate) async fn impossible_hours_are_refused(node: &mut TestNode) {
     let shop = node.a_shop().await.shop;
     let day = |business_date: &str, spans: &[(i32, i32)]| HoursException {
@@ -113,11 +113,11 @@ pub(crate) async fn impossible_hours_are_refused(node: &mut TestNode) {
     assert_eq!(code(&node.shops().submit_shop_application(&node.cx(), request).await), "SHOP_TIME_ZONE_UNKNOWN");
 }
 
-/// The text of another system is kept word for word, also when it is not understood: then nobody knows.
+/// Text in OpenStreetMap syntax is stored unchanged; when it cannot be parsed, the hours are unknown.
 pub(crate) async fn texts_of_hours_are_kept_as_they_came(node: &mut TestNode) {
     let shop = node.a_shop().await.shop;
     assert_eq!((shop.is_open, shop.next_change_at), (None, None), "no hours, no answer");
-    // It is Monday noon in Shanghai, where the platform is.
+    // The clock shows Monday noon in Shanghai, the default time zone.
     for (osm, is_open) in [
         ("Mo-Fr 09:00-18:00; PH off", Some(true)),
         ("Mo-Fr 13:00-18:00", Some(false)),
@@ -133,7 +133,7 @@ pub(crate) async fn texts_of_hours_are_kept_as_they_came(node: &mut TestNode) {
     assert_eq!(get(node, shop.shop_id).await.hours.unwrap().osm, "ask the owner, he is nice");
 }
 
-/// PL-03: a shop opens and closes by the clock of its place, also in the nights in which that is moved.
+/// PL-03: a shop opens and closes by the local time of its zone, also on days with a clock change.
 pub(crate) async fn hours_follow_the_clocks_of_the_place(node: &mut TestNode) {
     let shop = node.a_shop().await.shop;
     let every_day = [1, 2, 3, 4, 5, 6, 7];
@@ -160,7 +160,7 @@ pub(crate) async fn hours_follow_the_clocks_of_the_place(node: &mut TestNode) {
         let open = node.shops().list_nearby(&node.anonymous(), open).await.unwrap().shops;
         assert_eq!(open.len(), usize::from(is_open), "{instant}");
     }
-    // A night that lasts until the next day, and a holiday.
+    // A span past midnight, and a holiday.
     let holiday = HoursException { business_date: "2026-12-24".into(), spans: vec![] };
     let hours = Hours { exceptions: vec![holiday], ..days("Europe/Berlin", &every_day, 20 * 60, 26 * 60) };
     set_hours(node, shop.shop_id, hours).await.unwrap();
@@ -176,7 +176,7 @@ pub(crate) async fn hours_follow_the_clocks_of_the_place(node: &mut TestNode) {
     }
 }
 
-/// A closed shop vanishes from what is nearby and from the eyes of others, and comes back.
+/// A closed shop is not public and not found nearby until it is reopened.
 pub(crate) async fn closed_shops_vanish_and_come_back(node: &mut TestNode) {
     let open = node.a_shop().await;
     let shop_id = open.id();

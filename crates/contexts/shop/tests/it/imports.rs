@@ -1,4 +1,4 @@
-//! Taking in shops from elsewhere, and giving all out again.
+//! Import and export of shops.
 
 use futures::TryStreamExt;
 use futures::future::join_all;
@@ -36,7 +36,7 @@ async fn export(node: &TestNode, request: ExportShopsRequest) -> Vec<Shop> {
     stream.try_collect().await.unwrap()
 }
 
-/// TR-67, TR-68: the same batch again changes nothing; what changed is replaced and keeps its id.
+/// TR-67, TR-68: the same batch again changes nothing; a changed shop is replaced and keeps its ID.
 pub(crate) async fn the_same_batch_again_changes_nothing(node: &mut TestNode) {
     let batch: Vec<ImportedShop> = (0..120).map(shop).collect();
     assert_eq!(counts(&import(node, batch.clone()).await.unwrap()), (120, 0, 0, 0));
@@ -59,13 +59,13 @@ pub(crate) async fn the_same_batch_again_changes_nothing(node: &mut TestNode) {
     assert_eq!(node.shops().get_shop(&node.anonymous(), seen).await.unwrap().name, "Renamed", "the cache knows");
 }
 
-/// What cannot be taken in is named with its place, its code and a reason; the rest is taken in.
+/// An invalid shop is listed with its index, code and reason; the others are imported.
 pub(crate) async fn refused_rows_are_named_and_the_rest_is_taken_in(node: &mut TestNode) {
     let mut batch: Vec<ImportedShop> = (0..7).map(shop).collect();
     batch[1].shop.as_mut().unwrap().hours = Some(Hours { time_zone: "Mars/Olympus".into(), ..Default::default() });
     batch[2].external_id = "osm:node/0".to_owned();
     batch[4].shop.as_mut().unwrap().category_code = 12_345;
-    // By the law of codes, but nobody made it.
+    // A valid code of a category that does not exist.
     batch[6].shop.as_mut().unwrap().category_code = 10_000_001;
     let response = import(node, batch).await.unwrap();
     assert_eq!(counts(&response), (3, 0, 0, 4));
@@ -86,7 +86,7 @@ pub(crate) async fn refused_rows_are_named_and_the_rest_is_taken_in(node: &mut T
     assert!(response.refused.iter().all(|refused| !refused.reason.is_empty()));
 }
 
-/// The same batch many times at the same moment makes each shop once.
+/// Concurrent imports of one batch create each shop once.
 pub(crate) async fn parallel_imports_make_no_duplicates(node: &mut TestNode) {
     let batch: Vec<ImportedShop> = (0..50).map(shop).collect();
     let outcomes = join_all((0..4).map(|_| import(node, batch.clone()))).await;
@@ -103,7 +103,7 @@ pub(crate) async fn parallel_imports_make_no_duplicates(node: &mut TestNode) {
     assert_eq!(node.shops().list_nearby(&node.anonymous(), around).await.unwrap().shops.len(), 50);
 }
 
-/// TR-68: `pulse:` and an id is the shop with that id: it is never made again, and keeps what only this platform knows.
+/// TR-68: `pulse:` and an ID is the shop with that ID. It is updated and keeps its owner and state.
 pub(crate) async fn a_shop_of_ours_comes_back_as_itself(node: &mut TestNode) {
     let open = node.open_shop("+8613800138000", draft("Ours")).await;
     let before = node.shops().get_shop(&open.owner.cx(), GetShopRequest { shop_id: open.id() }).await.unwrap();
@@ -113,7 +113,7 @@ pub(crate) async fn a_shop_of_ours_comes_back_as_itself(node: &mut TestNode) {
     };
     let ours = |name: &str| named(format!("pulse:{}", before.shop_id), name);
     assert_eq!(counts(&import(node, vec![ours("Ours")]).await.unwrap()), (0, 0, 1, 0));
-    // Whether it is open to the public is for operators to say.
+    // An import does not change the state of an own shop.
     let closed = ImportedShop { is_closed: true, ..ours("Renamed") };
     assert_eq!(counts(&import(node, vec![closed]).await.unwrap()), (0, 1, 0, 0));
     let after = export(node, ExportShopsRequest::default()).await;
@@ -123,19 +123,19 @@ pub(crate) async fn a_shop_of_ours_comes_back_as_itself(node: &mut TestNode) {
     let close = CloseShopRequest { shop_id: before.shop_id };
     node.shops().close_shop(&open.owner.cx(), close).await.unwrap();
     assert_eq!(counts(&import(node, vec![ours("Renamed")]).await.unwrap()), (0, 0, 1, 0));
-    // A number that is no shop here is a name like any other, also the second time.
+    // An unknown ID is an external ID like any other, also the second time.
     let elsewhere = || vec![named("pulse:17".into(), "Elsewhere"), named("pulse:+17".into(), "Odd")];
     assert_eq!(counts(&import(node, elsewhere()).await.unwrap()), (2, 0, 0, 0));
     assert_eq!(counts(&import(node, elsewhere()).await.unwrap()), (0, 0, 2, 0));
 
-    // Under two names at once it is still one shop.
+    // Two external IDs of one shop in one batch.
     let all = export(node, ExportShopsRequest::default()).await;
     let odd = all.iter().find(|shop| shop.external_id == "pulse:+17").unwrap();
     let twice = vec![named("pulse:+17".into(), "Odd"), named(format!("pulse:{}", odd.shop_id), "Twice")];
     assert_eq!(counts(&import(node, twice).await.unwrap()), (0, 0, 1, 1));
 }
 
-/// TR-78: shops that come while their category moves are in it afterwards, or are refused.
+/// TR-78: shops that are imported during a move of their category are in it afterwards, or are refused.
 pub(crate) async fn no_import_lands_in_a_category_that_is_gone(node: &mut TestNode) {
     let create = async |parent_code: i64, name: &str| {
         let request = CreateCategoryRequest { parent_code, name: name.to_owned(), ..Default::default() };
@@ -169,7 +169,7 @@ pub(crate) async fn no_import_lands_in_a_category_that_is_gone(node: &mut TestNo
     }
 }
 
-/// An export gives everything once, in order, in one stream over REST too; it goes on where it broke off.
+/// An export returns all shops once and in order, also over REST, and resumes after the last received shop.
 pub(crate) async fn an_export_streams_everything(node: &mut TestNode) {
     for batch in 0..2 {
         import(node, (batch * 600..(batch + 1) * 600).map(shop).collect()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is nearby: the same as brute force finds, anywhere on earth, page by page.
+//! Nearby search: equal to brute force, everywhere on the earth, page by page.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use pulse_testkit::{TestNode, place};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// The earth's radius, as the answers use it.
+/// Radius of the earth that the server uses.
 const EARTH_RADIUS_M: f64 = 6_372_797.560_856;
-/// Rounding of the distance on the wire, in metres.
+/// Rounding of the returned distance, in metres.
 const ROUNDING_M: f64 = 0.51;
 
-/// A shop of the test: where, and what is filtered by.
+/// Position and filtered attributes of a shop.
 #[derive(Clone, Copy, Debug)]
 struct Spot {
     latitude: f64,
@@ -21,7 +21,7 @@ struct Spot {
     rating_hundredths: i32,
 }
 
-/// Clouds of shops where maps have edges: the date line, both poles, the equator, a city.
+/// Clusters of shops at the date line, both poles, the equator and in a city.
 fn spots() -> Vec<Spot> {
     let mut random = StdRng::seed_from_u64(4);
     let centers =
@@ -40,7 +40,7 @@ fn spots() -> Vec<Spot> {
     spots
 }
 
-/// Near `center`, in steps of a ten-millionth of a degree, which is what is kept.
+/// A point near `center`, in the stored resolution of 1e-7 degrees.
 #[expect(clippy::float_arithmetic, reason = "brute force in floats is what the answer is compared with")]
 fn rounded(offset: f64, center: f64) -> f64 {
     ((center + offset) * 1e7).round() / 1e7
@@ -69,7 +69,7 @@ fn is_within(distance: f64, radius: f64, tolerance: f64) -> bool {
     distance <= radius + tolerance
 }
 
-/// Whether whole metres are what a distance is rounded to.
+/// Whether the returned metres are the rounded distance.
 #[expect(clippy::float_arithmetic, reason = "brute force in floats is what the answer is compared with")]
 fn is_near(distance: f64, metres: i32) -> bool {
     (distance - f64::from(metres)).abs() < ROUNDING_M
@@ -90,8 +90,8 @@ fn imported(number: usize, spot: Spot) -> ImportedShop {
     }
 }
 
-/// PL-04: over REST, what is nearby is what brute force over all shops finds, nearest first, with filters, on every
-/// edge of the map.
+/// PL-04: over REST, nearby search equals brute force over all shops, nearest first, with filters, also at the date line
+/// and the poles.
 pub(crate) async fn nearby_is_what_brute_force_finds(node: &mut TestNode) {
     let spots = spots();
     let shops = spots.iter().enumerate().map(|(number, spot)| imported(number, *spot)).collect();
@@ -142,7 +142,7 @@ pub(crate) async fn nearby_is_what_brute_force_finds(node: &mut TestNode) {
     }
 }
 
-/// Pages go on where the last one ended, while shops appear and vanish in between.
+/// A page starts after the last one, also when shops are added and closed in between.
 pub(crate) async fn pages_of_nearby_are_stable(node: &mut TestNode) {
     let center = (31.0, 121.0);
     let line = |number: i32| Spot {
@@ -158,7 +158,7 @@ pub(crate) async fn pages_of_nearby_are_stable(node: &mut TestNode) {
         let request = ImportShopsRequest { shops: shops.collect() };
         node.shops().import_shops(&node.cx(), request).await.unwrap()
     };
-    // Even numbers are there; odd ones come while somebody pages.
+    // Even numbers exist; odd numbers are added between pages.
     import((0..40).map(|number| number * 2).collect(), false).await;
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     for round in 0.. {
@@ -175,7 +175,7 @@ pub(crate) async fn pages_of_nearby_are_stable(node: &mut TestNode) {
         if page_token.is_empty() {
             break;
         }
-        // One behind the last page, one that was shown is closed.
+        // A shop behind the last page and a shop of an earlier page are closed.
         import(vec![round * 2 + 1], false).await;
         import(vec![round * 2], true).await;
     }
@@ -185,7 +185,7 @@ pub(crate) async fn pages_of_nearby_are_stable(node: &mut TestNode) {
     assert_eq!(crate::code(&node.shops().list_nearby(&node.anonymous(), request).await), "PAGE_TOKEN_INVALID");
 }
 
-/// Without saying, one sees the five nearest within five kilometres.
+/// The default is the five nearest shops within five kilometres.
 pub(crate) async fn nearby_has_defaults(node: &mut TestNode) {
     let spot = |number: usize| {
         let latitude = rounded(f64::from(u32::try_from(number).unwrap()), 0.0).mul_add(0.01, 31.0);

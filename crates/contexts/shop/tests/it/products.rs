@@ -1,4 +1,4 @@
-//! Products, menus, and catalogues that are shared.
+//! Products, menus and shared catalogues.
 
 use futures::future::join_all;
 use pulse_contract::shop::v1::*;
@@ -35,7 +35,7 @@ fn group(name: &str, choices_min: i32, choices_max: i32, modifiers: &[&str]) -> 
     ModifierGroup { name: name.to_owned(), choices_min, choices_max, modifiers }
 }
 
-/// What was made is what is seen; what is not on sale is seen by staff only.
+/// A product is returned as it was created; a product that is not on sale is visible to staff only.
 pub(crate) async fn products_are_seen_when_they_are_on_sale(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let draft = ProductDraft {
@@ -58,7 +58,7 @@ pub(crate) async fn products_are_seen_when_they_are_on_sale(node: &mut TestNode)
     assert_eq!(code(&node.catalog().get_product(&node.anonymous(), elsewhere).await), "SHOP_NOT_FOUND");
 }
 
-/// A product that contradicts itself is refused with everything that is wrong, and nothing is stored.
+/// An invalid product is refused with all violations, and nothing is stored.
 pub(crate) async fn everything_that_is_wrong_is_said_at_once(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let dollars = pulse_contract::Money { minor: -1, currency: "USD".to_owned() };
@@ -91,7 +91,7 @@ pub(crate) async fn everything_that_is_wrong_is_said_at_once(node: &mut TestNode
     assert_eq!(code(&create(node, &shop, nowhere).await), "SHOP_CATEGORY_NOT_FOUND");
 }
 
-/// Variants keep their ids when they are named, get new ones when not, and those of others cannot be taken.
+/// Variants keep the IDs that the request names, get new IDs otherwise, and cannot use IDs of other products.
 pub(crate) async fn variants_keep_their_ids(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let made = create(node, &shop, product("Oolong", 1_200)).await.unwrap();
@@ -111,7 +111,7 @@ pub(crate) async fn variants_keep_their_ids(node: &mut TestNode) {
     assert_eq!(code(&update(node, &shop, &made, product("Old", 1)).await), "SHOP_VERSION_STALE");
 }
 
-/// Of parallel changes of the same version one wins.
+/// One of several concurrent changes of the same version wins.
 pub(crate) async fn one_of_parallel_product_changes_wins(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let made = create(node, &shop, product("Oolong", 1_200)).await.unwrap();
@@ -121,7 +121,7 @@ pub(crate) async fn one_of_parallel_product_changes_wins(node: &mut TestNode) {
     assert_eq!(menu(node, &shop).await, [(String::new(), vec![winner.name])]);
 }
 
-/// The menu shows what is on sale, by section, in the order in which it was made; removing twice is removing once.
+/// The menu shows products on sale by section, oldest first; a second deletion changes nothing.
 pub(crate) async fn a_menu_shows_what_is_on_sale(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let in_section = |name: &str, section: &str| ProductDraft { section: section.to_owned(), ..product(name, 1_000) };
@@ -149,7 +149,7 @@ pub(crate) async fn a_menu_shows_what_is_on_sale(node: &mut TestNode) {
     assert_eq!(code(&node.catalog().get_menu(&node.anonymous(), request).await), "SHOP_NOT_FOUND");
 }
 
-/// TR-79: a shop sees its own products and those that others share, page by page, and changes only its own.
+/// TR-79: a shop lists its own products and shared products of others, page by page, and changes only its own.
 pub(crate) async fn a_catalogue_is_ones_own_and_what_is_shared(node: &mut TestNode) {
     let mine = node.open_shop("+8613800138000", draft("Mine")).await;
     let theirs = node.open_shop("+8613800138001", draft("Theirs")).await;
@@ -182,10 +182,10 @@ pub(crate) async fn a_catalogue_is_ones_own_and_what_is_shared(node: &mut TestNo
     assert_eq!(code(&node.catalog().get_product(&node.anonymous(), request).await), "ok", "it is still there");
 }
 
-/// The limit of a shop's products holds under parallel creations, too.
+/// The limit of products holds under concurrent creations.
 pub(crate) async fn a_shop_has_a_limit_of_products(node: &mut TestNode) {
     let shop = node.a_shop().await;
-    // The default limit, and six at once when two are left.
+    // The default limit is 500; six concurrent creations when two are left.
     for number in 0..498 {
         create(node, &shop, product(&format!("Dish {number}"), 100)).await.unwrap();
     }

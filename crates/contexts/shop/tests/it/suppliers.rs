@@ -1,4 +1,4 @@
-//! Suppliers' catalogues (TR-80).
+//! Catalogues of suppliers (TR-80).
 
 use pulse_contract::shop::v1::*;
 use pulse_kernel::Error;
@@ -6,9 +6,9 @@ use pulse_testkit::{Person, TestNode, cny};
 
 use crate::code;
 
-/// How many items make the list be written at once, and how many one call brings.
+/// Number of changed items at which the list is written at once.
 const ENOUGH: i32 = 2_000;
-/// How many one call brings.
+/// Number of items of one call.
 const BATCH: i32 = 1_000;
 
 async fn put(
@@ -49,8 +49,8 @@ async fn category(node: &TestNode, name: &str) -> i64 {
     node.shops().create_category(&node.cx(), request).await.unwrap().code
 }
 
-/// TR-80: what can be had is listed once enough has changed; the same again changes nothing; the list follows when its
-/// category moves, and nothing is left for who gets the old code.
+/// TR-80: available items are listed when enough items have changed; the same batch again changes nothing; the list follows
+/// a move of its category, and the old code has no items.
 pub(crate) async fn what_can_be_had_is_listed(node: &mut TestNode) {
     let supplier = node.sign_up("+8613800138000").await;
     let merchant = node.merchant(&supplier).await.merchant_id;
@@ -68,7 +68,7 @@ pub(crate) async fn what_can_be_had_is_listed(node: &mut TestNode) {
     assert_eq!((listed(node, tea).await, listed(node, drinks).await), (0, 1_000));
 }
 
-/// Items need a category that exists; who does not own the supplier has no say.
+/// An item needs an existing category; only the owner of the supplier writes items.
 pub(crate) async fn items_of_nowhere_are_refused(node: &mut TestNode) {
     let (supplier, other) = (node.sign_up("+8613800138000").await, node.sign_up("+8613800138001").await);
     let merchant = node.merchant(&supplier).await.merchant_id;

@@ -1,10 +1,11 @@
-//! The context alone, on a store that the test looks into: for what takes more rows than people make in a test, and for
-//! limits that are lower than those of a node.
+//! The account context without a node, on a store that the test can read and write: for large numbers of rows, and for
+//! lower limits than those of a node.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pulse_account::{AccountConfig, AccountDeps, CodeSender, Destination, Secret, TABLES};
+use pulse_account::{AccountConfig, AccountDeps, Accounts, CodeSender, Destination, Secret, TABLES};
+use pulse_context::Context;
 use pulse_contract::account::v1::AccountClient;
 use pulse_kernel::clock::VirtualClock;
 use pulse_kernel::id::AccountId;
@@ -15,11 +16,11 @@ use pulse_testkit::Engine;
 use pulse_testkit::servers::{self, Mariadb, Postgres};
 use pulse_token::{Key, KeyRing};
 
-/// How many others one may follow here.
+/// Maximum number of followed accounts in this fixture.
 pub(crate) const FOLLOWING_MAX: i64 = 3;
 
-/// The context, its store and its clock.
-pub(crate) struct Alone {
+/// The context with its store and clock.
+pub(crate) struct ContextFixture {
     pub(crate) accounts: AccountClient,
     pub(crate) store: Store,
     clock: VirtualClock,
@@ -27,14 +28,14 @@ pub(crate) struct Alone {
     _server: Server,
 }
 
-/// Keeps the database running for as long as the test does.
+/// Keeps the database server running until the end of the test.
 enum Server {
     None,
     Postgres { _alive: Arc<Postgres> },
     Mariadb { _alive: Arc<Mariadb> },
 }
 
-/// Remembers the newest text.
+/// Stores the newest text.
 #[derive(Default)]
 struct Codes(parking_lot::Mutex<String>);
 
@@ -47,12 +48,12 @@ impl CodeSender for Codes {
 }
 
 /// Runs a behaviour on a fresh database of the engine.
-pub(crate) fn run(engine: Engine, behaviour: impl AsyncFnOnce(&Alone)) {
+pub(crate) fn run(engine: Engine, behaviour: impl AsyncFnOnce(&ContextFixture)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.unwrap().block_on(async { behaviour(&Alone::start(engine).await).await });
+    runtime.unwrap().block_on(async { behaviour(&ContextFixture::start(engine).await).await });
 }
 
-impl Alone {
+impl ContextFixture {
     async fn start(engine: Engine) -> Self {
         let (url, server) = fresh(engine);
         let database = Database::open(&url, Options::default()).await.unwrap();
@@ -61,15 +62,13 @@ impl Alone {
         let store =
             Store::open(&database, "account", TABLES.migrations, Clock::Virtual(clock.clone()), ids).await.unwrap();
         let codes = Arc::new(Codes::default());
-        let deps = AccountDeps {
-            store: store.clone(),
-            keys: KeyRing::of(Key::generate().unwrap()),
-            secret: Secret::new([7; 32]),
-            codes: codes.clone(),
-            config: AccountConfig { following_max: FOLLOWING_MAX, ..AccountConfig::default() },
-        };
-        let accounts = pulse_account::start(deps).await.unwrap().0.client;
+        let accounts = pulse_account::start(deps(&store, &codes)).await.unwrap().0.client;
         Self { accounts, store, clock, codes, _server: server }
+    }
+
+    /// Starts the context a second time on the same database, as another node does.
+    pub(crate) async fn start_again(&self) -> (Accounts, Context) {
+        pulse_account::start(deps(&self.store, &self.codes)).await.unwrap()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -80,7 +79,7 @@ impl Alone {
         self.clock.advance(duration);
     }
 
-    /// The code that was sent last.
+    /// The newest code.
     pub(crate) fn code(&self) -> String {
         self.codes.0.lock().split_at(6).0.to_owned()
     }
@@ -89,13 +88,13 @@ impl Alone {
         Cx::system("test", self.now())
     }
 
-    /// The context of a request with a token of this session.
+    /// The context of a request with an access token of a session.
     pub(crate) fn cx_of(&self, account: i64, session: i64) -> Cx {
         let principal = Principal { account: AccountId::new(account), session, roles: vec![], shops: vec![] };
         self.cx().with_actor(Actor::Principal(principal.into()))
     }
 
-    /// Sessions of the account with these ids, which expire at a time.
+    /// Writes sessions of an account.
     pub(crate) async fn put_sessions(&self, account: i64, ids: std::ops::Range<i64>, expires_at: Timestamp) {
         let columns = &["id", "account_id", "generation", "created_at", "expires_at", "ended_at"];
         let rows = ids.fold(Insert::into("account_sessions", columns), |rows, id| {
@@ -104,7 +103,7 @@ impl Alone {
         self.store.commit(&self.cx(), Commit::new().insert(rows)).await.unwrap();
     }
 
-    /// Accounts with these ids.
+    /// Writes accounts.
     pub(crate) async fn put_accounts(&self, ids: std::ops::Range<i64>) {
         let columns = &[
             "id",
@@ -113,21 +112,31 @@ impl Alone {
             "bio",
             "time_zone",
             "role_bits",
+            "roles_changed_at",
             "follower_count",
             "following_count",
             "created_at",
             "version",
         ];
         let rows = ids.fold(Insert::into("account_accounts", columns), |rows, id| {
-            rows.row(values![id, "Li Wei", "", "", "Asia/Shanghai", 0_i64, 0_i64, 0_i64, self.now(), 1_i64])
+            rows.row(values![id, "Li Wei", "", "", "Asia/Shanghai", 0_i64, 0_i64, 0_i64, 0_i64, self.now(), 1_i64])
         });
         self.store.commit(&self.cx(), Commit::new().insert(rows)).await.unwrap();
     }
 
-    /// The number that a query finds.
+    /// The number that a query returns.
     pub(crate) async fn number(&self, query: &'static str) -> i64 {
-        let (number,): (i64,) = self.store.one(Statement::new(query, values![])).await.unwrap();
-        number
+        self.store.one(Statement::new(query, values![])).await.unwrap()
+    }
+}
+
+fn deps(store: &Store, codes: &Arc<Codes>) -> AccountDeps {
+    AccountDeps {
+        store: store.clone(),
+        keys: KeyRing::of(Key::generate().unwrap()),
+        secret: Secret::new([7; 32]),
+        codes: codes.clone(),
+        config: AccountConfig { following_max: FOLLOWING_MAX, ..AccountConfig::default() },
     }
 }
 

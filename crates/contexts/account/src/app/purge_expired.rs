@@ -15,12 +15,20 @@ const SESSIONS_MAX: usize = 1_000;
 const EVERY: Duration = Duration::from_secs(3_600);
 
 /// Runs a round every hour, until the future is dropped.
-pub(crate) async fn sweep_hourly(store: &Store) {
-    Sweep::every("account.purge", store.clock().clone(), EVERY).delayed().run(|| sweep(store)).await;
+pub(crate) async fn purge_hourly(store: &Store) {
+    Sweep::every("account.purge", store.clock().clone(), EVERY).delayed().run(|| purge_batch(store)).await;
 }
 
-/// Deletes one batch.
-async fn sweep(store: &Store) -> Result<Next, Error> {
+/// Runs one round: deletes all expired one-time codes, failed attempts and sessions.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE`.
+pub async fn purge_expired(store: &Store) -> Result<(), Error> {
+    while purge_batch(store).await? == Next::AtOnce {}
+    Ok(())
+}
+
+async fn purge_batch(store: &Store) -> Result<Next, Error> {
     let now = store.clock().now();
     let cx = Cx::system("account.purge", now);
     // Expired sessions never become live again, so these rows do not change before they are deleted.
