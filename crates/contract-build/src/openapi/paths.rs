@@ -74,7 +74,7 @@ fn operation(source: &Source<'_>, service: &Service, method: &Method, (index, bi
     let mut operation = json!({
         "operationId": format!("{}_{}{suffix}", service.stem(), method.desc.name()),
         "tags": [service.stem()],
-        "summary": comment.lines().next().unwrap_or_default(),
+        "summary": comment.lines().next().unwrap_or_default().replace('`', ""),
         "description": description(source, method, binding, comment),
         "parameters": parameters(source, method, binding),
         "responses": responses,
