@@ -9,7 +9,8 @@ use axum::Router;
 use bytes::Bytes;
 use pulse_account::{CodeSender, Secret};
 use pulse_bus::{Bus, Faults};
-use pulse_context::{Context as RunningContext, Pump};
+use pulse_context::{Context as RunningContext, Pump, Verify};
+use pulse_contract::Served;
 use pulse_contract::account::v1::AccountClient;
 use pulse_contract::kitchen::v1::KitchenClient;
 use pulse_contract::marketing::v1::CouponClient;
@@ -85,7 +86,10 @@ impl NodeOptions {
 /// The engines and contexts of a node, without its edge.
 pub struct Node {
     clients: Clients,
-    contexts: Vec<RunningContext>,
+    /// The tables of each context.
+    stores: Vec<Store>,
+    services: Vec<Served>,
+    verify: Vec<(Store, Verify)>,
     /// Delivers events.
     pub bus: Bus,
     /// Where the time comes from.
@@ -143,7 +147,9 @@ impl Node {
         chores::start(&mut contexts, (&bus, &clock, &keys), config.retention.outbox, &mut tasks);
         let mut node = Self {
             clients,
-            contexts,
+            stores: contexts.iter().map(|context| context.store.clone()).collect(),
+            verify: contexts.iter().filter_map(RunningContext::verify_target).collect(),
+            services: contexts.into_iter().flat_map(|context| context.services).collect(),
             bus,
             clock,
             databases: engines.into_opened(),
@@ -166,7 +172,7 @@ impl Node {
     #[must_use]
     pub fn verify_targets(&self) -> VerifyTargets {
         VerifyTargets {
-            contexts: self.contexts.iter().filter_map(|context| context.verify_target()).collect(),
+            contexts: self.verify.clone(),
             stock: self.clients.stock.clone(),
             orders: self.clients.orders.clone(),
             payments: self.clients.payments.client.clone(),
@@ -248,7 +254,7 @@ impl Node {
     /// The tables of a context.
     #[must_use]
     pub fn store(&self, context: &str) -> Option<&Store> {
-        self.contexts.iter().map(|running| &running.store).find(|store| store.context() == context)
+        self.stores.iter().find(|store| store.context() == context)
     }
 
     /// Does everything that is due and waits for it, on a node whose pumps do not run in the background. Returns the
@@ -282,8 +288,9 @@ impl Node {
             current_principal: Box::new(move |principal, issued_at| access.current(principal, issued_at)),
         };
         let edge = Edge::builder(config.edge.clone(), deps).sampling(config.telemetry.sampling());
-        let services = self.contexts.iter().flat_map(|context| &context.services);
-        let mut edge = services
+        let mut edge = self
+            .services
+            .iter()
             .fold(edge, pulse_edge::EdgeBuilder::service)
             .descriptors(pulse_contract::FILE_DESCRIPTOR_SET)
             .openapi(Bytes::from_static(pulse_contract::OPENAPI.as_bytes()));

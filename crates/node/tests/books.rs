@@ -129,19 +129,19 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
     assert!(found.iter().any(|line| line.contains(r#"context="stock""#)), "{found:?}");
 
     let mut other = node.watch("two");
-    assert!(!other.look().await.unwrap(), "somebody looks already");
+    assert!(!other.run_once().await.unwrap(), "somebody looks already");
     assert_eq!(told(&mut node).await, found);
     node.advance(MINUTE * 20);
-    assert!(other.look().await.unwrap(), "whoever looked fell silent");
+    assert!(other.run_once().await.unwrap(), "whoever looked fell silent");
     assert!(!watch.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new(), "it is the other one's to tell");
-    assert!(other.look().await.unwrap());
+    assert!(other.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, found);
 
     change(&node, "UPDATE stock_resources SET reserved = reserved - 1, revision = revision + 1").await;
     node.advance(MINUTE * 20);
     node.settle().await;
-    assert!(other.look().await.unwrap());
+    assert!(other.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new());
     node.finish().await;
 }

@@ -41,7 +41,7 @@ pub(super) fn imported(record: ShopRecord, time_zone: &str) -> ImportedShop {
     tags.extend(names.into_iter().map(|(language, name)| (["name:", &language].concat(), name)));
     keep_words(&mut tags, categories);
     let hours = hours(&mut tags, record.hours, time_zone);
-    let image_urls = taken(&mut tags, IMAGES_TAG, |text| Hours::serde_json::from_str(text).ok()).unwrap_or_default();
+    let image_urls = taken(&mut tags, IMAGES_TAG, |text| serde_json::from_str(text).ok()).unwrap_or_default();
     let category_code = taken(&mut tags, CATEGORY_TAG, |text| text.parse().ok()).unwrap_or_default();
     let description = tags.remove(DESCRIPTION_TAG);
     let shop = ShopDraft {

@@ -59,7 +59,7 @@ async fn created_at(node: &Node) -> anyhow::Result<i64> {
     Ok(created_at)
 }
 
-fn shop_url(config: &Config) -> &Secret {
+fn shop_url(config: &Config) -> &SecretUrl {
     config.store.urls.get("shop").unwrap_or(&config.store.url)
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn a_ticket_is_for_one_buyer_one_sale_one_admission_and_a_short
 pub(crate) async fn who_asks_too_often_waits(node: &mut TestNode) {
     let stand = Stand::open(node).await;
     let rate_limit = SaleRateLimit { per_account: 1, window_ms: 1_000, ..SaleRateLimit::default() };
-    let sale = stand.rush(node, SaleDraft { rate_limit: Some(pace), ..stand.draft(node, 1) }).await;
+    let sale = stand.rush(node, SaleDraft { rate_limit: Some(rate_limit), ..stand.draft(node, 1) }).await;
     assert_eq!(code(&admit(node, sale, 1).await), "ok");
     assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
     let fast = admit(node, sale, 2).await.unwrap_err();

@@ -73,9 +73,9 @@ pub(crate) async fn who_comes_late_waits_in_order(node: &mut TestNode) {
     let request = TakeTicketRequest { sale_id, ..TakeTicketRequest::default() };
     let third = node.sales().take_ticket(&buyer(node, 3), request.clone()).await.unwrap();
     let fourth = node.sales().take_ticket(&buyer(node, 4), request).await.unwrap();
-    let (third, fourth) = (third.place.unwrap(), fourth.place.unwrap());
+    let (third, fourth) = (third.position.unwrap(), fourth.position.unwrap());
     assert_eq!((third.position, third.wait_ms, fourth.position, fourth.wait_ms), (1, 500, 2, 1_000));
-    let watch = |place: &QueuePosition| WatchQueuePositionRequest { sale_id, place: place.place.clone() };
+    let watch = |place: &QueuePosition| WatchQueuePositionRequest { sale_id, queue_token: place.queue_token.clone() };
     let foreign = node.sales().watch_queue_position(&buyer(node, 5), watch(&third)).await;
     assert_eq!(code(&foreign.map(drop)), "SALE_PLACE_INVALID");
     let mut places = node.sales().watch_queue_position(&buyer(node, 4), watch(&fourth)).await.unwrap();
