@@ -56,7 +56,7 @@ pub(crate) async fn fifty_repeats_of_a_key_move_once(node: &mut TestNode) {
         async move { stock.reserve(&cx, wants(1, &[(1, 2)])).await }
     })
     .await;
-    assert_eq!(states(&outcomes), [("HELD", 50)]);
+    assert_eq!(states(&outcomes), [("ACTIVE", 50)]);
     assert_eq!((quantities(node, 1).await, journal(node, 1).await.len()), ((100, 2, 98), 2));
     check(node).await;
 }
@@ -69,7 +69,7 @@ pub(crate) async fn fifty_units_are_reserved_by_fifty_of_two_hundred(node: &mut 
         async move { stock.reserve(&cx, wants(index + 1, &[(1, 1)])).await }
     })
     .await;
-    assert_eq!(states(&outcomes), [("HELD", 50), ("REFUSED", 150)]);
+    assert_eq!(states(&outcomes), [("ACTIVE", 50), ("REFUSED", 150)]);
     assert_eq!(quantities(node, 1).await, (50, 50, 0));
     check(node).await;
 }
@@ -84,7 +84,7 @@ pub(crate) async fn two_batchers_on_one_database_never_oversell(node: &mut TestN
         async move { reserve_patiently(&stock, &cx, wants(index + 1, &[(1, 1)])).await }
     })
     .await;
-    assert_eq!(states(&outcomes), [("HELD", 60), ("REFUSED", 140)]);
+    assert_eq!(states(&outcomes), [("ACTIVE", 60), ("REFUSED", 140)]);
     assert_eq!(quantities(node, 1).await, (60, 60, 0));
     // What one of them remembers as sold out, the other one has replenished.
     let request = ReplenishStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 1, note: String::new() };
@@ -103,7 +103,7 @@ pub(crate) async fn more_than_may_wait_are_refused(node: &mut TestNode) {
     let calls = (1..=200).map(|id| batcher.reserve(&cx, wants(id, &[(1, 1)])));
     let outcomes = join_all(calls).await;
     let counts = states(&outcomes);
-    let held = counts.iter().find(|(state, _)| *state == "HELD").map_or(0, |(_, count)| *count);
+    let held = counts.iter().find(|(state, _)| *state == "ACTIVE").map_or(0, |(_, count)| *count);
     let busy = counts.iter().find(|(state, _)| *state == "STOCK_BUSY").map_or(0, |(_, count)| *count);
     assert!(held >= 4 && busy > 0 && held + busy == 200, "{counts:?}");
     assert_eq!(quantities(node, 1).await.1, i64::try_from(held).unwrap());
@@ -120,8 +120,8 @@ pub(crate) async fn what_everybody_wants_leaves_room_for_the_rest(node: &mut Tes
     let hot = (1..=50).map(|id| batcher.reserve(&cx, wants(id, &[(1, 1)])));
     let other = (51..=58).map(|id| batcher.reserve(&cx, wants(id, &[(2, 1)])));
     let (hot, other) = futures::join!(join_all(hot), join_all(other));
-    assert_eq!(states(&hot), [("HELD", 8), ("STOCK_BUSY", 42)]);
-    assert_eq!(states(&other), [("HELD", 8)]);
+    assert_eq!(states(&hot), [("ACTIVE", 8), ("STOCK_BUSY", 42)]);
+    assert_eq!(states(&other), [("ACTIVE", 8)]);
     let again = batcher.reserve(&cx, wants(9, &[(1, 1)])).await.unwrap();
     assert_eq!(again.state(), ReservationState::Active);
     check(node).await;
@@ -263,7 +263,7 @@ pub(crate) async fn crossing_lines_of_two_batchers_end(node: &mut TestNode) {
         async move { reserve_patiently(&stock, &cx, wants(index + 1, &of)).await }
     })
     .await;
-    assert_eq!(states(&outcomes), [("HELD", 60)]);
+    assert_eq!(states(&outcomes), [("ACTIVE", 60)]);
     for id in 1..=3 {
         assert_eq!(quantities(node, id).await, (1_000, 60, 940));
     }

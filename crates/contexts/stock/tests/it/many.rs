@@ -24,7 +24,7 @@ fn states(reservations: &[Reservation]) -> Vec<(&'static str, usize)> {
 pub(crate) async fn sixty_units_go_to_the_first_sixty_of_a_batch(node: &mut TestNode) {
     shelf(node, 1, 60).await;
     let reserved = reserve_many(node, batch((1..=100).map(|id| wants(id, &[(1, 1)])))).await.unwrap();
-    assert_eq!(states(&reserved[..60]), [("HELD", 60)]);
+    assert_eq!(states(&reserved[..60]), [("ACTIVE", 60)]);
     assert_eq!(states(&reserved[60..]), [("REFUSED", 40)]);
     assert!(reserved.iter().zip(1..).all(|(one, id)| one.key == Some(order(id))), "in the order of the request");
     assert!(
@@ -53,7 +53,7 @@ pub(crate) async fn a_repeated_batch_moves_once(node: &mut TestNode) {
     let both = join_all((0..2).map(|_| reserve_many(node, request.clone()))).await;
     let again = reserve_many(node, request).await.unwrap();
     assert!(both.iter().all(|one| one.as_ref().is_ok_and(|one| *one == again)), "{both:?}");
-    assert_eq!((states(&again), quantities(node, 1).await), (vec![("HELD", 30), ("REFUSED", 20)], (30, 30, 0)));
+    assert_eq!((states(&again), quantities(node, 1).await), (vec![("ACTIVE", 30), ("REFUSED", 20)], (30, 30, 0)));
     // One that is in the batch twice is reserved once.
     shelf(node, 2, 5).await;
     let twice = reserve_many(node, batch([wants(60, &[(2, 2)]), wants(60, &[(2, 2)])])).await.unwrap();
@@ -72,7 +72,7 @@ pub(crate) async fn a_key_with_other_lines_is_told_and_named(node: &mut TestNode
     assert_eq!(refused.code(), "STOCK_RESERVATION_KEY_REUSED");
     assert_eq!(refused.metadata(), [("reservation_id".into(), "2".to_owned())]);
     let others = reserve_many(node, batch([wants(1, &[(1, 1)]), wants(3, &[(1, 1)])])).await.unwrap();
-    assert_eq!((states(&others), quantities(node, 1).await), (vec![("HELD", 2)], (10, 4, 6)));
+    assert_eq!((states(&others), quantities(node, 1).await), (vec![("ACTIVE", 2)], (10, 4, 6)));
     check(node).await;
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn a_batch_may_be_larger_than_a_commit(node: &mut TestNode) {
     shelf(node, 1, 5_000).await;
     let lines = [(1, 1); 200];
     let reserved = reserve_many(node, batch((1..=30).map(|id| wants(id, &lines)))).await.unwrap();
-    assert_eq!((states(&reserved[..25]), states(&reserved[25..])), (vec![("HELD", 25)], vec![("REFUSED", 5)]));
+    assert_eq!((states(&reserved[..25]), states(&reserved[25..])), (vec![("ACTIVE", 25)], vec![("REFUSED", 5)]));
     assert_eq!(quantities(node, 1).await, (5_000, 5_000, 0));
     check(node).await;
 }
@@ -95,7 +95,7 @@ pub(crate) async fn a_batch_keeps_its_answer_under_an_idempotency_key(node: &mut
     replenish(node, 1, 5).await.unwrap();
     assert_eq!(node.stock().reserve_many(&cx, request.clone()).await.unwrap(), first);
     let anew = reserve_many(node, request).await.unwrap();
-    assert_eq!((states(&first.reservations), states(&anew)), (vec![("HELD", 1), ("REFUSED", 1)], vec![("HELD", 2)]));
+    assert_eq!((states(&first.reservations), states(&anew)), (vec![("ACTIVE", 1), ("REFUSED", 1)], vec![("ACTIVE", 2)]));
     check(node).await;
 }
 
