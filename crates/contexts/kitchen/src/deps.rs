@@ -1,15 +1,15 @@
-//! What the kitchen context needs and how it is configured.
+//! Dependencies of the kitchen context.
 
 use pulse_context::Retention;
 use pulse_contract::shop::v1::CatalogClient;
 use pulse_store::Store;
 
-/// What the context needs.
+/// Dependencies of the context.
 #[derive(Clone)]
 pub struct KitchenDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
-    /// Products and menus.
+    /// Client of products and menus.
     pub catalog: CatalogClient,
     /// The age at which rows are deleted.
     pub retention: Retention,

@@ -1,4 +1,4 @@
-//! Handlers of the events of orders.
+//! Consumers of events of orders.
 
 use pulse_bus::{Consumer, Delivery};
 use pulse_contract::order::v1::{OrderCancelled, OrderCompleted, OrderKind, OrderPaid};
@@ -7,21 +7,21 @@ use pulse_kernel::{Cx, Error};
 
 use crate::app::{self, App};
 
-/// One consumer for all events of orders, so that they are handled in the order in which they happened.
+/// One consumer for all events of orders, so that they are handled in order.
 pub(crate) fn consumers(app: &App) -> [Consumer; 1] {
     [Consumer::named("kitchen.orders").handles(app, paid).handles(app, cancelled).handles(app, completed)]
 }
 
 async fn paid(app: &App, cx: &Cx, delivery: &Delivery, event: OrderPaid) -> Result<(), Error> {
     match event.kind() {
-        // Vouchers are not cooked.
+        // Vouchers have no tickets.
         OrderKind::VirtualVoucher => Ok(()),
         OrderKind::Goods | OrderKind::Unspecified => app::take_order(app, cx, delivery, &event).await,
     }
 }
 
 async fn cancelled(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelled) -> Result<(), Error> {
-    // Only vouchers of the platform have no shop.
+    // Orders without a shop are vouchers of the platform.
     if event.shop_id == 0 {
         return Ok(());
     }

@@ -1,8 +1,8 @@
-//! Kitchens: tickets of orders that are to be made, by station.
+//! Kitchens: tickets of paid orders, by station.
 //!
-//! **Invariants:** an order that is paid has one ticket at each station that makes something of it, however often and
-//! however late the news comes, and none when it was cancelled before; a ticket moves one step at a time; the first start
-//! and the last ready of an order are told once.
+//! **Invariants:** a paid order has one ticket per station that prepares a part of it, also for repeated and late events, and
+//! none when it was cancelled before; a ticket moves one step at a time; the first start and the last ready of an order are
+//! published once.
 
 mod app;
 mod deps;
@@ -22,14 +22,14 @@ use pulse_store::TimerPump;
 
 pub use deps::KitchenDeps;
 pub use store::TABLES;
-pub use verify::verify;
 pub use ticket_subscribers::TicketSubscribers;
+pub use verify::verify;
 
 pulse_contract::forward_kitchen!(app::App, app);
 
-/// What the others use of the running context.
+/// Handles of the running context for other parts of the node.
 pub struct Kitchens {
-    /// Its service.
+    /// Client of the service.
     pub client: KitchenClient,
     /// The subscribers of tickets in this process, to observe their number.
     pub subscribers: Arc<TicketSubscribers>,

@@ -7,8 +7,8 @@ use pulse_kernel::{Cx, Error, Verified};
 use pulse_store::{Commit, Store, StoreError};
 use pulse_work::{Audit, Pages, read_stable};
 
-use crate::app::tell;
-use crate::domain::order::{News, Progress};
+use crate::app::emit_milestones;
+use crate::domain::order::{Milestones, Progress};
 use crate::domain::ticket::{State, TicketId};
 use crate::store::items;
 use crate::store::orders::{self, OrderRow};
@@ -63,7 +63,7 @@ async fn check_orders(store: &Store, audit: &mut Audit) -> Result<(), Error> {
 /// State of an order that follows from its tickets.
 struct Expected {
     progress: Progress,
-    news: News,
+    milestones: Milestones,
     /// Number of open tickets of a cancelled order.
     open_count: usize,
 }
@@ -72,8 +72,8 @@ impl Expected {
     fn of(row: &OrderRow, states: &[State]) -> Self {
         let is_cancelled = row.progress.is_cancelled;
         let expected = |state: &State| if is_cancelled { state.after_cancel() } else { *state };
-        let (progress, news) = row.progress.with(states.iter().map(expected));
-        Self { progress, news, open_count: states.iter().filter(|state| expected(state) != **state).count() }
+        let (progress, milestones) = row.progress.with(states.iter().map(expected));
+        Self { progress, milestones, open_count: states.iter().filter(|state| expected(state) != **state).count() }
     }
 
     fn is_met(&self, row: &OrderRow) -> bool {
@@ -106,7 +106,7 @@ async fn check_order(store: &Store, id: OrderId, audit: &mut Audit) -> Result<()
 async fn repair(store: &Store, row: &OrderRow, tickets: Vec<TicketRow>, expected: &Expected) -> Result<bool, Error> {
     let cx = Cx::system("kitchen.verify", store.clock().now());
     let row = OrderRow { progress: expected.progress, version: row.version + 1, ..*row };
-    let mut commit = tell(orders::update(Commit::new(), &row), &row, expected.news, cx.now);
+    let mut commit = emit_milestones(orders::update(Commit::new(), &row), &row, expected.milestones, cx.now);
     if row.progress.is_cancelled {
         for ticket in tickets.into_iter().filter(|ticket| ticket.state != ticket.state.after_cancel()) {
             let (state, version) = (ticket.state.after_cancel(), ticket.version + 1);

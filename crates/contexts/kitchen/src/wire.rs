@@ -1,4 +1,4 @@
-//! Enums of the domain and of the contract.
+//! Enums of the domain and their values in the contract.
 
 use pulse_contract::kitchen::v1::{TicketMove, TicketState};
 use pulse_contract::wire_enum;

@@ -1,4 +1,4 @@
-//! Takes the tickets of a cancelled order off the screens, and remembers the order in case it comes only now.
+//! Cancels the tickets of a cancelled order; an order without tickets is recorded, in case its payment arrives later.
 
 use pulse_bus::Delivery;
 use pulse_kernel::id::{OrderId, ShopId};
@@ -20,8 +20,8 @@ pub(crate) async fn cancel_order(
     let outcome = store
         .attempt(cx, || async {
             let commit = match orders::by_id(store, id).await? {
-                None => remember(shop, id, version),
-                // It was paid after all since.
+                None => record(shop, id, version),
+                // The order was paid later, or is cancelled already.
                 Some(order) if order.order_version > version || order.progress.is_cancelled => Commit::new(),
                 Some(order) => cancel(app, OrderRow { order_version: version, ..order }).await?,
             };
@@ -32,9 +32,9 @@ pub(crate) async fn cancel_order(
     outcome
 }
 
-/// The payment of an order may be handled after its cancellation: when it was a dead letter that is replayed, or when
-/// the order is taken up again because the money came late.
-fn remember(shop: ShopId, id: OrderId, order_version: i64) -> Commit {
+/// Records the cancellation, because the payment may be processed later: as a replayed dead letter, or for an order that a
+/// late payment reactivates.
+fn record(shop: ShopId, id: OrderId, order_version: i64) -> Commit {
     let progress = Progress { is_cancelled: true, ..Progress::default() };
     orders::insert(Commit::new(), &OrderRow { id, shop, progress, order_version, version: 1 })
 }

@@ -1,4 +1,4 @@
-//! Takes the tickets of a completed order off the screens: the customer has it, and nothing is left to make.
+//! Bumps the tickets of a completed order, because the customer has received it.
 
 use pulse_bus::Delivery;
 use pulse_contract::order::v1::OrderCompleted;
@@ -22,8 +22,8 @@ pub(crate) async fn complete_order(
     let outcome = store
         .attempt(cx, || async {
             let commit = match orders::by_id(store, id).await? {
-                // Its payment is handled after it, when it was a dead letter that is replayed: nobody cooks it then.
-                None => remember(shop, id, order.version),
+                // Its payment is processed later, as a replayed dead letter, and then makes no tickets.
+                None => record(shop, id, order.version),
                 Some(row) if row.order_version > order.version || row.progress.is_cancelled => Commit::new(),
                 Some(row) => complete(app, OrderRow { order_version: order.version, ..row }).await?,
             };
@@ -34,11 +34,11 @@ pub(crate) async fn complete_order(
     outcome
 }
 
-fn remember(shop: ShopId, id: OrderId, order_version: i64) -> Commit {
+fn record(shop: ShopId, id: OrderId, order_version: i64) -> Commit {
     orders::insert(Commit::new(), &OrderRow { id, shop, progress: Progress::default(), order_version, version: 1 })
 }
 
-/// Nothing is told of it: whoever completed the order did not wait for the kitchen.
+/// Publishes no milestones: the order was completed without the kitchen.
 async fn complete(app: &App, order: OrderRow) -> Result<Commit, StoreError> {
     let all = tickets::of_order(&app.deps.store, order.id).await?;
     let progress = order.progress.completed(all.iter().map(|ticket| ticket.state.after_complete()));

@@ -1,4 +1,4 @@
-//! Lists the tickets of a kitchen, oldest first, by a cursor that moves do not shift.
+//! Lists the tickets of a kitchen, oldest first, by a cursor that moves do not affect.
 
 use pulse_contract::kitchen::v1::{ListTicketsRequest, ListTicketsResponse, TicketState};
 use pulse_contract::page::{self, Page};
@@ -23,7 +23,7 @@ pub(crate) async fn list_tickets(
     Ok(ListTicketsResponse { tickets: rows.into_iter().map(view::ticket).collect(), next_page_token })
 }
 
-/// The states that were asked for, each once; those on the screen when none was.
+/// The requested states without duplicates; the open states when none are requested.
 fn states(wanted: impl Iterator<Item = TicketState>) -> Vec<State> {
     let mut states: Vec<State> = wanted.filter_map(|state| state.try_into().ok()).collect();
     states.sort_unstable();

@@ -25,14 +25,14 @@ use crate::ticket_subscribers::{TicketSubscribers, ticket_subscribers};
 pub(crate) use cancel_order::cancel_order;
 pub(crate) use complete_order::complete_order;
 pub(crate) use list_tickets::list_tickets;
-pub(crate) use move_ticket::{move_ticket, tell};
+pub(crate) use move_ticket::{emit_milestones, move_ticket};
 pub(crate) use purge_orders::{PURGE, purge_orders};
 pub(crate) use set_item_out::set_item_out;
 pub(crate) use stations::{get_stations, put_stations};
 pub(crate) use take_order::take_order;
 pub(crate) use watch_tickets::watch_tickets;
 
-/// What every use case works with.
+/// State that all use cases share.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<KitchenDeps>,
@@ -44,7 +44,7 @@ impl App {
         Self { subscribers: ticket_subscribers(&deps.store), deps: Arc::new(deps) }
     }
 
-    /// What a station has learned, and how long it takes by that, or else by what the shop said.
+    /// The stored prep time of a station, and the effective one: stored, or the initial value of the shop.
     async fn prep_time(
         &self,
         shop: ShopId,
@@ -52,7 +52,7 @@ impl App {
         stations: &[Station],
     ) -> Result<(Option<PrepTime>, PrepTime), Error> {
         let learned = prep_times::of_station(&self.deps.store, shop, station).await?;
-        let said = stations.iter().find(|known| known.name == station).map_or(0, |known| known.prep_minutes);
-        Ok((learned, learned.unwrap_or_else(|| PrepTime::said(said))))
+        let minutes = stations.iter().find(|known| known.name == station).map_or(0, |known| known.prep_minutes);
+        Ok((learned, learned.unwrap_or_else(|| PrepTime::initial(minutes))))
     }
 }

@@ -40,7 +40,7 @@ async fn purge_page(app: &App, cx: &Cx, after: OrderId) -> Result<SweepPage, Err
         open.extend(states.into_iter().filter(|(_, state)| state.is_open()).map(|(order, _)| order));
     }
     for row in old.iter().filter(|row| !open.contains(&row.id)) {
-        match store.commit(cx, orders::forget(tickets::forget_of(Commit::new(), row.id), row)).await {
+        match store.commit(cx, orders::purge(tickets::purge_of(Commit::new(), row.id), row)).await {
             // A ticket of the order was moved meanwhile: the order stays until the next walk.
             Ok(()) | Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),

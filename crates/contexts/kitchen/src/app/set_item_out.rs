@@ -1,4 +1,4 @@
-//! Says that an item is out (86), or back. Whoever sells hears of it by an event.
+//! Marks an item as out (86) or available; the stock context receives an event.
 
 use pulse_contract::kitchen::v1::{ItemOut, ItemOutChanged, SetItemOutRequest, errors};
 use pulse_contract::shop::v1::GetProductRequest;
@@ -17,7 +17,7 @@ pub(crate) async fn set_item_out(app: &App, cx: &Cx, request: SetItemOutRequest)
     store
         .attempt(cx, || async {
             let read = items::by_variant(store, shop, variant).await?;
-            // What was never out is there.
+            // An item without a row is available.
             let (is_out, version) = read.map_or((false, 0), |row| (row.is_out, row.version));
             let commit = if is_out == request.is_out {
                 Commit::new()
@@ -33,11 +33,13 @@ pub(crate) async fn set_item_out(app: &App, cx: &Cx, request: SetItemOutRequest)
         .await
 }
 
-/// Makes sure that the variant is one of the product, and the product one of the shop.
+/// Checks that the product belongs to the shop and the variant to the product.
 async fn check_item(app: &App, cx: &Cx, request: &SetItemOutRequest) -> Result<(), Error> {
     let unknown = || {
-        let error = errors::KITCHEN_ITEM_UNKNOWN.error("the shop has no such item");
-        error.with("product_id", request.product_id).with("variant_id", request.variant_id)
+        let (product, variant) = (request.product_id, request.variant_id);
+        let detail = format!("the shop has no product {product} with variant {variant}");
+        let error = errors::KITCHEN_ITEM_UNKNOWN.error(detail);
+        error.with("product_id", product).with("variant_id", variant)
     };
     let asked = GetProductRequest { shop_id: request.shop_id, product_id: request.product_id };
     let product = match app.deps.catalog.get_product(&cx.as_system("kitchen.set_item_out"), asked).await {

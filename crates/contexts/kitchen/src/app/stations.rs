@@ -1,4 +1,4 @@
-//! Replaces and shows the stations of a kitchen.
+//! Replaces and returns the stations of a kitchen.
 
 use pulse_contract::kitchen::v1::{GetStationsRequest, PutStationsRequest, Stations, errors};
 use pulse_contract::shop::v1::GetOffersRequest;
@@ -10,10 +10,10 @@ use super::{App, view};
 use crate::domain::stations::{self as rules, Refusal};
 use crate::store::stations;
 
-/// The last one who says it is right: stations are replaced as a whole, and tickets that are there keep theirs.
+/// Replaces all stations; the last write wins. Existing tickets keep their stations.
 pub(crate) async fn put_stations(app: &App, cx: &Cx, request: PutStationsRequest) -> Result<Stations, Error> {
     rules::check(&view::stations(request.stations.clone())).map_err(|refusal| invalid(&refusal))?;
-    // Operators may name any shop, also one that there is not.
+    // Operators can name any shop, so it may not exist.
     let shop = GetOffersRequest { shop_id: request.shop_id, product_ids: Vec::new() };
     app.deps.catalog.get_offers(&cx.as_system("kitchen.put_stations"), shop).await?;
     let stations = Stations { shop_id: request.shop_id, stations: request.stations };
@@ -23,8 +23,8 @@ pub(crate) async fn put_stations(app: &App, cx: &Cx, request: PutStationsRequest
 
 fn invalid(refusal: &Refusal) -> Error {
     let detail = match refusal {
-        Refusal::NameTwice(name) => format!("two stations are called `{name}`"),
-        Refusal::SectionTwice(section) => format!("the section `{section}` is there twice"),
+        Refusal::NameTwice(name) => format!("names of stations must be unique, got {name:?} twice"),
+        Refusal::SectionTwice(section) => format!("a section can belong to one station only, got {section:?} twice"),
     };
     errors::KITCHEN_STATIONS_INVALID.error(detail)
 }

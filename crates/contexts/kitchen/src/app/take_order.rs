@@ -1,4 +1,4 @@
-//! Makes the tickets of an order that was paid: one per station that makes something of it, once.
+//! Creates the tickets of a paid order, once: one per station that prepares a part of it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,7 +20,7 @@ use crate::store::orders::{self, OrderRow};
 use crate::store::stations;
 use crate::store::tickets::{self, TicketRow};
 
-/// How many products are asked for at once.
+/// Maximum number of products per request.
 const PRODUCTS_MAX: usize = 100;
 
 pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &OrderPaid) -> Result<(), Error> {
@@ -31,7 +31,7 @@ pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &
     let outcome = store
         .attempt(cx, || async {
             let known = orders::by_id(store, id).await?;
-            if known.is_some_and(|known| is_old_news(&known, order)) {
+            if known.is_some_and(|known| is_outdated(&known, order)) {
                 return Ok(delivery.commit(store, cx, Commit::new()).await?);
             }
             let rows = rows(app, cx, delivery, order, (&stations, &sections)).await?;
@@ -49,13 +49,13 @@ pub(crate) async fn take_order(app: &App, cx: &Cx, delivery: &Delivery, order: &
     outcome
 }
 
-/// Whether the order was taken before, or was cancelled after it had been paid. One that was cancelled first and paid
-/// then is made: its money came late, and it was taken up again.
-fn is_old_news(known: &OrderRow, order: &OrderPaid) -> bool {
+/// Whether the order has tickets, or was cancelled after this payment. An order that was cancelled first and paid later gets
+/// tickets, because a late payment has reactivated it.
+fn is_outdated(known: &OrderRow, order: &OrderPaid) -> bool {
     known.progress.ticket_count > 0 || known.order_version >= order.version
 }
 
-/// The section of each line's product; `None` when the product is gone. A kitchen with one station need not know.
+/// The section of the product of each line; `None` when the product was deleted. Not read for kitchens with one station.
 async fn sections(app: &App, cx: &Cx, order: &OrderPaid, stations: &[Station]) -> Result<Vec<Option<String>>, Error> {
     let mut known: HashMap<i64, Option<String>> = HashMap::new();
     if stations.len() > 1 {
@@ -69,7 +69,7 @@ async fn sections(app: &App, cx: &Cx, order: &OrderPaid, stations: &[Station]) -
             known.extend(offers.products.into_iter().map(|product| (product.product_id, Some(product.section))));
         }
         for product_id in ids {
-            // Not on sale any more, and still to be made.
+            // The product is not on sale anymore.
             if let Entry::Vacant(unknown) = known.entry(product_id) {
                 unknown.insert(section(app, &cx, order.shop_id, product_id).await?);
             }
@@ -102,7 +102,7 @@ async fn rows(
         let unit_count = units.fold(0_u32, u32::saturating_add);
         let waiting = tickets::units_waiting(store, shop, station).await?;
         let (_, time) = app.prep_time(shop, station, stations).await?;
-        // From now on, not from when it was paid: the kitchen may have been down in between.
+        // From now on and not from the payment, because the kitchen may have been down in between.
         let estimate = cx.now.plus(time.for_units(waiting.saturating_add(unit_count)));
         rows.push(TicketRow {
             id: TicketId::new(store.next_id(cx.now)),

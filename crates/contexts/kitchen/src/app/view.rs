@@ -1,4 +1,4 @@
-//! Messages of the contract, made from rows, and the other way round.
+//! Messages of the contract made from rows, and domain values made from messages.
 
 use pulse_contract::kitchen::v1::{self as wire, Ticket};
 

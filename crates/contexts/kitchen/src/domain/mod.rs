@@ -1,4 +1,4 @@
-//! The rules of kitchens, without IO.
+//! Rules of kitchens: pure and synchronous; time and data are parameters.
 
 pub mod order;
 pub mod prep_time;

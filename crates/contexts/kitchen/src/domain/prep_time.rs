@@ -1,36 +1,36 @@
-//! When a ticket is likely ready: how much is to be made before it, times how long one unit takes at its station.
+//! Estimates when a ticket is ready: the number of waiting units times the prep time of its station.
 //!
-//! A station makes one unit after the other, as far as this rule knows. How long one takes is what the shop said, until
-//! tickets show it: each tells how long it took from started to ready, and counts less the more of them there were,
-//! down to an eighth. So a new kitchen is learned within a few tickets, and an old one follows its evening.
+//! The rule assumes that a station prepares one unit after the other. The prep time starts with the value of the shop. Each
+//! ticket adds a sample, the time from started to ready per unit. The weight of a sample falls from one half to one eighth, so
+//! the prep time adapts within a few tickets and then follows changes slowly.
 
 use std::time::Duration;
 
-/// How long a unit takes when neither the shop nor a ticket said anything.
+/// Prep time of a unit without a value of the shop and without samples.
 pub const UNKNOWN: Duration = Duration::from_secs(5 * 60);
-/// No estimate is further away.
+/// Maximum estimate.
 pub const ESTIMATE_MAX: Duration = Duration::from_secs(4 * 60 * 60);
-/// What one unit takes at least and at most, as a ticket tells: a button that was pressed twice, one that was forgotten.
+/// Limits of a sample per unit, for moves that were made too early or too late.
 const UNIT_MIN: Duration = Duration::from_secs(1);
 const UNIT_MAX: Duration = Duration::from_secs(60 * 60);
-/// A new ticket never counts less than one part in so many.
+/// Divisor of the minimum weight of a sample, one eighth.
 const WEIGHT_MIN_PARTS: u32 = 8;
-/// From so many tickets on it makes no difference how many there were.
+/// Maximum number of samples that is stored.
 const SAMPLES_MAX: u32 = 1_000;
 
-/// How long a station takes for one unit.
+/// Prep time of a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrepTime {
-    /// One unit.
+    /// Time per unit.
     pub unit: Duration,
-    /// From how many tickets it was learned.
+    /// Number of samples.
     pub sample_count: u32,
 }
 
 impl PrepTime {
-    /// What the shop said, before there was a ticket; 0 minutes for nothing.
+    /// The prep time that the shop states, in minutes; 0 means that it states none.
     #[must_use]
-    pub fn said(minutes: i32) -> Self {
+    pub fn initial(minutes: i32) -> Self {
         let unit = match u64::try_from(minutes) {
             Ok(minutes) if minutes > 0 => Duration::from_secs(minutes.saturating_mul(60)),
             Ok(_) | Err(_) => UNKNOWN,
@@ -38,19 +38,19 @@ impl PrepTime {
         Self { unit, sample_count: 0 }
     }
 
-    /// After a ticket of so many units took so long.
+    /// The prep time after a ticket with `units` units took `took`.
     #[must_use]
     pub fn learn(self, took: Duration, units: u32) -> Self {
         let sample = took.checked_div(units.max(1)).unwrap_or(took).clamp(UNIT_MIN, UNIT_MAX);
         let sample_count = self.sample_count.saturating_add(1).min(SAMPLES_MAX);
-        // What the shop said counts as much as one ticket.
+        // The value of the shop has the weight of one sample.
         let parts = sample_count.saturating_add(1).min(WEIGHT_MIN_PARTS);
         let rest = self.unit.saturating_mul(parts.saturating_sub(1));
         let unit = rest.saturating_add(sample).checked_div(parts).unwrap_or(sample);
         Self { unit, sample_count }
     }
 
-    /// How long until so many units are made.
+    /// Time until `units` units are ready, at most [`ESTIMATE_MAX`].
     #[must_use]
     pub fn for_units(self, units: u32) -> Duration {
         self.unit.saturating_mul(units).min(ESTIMATE_MAX)
@@ -67,7 +67,7 @@ mod tests {
         Duration::from_secs(count)
     }
 
-    /// The estimate table: what the shop said, units ahead and own, and when that is ready.
+    /// Estimates by the value of the shop and the number of units.
     #[test]
     fn an_estimate_is_units_times_the_time_of_one() {
         for (minutes, units, expected) in [
@@ -80,14 +80,14 @@ mod tests {
             (600, u32::MAX, ESTIMATE_MAX),
             (3, 0, Duration::ZERO),
         ] {
-            assert_eq!(PrepTime::said(minutes).for_units(units), expected, "{minutes} minutes, {units} units");
+            assert_eq!(PrepTime::initial(minutes).for_units(units), expected, "{minutes} minutes, {units} units");
         }
     }
 
     #[test]
-    fn the_first_tickets_teach_most() {
-        let said = PrepTime::said(5);
-        let once = said.learn(seconds(200), 2);
+    fn the_first_samples_have_the_largest_weight() {
+        let initial = PrepTime::initial(5);
+        let once = initial.learn(seconds(200), 2);
         assert_eq!(once, PrepTime { unit: seconds(200), sample_count: 1 }, "half way from 300 to 100");
         let twice = once.learn(seconds(50), 1);
         assert_eq!(twice, PrepTime { unit: seconds(150), sample_count: 2 }, "a third of the way from 200 to 50");
@@ -96,17 +96,17 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_and_hasty_buttons_teach_little() {
+    fn samples_are_limited() {
         let old = PrepTime { unit: seconds(80), sample_count: 50 };
         assert_eq!(old.learn(seconds(1_000_000), 1), old.learn(UNIT_MAX, 1));
         assert_eq!(old.learn(Duration::ZERO, 3), old.learn(UNIT_MIN, 1));
     }
 
     proptest! {
-        /// The time of a unit stays between what it was and what the ticket showed, and an estimate within its limit.
+        /// The prep time stays between its old value and the sample, and an estimate stays within its limit.
         #[test]
         fn learning_stays_in_bounds(minutes in 0..=600_i32, tickets in prop::collection::vec((0..100_000_u64, 0..50_u32), 0..40)) {
-            let mut time = PrepTime::said(minutes);
+            let mut time = PrepTime::initial(minutes);
             for (took, units) in tickets {
                 let sample = seconds(took).checked_div(units.max(1)).unwrap().clamp(UNIT_MIN, UNIT_MAX);
                 let next = time.learn(seconds(took), units);

@@ -1,34 +1,34 @@
-//! Which station makes what.
+//! Assignment of order lines to stations.
 
 use std::collections::BTreeSet;
 
-/// The station of a kitchen that names none.
+/// Station of a kitchen without configured stations.
 pub const ONLY: &str = "kitchen";
 
-/// Where a part of a menu is made.
+/// Station that prepares a part of the menu.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Station {
-    /// The name.
+    /// Name of the station.
     pub name: String,
-    /// The sections of the menu that it makes.
+    /// Sections of the menu that it prepares.
     pub sections: Vec<String>,
-    /// How many minutes an item takes, when nothing is known yet; 0 when nobody said.
+    /// Initial prep time per unit in minutes; 0 means that the shop states none.
     pub prep_minutes: i32,
 }
 
-/// Why stations are refused.
+/// Reason why stations are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Two stations have this name.
+    /// The name is not unique.
     NameTwice(String),
-    /// This section is there twice.
+    /// The section occurs more than once.
     SectionTwice(String),
 }
 
-/// Whether each name and each section is there once.
+/// Checks that names and sections are unique.
 ///
 /// # Errors
-/// The first one that is not.
+/// The first violation.
 pub fn check(stations: &[Station]) -> Result<(), Refusal> {
     let (mut names, mut sections) = (BTreeSet::new(), BTreeSet::new());
     for station in stations {
@@ -42,7 +42,7 @@ pub fn check(stations: &[Station]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The name of the station that makes a section: the one that names it, otherwise the first.
+/// Name of the station of a section: the station that lists it, otherwise the first station.
 #[must_use]
 pub fn of_section<'a>(stations: &'a [Station], section: Option<&str>) -> &'a str {
     let named = section
@@ -50,8 +50,8 @@ pub fn of_section<'a>(stations: &'a [Station], section: Option<&str>) -> &'a str
     named.or_else(|| stations.first()).map_or(ONLY, |station| station.name.as_str())
 }
 
-/// Which lines each station makes, given the section of each line; stations in the order of the kitchen, without those
-/// that make nothing.
+/// Assigns lines to stations by the section of each line. Stations are in the order of the kitchen; stations without lines
+/// are left out.
 #[must_use]
 pub fn split<'a>(stations: &'a [Station], sections: &[Option<String>]) -> Vec<(&'a str, Vec<usize>)> {
     let makers: Vec<&str> = sections.iter().map(|section| of_section(stations, section.as_deref())).collect();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_sections_are_there_once() {
+    fn names_and_sections_are_unique() {
         let twice = |text: &str| text.to_owned();
         for (stations, expected) in [
             (vec![], Ok(())),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_goes_to_whoever_names_it_and_the_rest_to_the_first() {
+    fn a_section_goes_to_its_station_and_others_to_the_first() {
         let stations = [station("bar", &["tea"]), station("grill", &["meat", "fish"])];
         for (section, expected) in
             [(Some("fish"), "grill"), (Some("tea"), "bar"), (Some("cake"), "bar"), (Some(""), "bar"), (None, "bar")]
@@ -111,9 +111,9 @@ mod tests {
     }
 
     proptest! {
-        /// Every line is made by exactly one station.
+        /// Every line is assigned to exactly one station.
         #[test]
-        fn every_line_is_made_once(sections in prop::collection::vec(prop::option::of("[a-e]"), 0..30), count in 0..4_usize) {
+        fn every_line_is_assigned_once(sections in prop::collection::vec(prop::option::of("[a-e]"), 0..30), count in 0..4_usize) {
             let names = ["a", "b", "c"];
             let stations: Vec<Station> = names.iter().take(count).map(|name| station(name, &[name])).collect();
             let split = split(&stations, &sections);

@@ -1,44 +1,43 @@
-//! What may be done with a ticket, as a table.
+//! States and moves of a ticket, as a table.
 
 pulse_kernel::define_id!(
     /// Identifies a ticket.
     TicketId, "tkt"
 );
 
-/// In which state a ticket is.
+/// State of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Nobody has seen it yet.
+    /// The ticket is new.
     New,
-    /// Seen.
+    /// The station has accepted the ticket.
     Accepted,
-    /// In the making.
+    /// The station prepares the ticket.
     Started,
-    /// Made.
+    /// All items are ready.
     Ready,
-    /// Off the screen.
+    /// The ticket left the screen.
     Bumped,
-    /// The order was cancelled before it left the screen.
+    /// The order was cancelled while the ticket was on the screen.
     Cancelled,
 }
 
-/// What one does with a ticket.
+/// Move of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
-    /// Takes note of it.
+    /// Accepts a new ticket.
     Accept,
-    /// Begins to make it.
+    /// Starts an accepted ticket.
     Start,
-    /// Has made it.
+    /// Marks a started ticket as ready.
     Ready,
-    /// Takes it off the screen.
+    /// Removes a ready ticket from the screen.
     Bump,
-    /// Takes the last step back.
+    /// Undoes the last step.
     Recall,
 }
 
-/// Every move that there is. A step takes a ticket one state on, and a recall takes exactly that step back, so no step is
-/// left out: what is started was accepted.
+/// All moves. A step leads to the next state and a recall undoes exactly one step, so no state is skipped.
 pub const MOVES: [(State, Move, State); 8] = [
     (State::New, Move::Accept, State::Accepted),
     (State::Accepted, Move::Start, State::Started),
@@ -50,25 +49,25 @@ pub const MOVES: [(State, Move, State); 8] = [
     (State::Bumped, Move::Recall, State::Ready),
 ];
 
-/// The states in which a ticket is on the screen.
+/// States of tickets on the screen.
 pub const OPEN: [State; 4] = [State::New, State::Accepted, State::Started, State::Ready];
 
-/// The states in which a ticket is still to be made.
+/// States of tickets that are not ready.
 pub const WAITING: [State; 3] = [State::New, State::Accepted, State::Started];
 
 impl State {
-    /// The state after a move; `None` when it is not possible.
+    /// The state after a move; `None` when the move is not allowed.
     #[must_use]
     pub fn after(self, wanted: Move) -> Option<Self> {
         MOVES.iter().find(|(from, by, _)| *from == self && *by == wanted).map(|(_, _, to)| *to)
     }
 
-    /// The moves that are possible.
+    /// The allowed moves.
     pub fn moves(self) -> impl Iterator<Item = Move> {
         MOVES.iter().filter(move |(from, _, _)| *from == self).map(|(_, by, _)| *by)
     }
 
-    /// The state after the order was cancelled: what has left the screen stays as it is.
+    /// The state after the cancellation of the order; a bumped ticket stays bumped.
     #[must_use]
     pub const fn after_cancel(self) -> Self {
         match self {
@@ -77,8 +76,7 @@ impl State {
         }
     }
 
-    /// The state after the customer has got the order: nothing is left to make, whether or not anybody said that it was
-    /// made.
+    /// The state after the completion of the order: all tickets leave the screen.
     #[must_use]
     pub const fn after_complete(self) -> Self {
         match self {
@@ -87,19 +85,19 @@ impl State {
         }
     }
 
-    /// Whether it is on the screen.
+    /// Whether the ticket is on the screen.
     #[must_use]
     pub fn is_open(self) -> bool {
         OPEN.contains(&self)
     }
 
-    /// Whether it was begun.
+    /// Whether the ticket was started.
     #[must_use]
     pub const fn is_started(self) -> bool {
         matches!(self, Self::Started | Self::Ready | Self::Bumped)
     }
 
-    /// Whether it is made.
+    /// Whether the ticket is ready.
     #[must_use]
     pub const fn is_ready(self) -> bool {
         matches!(self, Self::Ready | Self::Bumped)
@@ -107,7 +105,7 @@ impl State {
 }
 
 impl Move {
-    /// The word for people and machines.
+    /// Name of the move in messages and metadata.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -120,7 +118,7 @@ impl Move {
     }
 }
 
-/// A short number to call out: the last four digits of the order.
+/// Call number of an order: the last four digits of its ID.
 #[must_use]
 pub fn call_number(order: i64) -> String {
     format!("{:04}", order.rem_euclid(10_000))
@@ -134,7 +132,7 @@ mod tests {
         [State::New, State::Accepted, State::Started, State::Ready, State::Bumped, State::Cancelled];
     const ALL_MOVES: [Move; 5] = [Move::Accept, Move::Start, Move::Ready, Move::Bump, Move::Recall];
 
-    /// R24: in which order a ticket may be moved, every state with every move.
+    /// R24: every state with every move.
     #[test]
     fn the_matrix_of_moves() {
         use State::{Accepted, Bumped, New, Ready, Started};
@@ -157,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recall_takes_exactly_the_last_step_back() {
+    fn a_recall_undoes_exactly_the_last_step() {
         for (from, by, to) in MOVES {
             match by {
                 Move::Recall => assert!(to < from),
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_left_the_screen_is_not_cancelled() {
+    fn a_bumped_ticket_is_not_cancelled() {
         for state in STATES {
             let expected = if state == State::Bumped { State::Bumped } else { State::Cancelled };
             assert_eq!(state.after_cancel(), expected, "{state:?}");
@@ -177,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_completed_order_is_on_the_screen() {
+    fn a_completed_order_has_no_ticket_on_the_screen() {
         for state in STATES {
             let expected = if state == State::Cancelled { State::Cancelled } else { State::Bumped };
             assert_eq!(state.after_complete(), expected, "{state:?}");
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_to_call_out_have_four_digits() {
+    fn call_numbers_have_four_digits() {
         for (order, expected) in [(1, "0001"), (10_000, "0000"), (987_654_321, "4321"), (i64::MAX, "5807")] {
             assert_eq!(call_number(order), expected);
         }

@@ -1,4 +1,4 @@
-//! Items that are out, or were once.
+//! Items that are out, or were out before.
 
 use pulse_contract::errors;
 use pulse_kernel::id::ShopId;
@@ -22,17 +22,17 @@ pub(crate) async fn by_variant(store: &Store, shop: ShopId, variant: i64) -> Res
     store.optional(query).await
 }
 
-/// Items in the order of shop and variant, after a place.
-pub(crate) async fn after(store: &Store, place: (ShopId, i64), limit: i64) -> Result<Vec<ItemRow>, StoreError> {
+/// Items ordered by shop and variant, after a position.
+pub(crate) async fn after(store: &Store, position: (ShopId, i64), limit: i64) -> Result<Vec<ItemRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM kitchen_items WHERE shop_id > ? OR (shop_id = ? AND variant_id > ?) \
          ORDER BY shop_id, variant_id LIMIT ?",
-        values![place.0, place.0, place.1, limit],
+        values![position.0, position.0, position.1, limit],
     );
     store.all(query).await
 }
 
-/// Adds the write of `row`, which has its next version; somebody else's write is a conflict.
+/// Adds the write of `row`, which has its next version; a concurrent write makes it a conflict.
 pub(crate) fn put(commit: Commit, row: &ItemRow) -> Commit {
     if row.version == 1 {
         return commit.insert(Insert::rows("kitchen_items", [row])).duplicate_is(&errors::STORE_CONTENDED);

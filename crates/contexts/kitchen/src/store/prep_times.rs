@@ -1,4 +1,4 @@
-//! How long stations take.
+//! Prep times of stations.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
 
 use crate::domain::prep_time::PrepTime;
 
-/// What the station has learned; `None` before its first ticket.
+/// The prep time of a station; `None` before its first sample.
 pub(crate) async fn of_station(store: &Store, shop: ShopId, station: &str) -> Result<Option<PrepTime>, StoreError> {
     let query = Statement::new(
         "SELECT unit_ms, sample_count FROM kitchen_prep_times WHERE shop_id = ? AND station = ?",
@@ -16,13 +16,13 @@ pub(crate) async fn of_station(store: &Store, shop: ShopId, station: &str) -> Re
     );
     let row: Option<(i64, u32)> = store.optional(query).await?;
     row.map(|(unit, sample_count)| {
-        let unit = u64::try_from(unit).map_err(|_negative| super::defect("a prep time is negative"))?;
+        let unit = u64::try_from(unit).map_err(|_negative| super::defect("prep time is negative"))?;
         Ok(PrepTime { unit: Duration::from_millis(unit), sample_count })
     })
     .transpose()
 }
 
-/// Adds the write of what a station has learned since it was `read`; somebody else's write is a conflict.
+/// Adds the write that replaces the prep time `read` by `learned`; a concurrent write makes it a conflict.
 pub(crate) fn put(
     commit: Commit,
     (shop, station): (ShopId, &str),

@@ -1,10 +1,10 @@
-//! The stations of shops.
+//! Stations of shops.
 
 use pulse_contract::kitchen::v1::Stations;
 use pulse_kernel::id::ShopId;
 use pulse_store::{Insert, Row, Statement, Store, StoreError, Value, values};
 
-/// The stations of a shop. Empty when none were named.
+/// The stations of a shop; empty when none are configured.
 pub(crate) async fn of_shop(store: &Store, shop: ShopId) -> Result<Stations, StoreError> {
     let query = Statement::new("SELECT stations FROM kitchen_stations WHERE shop_id = ?", values![shop]);
     let row: Option<Row> = store.optional(query).await?;

@@ -7,7 +7,7 @@ use pulse_store::{Commit, Insert, Statement, Store, StoreError, Value, row, stor
 
 use crate::domain::ticket::{State, TicketId, WAITING};
 
-/// How many waiting tickets of a station count for an estimate.
+/// Maximum number of waiting tickets of a station that count for an estimate.
 const QUEUE_MAX: i64 = 500;
 
 stored_id!(TicketId);
@@ -33,13 +33,13 @@ pub(crate) async fn by_id(store: &Store, shop: ShopId, id: TicketId) -> Result<O
     store.optional(query).await
 }
 
-/// The tickets of an order, in the order of their ids.
+/// The tickets of an order, ordered by ID.
 pub(crate) async fn of_order(store: &Store, order: OrderId) -> Result<Vec<TicketRow>, StoreError> {
     let query = Statement::new("SELECT * FROM kitchen_tickets WHERE order_id = ? ORDER BY id", values![order]);
     store.all(query).await
 }
 
-/// These tickets, in the order of their ids.
+/// The tickets that exist, ordered by ID.
 pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<TicketRow>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -48,26 +48,26 @@ pub(crate) async fn by_ids(store: &Store, ids: &[i64]) -> Result<Vec<TicketRow>,
     store.all(Statement::listing(text, ids.iter().copied(), values![])).await
 }
 
-/// The order and the state of each ticket of these orders.
+/// Order and state of each ticket of these orders.
 pub(crate) async fn states_of(store: &Store, orders: &[OrderId]) -> Result<Vec<(OrderId, State)>, StoreError> {
     let text = "SELECT order_id, state FROM kitchen_tickets WHERE order_id IN (??)";
     store.all(Statement::listing(text, orders.iter().copied(), values![])).await
 }
 
-/// The id and the order of tickets, in the order of their ids.
+/// ID and order of tickets, ordered by ID.
 pub(crate) async fn after(store: &Store, id: TicketId, limit: i64) -> Result<Vec<(TicketId, OrderId)>, StoreError> {
     let text = "SELECT id, order_id FROM kitchen_tickets WHERE id > ? ORDER BY id LIMIT ?";
     store.all(Statement::new(text, values![id, limit])).await
 }
 
-/// How many units a station is still to make; of at most [`QUEUE_MAX`] tickets.
+/// Number of units that wait at a station, of at most [`QUEUE_MAX`] tickets.
 pub(crate) async fn units_waiting(store: &Store, shop: ShopId, station: &str) -> Result<u32, StoreError> {
     let text = "SELECT unit_count FROM kitchen_tickets WHERE shop_id = ? AND station = ? AND state IN (??) LIMIT ?";
     let units: Vec<u32> = store.all(Statement::listing(text, WAITING, values![shop, station, QUEUE_MAX])).await?;
     Ok(units.into_iter().fold(0, u32::saturating_add))
 }
 
-/// Which tickets of a shop: those of a station, or of all when it is empty, in any of these states.
+/// Filter of the tickets of a shop: station (empty for all stations) and states.
 #[derive(Clone, Debug)]
 pub(crate) struct Which<'a> {
     pub(crate) shop: ShopId,
@@ -76,7 +76,7 @@ pub(crate) struct Which<'a> {
 }
 
 impl Which<'_> {
-    /// One range of an index per state, each with its own limit, instead of a list that would be sorted as a whole.
+    /// One index range per state, each with its own limit, so that only a few rows are sorted.
     fn ranges(&self, columns: &str, order: &str, after: TicketId, limit: i64) -> (String, Vec<Value>) {
         let mut args = Vec::with_capacity(self.states.len() * 5);
         let ranges = self.states.iter().enumerate().map(|(index, state)| {
@@ -108,18 +108,18 @@ pub(crate) async fn page(
     store.all(Statement::composed(text, args)).await
 }
 
-/// The id and the version of the newest `limit` tickets, newest first.
+/// ID and version of the newest `limit` tickets, newest first.
 pub(crate) async fn newest(store: &Store, which: &Which<'_>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     let (text, args) = which.ranges("id, version", "id DESC", TicketId::new(0), limit);
     store.all(Statement::composed(text, args)).await
 }
 
-/// Adds the writes of new tickets; a station that has one of this order by now is a conflict.
+/// Adds the writes of new tickets; an existing ticket of the same order and station makes it a conflict.
 pub(crate) fn insert(commit: Commit, rows: &[TicketRow]) -> Commit {
     commit.insert(Insert::rows("kitchen_tickets", rows)).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// Adds the write of `row`, which has its next version; somebody else's write is a conflict.
+/// Adds the write of `row`, which has its next version; a concurrent write makes it a conflict.
 pub(crate) fn update(commit: Commit, row: &TicketRow) -> Commit {
     let update = Statement::new(
         "UPDATE kitchen_tickets SET state = ?, details = ?, version = ? WHERE id = ? AND version = ?",
@@ -128,7 +128,7 @@ pub(crate) fn update(commit: Commit, row: &TicketRow) -> Commit {
     commit.write(update).expect_rows(1)
 }
 
-/// Adds the write that forgets the tickets of an order.
-pub(crate) fn forget_of(commit: Commit, order: OrderId) -> Commit {
+/// Adds the write that deletes the tickets of an order.
+pub(crate) fn purge_of(commit: Commit, order: OrderId) -> Commit {
     commit.write(Statement::new("DELETE FROM kitchen_tickets WHERE order_id = ?", values![order]))
 }

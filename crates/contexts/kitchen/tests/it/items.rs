@@ -7,7 +7,7 @@ use pulse_contract::shop::v1::Product;
 use pulse_kernel::Error;
 use pulse_testkit::{TestNode, draft};
 
-use crate::{Place, assert_consistent, code, on_menu, tally};
+use crate::{KitchenFixture, assert_consistent, code, on_menu, tally};
 
 fn request(product: &Product, is_out: bool) -> SetItemOutRequest {
     SetItemOutRequest {
@@ -22,7 +22,7 @@ async fn set(node: &TestNode, request: SetItemOutRequest) -> Result<ItemOut, Err
     node.kitchens().set_item_out(&node.cx(), request).await
 }
 
-/// What was told of items, in order: out or back, and the version.
+/// The published changes of items in order: out or available, and the version.
 async fn changes(node: &TestNode) -> Vec<(bool, i64)> {
     let events = node.store("kitchen").events_after(0, 1_000).await.unwrap();
     let events = events.into_iter().filter(|event| &*event.topic == ItemOutChanged::TOPIC);
@@ -30,9 +30,9 @@ async fn changes(node: &TestNode) -> Vec<(bool, i64)> {
     events.map(|event| (event.is_out, event.version)).collect()
 }
 
-/// An item that is out or back is told once, with a version that grows.
+/// Each change of an item is published once, with a growing version.
 pub(crate) async fn what_is_out_is_told_with_growing_versions(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let product = &place.products[0];
     for is_out in [false, true, true, false, false, true] {
         let answer = set(node, request(product, is_out)).await.unwrap();
@@ -42,9 +42,9 @@ pub(crate) async fn what_is_out_is_told_with_growing_versions(node: &mut TestNod
     assert_consistent(node).await;
 }
 
-/// R24: an item is put out by its own shop, or by nobody.
+/// R24: only the shop of an item and operators mark it as out.
 pub(crate) async fn items_of_others_are_not_put_out(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "cake"]).await;
+    let place = KitchenFixture::with(node, &["tea", "cake"]).await;
     let other = node.open_shop("+8613900000003", draft("Other")).await;
     let [tea, cake] = [&place.products[0], &place.products[1]];
     let theirs = on_menu(node, other.id(), "tea").await;
@@ -67,9 +67,9 @@ pub(crate) async fn items_of_others_are_not_put_out(node: &mut TestNode) {
     assert_eq!(changes(node).await, [(true, 1)]);
 }
 
-/// Parallel changes of an item come one after the other: out and back in turns, each version once.
+/// Concurrent changes of an item are serialized: each version once.
 pub(crate) async fn parallel_changes_of_an_item_are_one_line(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let outcomes = join_all((0..6).map(|index| set(node, request(&place.products[0], index % 2 == 0)))).await;
     assert_eq!(tally(outcomes.iter().map(code)), [("ok", 6)]);
     let changes = changes(node).await;
@@ -79,9 +79,9 @@ pub(crate) async fn parallel_changes_of_an_item_are_one_line(node: &mut TestNode
     assert_consistent(node).await;
 }
 
-/// A key that was used is answered as it was then, also when there was nothing to do, and does nothing any more.
+/// A repeated idempotency key has the first answer, also for a call without a change, and has no effect.
 pub(crate) async fn a_repeated_key_puts_out_once(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let back = request(&place.products[0], false);
     let nothing = node.keyed(node.cx(), "nothing", "SetItemOut", &back);
     node.kitchens().set_item_out(&nothing, back).await.unwrap();

@@ -1,6 +1,6 @@
-//! What the kitchen context promises, on every engine: use cases through the clients, on a real database.
+//! Behaviour of the kitchen context on all engines: use cases through the clients, on a real database.
 
-#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot continue fails its test")]
 
 mod items;
 mod moves;
@@ -30,21 +30,21 @@ fn code<T>(outcome: &Result<T, Error>) -> &'static str {
     outcome.as_ref().err().map_or("ok", Error::code)
 }
 
-/// How often each word is there, sorted.
+/// Number of occurrences of each word, sorted.
 fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts = BTreeMap::new();
     words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);
     counts.into_iter().collect()
 }
 
-/// A shop with a product for each section, called as the section is.
-struct Place {
+/// A shop with one product per section, with the name of the section.
+struct KitchenFixture {
     shop: OpenShop,
     products: Vec<Product>,
 }
 
-impl Place {
-    /// A shop that has a station for each of these sections, of the same name.
+impl KitchenFixture {
+    /// A shop with one station per section, of the same name.
     async fn with(node: &TestNode, sections: &[&str]) -> Self {
         let shop = node.a_shop().await;
         let mut products = Vec::new();
@@ -66,7 +66,7 @@ impl Place {
         order(node, self.id(), &lines)
     }
 
-    /// The tickets of a paid order of one of each product, in the order of the stations.
+    /// The tickets of a paid order of one of each product, ordered by station.
     async fn tickets(&self, node: &TestNode) -> Vec<Ticket> {
         let order = self.order(node);
         pay(node, &order).await;
@@ -91,7 +91,7 @@ async fn put_stations(node: &TestNode, shop_id: i64, stations: Vec<Station>) -> 
     node.kitchens().put_stations(&node.cx(), PutStationsRequest { shop_id, stations }).await
 }
 
-/// A paid order, as the order context publishes it.
+/// The event of a paid order.
 fn order(node: &TestNode, shop_id: i64, lines: &[(&Product, i32)]) -> OrderPaid {
     let lines = lines.iter().map(|(product, quantity)| Line {
         product_id: product.product_id,
@@ -111,20 +111,20 @@ fn order(node: &TestNode, shop_id: i64, lines: &[(&Product, i32)]) -> OrderPaid 
     }
 }
 
-/// Tells that the order is paid, as the order context does.
+/// Publishes the payment of an order, as the order context does.
 async fn pay(node: &TestNode, order: &OrderPaid) {
     let commit = Commit::new().event(order.order_id, order);
     node.store("order").commit(&node.cx(), commit).await.unwrap();
 }
 
-/// Tells that the order is cancelled, as the order context does.
+/// Publishes the cancellation of an order, as the order context does.
 async fn cancel(node: &TestNode, order: &OrderPaid) {
     let event = OrderCancelled { order_id: order.order_id, shop_id: order.shop_id, version: 3, ..Default::default() };
     let commit = Commit::new().event(order.order_id, &event);
     node.store("order").commit(&node.cx(), commit).await.unwrap();
 }
 
-/// Tells that the customer has the order, as the order context does.
+/// Publishes the completion of an order, as the order context does.
 async fn complete(node: &TestNode, order: &OrderPaid) {
     let OrderPaid { order_id, shop_id, kind, .. } = *order;
     let event = OrderCompleted { order_id, shop_id, kind, version: 5, ..OrderCompleted::default() };
@@ -132,13 +132,13 @@ async fn complete(node: &TestNode, order: &OrderPaid) {
     node.store("order").commit(&node.cx(), commit).await.unwrap();
 }
 
-/// The tickets that are on the screens.
+/// The open tickets.
 async fn list(node: &TestNode, shop_id: i64) -> Vec<Ticket> {
     let request = ListTicketsRequest { shop_id, page_size: 100, ..Default::default() };
     node.kitchens().list_tickets(&node.cx(), request).await.unwrap().tickets
 }
 
-/// Every ticket.
+/// All tickets.
 async fn list_all(node: &TestNode, shop_id: i64) -> Vec<Ticket> {
     let states = (1..=6).collect();
     let request = ListTicketsRequest { shop_id, states, page_size: 100, ..Default::default() };
@@ -150,7 +150,7 @@ async fn move_by(node: &TestNode, ticket: &Ticket, by: TicketMove) -> Result<Tic
     node.kitchens().move_ticket(&node.cx(), request).await
 }
 
-/// Makes all of these moves.
+/// Moves a ticket step by step.
 async fn moved(node: &TestNode, ticket: &Ticket, moves: &[TicketMove]) -> Ticket {
     let mut ticket = ticket.clone();
     for by in moves {
@@ -159,14 +159,14 @@ async fn moved(node: &TestNode, ticket: &Ticket, moves: &[TicketMove]) -> Ticket
     ticket
 }
 
-/// What kitchens have told, in order: the last word of the topic, and of what.
-async fn told(node: &TestNode) -> Vec<(String, i64)> {
+/// The published events in order: last part of the topic, and key.
+async fn published(node: &TestNode) -> Vec<(String, i64)> {
     let events = node.store("kitchen").events_after(0, 1_000).await.unwrap();
     let word = |topic: &str| topic.rsplit('.').next().unwrap_or_default().to_owned();
     events.into_iter().map(|event| (word(&event.topic), event.key)).collect()
 }
 
-/// Nothing is wrong in the tables.
+/// Asserts all invariants of the context.
 async fn assert_consistent(node: &TestNode) {
     let verified = pulse_kitchen::verify(node.store("kitchen"), false).await.unwrap();
     assert_eq!(verified.findings, []);

@@ -1,4 +1,4 @@
-//! Moving tickets: in which order, by whom, and what the order hears of it.
+//! Moves of tickets: states, permissions, published milestones.
 
 use futures::future::join_all;
 use pulse_contract::kitchen::v1::*;
@@ -7,13 +7,13 @@ use serde_json::json;
 
 use TicketMove::{Accept, Bump, Ready, Recall, Start};
 
-use crate::{Place, SECOND, assert_consistent, code, list_all, move_by, moved, tally, told};
+use crate::{KitchenFixture, SECOND, assert_consistent, code, list_all, move_by, moved, published, tally};
 
 const MOVES: [TicketMove; 5] = [Accept, Start, Ready, Bump, Recall];
 
-/// R24: every state with every move; what is not possible changes nothing, and the answer names what is.
+/// R24: every state with every move. A move that is not allowed changes nothing, and the error names the allowed moves.
 pub(crate) async fn a_ticket_moves_one_step_at_a_time(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let mut ticket = place.tickets(node).await.remove(0);
     let steps = [
         (TicketState::New, vec![Accept], "accept"),
@@ -33,7 +33,7 @@ pub(crate) async fn a_ticket_moves_one_step_at_a_time(node: &mut TestNode) {
         if state != TicketState::New {
             let back = moved(node, &ticket, &[Recall]).await;
             assert_eq!(back.version, ticket.version + 1);
-            // The step that led here again.
+            // The step that led to this state.
             let step = MOVES[usize::try_from(i32::from(back.state())).unwrap() - 1];
             ticket = moved(node, &back, &[step]).await;
             assert_eq!(ticket.state(), state);
@@ -47,9 +47,9 @@ pub(crate) async fn a_ticket_moves_one_step_at_a_time(node: &mut TestNode) {
     assert_consistent(node).await;
 }
 
-/// R24: who does not work for the shop moves nothing of it, whichever way it is tried.
+/// R24: accounts that do not work for the shop cannot move its tickets.
 pub(crate) async fn the_wrong_people_move_nothing(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let other = node.open_shop("+8613900000003", draft("Other")).await;
     let consumer = node.sign_up("+8613900000004").await;
     let ticket = place.tickets(node).await.remove(0);
@@ -76,60 +76,60 @@ pub(crate) async fn the_wrong_people_move_nothing(node: &mut TestNode) {
     assert_eq!(listed.tickets.len(), 1);
 }
 
-/// The first start and the last ready of an order are told once, also when tickets are taken back and made again.
+/// The first start and the last ready of an order are published once, also after recalls.
 pub(crate) async fn the_first_start_and_the_last_ready_are_told_once(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     let tickets = place.tickets(node).await;
     let order = tickets[0].order_id;
     let (started, ready) = (("OrderStarted".to_owned(), order), ("OrderReady".to_owned(), order));
     let first = moved(node, &tickets[0], &[Accept]).await;
-    assert_eq!(told(node).await, []);
+    assert_eq!(published(node).await, []);
     let first = moved(node, &first, &[Start, Recall, Start, Ready, Recall, Ready, Bump]).await;
-    assert_eq!(told(node).await, std::slice::from_ref(&started));
+    assert_eq!(published(node).await, std::slice::from_ref(&started));
     let second = moved(node, &tickets[1], &[Accept, Start]).await;
-    // The first one is taken back before the second one is ready: then it is the last.
+    // The first ticket is recalled before the second one is ready, so it is the last.
     let first = moved(node, &first, &[Recall, Recall]).await;
     moved(node, &second, &[Ready]).await;
-    assert_eq!(told(node).await, std::slice::from_ref(&started));
+    assert_eq!(published(node).await, std::slice::from_ref(&started));
     moved(node, &first, &[Ready]).await;
-    assert_eq!(told(node).await, [started.clone(), ready.clone()]);
+    assert_eq!(published(node).await, [started.clone(), ready.clone()]);
     moved(node, &first, &[Recall, Ready, Bump, Recall, Recall, Recall, Start, Ready]).await;
-    assert_eq!(told(node).await, [started, ready]);
+    assert_eq!(published(node).await, [started, ready]);
     assert_consistent(node).await;
 }
 
-/// Stations that start and are ready at the same moment tell it exactly once, and no move is lost.
+/// Concurrent moves of several stations publish each milestone once and lose no move.
 pub(crate) async fn stations_that_are_ready_at_the_same_moment_tell_once(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat", "ice", "soup", "cake", "wok"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat", "ice", "soup", "cake", "wok"]).await;
     for round in 1..=4 {
         let tickets = place.tickets(node).await;
         for by in [Accept, Start, Ready] {
             let outcomes = join_all(tickets.iter().map(|ticket| move_by(node, ticket, by))).await;
             assert_eq!(tally(outcomes.iter().map(code)), [("ok", 6)]);
         }
-        let told = told(node).await;
-        let of_order = told.iter().filter(|(_, order)| *order == tickets[0].order_id);
+        let events = published(node).await;
+        let of_order = events.iter().filter(|(_, order)| *order == tickets[0].order_id);
         let of_order: Vec<&str> = of_order.map(|(word, _)| word.as_str()).collect();
         assert_eq!(of_order, ["OrderStarted", "OrderReady"], "round {round}");
     }
     assert_consistent(node).await;
 }
 
-/// Of the same move of the same ticket at the same moment one is made.
+/// One of several concurrent equal moves succeeds.
 pub(crate) async fn one_of_parallel_moves_is_made(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let ticket = place.tickets(node).await.remove(0);
     for (by, version) in [(Accept, 2), (Start, 3), (Ready, 4), (Bump, 5)] {
         let outcomes = join_all((0..5).map(|_| move_by(node, &ticket, by))).await;
         assert_eq!(tally(outcomes.iter().map(code)), [("KITCHEN_MOVE_INVALID", 4), ("ok", 1)], "{by:?}");
         assert_eq!(list_all(node, place.id()).await[0].version, version);
     }
-    assert_eq!(told(node).await.len(), 2);
+    assert_eq!(published(node).await.len(), 2);
 }
 
-/// A key that was used is answered as it was then, and moves nothing any more; after a restart too.
+/// A repeated idempotency key has the first answer and no effect, also after a restart.
 pub(crate) async fn a_repeated_key_moves_once(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let ticket = place.tickets(node).await.remove(0);
     let request = MoveTicketRequest { shop_id: place.id(), ticket_id: ticket.ticket_id, r#move: Accept.into() };
     let cx = node.keyed(node.cx(), "accept", "MoveTicket", &request);

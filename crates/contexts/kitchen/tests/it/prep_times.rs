@@ -1,29 +1,29 @@
-//! When tickets are likely ready.
+//! Estimates when tickets are ready.
 
 use std::time::Duration;
 
 use pulse_contract::kitchen::v1::*;
 use pulse_testkit::TestNode;
 
-use crate::{MINUTE, Place, moved, order, pay, put_stations, station};
+use crate::{KitchenFixture, MINUTE, moved, order, pay, put_stations, station};
 
-/// In how long the ticket is likely ready, from now.
+/// Time until the ticket is estimated to be ready.
 fn estimate(node: &TestNode, ticket: &Ticket) -> Duration {
     let at: pulse_kernel::Timestamp = ticket.ready_estimate_at.unwrap().into();
     at.since(node.now())
 }
 
-/// An order of so many teas.
-async fn teas(node: &TestNode, place: &Place, count: i32) -> Ticket {
+/// An order of a number of teas.
+async fn teas(node: &TestNode, place: &KitchenFixture, count: i32) -> Ticket {
     let order = order(node, place.id(), &[(&place.products[0], count)]);
     pay(node, &order).await;
     node.settle().await;
     crate::list(node, place.id()).await.into_iter().find(|ticket| ticket.order_id == order.order_id).unwrap()
 }
 
-/// The estimate counts what waits at the station and the ticket itself, never further than four hours.
+/// The estimate counts the waiting units of the station and the ticket itself, at most four hours.
 pub(crate) async fn an_estimate_grows_with_what_waits(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     put_stations(node, place.id(), vec![station("bar", &["tea"], 3), station("grill", &["meat"], 10)]).await.unwrap();
     let first = teas(node, &place, 2).await;
     assert_eq!(estimate(node, &first), 6 * MINUTE);
@@ -32,7 +32,7 @@ pub(crate) async fn an_estimate_grows_with_what_waits(node: &mut TestNode) {
     let both = place.tickets(node).await;
     assert_eq!((both[0].station.as_str(), estimate(node, &both[0])), ("bar", 12 * MINUTE));
     assert_eq!((both[1].station.as_str(), estimate(node, &both[1])), ("grill", 10 * MINUTE), "another station");
-    // What is started is no longer waiting for anything but itself; what is ready makes room.
+    // A started ticket waits for its own units only; a ready ticket does not count.
     let first = moved(node, &first, &[TicketMove::Accept, TicketMove::Start]).await;
     assert_eq!(estimate(node, &first), 6 * MINUTE);
     let second = moved(node, &second, &[TicketMove::Accept, TicketMove::Start]).await;
@@ -44,17 +44,17 @@ pub(crate) async fn an_estimate_grows_with_what_waits(node: &mut TestNode) {
     assert_eq!(estimate(node, &huge), 4 * 60 * MINUTE);
 }
 
-/// A station that takes longer than was said is known to, from its tickets; a ticket that is made again teaches nothing.
+/// The prep time adapts to the tickets of a station; a recalled ticket is not measured again.
 pub(crate) async fn a_station_learns_how_long_it_takes(node: &mut TestNode) {
     use TicketMove::{Accept, Bump, Ready, Recall, Start};
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     put_stations(node, place.id(), vec![station("bar", &["tea"], 2)]).await.unwrap();
     let ticket = teas(node, &place, 2).await;
     assert_eq!(estimate(node, &ticket), 4 * MINUTE);
     moved(node, &ticket, &[Accept, Start]).await;
     node.advance(12 * MINUTE);
     moved(node, &ticket, &[Ready]).await;
-    // Two units in twelve minutes is six for one; half of the way there from two.
+    // Two units in twelve minutes are six minutes per unit; half of the way from two minutes.
     let next = teas(node, &place, 1).await;
     assert_eq!(estimate(node, &next), 4 * MINUTE);
     moved(node, &ticket, &[Recall]).await;

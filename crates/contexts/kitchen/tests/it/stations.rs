@@ -1,4 +1,4 @@
-//! The stations of a kitchen.
+//! Stations of a kitchen.
 
 use pulse_contract::kitchen::v1::*;
 use pulse_testkit::TestNode;
@@ -9,7 +9,7 @@ async fn get(node: &TestNode, shop_id: i64) -> Stations {
     node.kitchens().get_stations(&node.cx(), GetStationsRequest { shop_id }).await.unwrap()
 }
 
-/// The last stations that were put are those of the shop; none is fine too.
+/// The last write replaces all stations; an empty list is allowed.
 pub(crate) async fn stations_are_replaced_as_a_whole(node: &mut TestNode) {
     let shop_id = node.a_shop().await.id();
     assert_eq!(get(node, shop_id).await, Stations { shop_id, stations: vec![] });
@@ -24,7 +24,7 @@ pub(crate) async fn stations_are_replaced_as_a_whole(node: &mut TestNode) {
     }
 }
 
-/// Names and sections are there once, and the shop is one; otherwise nothing changes.
+/// Duplicate names, duplicate sections and unknown shops are refused and change nothing.
 pub(crate) async fn impossible_stations_are_refused(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let before = put_stations(node, shop.id(), vec![station("bar", &["tea"], 3)]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Orders become tickets: which, how often, and when not.
+//! Tickets of orders: creation, cancellation, completion, retention.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,12 @@ use pulse_store::{Statement, values};
 use pulse_testkit::{TestNode, product};
 
 use crate::{
-    DAY, MINUTE, Place, assert_consistent, cancel, complete, list, list_all, move_by, moved, on_menu, order, pay,
+    DAY, KitchenFixture, MINUTE, assert_consistent, cancel, complete, list, list_all, move_by, moved, on_menu, order,
+    pay,
 };
-use crate::{put_stations, station, told};
+use crate::{published, put_stations, station};
 
-/// Who cooks what: station and names, in the order of the list.
+/// Station and item names of each ticket, in the order of the list.
 fn work(tickets: &[Ticket]) -> Vec<(&str, Vec<(&str, i32)>)> {
     tickets
         .iter()
@@ -25,9 +26,9 @@ fn work(tickets: &[Ticket]) -> Vec<(&str, Vec<(&str, i32)>)> {
         .collect()
 }
 
-/// Each line goes to the station of its section, the rest to the first one; notes and choices come along.
+/// Each line goes to the station of its section, other lines to the first station, with notes and choices.
 pub(crate) async fn a_paid_order_becomes_tickets_by_station(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat", "ice"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat", "ice"]).await;
     let other = on_menu(node, place.id(), "unnamed").await;
     let [tea, meat] = [&place.products[0], &place.products[1]];
     let mut order = order(node, place.id(), &[(meat, 2), (&other, 1), (meat, 1), (tea, 3)]);
@@ -54,17 +55,17 @@ pub(crate) async fn a_paid_order_becomes_tickets_by_station(node: &mut TestNode)
     assert_consistent(node).await;
 }
 
-/// A kitchen that names no station has one.
+/// A kitchen without configured stations has one.
 pub(crate) async fn a_kitchen_without_stations_has_one(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     put_stations(node, place.id(), vec![]).await.unwrap();
     let tickets = place.tickets(node).await;
     assert_eq!(work(&tickets), [("kitchen", vec![("tea, one", 1), ("meat, one", 1)])]);
 }
 
-/// What was taken off the menu after it was ordered is made where it always was; what is gone, at the first station.
+/// A product that is not on sale anymore goes to its station; a deleted product goes to the first station.
 pub(crate) async fn what_is_not_sold_any_more_is_still_made(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat", "ice"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat", "ice"]).await;
     let order = place.order(node);
     let [_, meat, ice] = place.products.as_slice() else { panic!("three products") };
     let draft = ProductDraft { section: "meat".into(), is_on_sale: false, ..product("meat", 500) };
@@ -83,9 +84,9 @@ pub(crate) async fn what_is_not_sold_any_more_is_still_made(node: &mut TestNode)
     assert_eq!(work(&list(node, place.id()).await), expected);
 }
 
-/// PL-12: an order that was paid while the kitchen was down is cooked when it returns.
+/// PL-12: an order that is paid while the kitchen is down gets its tickets when the kitchen is back.
 pub(crate) async fn what_was_paid_while_the_kitchen_was_down_is_cooked(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     node.bus().set_mode("kitchen.orders", Mode::Paused).await.unwrap();
     let orders = [place.order(node), place.order(node), place.order(node)];
     for order in &orders {
@@ -99,7 +100,7 @@ pub(crate) async fn what_was_paid_while_the_kitchen_was_down_is_cooked(node: &mu
     node.bus().set_mode("kitchen.orders", Mode::Running).await.unwrap();
     node.settle().await;
     let tickets = list(node, place.id()).await;
-    // Orders are taken side by side, so either may be the first.
+    // Orders are processed concurrently, so either can be the first.
     let cooked: BTreeSet<i64> = tickets.iter().map(|ticket| ticket.order_id).collect();
     assert_eq!(
         cooked,
@@ -115,9 +116,9 @@ pub(crate) async fn what_was_paid_while_the_kitchen_was_down_is_cooked(node: &mu
     assert_consistent(node).await;
 }
 
-/// The same payment told twice makes tickets once, whatever has happened to them meanwhile.
+/// A repeated payment event creates no second tickets, in any state of the first ones.
 pub(crate) async fn news_that_come_twice_make_tickets_once(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     let order = place.order(node);
     pay(node, &order).await;
     pay(node, &order).await;
@@ -131,11 +132,11 @@ pub(crate) async fn news_that_come_twice_make_tickets_once(node: &mut TestNode) 
     assert_consistent(node).await;
 }
 
-/// A cancelled order leaves the screens, in whatever state its tickets are, except for what has left them before;
-/// nothing of it can be moved any more, and nothing is told of it.
+/// The open tickets of a cancelled order are cancelled in any state, bumped ones stay. They cannot be moved, and no milestone
+/// is published.
 pub(crate) async fn a_cancelled_order_leaves_the_screens(node: &mut TestNode) {
     use TicketMove::{Accept, Bump, Ready, Recall, Start};
-    let place = Place::with(node, &["a", "b", "c", "d", "e"]).await;
+    let place = KitchenFixture::with(node, &["a", "b", "c", "d", "e"]).await;
     let order = place.order(node);
     pay(node, &order).await;
     node.settle().await;
@@ -163,9 +164,9 @@ pub(crate) async fn a_cancelled_order_leaves_the_screens(node: &mut TestNode) {
     assert_consistent(node).await;
 }
 
-/// A cancellation that is handled before the payment (a dead letter that is replayed) keeps the order from being made.
+/// A cancellation that is processed before the payment (a replayed dead letter) prevents tickets.
 pub(crate) async fn an_order_that_was_cancelled_before_it_came_is_not_made(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let order = place.order(node);
     cancel(node, &order).await;
     pay(node, &order).await;
@@ -176,10 +177,9 @@ pub(crate) async fn an_order_that_was_cancelled_before_it_came_is_not_made(node:
     assert_consistent(node).await;
 }
 
-/// R12: an order whose money came after it had been cancelled, and that was taken up again, is made; the cancellation that
-/// is heard again is old news.
+/// R12: a cancelled order that a late payment reactivates gets tickets; the repeated cancellation is ignored.
 pub(crate) async fn an_order_that_was_paid_after_it_was_cancelled_is_made(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let order = OrderPaid { version: 4, ..place.order(node) };
     cancel(node, &order).await;
     node.settle().await;
@@ -192,18 +192,18 @@ pub(crate) async fn an_order_that_was_paid_after_it_was_cancelled_is_made(node: 
     assert_consistent(node).await;
 }
 
-/// Whoever completes an order need not bump its tickets: they leave the screens in whatever state they are, once, and the
-/// order hears nothing of it. What is told late, or twice, puts nothing back.
+/// The completion of an order bumps its tickets in any state and publishes no milestone. Late and repeated events have no
+/// effect.
 pub(crate) async fn a_completed_order_leaves_the_screens(node: &mut TestNode) {
     use TicketMove::{Accept, Bump, Ready, Start};
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     for moves in [vec![], vec![Accept, Start], vec![Accept, Start, Ready], vec![Accept, Start, Ready, Bump]] {
         let order = place.order(node);
         pay(node, &order).await;
         node.settle().await;
         let mine = list(node, place.id()).await;
         moved(node, &mine[0], &moves).await;
-        let told_before = told(node).await;
+        let told_before = published(node).await;
         for _ in 0..2 {
             complete(node, &order).await;
             pay(node, &order).await;
@@ -211,21 +211,21 @@ pub(crate) async fn a_completed_order_leaves_the_screens(node: &mut TestNode) {
         }
         node.settle().await;
         assert_eq!(list(node, place.id()).await, [], "{moves:?}");
-        assert_eq!(told(node).await, told_before, "{moves:?}");
+        assert_eq!(published(node).await, told_before, "{moves:?}");
         assert_consistent(node).await;
     }
     let all = list_all(node, place.id()).await;
     assert_eq!((all.len(), all.iter().all(|ticket| ticket.state() == TicketState::Bumped)), (8, true));
-    // Bumped by mistake is taken back as ever, and tells nothing either.
-    let told_before = told(node).await;
+    // A recall is still possible and publishes nothing.
+    let told_before = published(node).await;
     moved(node, &all[0], &[TicketMove::Recall, TicketMove::Recall, Ready]).await;
-    assert_eq!(told(node).await, told_before);
+    assert_eq!(published(node).await, told_before);
     assert_consistent(node).await;
 }
 
-/// Completed before its payment is handled (a dead letter that is replayed): nobody cooks what was eaten.
+/// An order that is completed before its payment is processed (a replayed dead letter) gets no tickets.
 pub(crate) async fn an_order_that_was_completed_before_it_came_is_not_made(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let order = place.order(node);
     complete(node, &order).await;
     node.settle().await;
@@ -235,10 +235,10 @@ pub(crate) async fn an_order_that_was_completed_before_it_came_is_not_made(node:
     assert_consistent(node).await;
 }
 
-/// A voucher is paid and not cooked.
+/// A voucher order gets no tickets.
 pub(crate) async fn vouchers_are_not_cooked(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
-    // Without lines, since the marketing context mints what they name.
+    let place = KitchenFixture::with(node, &["tea"]).await;
+    // Without lines, because the marketing context would create their coupons.
     let voucher = OrderPaid { kind: OrderKind::VirtualVoucher.into(), lines: Vec::new(), ..place.order(node) };
     let platform = OrderPaid { shop_id: 0, ..voucher.clone() };
     for order in [voucher, platform] {
@@ -250,9 +250,9 @@ pub(crate) async fn vouchers_are_not_cooked(node: &mut TestNode) {
     assert_consistent(node).await;
 }
 
-/// Lists run from old to new, by pages that moves do not shift, of a station or of some states.
+/// Tickets are listed oldest first, by pages that moves do not affect, filtered by station or states.
 pub(crate) async fn lists_are_paged_oldest_first(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     for _ in 0..4 {
         place.tickets(node).await;
     }
@@ -264,7 +264,7 @@ pub(crate) async fn lists_are_paged_oldest_first(node: &mut TestNode) {
     loop {
         let page = node.kitchens().list_tickets(&node.cx(), request.clone()).await.unwrap();
         seen.extend(page.tickets.iter().map(|ticket| ticket.ticket_id));
-        // What was seen moves on, and the next page is none the wiser.
+        // A listed ticket is moved; the next page is not affected.
         for ticket in &page.tickets {
             moved(node, ticket, &[TicketMove::Accept]).await;
         }
@@ -296,9 +296,9 @@ pub(crate) async fn lists_are_paged_oldest_first(node: &mut TestNode) {
     assert_eq!(count("tea", &[]).await, 4, "tickets keep their station");
 }
 
-/// What was made or cancelled long ago is forgotten, a page at a time; what is on a screen stays, however old it is.
+/// Old orders without open tickets are deleted page by page; open tickets stay.
 pub(crate) async fn what_is_long_over_is_forgotten(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     let (eaten, waiting, cancelled) = (place.order(node), place.order(node), place.order(node));
     for order in [&eaten, &waiting] {
         pay(node, order).await;

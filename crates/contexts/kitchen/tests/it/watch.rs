@@ -1,4 +1,4 @@
-//! Screens: what is open, then what changes, at once and from everywhere.
+//! Streams of tickets: open tickets first, then changes, also of other nodes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use tokio::net::TcpStream;
 
 use TicketMove::{Accept, Bump, Ready, Start};
 
-use crate::{MINUTE, Place, SECOND, assert_consistent, cancel, move_by, moved, pay};
+use crate::{KitchenFixture, MINUTE, SECOND, assert_consistent, cancel, move_by, moved, pay};
 
-/// How long a test waits for a ticket on a screen, on the clock of the machine, before it gives up.
+/// Maximum time that a test waits for a ticket, on the clock of the machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Longer than a screen ever waits before it looks by itself.
+/// Longer than the poll interval.
 const A_LOOK: Duration = Duration::from_secs(15);
 
 type Screen = BoxStream<'static, Result<Ticket, Error>>;
@@ -30,7 +30,7 @@ async fn watch(node: &TestNode, client: &KitchenClient, shop_id: i64, station: &
     client.watch_tickets(&node.cx(), request).await.unwrap()
 }
 
-/// The next tickets on the screen: of which order and in which state.
+/// The next tickets of the stream: order and state.
 async fn shown(screen: &mut Screen, count: usize) -> Vec<(i64, TicketState)> {
     let mut tickets = Vec::new();
     for _ in 0..count {
@@ -41,7 +41,7 @@ async fn shown(screen: &mut Screen, count: usize) -> Vec<(i64, TicketState)> {
     tickets
 }
 
-/// The kitchen context once more on the same tables: what another node is.
+/// A second kitchen context on the same tables, as on another node.
 async fn another(node: &TestNode) -> Kitchens {
     let deps = KitchenDeps {
         store: node.store("kitchen").clone(),
@@ -51,9 +51,9 @@ async fn another(node: &TestNode) -> Kitchens {
     pulse_kitchen::start(deps).await.unwrap().0
 }
 
-/// A screen shows what is open, oldest first, then each change: moves, new orders, cancellations.
+/// A stream sends open tickets, oldest first, then each change: moves, new orders, cancellations.
 pub(crate) async fn a_screen_shows_what_is_open_and_what_changes(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let tickets = [place.tickets(node).await, place.tickets(node).await, place.tickets(node).await].concat();
     moved(node, &tickets[0], &[Accept, Start, Ready, Bump]).await;
     moved(node, &tickets[2], &[Accept]).await;
@@ -80,9 +80,9 @@ pub(crate) async fn a_screen_shows_what_is_open_and_what_changes(node: &mut Test
     assert_eq!(shown(&mut screen, 1).await, [(first, TicketState::Ready)], "what comes back is shown again");
 }
 
-/// A screen of a station shows that station alone.
+/// A stream of a station sends tickets of that station only.
 pub(crate) async fn a_screen_of_a_station_shows_that_station(node: &mut TestNode) {
-    let place = Place::with(node, &["tea", "meat"]).await;
+    let place = KitchenFixture::with(node, &["tea", "meat"]).await;
     let tickets = place.tickets(node).await;
     let mut screen = watch(node, node.kitchens(), place.id(), "meat").await;
     let order = tickets[0].order_id;
@@ -92,9 +92,9 @@ pub(crate) async fn a_screen_of_a_station_shows_that_station(node: &mut TestNode
     assert_eq!(shown(&mut screen, 1).await, [(order, TicketState::Started)]);
 }
 
-/// A screen that does not look for a while sees every ticket as it is then, those that are gone too.
+/// A slow client gets the current state of every changed ticket, also of closed ones.
 pub(crate) async fn a_slow_screen_misses_nothing(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let before = [place.tickets(node).await, place.tickets(node).await, place.tickets(node).await].concat();
     let mut screen = watch(node, node.kitchens(), place.id(), "").await;
     assert_eq!(shown(&mut screen, 3).await.len(), 3);
@@ -112,14 +112,14 @@ pub(crate) async fn a_slow_screen_misses_nothing(node: &mut TestNode) {
     assert_eq!(shown(&mut screen, 1).await, [(before[2].order_id, TicketState::Accepted)], "and nothing twice");
 }
 
-/// A kitchen that is fuller than a screen shows the newest tickets, and goes on showing what has been on it.
+/// With more open tickets than the limit, a stream sends the newest and continues with tickets that it has sent.
 pub(crate) async fn a_full_kitchen_shows_the_newest(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let ids = fill(node, place.id(), 600).await;
     let mut screen = watch(node, node.kitchens(), place.id(), "").await;
     let first: Vec<i64> = shown(&mut screen, 500).await.into_iter().map(|(order, _)| order).collect();
     assert_eq!(first, ids[100..]);
-    // One more pushes the oldest one out of the newest; its screen hears of it all the same.
+    // A new ticket displaces the oldest one; changes of the oldest one are still sent.
     let newest = place.order(node);
     pay(node, &newest).await;
     assert_eq!(shown(&mut screen, 1).await, [(newest.order_id, TicketState::New)]);
@@ -136,7 +136,7 @@ pub(crate) async fn a_full_kitchen_shows_the_newest(node: &mut TestNode) {
     }
 }
 
-/// Orders of one ticket each, the ticket's id the same as the order's.
+/// Orders with one ticket each; ticket and order have the same ID.
 async fn fill(node: &TestNode, shop_id: i64, count: usize) -> Vec<i64> {
     let store = node.store("kitchen");
     let ids: Vec<i64> = (0..count).map(|_| store.next_id(node.now())).collect();
@@ -150,8 +150,8 @@ async fn fill(node: &TestNode, shop_id: i64, count: usize) -> Vec<i64> {
         "ticket_count",
         "started_count",
         "ready_count",
-        "is_started_told",
-        "is_ready_told",
+        "is_started_published",
+        "is_ready_published",
         "is_cancelled",
         "order_version",
         "version",
@@ -164,9 +164,9 @@ async fn fill(node: &TestNode, shop_id: i64, count: usize) -> Vec<i64> {
     ids
 }
 
-/// What another node changes is seen a little later.
+/// Changes of another node are sent after the poll interval.
 pub(crate) async fn changes_of_other_nodes_are_seen(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let ticket = place.tickets(node).await.remove(0);
     let other = another(node).await;
     let mut screen = watch(node, &other.client, place.id(), "").await;
@@ -179,9 +179,9 @@ pub(crate) async fn changes_of_other_nodes_are_seen(node: &mut TestNode) {
     }
 }
 
-/// A screen that goes leaves nothing behind, whether it waits or has something to show.
+/// A dropped stream leaves no subscription, waiting or with unsent tickets.
 pub(crate) async fn nothing_is_left_of_a_screen_that_went(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     place.tickets(node).await;
     let other = another(node).await;
     let holders = Arc::strong_count(&other.subscribers);
@@ -199,9 +199,9 @@ pub(crate) async fn nothing_is_left_of_a_screen_that_went(node: &mut TestNode) {
     assert_eq!(Arc::strong_count(&other.subscribers), holders, "nobody else holds on to anything");
 }
 
-/// A screen ends well when its time is over; the caller watches again.
+/// A stream ends without an error at its deadline.
 pub(crate) async fn a_screen_ends_at_its_deadline(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let other = another(node).await;
     let mut screen = watch(node, &other.client, place.id(), "").await;
     assert!(futures::poll!(screen.next()).is_pending());
@@ -211,7 +211,7 @@ pub(crate) async fn a_screen_ends_at_its_deadline(node: &mut TestNode) {
     assert_eq!(other.subscribers.subscriber_count(), 0);
 }
 
-/// An open stream of events, and what has come so far.
+/// An open stream of server-sent events, and the received text.
 struct Events {
     stream: TcpStream,
     seen: String,
@@ -229,9 +229,9 @@ impl Events {
     }
 }
 
-/// A kitchen screen watches over REST as server-sent events, with what is open first, until the node leaves.
+/// Over REST the stream is sent as server-sent events, open tickets first, until the node stops.
 pub(crate) async fn a_screen_watches_over_rest(node: &mut TestNode) {
-    let place = Place::with(node, &["tea"]).await;
+    let place = KitchenFixture::with(node, &["tea"]).await;
     let ticket = place.tickets(node).await.remove(0);
     let http = node.http();
     let mut stream = TcpStream::connect(http.address()).await.unwrap();
