@@ -37,7 +37,10 @@ impl Engine {
     /// When the server is not installed or does not start.
     pub(crate) async fn fresh(self, fill: impl AsyncFnOnce(String)) -> Fresh {
         let (url, server) = match self {
-            Self::Sqlite => (Ok(String::new()), Server::None),
+            Self::Sqlite => {
+                crate::record::engine("SQLite");
+                (Ok(String::new()), Server::None)
+            }
             Self::Postgres => {
                 let server = servers::postgres().expect("PostgreSQL starts");
                 (server.copied_database(fill).await, Server::Postgres { _alive: server })

@@ -2,6 +2,7 @@
 //!
 //! A behaviour is an `async fn(&mut TestNode)`; [`behaviours!`] finds them and makes a test of each, on each engine.
 
+mod record;
 pub mod servers;
 
 #[cfg(feature = "node")]
@@ -24,9 +25,9 @@ pub use node::TestNode;
 #[cfg(feature = "node")]
 pub use person::Person;
 #[cfg(feature = "node")]
-pub use street::{OpenShop, cny, draft, place, product};
-#[cfg(feature = "node")]
 pub use pulse_testkit_macros::behaviours;
+#[cfg(feature = "node")]
+pub use street::{OpenShop, cny, draft, place, product};
 #[cfg(feature = "node")]
 pub use suite::{run, run_with};
 

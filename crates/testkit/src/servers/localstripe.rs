@@ -25,6 +25,7 @@ impl LocalStripe {
     /// # Errors
     /// When it is not installed (`scripts/install-localstripe.sh` does that) or does not start.
     pub fn start() -> Result<Self, Error> {
+        crate::record::engine("localstripe");
         let python = python_with_stripe();
         if !python.exists() {
             return Err(Error::new("localstripe is not installed; run scripts/install-localstripe.sh"));

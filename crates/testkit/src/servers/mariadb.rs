@@ -23,6 +23,7 @@ impl Mariadb {
     /// # Errors
     /// When MariaDB is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
+        crate::record::engine("MariaDB");
         let folder = tempfile::Builder::new().prefix("pulse-mariadb-").tempdir()?;
         let path = folder.path().display().to_string();
         let user = if is_root() { "--user=mysql" } else { "--skip-name-resolve" };

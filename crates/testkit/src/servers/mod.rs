@@ -12,6 +12,8 @@ mod wire;
 
 use std::sync::{Arc, Weak};
 
+use crate::record;
+
 pub use self::child::Error;
 pub use self::localstripe::{LocalStripe, python_with_stripe};
 pub use self::mariadb::Mariadb;
@@ -24,6 +26,7 @@ pub use self::wire::Wire;
 /// # Errors
 /// When PostgreSQL is not installed or does not start.
 pub fn postgres() -> Result<Arc<Postgres>, Error> {
+    record::engine("PostgreSQL");
     static SHARED: Shared<Postgres> = Shared::new();
     SHARED.get_or_start(Postgres::start)
 }
@@ -33,6 +36,7 @@ pub fn postgres() -> Result<Arc<Postgres>, Error> {
 /// # Errors
 /// When MariaDB is not installed or does not start.
 pub fn mariadb() -> Result<Arc<Mariadb>, Error> {
+    record::engine("MariaDB");
     static SHARED: Shared<Mariadb> = Shared::new();
     SHARED.get_or_start(Mariadb::start)
 }
@@ -42,6 +46,7 @@ pub fn mariadb() -> Result<Arc<Mariadb>, Error> {
 /// # Errors
 /// When Redis is not installed or does not start.
 pub fn redis() -> Result<Arc<Redis>, Error> {
+    record::engine("Redis");
     static SHARED: Shared<Redis> = Shared::new();
     SHARED.get_or_start(Redis::start)
 }

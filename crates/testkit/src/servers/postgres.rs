@@ -33,6 +33,7 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
+        crate::record::engine("PostgreSQL");
         let binaries = newest_binaries()?;
         let folder = tempfile::Builder::new().prefix("pulse-postgres-").tempdir()?;
         if is_root() {

@@ -28,6 +28,7 @@ impl Redis {
     /// # Errors
     /// When Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
+        crate::record::engine("Redis");
         let folder = folder()?;
         let port = free_port()?;
         let server = serve(folder.path(), port, "TERM", &[])?;
@@ -57,6 +58,7 @@ impl RedisSentinels {
     /// # Errors
     /// When Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
+        crate::record::engine("Redis Sentinel");
         let folder = folder()?;
         let (primary_port, replica_port) = (free_port()?, free_port()?);
         let primary = serve(folder.path(), primary_port, "KILL", &[])?;
@@ -107,6 +109,7 @@ impl RedisCluster {
     /// # Errors
     /// When Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
+        crate::record::engine("Redis Cluster");
         let folder = folder()?;
         let mut servers = BTreeMap::new();
         for _ in 0..6 {
