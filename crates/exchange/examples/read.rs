@@ -1,8 +1,8 @@
-//! Reads a file of shops and tells what is in it; without one, how fast each format is read and written.
+//! Prints the records of a file; without a file, measures reading and writing of each format.
 //!
 //! `cargo run --release -p pulse-exchange --example read -- FILE`
-#![expect(clippy::print_stdout, reason = "it prints what it found")]
-#![expect(clippy::float_arithmetic, reason = "it divides by times")]
+#![expect(clippy::print_stdout, reason = "a command-line tool")]
+#![expect(clippy::float_arithmetic, reason = "computes rates")]
 
 use std::error::Error;
 use std::fs::File;

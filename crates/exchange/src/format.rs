@@ -1,4 +1,4 @@
-//! Which format a file has.
+//! File formats and their detection.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ pub enum Format {
     GeoJson,
     /// One GeoJSON feature per line (RFC 8142 with and without record separators).
     GeoJsonLines,
-    /// What the Overpass API answers: an object with `elements`.
+    /// A response of the Overpass API: an object with `elements`.
     Overpass,
     /// Comma, semicolon or tab separated values with a header.
     Csv,
@@ -18,7 +18,7 @@ pub enum Format {
     JsonLines,
 }
 
-/// There is no format of this name.
+/// The name is not a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownFormat;
 
@@ -31,7 +31,7 @@ const NAMES: [(Format, &str); 5] = [
 ];
 
 impl Format {
-    /// From the name of a file and its first bytes (a few hundred are enough); the content decides where it can.
+    /// Detects the format by the first bytes of a file (a few hundred are enough), or else by its name.
     #[must_use]
     pub fn detect(file_name: &str, head: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(head);

@@ -1,24 +1,24 @@
-//! Cuts a stream into rows without understanding them: lines, lines of a table, items of a JSON array.
+//! Framing: splits a stream into rows, which are lines, lines of a table, or items of a JSON array.
 //!
-//! Only one row is in memory at a time, and none is longer than [`ROW_BYTES_MAX`].
+//! One row of at most [`ROW_BYTES_MAX`] is in memory at a time.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::str::FromStr;
 
-/// How long a row may be, in bytes. Shapes of big buildings are long.
+/// Maximum length of a row in bytes. The shape of a large building is long.
 pub const ROW_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How deep arrays and objects of a row may be nested.
+/// Maximum nesting depth of arrays and objects in a row.
 pub const NESTING_MAX: u32 = 64;
 
-/// Where a row ends, so that reading can go on behind it.
+/// End of a row, from which reading can resume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// Bytes from the start of the file.
     pub bytes: u64,
-    /// Line feeds before it.
+    /// Number of line feeds before the position.
     pub line_feeds: u64,
-    /// Rows before it, refused ones too.
+    /// Number of rows before the position, including rejected ones.
     pub rows: u64,
 }
 
@@ -44,40 +44,40 @@ impl FromStr for Position {
     }
 }
 
-/// What came out of the stream.
+/// Result of reading the next row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// There is no more row.
+    /// There are no more rows.
     End,
-    /// A row is in the buffer.
+    /// The buffer contains a row.
     Row,
-    /// Here is a row that cannot be used, and why; the next one may be.
+    /// The row is rejected, with the reason; reading continues with the next row.
     Refused(&'static str),
-    /// Here the stream cannot be understood any more, and why.
+    /// The rest of the stream cannot be read, with the reason.
     Broken(&'static str),
 }
 
-/// How rows are separated.
+/// Separation of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// By line feeds.
     Lines,
-    /// By line feeds outside of quotes; fields are separated by this byte.
+    /// By line feeds outside of quotes; cells are separated by this byte.
     Table(u8),
-    /// Items of the array that is the file, or its member `features` or `elements`.
+    /// Items of the top-level array, or of its member `features` or `elements`.
     Items,
 }
 
-const TOO_LONG: &str = "the row is too long";
-const TOO_DEEP: &str = "the row is nested too deeply";
+const TOO_LONG: &str = "the row must have at most 4 MiB";
+const TOO_DEEP: &str = "the row must be nested at most 64 levels deep";
 const CUT_OFF: &str = "the file ends within a row";
 
-/// A stream that is cut into rows.
+/// A stream of rows.
 #[derive(Debug)]
 pub(crate) struct Source<R> {
     pub(crate) reader: R,
     pub(crate) position: Position,
-    /// The line on which the last row began, from 1.
+    /// Line on which the last row starts, from 1.
     pub(crate) row_line: u64,
     is_in_array: bool,
     is_over: bool,
@@ -88,8 +88,8 @@ impl<R: BufRead> Source<R> {
         Self { reader, position: Position::default(), row_line: 1, is_in_array: false, is_over: false }
     }
 
-    /// Goes on at a position at which the reader already is.
-    pub(crate) fn go_on(&mut self, position: Position) {
+    /// Continues at a position to which the reader was moved.
+    pub(crate) fn resume_at(&mut self, position: Position) {
         self.position = position;
         self.is_in_array = true;
     }
@@ -150,7 +150,7 @@ impl<R: BufRead> Source<R> {
         }
     }
 
-    /// Appends a line with its line feed; of one that is too long only the beginning. Returns how long it was.
+    /// Appends a line with its line feed, or the start of a line that is too long. Returns the length of the line.
     fn append_line(&mut self, row: &mut Vec<u8>) -> io::Result<usize> {
         let before = row.len();
         let room = u64::try_from(ROW_BYTES_MAX + 1 - before.min(ROW_BYTES_MAX)).unwrap_or(u64::MAX);
@@ -186,7 +186,7 @@ impl<R: BufRead> Source<R> {
         self.value(row)
     }
 
-    /// Reads up to the array; tells when there is none.
+    /// Reads up to the array; returns an error frame if there is none.
     fn find_array(&mut self, row: &mut Vec<u8>) -> io::Result<Option<Frame>> {
         const NO_ARRAY: Frame = Frame::Broken("there is no array of features or elements");
         if self.reader.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
@@ -223,7 +223,7 @@ impl<R: BufRead> Source<R> {
         Ok(None)
     }
 
-    /// The next byte that is not a blank.
+    /// The next byte that is not white space.
     fn peek(&mut self) -> io::Result<Option<u8>> {
         loop {
             let chunk = self.reader.fill_buf()?;
@@ -242,7 +242,7 @@ impl<R: BufRead> Source<R> {
         Ok(())
     }
 
-    /// Reads one JSON value, as far as brackets and quotes tell where it ends.
+    /// Reads one JSON value; its end is found by brackets and quotes.
     fn value(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
         let mut scan = Scan::default();
         loop {
@@ -262,8 +262,8 @@ impl<R: BufRead> Source<R> {
         }
         self.position.line_feeds += scan.line_feeds;
         match scan {
-            // A bracket that nothing opened: it would be found here again and again.
-            Scan { .. } if row.is_empty() => Ok(Frame::Broken("a bracket closes what is not open")),
+            // A closing bracket without an opening one: reading would not advance.
+            Scan { .. } if row.is_empty() => Ok(Frame::Broken("a closing bracket has no opening bracket")),
             Scan { is_too_long: true, .. } => Ok(Frame::Refused(TOO_LONG)),
             Scan { depth_most, .. } if depth_most > NESTING_MAX => Ok(Frame::Refused(TOO_DEEP)),
             Scan { .. } => Ok(Frame::Row),
@@ -271,7 +271,7 @@ impl<R: BufRead> Source<R> {
     }
 }
 
-/// Where in a JSON value the reader is.
+/// Position in a JSON value.
 #[derive(Debug, Default)]
 struct Scan {
     depth: u32,
@@ -283,7 +283,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// How many bytes of the chunk belong to the value, and whether it ends with them.
+    /// Number of bytes of the chunk that belong to the value, and whether the value ends there.
     fn advance(&mut self, chunk: &[u8]) -> (usize, bool) {
         for (index, byte) in chunk.iter().enumerate() {
             if self.is_in_string {
@@ -306,7 +306,7 @@ impl Scan {
                     self.depth = self.depth.saturating_add(1);
                     self.depth_most = self.depth_most.max(self.depth);
                 }
-                // A number, a word or nonsense ends where what is around it goes on.
+                // A number, a word or an invalid value ends before the surrounding syntax.
                 b'}' | b']' | b',' if self.depth == 0 => return (index, true),
                 b'}' | b']' => {
                     self.depth -= 1;
@@ -321,13 +321,13 @@ impl Scan {
     }
 }
 
-/// Where in a row of a table the reader is, as far as quotes go.
+/// State of quotes in a row of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quotes {
     FieldStart,
     Outside,
     Inside,
-    /// Behind a quote that ends the field, or is the first of two that mean one.
+    /// After a quote that ends the cell, or is the first of an escaped pair.
     Closing,
 }
 

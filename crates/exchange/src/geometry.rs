@@ -1,4 +1,4 @@
-//! Where a GeoJSON geometry is: a point itself, the centroid of anything larger.
+//! The centroid of a GeoJSON geometry.
 #![expect(clippy::float_arithmetic, reason = "centroids are geometry")]
 
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ impl<'de> Deserialize<'de> for Vertex {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vertex, A::Error> {
                 let lon = seq.next_element()?.ok_or_else(|| serde::de::Error::invalid_length(0, &self))?;
                 let lat = seq.next_element()?.ok_or_else(|| serde::de::Error::invalid_length(1, &self))?;
-                // A height and whatever else comes.
+                // Skips the altitude and further values.
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
                 Ok(Vertex { lon, lat })
             }
@@ -47,7 +47,7 @@ struct Shape<'a> {
     coordinates: Option<&'a RawValue>,
 }
 
-/// The point that stands for a geometry.
+/// The centroid of a geometry.
 pub(crate) fn center(geometry: &RawValue) -> Result<Vertex, Fault> {
     let broken = |error: serde_json::Error| Fault::at("geometry", error.to_string());
     let shape: Option<Shape<'_>> = serde_json::from_str(geometry.get()).map_err(broken)?;
@@ -62,12 +62,12 @@ pub(crate) fn center(geometry: &RawValue) -> Result<Vertex, Fault> {
         "MultiLineString" => of_lines(&serde_json::from_str::<Vec<_>>(text).map_err(broken)?),
         "Polygon" => of_polygons(&[serde_json::from_str(text).map_err(broken)?]),
         "MultiPolygon" => of_polygons(&serde_json::from_str::<Vec<_>>(text).map_err(broken)?),
-        other => return Err(Fault::at("geometry", format!("a {other} is not understood"))),
+        other => return Err(Fault::at("geometry", format!("the type {other} is not supported"))),
     };
     center.ok_or_else(|| Fault::at("geometry", "empty"))
 }
 
-/// The centroid of a shape that is given by its vertices alone.
+/// The centroid of vertices.
 pub(crate) fn mean(vertices: &[Vertex]) -> Option<Vertex> {
     let origin = *vertices.first()?;
     weigh(origin, vertices.iter().map(|vertex| (unrolled(origin, *vertex), 1.0)))
@@ -84,7 +84,7 @@ fn of_lines(lines: &[Vec<Vertex>]) -> Option<Vertex> {
     weigh(origin, parts).or_else(|| mean(&vertices))
 }
 
-/// Rings are weighed by their area; the first of a polygon is its outline, the others are holes in it.
+/// Rings are weighted by area; the first ring of a polygon is its outline, the others are holes.
 fn of_polygons(polygons: &[Vec<Vec<Vertex>>]) -> Option<Vertex> {
     let outlines: Vec<Vertex> = polygons.iter().filter_map(|rings| rings.first()).flatten().copied().collect();
     let origin = *outlines.first()?;
@@ -95,7 +95,7 @@ fn of_polygons(polygons: &[Vec<Vec<Vertex>>]) -> Option<Vertex> {
     weigh(origin, rings).or_else(|| mean(&outlines))
 }
 
-/// Centre and area of a ring (shoelace formula), relative to the origin.
+/// Centroid and area of a ring (shoelace formula), relative to the origin.
 fn of_ring(origin: Vertex, ring: &[Vertex]) -> Option<(Vertex, f64)> {
     let (mut lon, mut lat, mut twice_area) = (0.0, 0.0, 0.0);
     let next = ring.iter().cycle().skip(1);
@@ -110,7 +110,7 @@ fn of_ring(origin: Vertex, ring: &[Vertex]) -> Option<(Vertex, f64)> {
     (twice_area != 0.0).then(|| (center, twice_area.abs()))
 }
 
-/// The weighted mean of points that are relative to the origin, back on the globe; `None` without weight.
+/// The weighted mean of points relative to the origin, as absolute coordinates; `None` without weight.
 fn weigh(origin: Vertex, parts: impl Iterator<Item = (Vertex, f64)>) -> Option<Vertex> {
     let (lon, lat, weight) = parts.fold((0.0, 0.0, 0.0), |(lon, lat, total), (point, weight)| {
         (lon + point.lon * weight, lat + point.lat * weight, total + weight)
@@ -123,7 +123,7 @@ fn weigh(origin: Vertex, parts: impl Iterator<Item = (Vertex, f64)>) -> Option<V
     Some(Vertex { lon: if lon < -180.0 { lon + 360.0 } else { lon }, lat: origin.lat + lat / weight })
 }
 
-/// A vertex relative to the origin, the short way around the earth, so that shapes across the date line stay whole.
+/// A vertex relative to the origin, on the shorter way around the globe, for shapes across the date line.
 fn unrolled(origin: Vertex, vertex: Vertex) -> Vertex {
     let lon = vertex.lon - origin.lon;
     let lon = if lon > 180.0 { lon - 360.0 } else { lon };
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_middle_of_shapes() {
+    fn centroids_of_shapes_are_found() {
         for (geometry, expected) in [
             (r#"{"type":"Point","coordinates":[1.5,2.5,30]}"#, Some((1.5, 2.5))),
             (r#"{"coordinates":[[0,0],[2,0],[2,0]],"type":"LineString"}"#, Some((1.0, 0.0))),
@@ -143,7 +143,7 @@ mod tests {
             (r#"{"type":"MultiPoint","coordinates":[[0,0],[4,0],[2,3]]}"#, Some((2.0, 1.0))),
             (r#"{"type":"MultiLineString","coordinates":[[[0,0],[2,0]],[[0,2],[2,2]]]}"#, Some((1.0, 1.0))),
             (r#"{"type":"Polygon","coordinates":[[[0,0],[4,0],[4,2],[0,2],[0,0]]]}"#, Some((2.0, 1.0))),
-            // A hole on the right moves the middle to the left.
+            // A hole on the right moves the centroid to the left.
             (
                 r#"{"type":"Polygon","coordinates":[[[0,0],[4,0],[4,2],[0,2],[0,0]],[[2,0],[4,0],[4,2],[2,2],[2,0]]]}"#,
                 Some((1.0, 1.0)),

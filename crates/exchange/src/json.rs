@@ -1,4 +1,4 @@
-//! One JSON object is one shop: a GeoJSON feature, an element of OpenStreetMap, or a plain object such as Yelp's.
+//! Records from JSON objects: GeoJSON features, OpenStreetMap elements, and plain objects such as those of Yelp.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 use crate::geometry::{self, Vertex};
 use crate::record::{Draft, Fault, Field, ShopRecord, TAGS_MAX, degrees};
 
-/// Reads the shop of a row. `prefix` names the source of ids that do not say where they come from.
+/// Parses a row. `prefix` is the source of IDs without one.
 pub(crate) fn parse(row: &[u8], prefix: &str) -> Result<ShopRecord, Fault> {
-    let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("not UTF-8")) };
+    let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("the row must be valid UTF-8")) };
     let object = Object::parse(text.trim_start_matches(['\u{feff}', '\u{1e}']))?;
     match object.text("type").as_deref() {
         Some("Feature") => feature(&object, prefix),
@@ -49,7 +49,7 @@ fn element(object: &Object<'_>, kind: &str, prefix: &str) -> Result<ShopRecord, 
     draft.finish(prefix)
 }
 
-/// A node's own place; of ways and relations their `center`, else the middle of their `geometry`.
+/// Coordinates of a node; of ways and relations their `center`, else the centroid of their `geometry`.
 fn element_center(object: &Object<'_>) -> Result<Vertex, Fault> {
     #[derive(Deserialize)]
     struct Place {
@@ -58,8 +58,8 @@ fn element_center(object: &Object<'_>) -> Result<Vertex, Fault> {
     }
     let vertex = |place: Place| Vertex { lon: place.lon, lat: place.lat };
     if let (Some(lat), Some(lon)) = (object.text("lat"), object.text("lon")) {
-        let lat = degrees(&lat).ok_or_else(|| Fault::at("lat", "not a number of degrees"))?;
-        let lon = degrees(&lon).ok_or_else(|| Fault::at("lon", "not a number of degrees"))?;
+        let lat = degrees(&lat).ok_or_else(|| Fault::at("lat", "must be a number of degrees"))?;
+        let lon = degrees(&lon).ok_or_else(|| Fault::at("lon", "must be a number of degrees"))?;
         return Ok(Vertex { lon, lat });
     }
     if let Some(center) = object.raw("center") {
@@ -79,7 +79,7 @@ fn plain(object: &Object<'_>, prefix: &str) -> Result<ShopRecord, Fault> {
     draft.finish(if is_yelp { "yelp" } else { prefix })
 }
 
-/// The members of an object, still to be read.
+/// The members of an object.
 pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Object<'a> {
@@ -95,11 +95,11 @@ impl<'a> Object<'a> {
         self.raw(key).and_then(text)
     }
 
-    /// Hands all members to the draft; those whose field is `kept` are only tags here.
+    /// Sets all members on the draft; members whose field is `kept` become tags.
     fn set_all(&self, draft: &mut Draft, kept: impl Fn(&Field) -> bool) -> Result<(), Fault> {
         for (key, value) in &self.0 {
             match (key.as_ref(), Object::maybe(value)) {
-                // One level only: tags within tags are a tag.
+                // One level only: tags inside tags are a tag.
                 ("tags", Some(tags)) => {
                     tags.set_texts(draft, &|field| kept(field) || matches!(field, Field::Lat | Field::Lon))?;
                 }
@@ -116,7 +116,7 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// Hands all members to the draft, objects and arrays among them as their JSON text.
+    /// Sets all members on the draft; objects and arrays as JSON text.
     pub(crate) fn set_texts(&self, draft: &mut Draft, kept: &impl Fn(&Field) -> bool) -> Result<(), Fault> {
         self.0.iter().try_for_each(|(key, value)| set_text(draft, key, value, kept))
     }
@@ -136,7 +136,7 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// Yelp's week (`{"Monday": "8:0-18:30"}`) in OpenStreetMap's syntax; `None` when it is something else.
+    /// Opening hours of Yelp (`{"Monday": "8:0-18:30"}`) in OpenStreetMap syntax; `None` for other objects.
     fn week(&self) -> Option<String> {
         let mut days: Vec<(usize, String)> = Vec::new();
         for (key, value) in &self.0 {
@@ -144,7 +144,7 @@ impl<'a> Object<'a> {
             let times = text(value)?;
             let (from, until) = times.split_once('-')?;
             let (from, until) = (time(from)?, time(until)?);
-            // Midnight as an end; a whole day is written 0:0-0:0.
+            // Midnight as an end; Yelp writes a whole day as 0:0-0:0.
             let until = if until == "00:00" { "24:00" } else { &until };
             days.push((day, format!("{from}-{until}")));
         }
@@ -181,9 +181,9 @@ impl<'de> Deserialize<'de> for Object<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut members = Vec::with_capacity(16);
                 while let Some((Key(key), value)) = map.next_entry()? {
-                    // Everything that is not a field becomes a tag.
+                    // Members without a field become tags.
                     if members.len() > 2 * TAGS_MAX {
-                        return Err(serde::de::Error::custom("too many members"));
+                        return Err(serde::de::Error::custom("the object must have at most 2048 members"));
                     }
                     members.push((key, value));
                 }
@@ -218,7 +218,7 @@ fn set_text(draft: &mut Draft, key: &str, value: &RawValue, kept: &impl Fn(&Fiel
     draft.set(&field, key, &value)
 }
 
-/// The words of an array, each as it is.
+/// Adds the words of an array, unchanged.
 pub(crate) fn set_words(draft: &mut Draft, array: &RawValue) -> Result<(), Fault> {
     let words: Vec<String> =
         serde_json::from_str(array.get()).map_err(|error| Fault::at("categories", error.to_string()))?;
@@ -226,7 +226,7 @@ pub(crate) fn set_words(draft: &mut Draft, array: &RawValue) -> Result<(), Fault
     Ok(())
 }
 
-/// What a value is as text: a string without its quotes, anything else as it is written; `None` for null.
+/// A value as text: a string without quotes, other values as JSON text; `None` for null.
 fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     let written = value.get();
     let Some(inner) = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {

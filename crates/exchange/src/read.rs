@@ -1,4 +1,4 @@
-//! Reads the shops of a file, row by row.
+//! Reading of files, row by row.
 
 use std::io::{self, BufRead, Seek, SeekFrom};
 
@@ -8,27 +8,27 @@ use crate::json;
 use crate::record::{Fault, RefusedRow, ShopRecord};
 use crate::table::{self, ColumnMapping, Header};
 
-/// How to read a file. By default everything is found out.
+/// Options for reading a file. Values that are not set are detected.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// Its format.
+    /// Format of the file.
     pub format: Option<Format>,
-    /// Which columns of a table are which fields, where their headers do not say it.
+    /// Fields of columns of a table whose headers are not recognized.
     pub columns: Vec<ColumnMapping>,
-    /// What separates the cells of a table.
+    /// Delimiter of the cells of a table.
     pub delimiter: Option<u8>,
 }
 
-/// Why a file cannot be read at all.
+/// A file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The stream failed.
     #[error("the file cannot be read")]
     Io(#[from] io::Error),
-    /// Neither the content nor the name of the file tells its format.
-    #[error("the format of the file is not known; name it")]
+    /// The format cannot be detected from content and name.
+    #[error("the format of the file cannot be detected; set it explicitly")]
     FormatUnknown,
-    /// The header of a table does not fit.
+    /// The header of a table is not valid.
     #[error("{0}")]
     Header(String),
 }
@@ -36,32 +36,32 @@ pub enum OpenError {
 /// One row of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The line on which it begins, from 1.
+    /// Line on which the row starts, from 1.
     pub line: u64,
-    /// Where it ends: [`ShopReader::resume`] goes on there.
+    /// End of the row, for [`ShopReader::resume`].
     pub position: Position,
-    /// The shop, or why it is none.
+    /// The record, or the reason of the rejection.
     pub content: Result<ShopRecord, RefusedRow>,
 }
 
 /// Iterates over the rows of a file in constant memory.
 ///
-/// A row that is no shop is told as refused and the next one follows; where the file as a whole cannot be understood any
-/// more, a refused row is the last. An error of the stream is the last item too.
+/// An invalid row is returned as rejected, and reading continues. If the rest of the file cannot be read, a rejected row is
+/// the last one. An error of the stream is the last item.
 #[derive(Debug)]
 pub struct ShopReader<R> {
     source: Source<R>,
     framing: Framing,
-    /// Of a table.
+    /// Header of a table.
     header: Option<Header>,
-    /// The source of ids that do not name one.
+    /// Prefix of IDs without a source.
     prefix: &'static str,
     row: Vec<u8>,
     has_failed: bool,
 }
 
 impl<R: BufRead> ShopReader<R> {
-    /// Starts to read; `file_name` helps to find out the format.
+    /// Opens a file; `file_name` is used to detect the format.
     ///
     /// # Errors
     /// Every [`OpenError`].
@@ -85,7 +85,7 @@ impl<R: BufRead> ShopReader<R> {
     fn read_header(&mut self, delimiter: u8, mappings: &[ColumnMapping]) -> Result<(), OpenError> {
         let header = match self.source.next(self.framing, &mut self.row)? {
             Frame::Row => Header::parse(&self.row, delimiter, mappings),
-            Frame::End => Err("there is no header".to_owned()),
+            Frame::End => Err("the table must have a header".to_owned()),
             Frame::Refused(reason) | Frame::Broken(reason) => Err(reason.to_owned()),
         };
         self.header = Some(header.map_err(OpenError::Header)?);
@@ -110,7 +110,7 @@ impl<R: BufRead> ShopReader<R> {
 }
 
 impl<R: BufRead + Seek> ShopReader<R> {
-    /// Starts to read behind a row that was read before, with one seek. The file and the options must be the same.
+    /// Opens a file after a row that was read before, with one seek. File and options must be the same.
     ///
     /// # Errors
     /// Every [`OpenError`].
@@ -118,7 +118,7 @@ impl<R: BufRead + Seek> ShopReader<R> {
         let mut opened = Self::open(reader, file_name, options)?;
         if position != Position::default() {
             opened.source.reader.seek(SeekFrom::Start(position.bytes))?;
-            opened.source.go_on(position);
+            opened.source.resume_at(position);
         }
         Ok(opened)
     }

@@ -1,26 +1,26 @@
-//! A shop as a file describes it, and which key of a file means which of its fields.
+//! Records of shops, and the keys of their fields in files.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-/// How many tags a record may have.
+/// Maximum number of tags of a record.
 pub const TAGS_MAX: usize = 1_024;
 
-/// A shop as a file describes it. Texts are as they came.
+/// A shop in a file. Texts are unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShopRecord {
-    /// Who it is in its source: `osm:node/564724051`, `yelp:tnhfDv5Il8EaGSXZGiuQGg`, `csv:17`; where the file has no
-    /// id, `place:` with coordinates and name.
+    /// ID in the source: `osm:node/564724051`, `yelp:tnhfDv5Il8EaGSXZGiuQGg`, `csv:17`; without an ID in the file,
+    /// `place:` with coordinates and name.
     pub external_id: String,
-    /// Its name.
+    /// Name.
     pub name: Option<String>,
-    /// Its name in other languages, by language tag: `zh`, `en`.
+    /// Names in other languages, by language tag: `zh`, `en`.
     pub names: BTreeMap<String, String>,
     /// Degrees north, -90 to 90.
     pub lat: f64,
     /// Degrees east, -180 to 180.
     pub lon: f64,
-    /// What it is: `amenity=cafe`, `cuisine=thai`, or the words of other sources, as they came.
+    /// Categories: `amenity=cafe`, `cuisine=thai`, or the words of other sources, unchanged.
     pub categories: Vec<String>,
     /// Telephone number.
     pub phone: Option<String>,
@@ -28,21 +28,21 @@ pub struct ShopRecord {
     pub website: Option<String>,
     /// Postal address.
     pub address: Address,
-    /// Opening hours: in OpenStreetMap's syntax, or whatever else was written.
+    /// Opening hours in OpenStreetMap syntax, or another text of the file.
     pub hours: Option<String>,
-    /// 1 (cheap) to 4.
+    /// Price level, 1 (cheap) to 4.
     pub price_level: Option<u8>,
     /// Mean rating in hundredths of a star, 0 to 500.
     pub rating_hundredths: Option<u16>,
-    /// How many ratings.
+    /// Number of ratings.
     pub review_count: Option<u32>,
-    /// Whether it still exists.
+    /// Whether the shop is in business.
     pub is_operating: Option<bool>,
-    /// Everything else.
+    /// All other values, by key.
     pub tags: BTreeMap<String, String>,
 }
 
-/// A postal address, as far as a file tells.
+/// The parts of a postal address that a file contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
     /// House number.
@@ -61,14 +61,14 @@ pub struct Address {
     pub line: Option<String>,
 }
 
-/// A row that is no shop, and why.
+/// A rejected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedRow {
-    /// The line on which it begins, from 1.
+    /// Line on which the row starts, from 1.
     pub line: u64,
-    /// The column or member that is wrong, when it is one.
+    /// The invalid column or member, if it is one.
     pub column: Option<String>,
-    /// Why, for a person.
+    /// Reason, for people.
     pub reason: String,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Display for RefusedRow {
     }
 }
 
-/// What is wrong with a row, before it is known on which line it is.
+/// The reason of a rejection, without the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) column: Option<String>,
@@ -98,11 +98,11 @@ impl Fault {
     }
 }
 
-/// The keys of OpenStreetMap that say what something is, the most general first.
+/// OpenStreetMap keys of categories, the most general first.
 pub const CATEGORY_KEYS: [&str; 8] =
     ["amenity", "shop", "tourism", "leisure", "craft", "office", "healthcare", "cuisine"];
 
-/// What a key of a file means.
+/// The field of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Id,
@@ -110,7 +110,7 @@ pub(crate) enum Field {
     NameIn(String),
     Lat,
     Lon,
-    /// A key of OpenStreetMap that says what something is.
+    /// An OpenStreetMap key of a category.
     Category(&'static str),
     Categories,
     Text(TextField),
@@ -121,7 +121,7 @@ pub(crate) enum Field {
     Tag,
 }
 
-/// A field that holds a text and nothing else.
+/// A field with a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextField {
     Phone,
@@ -136,7 +136,7 @@ pub(crate) enum TextField {
     AddressLine,
 }
 
-/// The text fields with the key that is written for each.
+/// The text fields and their keys in written files.
 pub(crate) const TEXT_FIELDS: [(TextField, &str); 10] = [
     (TextField::Phone, "phone"),
     (TextField::Website, "website"),
@@ -151,7 +151,7 @@ pub(crate) const TEXT_FIELDS: [(TextField, &str); 10] = [
 ];
 
 impl Field {
-    /// What a key means, in any of the formats.
+    /// The field of a key, in all formats.
     pub(crate) fn of_key(key: &str) -> Self {
         if let Some(language) = key.strip_prefix("name:") {
             return Self::NameIn(language.to_owned());
@@ -220,7 +220,7 @@ impl ShopRecord {
     }
 }
 
-/// A record that is being read.
+/// A record under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) record: ShopRecord,
@@ -230,14 +230,14 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Takes what the file says under a key. What cannot be used for its field is kept as a tag.
+    /// Sets the value of a key. A value that does not fit its field is kept as a tag.
     pub(crate) fn set(&mut self, field: &Field, key: &str, value: &str) -> Result<(), Fault> {
         if value.trim().is_empty() {
             return Ok(());
         }
         let record = &mut self.record;
         let is_used = match field {
-            // Features say it twice, as member `id` and as property `@id`.
+            // Features contain it twice, as member `id` and as property `@id`.
             Field::Id => self.id.as_deref() == Some(value) || fill(&mut self.id, || Some(value.to_owned())),
             Field::Name => fill(&mut record.name, || Some(value.to_owned())),
             Field::NameIn(language) => {
@@ -268,13 +268,13 @@ impl Draft {
         if is_used { Ok(()) } else { self.keep(field, key, value) }
     }
 
-    /// Keeps a tag. One under the key of a field that is filled moves aside, so that no file has a key twice.
+    /// Keeps a tag. The key of a field that is set gets a suffix, so that no written file has a key twice.
     pub(crate) fn keep(&mut self, field: &Field, key: &str, value: &str) -> Result<(), Fault> {
         if matches!(field, Field::Lat | Field::Lon) {
-            return Err(Fault::at(key, "not a number of degrees"));
+            return Err(Fault::at(key, format!("must be a number of degrees, got {value:?}")));
         }
         if self.record.tags.len() >= TAGS_MAX {
-            return Err(Fault::row("the row has too many tags"));
+            return Err(Fault::row(format!("the row must have at most {TAGS_MAX} tags")));
         }
         let is_written_key = *field != Field::Tag && written_key(field) == Some(key) && self.is_filled(field);
         let mut key = key.to_owned();
@@ -299,18 +299,18 @@ impl Draft {
         }
     }
 
-    /// The record, when it is somewhere. `prefix` names the source of an id that does not.
+    /// The record; coordinates are required. `prefix` is the source of an ID without one.
     pub(crate) fn finish(self, prefix: &str) -> Result<ShopRecord, Fault> {
         let Self { mut record, id, lat, lon } = self;
         record.lat = lat.ok_or_else(|| Fault::at("latitude", "missing"))?;
         record.lon = lon.ok_or_else(|| Fault::at("longitude", "missing"))?;
         if !(-90.0..=90.0).contains(&record.lat) {
-            return Err(Fault::at("latitude", "not between -90 and 90"));
+            return Err(Fault::at("latitude", format!("must be between -90 and 90, got {}", record.lat)));
         }
         if !(-180.0..=180.0).contains(&record.lon) {
-            return Err(Fault::at("longitude", "not between -180 and 180"));
+            return Err(Fault::at("longitude", format!("must be between -180 and 180, got {}", record.lon)));
         }
-        // The words keep their order within a key; so all formats give the same list back.
+        // A stable sort by key, so that all formats return the same list.
         record.categories.sort_by_key(|word| category_rank(word));
         record.external_id = match id {
             Some(id) if is_osm_id(&id) => ["osm:", &id].concat(),
@@ -322,7 +322,7 @@ impl Draft {
     }
 }
 
-/// The key under which a field is written into the properties of a GeoJSON feature.
+/// Key of a field in the properties of a written GeoJSON feature.
 pub(crate) fn written_key(field: &Field) -> Option<&str> {
     match field {
         Field::Id => Some("@id"),
@@ -344,7 +344,7 @@ fn fill<T>(slot: &mut Option<T>, value: impl FnOnce() -> Option<T>) -> bool {
     slot.is_some()
 }
 
-/// The place of a word's key among [`CATEGORY_KEYS`]; words without one come last.
+/// Index of the key of a word in [`CATEGORY_KEYS`]; words without a key come last.
 pub(crate) fn category_rank(word: &str) -> usize {
     let key = word.split_once('=').map(|(key, _)| key);
     CATEGORY_KEYS.iter().position(|category| Some(*category) == key).unwrap_or(CATEGORY_KEYS.len())
@@ -363,7 +363,7 @@ pub(crate) fn degrees(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|degrees: &f64| degrees.is_finite())
 }
 
-/// `4.5` stars are 450; digits behind the second are cut off. Not for more than five stars.
+/// `4.5` stars as 450; further digits are cut off. `None` for more than five stars.
 fn hundredths(text: &str) -> Option<u16> {
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

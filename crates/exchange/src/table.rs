@@ -86,12 +86,12 @@ impl Header {
         }
         if let Some(mapping) = mappings.iter().find(|mapping| !headers.iter().any(|name| name.trim() == mapping.header))
         {
-            return Err(format!("there is no column {:?}", mapping.header));
+            return Err(format!("the table has no column {:?}", mapping.header));
         }
         let columns: Vec<(String, Column)> = headers.iter().map(|name| column(name.trim(), mappings)).collect();
         for (field, name) in [(Field::Lat, "latitude"), (Field::Lon, "longitude")] {
             if !columns.iter().any(|(_, column)| *column == Column::Field(field.clone())) {
-                return Err(format!("there is no column {name}: name it, for example --map {name}=Y"));
+                return Err(format!("the table has no column {name}: name it, for example --map {name}=Y"));
             }
         }
         Ok(Self { delimiter, columns })
@@ -99,10 +99,10 @@ impl Header {
 
     /// Parses a row.
     pub(crate) fn record(&self, row: &[u8], prefix: &str) -> Result<ShopRecord, Fault> {
-        let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("not UTF-8")) };
+        let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("the row must be valid UTF-8")) };
         let cells = Cells::of(trim_end(text), self.delimiter);
         if cells.len() != self.columns.len() {
-            return Err(Fault::row(format!("{} cells, but {} columns", cells.len(), self.columns.len())));
+            return Err(Fault::row(format!("the row must have {} cells, got {}", self.columns.len(), cells.len())));
         }
         let mut draft = Draft::default();
         for ((header, column), cell) in self.columns.iter().zip(cells.iter()) {

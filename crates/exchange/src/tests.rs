@@ -1,4 +1,4 @@
-//! Files as they come, and files as they go.
+//! Reading and writing of files.
 
 use std::io::{BufReader, Cursor};
 
@@ -16,7 +16,7 @@ fn in_format(format: Format) -> ReadOptions {
     ReadOptions { format: Some(format), ..ReadOptions::default() }
 }
 
-/// The shops and the refusals of a file, each in a line.
+/// The records and rejections of a file, one per line.
 fn summary(text: &str, options: &ReadOptions) -> String {
     let lines = rows(text.as_bytes(), options).into_iter().map(|row| match row.content {
         Ok(shop) => {
@@ -82,7 +82,7 @@ fn a_feature_keeps_everything() {
 }
 
 #[test]
-fn refused_rows_are_named_and_the_rest_is_read() {
+fn rejected_rows_are_reported_and_the_rest_is_read() {
     let text = r#"{"type":"FeatureCollection","features":[
 {"type":"Feature","id":1,"geometry":{"type":"Point","coordinates":[10,20]},"properties":{"name":"one"}},
 {"type":"Feature","id":2,"geometry":null,"properties":{"name":"two"}},
@@ -96,7 +96,7 @@ fn refused_rows_are_named_and_the_rest_is_read() {
         summary(text, &ReadOptions::default()),
         "2 geojson:1 \"one\" 20,10
 line 3, geometry: missing
-line 5, latitude: not between -90 and 90
+line 5, latitude: must be between -90 and 90, got 91
 6 geojson:4 \"\" -90,-180
 line 7: not a JSON object: invalid type: integer `17`, expected an object at line 1 column 2
 line 7: not a JSON object: invalid type: string \"x]\", expected an object at line 1 column 4
@@ -106,7 +106,7 @@ line 7: not a JSON object: expected `,` or `}` at line 1 column 19
 }
 
 #[test]
-fn reads_what_overpass_answers() {
+fn overpass_responses_are_read() {
     let text = r#"{"version":0.6,"generator":"Overpass API","osm3s":{"timestamp_osm_base":"x"},"elements":[
 {"type":"node","id":1,"lat":55.1,"lon":-3.1,"tags":{"amenity":"cafe","name":"A","id":"7"}},
 {"type":"way","id":2,"center":{"lat":55.2,"lon":-3.2},"nodes":[1,2],"tags":{"shop":"bakery","name":"B"}},
@@ -152,7 +152,7 @@ fn reads_businesses_in_the_shape_of_yelp() {
     let written = String::from_utf8(written(&[shop], Format::JsonLines)).unwrap();
     assert!(written.contains(r#""business_id":"tnhfDv5Il8EaGSXZGiuQGg""#), "{written}");
     assert!(written.contains(r#""attributes":{"RestaurantsPriceRange2":"2","BusinessParking":"{'garage': False}"}"#));
-    // Values that do not fit are kept.
+    // Values that do not fit their field are kept as tags.
     let odd = only(
         r#"{"id":7,"lat":"1","lon":"2","stars":9,"price_level":"$$","hours":{"Someday":"x"},"categories":null,"is_open":"?","phone":"1","contact:phone":"2"}"#,
         &in_format(Format::JsonLines),
@@ -173,8 +173,8 @@ fn reads_tables_by_their_headers_and_by_mapping() {
         summary(text, &ReadOptions::default()),
         "2 csv:7 \"A \\\"b\\\"; c\" 1.5,2.5
 4 csv:8 \"two\\nlines\" 1,2
-line 6: 4 cells, but 7 columns
-line 7, Y: not a number of degrees
+line 6: the row must have 7 cells, got 4
+line 7, Y: must be a number of degrees, got \"north\"
 line 8, longitude: missing"
     );
     let mapped = ReadOptions {
@@ -182,19 +182,19 @@ line 8, longitude: missing"
         ..ReadOptions::default()
     };
     assert_eq!(summary("Who\tN\tE\tName\nA\t1\t2\tx:1\n", &mapped), "2 x:1 \"A\" 1,2");
-    for (header, error) in [("Who,N,E\n", "there is no column \"Name\""), ("", "there is no header")] {
+    for (header, error) in [("Who,N,E\n", "the table has no column \"Name\""), ("", "the table must have a header")] {
         let options = ReadOptions { format: Some(Format::Csv), ..mapped.clone() };
         assert_eq!(ShopReader::open(header.as_bytes(), "", &options).unwrap_err().to_string(), error);
     }
     let error = ShopReader::open(&b"name,lat\n"[..], "", &ReadOptions::default()).unwrap_err().to_string();
-    assert_eq!(error, "there is no column longitude: name it, for example --map longitude=Y");
+    assert_eq!(error, "the table has no column longitude: name it, for example --map longitude=Y");
     for broken in ["name", "=x", "name=", "colour=Hue"] {
         assert_eq!(broken.parse::<ColumnMapping>(), Err(NotAMapping), "{broken}");
     }
 }
 
 #[test]
-fn finds_out_the_format() {
+fn formats_are_detected() {
     for (file_name, head, expected) in [
         ("a.json", "{ \"type\": \"FeatureCollection\", ", Some(Format::GeoJson)),
         ("a.geojson", "{", Some(Format::GeoJson)),
@@ -226,21 +226,30 @@ fn rows_have_limits() {
     let good = r#"{"id":1,"lat":1,"lon":2}"#;
     let lines = format!("{{\"id\":\"{long}\"}}\n{good}\n{long}\n");
     let read = summary(&lines, &in_format(Format::JsonLines));
-    assert_eq!(read, "line 1: the row is too long\n2 json:1 \"\" 1,2\nline 3: the row is too long");
+    assert_eq!(
+        read,
+        "line 1: the row must have at most 4 MiB\n2 json:1 \"\" 1,2\nline 3: the row must have at most 4 MiB"
+    );
     let items = format!("[{{\"id\":\"{long}\"}},{deep},{good}]");
     let read = summary(&items, &in_format(Format::GeoJson));
-    assert_eq!(read, "line 1: the row is too long\nline 1: the row is nested too deeply\n1 geojson:1 \"\" 1,2");
+    assert_eq!(
+        read,
+        "line 1: the row must have at most 4 MiB\nline 1: the row must be nested at most 64 levels deep\n1 geojson:1 \"\" 1,2"
+    );
     assert_eq!(rows(deep_plain.as_bytes(), &in_format(Format::JsonLines)).len(), 1);
     let table = format!("id,lat,lon\n1,1,2\n{long},1,2\n2,1,2\n\"open,1,2\n");
     let read = summary(&table, &in_format(Format::Csv));
-    assert_eq!(read, "2 csv:1 \"\" 1,2\nline 3: the row is too long\n4 csv:2 \"\" 1,2\nline 5: a quote is not closed");
+    assert_eq!(
+        read,
+        "2 csv:1 \"\" 1,2\nline 3: the row must have at most 4 MiB\n4 csv:2 \"\" 1,2\nline 5: a quote is not closed"
+    );
     let many: Vec<String> = (0..=TAGS_MAX).map(|index| format!("\"k{index}\":1")).collect();
     let read = summary(&format!("{{\"lat\":1,\"lon\":2,{}}}", many.join(",")), &in_format(Format::JsonLines));
-    assert_eq!(read, "line 1: the row has too many tags");
+    assert_eq!(read, "line 1: the row must have at most 1024 tags");
 }
 
 #[test]
-fn a_file_that_ends_too_early_is_told() {
+fn a_truncated_file_is_reported() {
     for (text, expected) in [
         ("[{\"lat\":1,\"lon\":2},{\"lat\":", "1 place:1,2/ \"\" 1,2\nline 1: the file ends within a row"),
         ("[{\"lat\":1,\"lon\":2}", "1 place:1,2/ \"\" 1,2\nline 1: the file ends within the array"),
@@ -255,7 +264,7 @@ fn a_file_that_ends_too_early_is_told() {
 }
 
 #[test]
-fn a_broken_position_is_refused() {
+fn an_invalid_position_is_rejected() {
     let position = Position { bytes: 10, line_feeds: 2, rows: 3 };
     assert_eq!(position.to_string().parse(), Ok(position));
     for text in ["", "1-2", "1-2-3-4", "a-1-2", "-1-2-3"] {
@@ -272,7 +281,7 @@ fn any_value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Keys of fields, their other names, and keys of nothing.
+/// Keys of fields, their aliases, and unknown keys.
 fn any_key() -> impl Strategy<Value = String> {
     const KEYS: [&str; 30] = [
         "name",
@@ -309,7 +318,7 @@ fn any_key() -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(KEYS.to_vec()).prop_map(str::to_owned), 1 => "[a-z:\"é]{1,8}"]
 }
 
-/// A record as some file may describe it.
+/// A record that a file may contain.
 fn any_record() -> impl Strategy<Value = ShopRecord> {
     let id = prop_oneof![Just("node/1".to_owned()), "[a-z0-9:/]{1,8}", Just("yelp:abc".to_owned())];
     let words = prop::option::of(prop::collection::vec(any_value(), 0..3));
@@ -328,9 +337,9 @@ fn any_record() -> impl Strategy<Value = ShopRecord> {
 }
 
 proptest! {
-    /// What was read from any format and is written in any other reads the same.
+    /// Records that are written in any format are read unchanged.
     #[test]
-    fn what_is_written_reads_the_same(records in prop::collection::vec(any_record(), 0..4)) {
+    fn written_records_are_read_unchanged(records in prop::collection::vec(any_record(), 0..4)) {
         for format in FORMATS {
             let file = written(&records, format);
             let read: Vec<_> = rows(&file, &in_format(format)).into_iter().map(|row| row.content).collect();
@@ -339,9 +348,9 @@ proptest! {
         }
     }
 
-    /// Whatever the chunks of the stream are, and after whichever row reading goes on, the rows are the same.
+    /// The rows do not depend on the chunks of the stream, nor on the row at which reading resumes.
     #[test]
-    fn reading_goes_on_after_any_row(
+    fn reading_resumes_after_any_row(
         records in prop::collection::vec(any_record(), 1..5),
         chunk in 4_usize..100,
         format in prop::sample::select(FORMATS.to_vec()),
@@ -361,9 +370,9 @@ proptest! {
         prop_assert_eq!(chunked, all);
     }
 
-    /// Bytes in wrong places are refused, never a panic, and reading ends.
+    /// Damaged files cause rejections and no panic, and reading ends.
     #[test]
-    fn broken_files_are_refused(
+    fn damaged_files_are_rejected(
         records in prop::collection::vec(any_record(), 0..3),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         format in prop::sample::select(FORMATS.to_vec()),
@@ -380,7 +389,7 @@ proptest! {
         }
     }
 
-    /// Cells are what the csv crate finds.
+    /// Cells equal those of the csv crate.
     #[test]
     fn cells_equal_the_reference(row in "[a,\" é]{1,20}") {
         let mut reference = csv::ReaderBuilder::new().has_headers(false).from_reader(row.as_bytes());

@@ -1,4 +1,4 @@
-//! Writes shops, so that the same records are read again.
+//! Writing of files that read as the same records.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use crate::format::Format;
 use crate::record::{CATEGORY_KEYS, ShopRecord, TEXT_FIELDS, TextField, category_rank, is_osm_id, stars};
 
-/// Writes a file of shops. A file is complete after [`ShopWriter::finish`] only.
+/// Writes a file of shops. The file is complete after [`ShopWriter::finish`].
 #[derive(Debug)]
 pub struct ShopWriter<W> {
     out: W,
@@ -15,7 +15,7 @@ pub struct ShopWriter<W> {
     is_empty: bool,
 }
 
-/// The names of the text fields where they are not tags of OpenStreetMap.
+/// Names of the text fields outside of OpenStreetMap tags.
 const PLAIN_KEYS: [(TextField, &str); 10] = [
     (TextField::AddressLine, "address"),
     (TextField::HouseNumber, "house_number"),
@@ -31,10 +31,10 @@ const PLAIN_KEYS: [(TextField, &str); 10] = [
 const PRICE_ATTRIBUTE: &str = "attributes.RestaurantsPriceRange2";
 
 impl<W: Write> ShopWriter<W> {
-    /// Begins a file.
+    /// Starts a file.
     ///
     /// # Errors
-    /// `Unsupported` for Overpass, which is not ours to write; errors of the stream.
+    /// `Unsupported` for Overpass, which is a read-only format; errors of the stream.
     pub fn new(mut out: W, format: Format) -> io::Result<Self> {
         match format {
             Format::GeoJson => out.write_all(b"{\"type\":\"FeatureCollection\",\"features\":[")?,
@@ -71,7 +71,7 @@ impl<W: Write> ShopWriter<W> {
         self.out.write_all(&self.row)
     }
 
-    /// Ends the file and gives the stream back, flushed.
+    /// Completes the file, flushes the stream and returns it.
     ///
     /// # Errors
     /// Errors of the stream.
@@ -84,7 +84,7 @@ impl<W: Write> ShopWriter<W> {
     }
 }
 
-/// An object that is being written.
+/// A JSON object under construction.
 struct Members<'a> {
     out: &'a mut Vec<u8>,
     is_first: bool,
@@ -121,7 +121,7 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    /// A nested object of texts; nothing when there are none.
+    /// Adds a nested object of texts, unless it is empty.
     fn object<'t>(&mut self, key: &str, members: impl Iterator<Item = (&'t str, &'t str)>) -> io::Result<()> {
         let mut members = members.peekable();
         if members.peek().is_none() {
@@ -175,7 +175,7 @@ fn feature(out: &mut Vec<u8>, record: &ShopRecord) -> io::Result<()> {
     Ok(())
 }
 
-/// The value of a word `key=value` that a semicolon list can hold.
+/// The value of a word `key=value` if a semicolon list can contain it.
 fn value_of<'a>(word: &'a str, key: &str) -> Option<&'a str> {
     let value = word.strip_prefix(key)?.strip_prefix('=')?;
     (!value.contains(';') && !value.is_empty() && value.trim() == value).then_some(value)
@@ -222,13 +222,13 @@ fn plain(out: &mut Vec<u8>, record: &ShopRecord) -> io::Result<()> {
     Ok(())
 }
 
-/// The key within Yelp's `attributes` of a tag that came from there.
+/// Key in the `attributes` of Yelp of a tag that was read from there.
 fn attribute(tag: &str) -> Option<&str> {
-    // One that could not be used as price would be used the next time.
+    // A value that was rejected as price level must not be written as one.
     tag.strip_prefix("attributes.").filter(|_| tag != PRICE_ATTRIBUTE)
 }
 
-/// The words as one text; as a JSON array when one of them would not come back from a list.
+/// The words as one text; as a JSON array if one of them cannot be in a list.
 fn word_list(record: &ShopRecord, separator: &str) -> io::Result<String> {
     let mut words: Vec<&str> = record.categories.iter().map(String::as_str).collect();
     words.sort_by_key(|word| category_rank(word));
