@@ -101,7 +101,7 @@ mod tests {
     /// The help of every command, as a reader sees it. `INSTA_UPDATE=always cargo test -p pulse` records a change.
     #[test]
     fn the_help_of_every_command_is_recorded() {
-        let mut command = Arguments::command().version("VERSION").term_width(100);
+        let mut command = Arguments::command().version("VERSION");
         command.build();
         let mut pages = Vec::new();
         help_of(&mut command, &mut pages);
