@@ -61,7 +61,8 @@ async fn reload_keys(keys: KeyRing) {
     };
     let step = || async {
         let ring = keys.clone();
-        let reloaded = tokio::task::spawn_blocking(move || ring.reload()).await.map_err(|error| failed(error.into()))?;
+        let reloaded =
+            tokio::task::spawn_blocking(move || ring.reload()).await.map_err(|error| failed(error.into()))?;
         if reloaded.map_err(|error| failed(error.into()))? {
             tracing::info!(kids = ?keys.kids(), "signing keys rotated");
         }

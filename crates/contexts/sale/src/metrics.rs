@@ -8,7 +8,10 @@ pub(crate) fn describe() {
     describe_histogram!("pulse_sale_commit_batch_size", "Admissions per commit.");
     describe_gauge!("pulse_sale_admissions_pending", "Committed admissions whose order does not exist yet.");
     describe_counter!("pulse_sale_orders_total", "Admissions whose order was placed.");
-    describe_counter!("pulse_sale_order_failures_total", "Failed rounds of order creation; the admissions stay pending.");
+    describe_counter!(
+        "pulse_sale_order_failures_total",
+        "Failed rounds of order creation; the admissions stay pending."
+    );
     describe_gauge!("pulse_sale_order_creation_paused", "1 while an operator has paused order creation, otherwise 0.");
     describe_gauge!("pulse_sale_dead_letters", "Admissions that did not become an order after all attempts.");
     describe_counter!("pulse_sale_gate_reloads_total", "Loads of a sale into the admission engine.");

@@ -138,7 +138,9 @@ async fn reserve_batched(hot: Hot) -> Result<(), Error> {
     if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Active)) {
         return Ok(());
     }
-    Err(errors::INTERNAL.error("a reservation was refused although units were available").caused_by(format!("{reply:?}")))
+    Err(errors::INTERNAL
+        .error("a reservation was refused although units were available")
+        .caused_by(format!("{reply:?}")))
 }
 
 /// The same rows, as one would write them without a batcher: the database guards the hot row, and whoever comes waits for it.

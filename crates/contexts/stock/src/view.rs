@@ -88,14 +88,16 @@ pub(crate) fn held_units(units: journal::HeldUnits) -> HeldUnits {
 pub(crate) fn refusal(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NotFound => not_found(),
-        Refusal::Short { available } => {
-            errors::STOCK_SHORT.error("fewer units are available than the movement removes").with("available", available)
-        }
+        Refusal::Short { available } => errors::STOCK_SHORT
+            .error("fewer units are available than the movement removes")
+            .with("available", available),
         Refusal::TooMuch => errors::STOCK_TOO_MUCH.error("quantity overflow: the result exceeds the maximum quantity"),
         Refusal::TransferInvalid => {
             errors::STOCK_TRANSFER_INVALID.error("both resources must exist and belong to the same shop")
         }
-        Refusal::KeyReused => errors::STOCK_RESERVATION_KEY_REUSED.error("the reservation key was used for other lines"),
+        Refusal::KeyReused => {
+            errors::STOCK_RESERVATION_KEY_REUSED.error("the reservation key was used for other lines")
+        }
         Refusal::ReservationNotFound => reservation_not_found(),
     }
 }

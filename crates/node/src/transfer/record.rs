@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use pulse_contract::{GeoPoint, Json as _};
 use pulse_contract::shop::v1::{Hours, ImportedShop, Shop, ShopDraft, ShopState};
+use pulse_contract::{GeoPoint, Json as _};
 use pulse_exchange::{Address, CATEGORY_KEYS, ShopRecord};
 
 /// Tags of values that only Pulse has.

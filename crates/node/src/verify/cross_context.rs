@@ -183,7 +183,10 @@ fn fits(order: OrderState, reservation: ReservationState) -> bool {
         // An expired reservation is made again when the order is paid.
         OrderState::AwaitingPayment => matches!(reservation, ReservationState::Active | ReservationState::Expired),
         OrderState::Cancelled => {
-            matches!(reservation, ReservationState::Released | ReservationState::Expired | ReservationState::Unspecified)
+            matches!(
+                reservation,
+                ReservationState::Released | ReservationState::Expired | ReservationState::Unspecified
+            )
         }
         // An order that was paid late may have its units under another key; those of a cash order are being confirmed.
         OrderState::Confirmed => reservation != ReservationState::Unspecified,

@@ -151,7 +151,10 @@ fn mark(finding: &Violation) -> Mark {
 }
 
 fn describe_metrics() {
-    describe_gauge!("pulse_verify_findings", "Violations that the last two verifications found, by context and invariant.");
+    describe_gauge!(
+        "pulse_verify_findings",
+        "Violations that the last two verifications found, by context and invariant."
+    );
     describe_gauge!("pulse_verify_checked", "Rows that the last verification checked, by context and invariant.");
     describe_gauge!("pulse_verify_last_duration_seconds", Unit::Seconds, "Duration of the last verification.");
     describe_gauge!(

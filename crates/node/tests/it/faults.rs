@@ -323,7 +323,10 @@ async fn trade(engine: Engine, seed: u64, hot: Option<u32>) {
     eprintln!("seed {seed}");
     let change = |config: &mut Config| {
         if let Some(enter) = hot {
-            (config.order.queued_placement.start_orders_per_second, config.order.queued_placement.stop_orders_per_second) = (enter, 1);
+            (
+                config.order.queued_placement.start_orders_per_second,
+                config.order.queued_placement.stop_orders_per_second,
+            ) = (enter, 1);
         }
     };
     let node = TestNode::start_faulty(engine, Faults::many(seed), change).await;

@@ -40,7 +40,8 @@ pub(crate) fn insert(account: AccountId, subject: Subject, marks_max: i64, now: 
     let marks = Insert::into("favourite_marks", &["account_id", "shop_id", "product_id", "marked_at"]);
     let accounts = Insert::into("favourite_accounts", &["account_id", "mark_count"]);
     let counts = Insert::into("favourite_counts", &["shop_id", "product_id", "account_count"]);
-    let one_more_mark = "UPDATE favourite_accounts SET mark_count = mark_count + 1 WHERE account_id = ? AND mark_count < ?";
+    let one_more_mark =
+        "UPDATE favourite_accounts SET mark_count = mark_count + 1 WHERE account_id = ? AND mark_count < ?";
     Commit::new()
         .insert(marks.row(values![account, shop, product, now]))
         .duplicate_is(&common::STORE_CONTENDED)

@@ -140,8 +140,12 @@ pub(super) fn refused(refusal: Refusal, running: &ActiveSale, cx: &Cx) -> Error 
             .retry_in(window.starts_at.since(cx.now)),
         Refusal::Ended => errors::SALE_ENDED.error("the sale has ended"),
         Refusal::Paused => errors::SALE_PAUSED.error("the sale is paused"),
-        Refusal::NotEligible => errors::SALE_NOT_ELIGIBLE.error("the account does not belong to the audience of the sale"),
-        Refusal::TicketInvalid => errors::SALE_TICKET_INVALID.error("the ticket must be issued to this account for this sale"),
+        Refusal::NotEligible => {
+            errors::SALE_NOT_ELIGIBLE.error("the account does not belong to the audience of the sale")
+        }
+        Refusal::TicketInvalid => {
+            errors::SALE_TICKET_INVALID.error("the ticket must be issued to this account for this sale")
+        }
         Refusal::TicketExpired => errors::SALE_TICKET_EXPIRED.error("the ticket has expired; take a new one"),
         Refusal::BuyerLimit => errors::SALE_BUYER_LIMIT
             .error("quantity exceeds per_buyer_limit of the sale")

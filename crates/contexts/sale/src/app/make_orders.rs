@@ -53,7 +53,11 @@ pub(crate) async fn make_orders(app: &App, failures: &mut Failures) -> Result<Ro
             Ok(()) => round.ended += rows.len(),
             // One of them brings down all: each for itself, so that it is the only one.
             Err(error) if !is_passing(&error) => {
-                tracing::warn!(error = error.report(), sale = sale.id, "batch of admissions failed; creating their orders individually");
+                tracing::warn!(
+                    error = error.report(),
+                    sale = sale.id,
+                    "batch of admissions failed; creating their orders individually"
+                );
                 round.ended += one_by_one(app, &sale, &rows, failures).await?;
             }
             Err(error) => return Err(error),
@@ -93,7 +97,12 @@ fn is_passing(error: &Error) -> bool {
 /// Gives up on an admission: its units can be had again, and somebody has to look at it.
 async fn bury(app: &App, row: &AdmissionRow, error: &Error, attempts: u32) -> Result<(), Error> {
     let cx = Cx::system(CONSUMER, app.deps.store.clock().now());
-    tracing::error!(error = error.report(), order = row.order, sale = row.sale, "order creation failed after all attempts; admission dead-lettered");
+    tracing::error!(
+        error = error.report(),
+        order = row.order,
+        sale = row.sale,
+        "order creation failed after all attempts; admission dead-lettered"
+    );
     let commit = admissions::change(Commit::new(), row, AdmissionState::Dead);
     let commit = dead_letters::insert(commit, row, (CONSUMER, &error.report()), (attempts, cx.now));
     app.deps.store.commit(&cx, counts::give_back(commit, row.sale, row.units, 0)).await?;

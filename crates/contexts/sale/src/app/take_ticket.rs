@@ -79,7 +79,10 @@ async fn check_answer(
     (account, request): (i64, &TakeTicketRequest),
 ) -> Result<(), Error> {
     let asked = Asked::read(&running.terms.key, account, &request.challenge_token, cx.now);
-    let asked = asked.ok_or_else(|| errors::SALE_QUESTION_INVALID.error("challenge_token must come from GetChallenge and be less than 2 minutes old"))?;
+    let asked = asked.ok_or_else(|| {
+        errors::SALE_QUESTION_INVALID
+            .error("challenge_token must come from GetChallenge and be less than 2 minutes old")
+    })?;
     if let Some(quota) = once_in(running.wrong_answer_delay) {
         admit::check_one(app, cx, ("sale.answer", running.id, account), quota).await?;
     }
@@ -91,7 +94,9 @@ async fn check_answer(
     }
     match app.deps.challenge.is_right(&running.quiz, asked.number, request.choice) {
         true => Ok(()),
-        false => Err(errors::SALE_ANSWER_WRONG.error("the answer is wrong; get a new challenge").retry_in(running.wrong_answer_delay)),
+        false => Err(errors::SALE_ANSWER_WRONG
+            .error("the answer is wrong; get a new challenge")
+            .retry_in(running.wrong_answer_delay)),
     }
 }
 

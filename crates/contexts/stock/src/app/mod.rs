@@ -59,7 +59,8 @@ impl App {
 }
 
 fn resource(named: Option<&WireRef>) -> Result<ResourceRef, Error> {
-    wire::resource_of(named).ok_or_else(|| common::VALIDATION_FAILED.error("resource.kind and resource.id are required"))
+    wire::resource_of(named)
+        .ok_or_else(|| common::VALIDATION_FAILED.error("resource.kind and resource.id are required"))
 }
 
 fn key(named: Option<&ReservationKey>) -> Result<Key, Error> {

@@ -39,7 +39,10 @@ pub(super) async fn permits<'a>(
                 let detail = "too many reserve the same thing at this moment; nothing was done";
                 return Err(errors::STOCK_BUSY.error(detail).retry_in(RETRY_IN));
             }
-            Err(error) => tracing::warn!(error = error.report(), "permit limiter unavailable; reservation proceeds without a permit"),
+            Err(error) => tracing::warn!(
+                error = error.report(),
+                "permit limiter unavailable; reservation proceeds without a permit"
+            ),
         }
     }
     Ok(permits)

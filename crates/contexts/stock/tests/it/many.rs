@@ -95,7 +95,10 @@ pub(crate) async fn a_batch_keeps_its_answer_under_an_idempotency_key(node: &mut
     replenish(node, 1, 5).await.unwrap();
     assert_eq!(node.stock().reserve_many(&cx, request.clone()).await.unwrap(), first);
     let anew = reserve_many(node, request).await.unwrap();
-    assert_eq!((states(&first.reservations), states(&anew)), (vec![("ACTIVE", 1), ("REFUSED", 1)], vec![("ACTIVE", 2)]));
+    assert_eq!(
+        (states(&first.reservations), states(&anew)),
+        (vec![("ACTIVE", 1), ("REFUSED", 1)], vec![("ACTIVE", 2)])
+    );
     check(node).await;
 }
 
