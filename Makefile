@@ -23,7 +23,7 @@ bench: dist ## measure: every benchmark beside its reference
 
 crash: dist ## kill a node under load, hundreds of times, and prove that nothing is lost
 	target/dist/pulse crash-test --rounds $(or $(ROUNDS),300)
-	PULSE_ORDER__HOT__ENTER=2 PULSE_ORDER__HOT__LEAVE=1 target/dist/pulse crash-test --rounds $(or $(ROUNDS),300)
+	PULSE_ORDER__QUEUED_PLACEMENT__START_ORDERS_PER_SECOND=2 PULSE_ORDER__QUEUED_PLACEMENT__STOP_ORDERS_PER_SECOND=1 target/dist/pulse crash-test --rounds $(or $(ROUNDS),300)
 
 fuzz: servers ## run an independent fuzzer and an OpenAPI validator against a node
 	$(CARGO) build --locked --bin pulse

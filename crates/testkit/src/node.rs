@@ -120,7 +120,7 @@ impl TestNode {
     /// When an event cannot be delivered without time passing, or timers and events cause each other for ever.
     pub async fn settle(&self) {
         for _ in 0..ROUNDS_MAX {
-            let left = self.bus().catch_up().await;
+            let left = self.bus().drain().await;
             if let Some(faults) = self.faults.filter(|_| !left.is_empty()) {
                 self.advance(faults.late_for);
                 continue;
@@ -170,7 +170,8 @@ impl TestNode {
     pub async fn violations_of(&self, context: &str) -> Vec<(&'static str, String)> {
         let targets = self.node().verify_targets();
         let report = pulse_node::verify::verify_context(&targets, context).await.expect("the tables can be read");
-        let violation = |found: pulse_node::verify::Violation| (found.invariant, format!("{}: {}", found.subject, found.detail));
+        let violation =
+            |found: pulse_node::verify::Violation| (found.invariant, format!("{}: {}", found.subject, found.detail));
         report.findings.into_iter().map(violation).collect()
     }
 

@@ -11,6 +11,7 @@ mod deps;
 pub mod domain;
 mod events;
 mod hot_item_tracker;
+mod metrics;
 mod order_list_projector;
 mod queued_placement;
 mod store;
@@ -35,6 +36,7 @@ pulse_contract::forward_order!(app::App, app);
 /// # Errors
 /// `STORE_UNAVAILABLE`.
 pub async fn start(deps: OrderDeps) -> Result<(OrderClient, Context), Error> {
+    metrics::describe();
     let store = deps.store.clone();
     let app = app::App::new(deps);
     app::SWEEP.start(&store).await?;

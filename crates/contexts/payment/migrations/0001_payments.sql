@@ -1,4 +1,4 @@
--- What is to be paid for an order. An order has one payment, whatever happens (R09).
+-- Payments. An order has exactly one (R09).
 CREATE TABLE payment_intents (
     id {id} NOT NULL PRIMARY KEY,
     order_id BIGINT NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE payment_intents (
 );
 CREATE UNIQUE INDEX payment_intents_order ON payment_intents (order_id);
 
--- Attempts to pay. They change together with their payment, whose version guards them.
+-- Attempts to pay. The version of the payment guards them.
 CREATE TABLE payment_attempts (
     id {id} NOT NULL PRIMARY KEY,
     intent_id BIGINT NOT NULL,
@@ -32,7 +32,7 @@ CREATE INDEX payment_attempts_intent ON payment_attempts (intent_id, id);
 CREATE UNIQUE INDEX payment_attempts_reference ON payment_attempts (provider, provider_reference);
 CREATE INDEX payment_attempts_started ON payment_attempts (provider, started_at, id);
 
--- Money that goes back. The id is that of the refund in the order's event, so the same refund is there once.
+-- Refunds. The ID is that of the order's request, so a repeated request is the same refund.
 CREATE TABLE payment_refunds (
     id {id} NOT NULL PRIMARY KEY,
     intent_id BIGINT NOT NULL,
@@ -42,16 +42,17 @@ CREATE TABLE payment_refunds (
     currency VARCHAR(3) NOT NULL,
     amount_minor BIGINT NOT NULL,
     state BIGINT NOT NULL,
+    cause BIGINT NOT NULL,
     reason VARCHAR(200) NOT NULL,
     failure VARCHAR(200) NOT NULL,
     is_booked BIGINT NOT NULL,
-    is_failure_told BIGINT NOT NULL,
+    is_failure_published BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
 CREATE INDEX payment_refunds_intent ON payment_refunds (intent_id, id);
 CREATE UNIQUE INDEX payment_refunds_reference ON payment_refunds (provider, provider_reference);
 
--- What providers have told, once per event of theirs (R15).
+-- Received webhook events of providers, one row per event (R15).
 CREATE TABLE payment_webhooks (
     provider VARCHAR(32) NOT NULL,
     provider_event_id VARCHAR(200) NOT NULL,
@@ -63,7 +64,7 @@ CREATE TABLE payment_webhooks (
 );
 CREATE INDEX payment_webhooks_age ON payment_webhooks (received_at);
 
--- The books. What an entry is about is unique with its kind: nothing is booked twice.
+-- Entries of the ledger. Kind and subject are unique, so nothing is booked twice.
 CREATE TABLE payment_entries (
     id {id} NOT NULL PRIMARY KEY,
     kind VARCHAR(16) NOT NULL,
@@ -80,7 +81,7 @@ CREATE INDEX payment_entries_intent ON payment_entries (intent_id);
 CREATE INDEX payment_entries_order ON payment_entries (order_id, id);
 CREATE INDEX payment_entries_shop ON payment_entries (shop_id, booked_at);
 
--- Their lines: positive for a debit, negative for a credit.
+-- Lines of the entries: positive for a debit, negative for a credit.
 CREATE TABLE payment_lines (
     entry_id BIGINT NOT NULL,
     line_number BIGINT NOT NULL,
@@ -91,8 +92,8 @@ CREATE TABLE payment_lines (
 ) {clustered};
 CREATE INDEX payment_lines_account ON payment_lines (account, currency);
 
--- Balances, each in a few slots that are added up: every payment books on the account of its provider, and one row would
--- make them wait for each other.
+-- Balances, each split into slots whose sum is the balance. Every payment updates the account of its provider, and one row
+-- would serialize their commits.
 CREATE TABLE payment_accounts (
     account VARCHAR(80) NOT NULL,
     currency VARCHAR(3) NOT NULL,
@@ -101,7 +102,7 @@ CREATE TABLE payment_accounts (
     PRIMARY KEY (account, currency, slot)
 ) {clustered};
 
--- The provider that is built in: what it knows of the attempts that it was asked for, by their ids.
+-- Attempts at the sandbox provider.
 CREATE TABLE payment_sandbox (
     id {id} NOT NULL PRIMARY KEY,
     token VARCHAR(64) NOT NULL,
@@ -118,7 +119,7 @@ CREATE TABLE payment_sandbox (
 CREATE UNIQUE INDEX payment_sandbox_token ON payment_sandbox (token);
 CREATE INDEX payment_sandbox_age ON payment_sandbox (created_at, id);
 
--- What the provider that is built in has paid back, by the ids of the refunds.
+-- Refunds at the sandbox provider.
 CREATE TABLE payment_sandbox_refunds (
     id {id} NOT NULL PRIMARY KEY,
     payment_id BIGINT NOT NULL,

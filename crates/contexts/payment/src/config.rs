@@ -7,32 +7,32 @@ use std::time::Duration;
 use pulse_context::{Faults, SecretText, Section};
 use serde::{Deserialize, Serialize};
 
-/// Payments.
+/// Configuration of payments.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaymentConfig {
-    /// The provider of a payment that names none: `stripe` or `sandbox`; empty for the one that is there, Stripe before
+    /// Provider of a payment request that names none: `stripe` or `sandbox`. Empty: Stripe if it is configured, otherwise
     /// the sandbox. Default empty. Since 0.1.
     pub default_provider: String,
-    /// Whether the sandbox is there, with which everybody pays without money. Never in production. Default false,
-    /// `pulse demo` sets it. Since 0.1.
+    /// Whether the sandbox provider is available, with which customers pay without money. Never enable it in production.
+    /// Default false; `pulse demo` sets it. Since 0.1.
     pub has_sandbox: bool,
-    /// What comes before `/pay/` in the addresses of the sandbox's pages, for example `https://shop.example`; empty for
-    /// the address that the client calls. Default empty. Since 0.1.
+    /// Base URL of the sandbox's payment pages, for example `https://shop.example`. Empty: URLs are relative to the
+    /// address that the client uses. Default empty. Since 0.1.
     pub public_url: String,
-    /// How often payments are compared with what the providers list, and what differs is repaired; `0s` for never, else
-    /// `1m` to `7d`. Default `1h`. Since 0.1.
+    /// Interval at which payments are compared with the records of the providers and differences are repaired. `1m` to
+    /// `7d`; `0s` disables it. Default `1h`. Since 0.1.
     #[serde(with = "humantime_serde")]
     pub reconcile_every: Duration,
-    /// The secret key of a Stripe account, `sk_...` or `rk_...`; empty for no Stripe. Default empty. Since 0.1.
+    /// Secret key of the Stripe account, `sk_...` or `rk_...`. Empty: Stripe is not used. Default empty. Since 0.1.
     pub stripe_secret_key: SecretText,
-    /// What Stripe signs its webhooks with, `whsec_...`, at least 16 characters. Let Stripe tell `payment_intent.*` and
-    /// `refund.*` to `/webhooks/stripe`. Default empty. Since 0.1.
+    /// Secret with which Stripe signs webhooks, `whsec_...`, at least 16 characters. Configure Stripe to send
+    /// `payment_intent.*` and `refund.*` to `/webhooks/stripe`. Default empty. Since 0.1.
     pub stripe_webhook_secret: SecretText,
-    /// Where Stripe's API is, without `/v1`; without TLS only on this machine. Default `https://api.stripe.com`.
-    /// Since 0.1.
+    /// Base URL of the Stripe API, without `/v1`. `http://` is accepted only for this machine. Default
+    /// `https://api.stripe.com`. Since 0.1.
     pub stripe_api_url: String,
-    /// Ways to pay, in the words of Stripe. 1 to 20, default `["card"]`. Since 0.1.
+    /// Payment method types of Stripe, 1 to 20. Default `["card"]`. Since 0.1.
     pub stripe_payment_methods: Vec<String>,
 }
 
@@ -51,15 +51,15 @@ impl Default for PaymentConfig {
     }
 }
 
-/// How many ways to pay can be named.
+/// Maximum number of payment method types.
 const PAYMENT_METHODS_MAX: usize = 20;
-/// How often one can compare with providers: each time costs them some calls.
+/// Range of `reconcile_every`. Each round costs the provider some calls.
 const RECONCILE_EVERY: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
-/// A shorter secret of webhooks could be guessed.
+/// Minimum length of a webhook secret; a shorter one could be guessed.
 const WEBHOOK_SECRET_CHARS_MIN: usize = 16;
 
 impl PaymentConfig {
-    /// How Stripe is reached; `None` without a secret key.
+    /// Configuration of Stripe; `None` without a secret key.
     pub(crate) fn stripe(&self) -> Option<StripeConfig> {
         self.has_stripe().then(|| StripeConfig {
             secret_key: self.stripe_secret_key.clone(),
@@ -103,24 +103,24 @@ impl Section for PaymentConfig {
             "sandbox" => self.has_sandbox,
             _ => false,
         };
-        faults.require(is_provider, "default_provider", "stripe or sandbox, and set up");
+        faults.require(is_provider, "default_provider", "stripe or sandbox, and configured");
     }
 }
 
-/// How we reach Stripe.
+/// Configuration of the Stripe client.
 #[derive(Clone, Debug)]
-pub struct StripeConfig {
-    /// Opens the account.
+pub(crate) struct StripeConfig {
+    /// Secret key of the account.
     pub secret_key: SecretText,
-    /// What webhooks are signed with.
+    /// Secret of the webhook signatures.
     pub webhook_secret: SecretText,
-    /// Where the API is, without `/v1`.
+    /// Base URL of the API, without `/v1`.
     pub api_url: String,
-    /// Ways to pay, in the words of Stripe, for example `card`.
+    /// Payment method types, for example `card`.
     pub payment_methods: Vec<String>,
 }
 
-/// Whether an address without TLS is one of this machine.
+/// Whether a URL without TLS points to this machine.
 fn is_local(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -166,11 +166,11 @@ mod tests {
                 Some("between 1m and 7days"),
             ),
             (PaymentConfig { public_url: "shop.example".to_owned(), ..sandbox.clone() }, Some("public_url")),
-            (PaymentConfig { default_provider: "stripe".to_owned(), ..sandbox.clone() }, Some("and set up")),
+            (PaymentConfig { default_provider: "stripe".to_owned(), ..sandbox.clone() }, Some("and configured")),
             (PaymentConfig { default_provider: "sandbox".to_owned(), ..sandbox }, None),
             (
                 PaymentConfig { default_provider: "paypal".to_owned(), ..stripe() },
-                Some("stripe or sandbox, and set up"),
+                Some("stripe or sandbox, and configured"),
             ),
         ] {
             let mut faults = Faults::default();

@@ -1,4 +1,4 @@
-//! What the payment context needs.
+//! Dependencies of the payment context.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use pulse_store::Store;
 use crate::config::PaymentConfig;
 use crate::outbound::Outbound;
 
-/// What the context needs.
+/// Dependencies of the context.
 #[derive(Clone)]
 pub struct PaymentDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
     /// Amounts and states of orders.
     pub orders: OrderClient,
@@ -21,10 +21,10 @@ pub struct PaymentDeps {
     pub catalog: CatalogClient,
     /// The HTTP client that reaches providers.
     pub outbound: Arc<dyn Outbound>,
-    /// Signs the webhooks of the sandbox and makes its pages unguessable: 32 random bytes, the same on every node.
+    /// 32 random bytes, the same on every node. They sign the webhooks of the sandbox and make its pages unguessable.
     pub secret: [u8; 32],
-    /// Its section of the configuration.
+    /// Section `[payment]` of the configuration.
     pub config: PaymentConfig,
-    /// The age at which rows are deleted.
+    /// Ages at which rows are deleted.
     pub retention: Retention,
 }

@@ -1,18 +1,20 @@
-//! Payments of orders: attempts, refunds, webhooks of providers, and the books.
+//! Payments of orders: attempts, refunds, webhooks of providers, and the ledger.
 //!
-//! **Invariants:** an order has one payment. What a provider says is merged by what it means, so neither order nor
-//! repetition matters. A webhook is answered after its commit, and what follows from it is in that commit: states,
-//! entries of the books, events. Every entry sums to zero. No provider is asked inside of a commit, and every request
-//! to one carries an id by which it knows a repetition.
+//! **Invariants:** an order has one payment. Reports of a provider are merged by their meaning, so neither their order nor
+//! their repetition matters. A webhook is answered after its commit, which contains all its effects: states, ledger
+//! entries, events. Every entry sums to zero. No provider is called inside a commit, and every request to a provider
+//! carries an ID by which the provider recognizes a repetition.
 
 mod app;
 mod config;
 mod deps;
 pub mod domain;
 mod events;
+mod metrics;
 mod outbound;
 mod providers;
 mod store;
+mod timers;
 mod verify;
 mod wire;
 
@@ -23,7 +25,7 @@ use pulse_contract::payment::v1::PaymentClient;
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store, TimerPump};
 
-use app::App;
+use app::{App, SandboxDelivery};
 use providers::stripe::{self, Stripe};
 use providers::{Providers, sandbox};
 
@@ -36,9 +38,9 @@ pub use verify::verify;
 
 pulse_contract::forward_payment!(App, app);
 
-/// What the others use of the running context.
+/// Clients of the running context.
 pub struct Payments {
-    /// Its service.
+    /// Client of the payment service.
     pub client: PaymentClient,
     /// The built-in sandbox provider, if configured.
     pub sandbox: Option<Sandbox>,
@@ -49,17 +51,18 @@ pub struct Payments {
 /// # Errors
 /// `STORE_UNAVAILABLE`.
 pub async fn start(deps: PaymentDeps) -> Result<(Payments, Context), Error> {
+    metrics::describe();
     let store = deps.store.clone();
     let sandbox = deps.config.has_sandbox.then(|| Sandbox::new(&store, deps.secret, &deps.config.public_url));
     let app = App::new(deps.clone(), providers_of(&deps, sandbox.as_ref()));
     let cx = Cx::system("payment.start", store.clock().now());
-    let begun = Commit::new().timer(app::PURGE.first(cx.now));
-    store.commit(&cx, app::first_reconciliation(begun, deps.config.reconcile_every, cx.now)).await?;
+    let commit = Commit::new().timer(app::PURGE.first(cx.now));
+    store.commit(&cx, app::first_reconciliation(commit, deps.config.reconcile_every, cx.now)).await?;
     let client = PaymentClient::in_process(app.clone(), Arc::new(store.clone()));
     let context = Context::new(&store)
         .service(client.served())
         .consumers(events::consumers(&app))
-        .pump(timers(&store, &app, sandbox.as_ref()))
+        .pump(timer_pump(&store, &app, sandbox.as_ref()))
         .verify(|store, is_repair| async move { verify(&store, is_repair).await });
     Ok((Payments { client, sandbox }, context))
 }
@@ -76,18 +79,17 @@ fn providers_of(deps: &PaymentDeps, sandbox: Option<&Sandbox>) -> Providers {
     providers
 }
 
-fn timers(store: &Store, app: &App, sandbox: Option<&Sandbox>) -> TimerPump {
-    let timers = TimerPump::new(store)
-        .handles(app, app::PAY_BACK, app::pay_back)
-        .handles(app, app::CANCEL, app::cancel_attempts)
+fn timer_pump(store: &Store, app: &App, sandbox: Option<&Sandbox>) -> TimerPump {
+    let pump = TimerPump::new(store)
+        .handles(app, timers::EXECUTE_REFUND, app::execute_refund)
+        .handles(app, timers::CANCEL_ATTEMPTS, app::cancel_attempts)
         .handles(app, app::PURGE.kind(), app::purge_webhooks)
-        .handles(app, app::RECONCILE, app::reconcile_again);
-    match sandbox {
-        Some(sandbox) => timers.handles(app, sandbox::DELIVER, app::deliver_from_sandbox).handles(
-            sandbox,
-            sandbox::SETTLE,
-            Sandbox::settle,
-        ),
-        None => timers,
-    }
+        .handles(app, timers::RECONCILE, app::scheduled_reconciliation);
+    let Some(sandbox) = sandbox else { return pump };
+    let delivery = SandboxDelivery { app: app.clone(), sandbox: sandbox.clone() };
+    pump.handles(&delivery, timers::DELIVER_WEBHOOK, app::deliver_sandbox_webhook).handles(
+        sandbox,
+        timers::COMPLETE_PAYMENT,
+        Sandbox::complete_payment,
+    )
 }

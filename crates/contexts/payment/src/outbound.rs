@@ -1,4 +1,4 @@
-//! The way out to providers: a port, because only the edges of a node know HTTP.
+//! Port for HTTP requests to providers, because only the edge of a node knows HTTP.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -6,26 +6,26 @@ use bytes::Bytes;
 /// A request to a provider.
 #[derive(Clone)]
 pub struct OutboundRequest {
-    /// The method, for example `POST`.
+    /// HTTP method, for example `POST`.
     pub method: &'static str,
-    /// The whole address.
+    /// Complete URL.
     pub url: String,
-    /// Names in lower case, with their values. One of them holds the key of the account: never log them.
+    /// Header names in lower case with their values. One of them contains the secret key; never log them.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// Body of the request.
     pub body: Bytes,
 }
 
-/// What came back, whatever its status.
+/// An answer with any status.
 #[derive(Clone, Debug)]
 pub struct OutboundReply {
-    /// The status.
+    /// HTTP status.
     pub status: u16,
-    /// The body.
+    /// Body of the answer.
     pub body: Bytes,
 }
 
-/// No answer came: it is unknown what became of the request.
+/// No answer arrived; the outcome of the request is unknown.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NoReply(pub String);
 
@@ -37,24 +37,24 @@ impl std::fmt::Display for NoReply {
 
 impl std::error::Error for NoReply {}
 
-/// Sends requests to providers. It waits for an answer for a bounded time, reads a bounded answer, follows no redirect
-/// and repeats nothing by itself.
+/// Sends requests to providers. Time and size of an answer are limited; redirects are not followed, and requests are not
+/// repeated.
 #[async_trait]
 pub trait Outbound: Send + Sync {
     /// Sends a request and reads the answer.
     ///
     /// # Errors
-    /// When no answer came.
+    /// [`NoReply`] if no answer arrived.
     async fn send(&self, request: OutboundRequest) -> Result<OutboundReply, NoReply>;
 }
 
-/// The way out of a node that works with no provider outside.
+/// Outbound port of a node without external providers.
 #[derive(Clone, Copy, Debug)]
 pub struct NoOutbound;
 
 #[async_trait]
 impl Outbound for NoOutbound {
     async fn send(&self, _request: OutboundRequest) -> Result<OutboundReply, NoReply> {
-        Err(NoReply("this node has no way out".to_owned()))
+        Err(NoReply("this node has no outbound connection".to_owned()))
     }
 }

@@ -4,7 +4,7 @@ use pulse_kernel::{Cx, Error, Verified};
 use pulse_store::{Commit, FromRow, Row, Statement, Store, StoreError, values};
 use pulse_work::{Audit, Pages};
 
-use crate::store::books;
+use crate::store::ledger::{self, AccountKey, AccountRow};
 
 /// Maximum number of rows that are read at once.
 const PAGE: i64 = 1_000;
@@ -120,15 +120,14 @@ async fn check_rule(store: &Store, rule: &Rule, audit: &mut Audit) -> Result<(),
 }
 
 async fn check_balances(store: &Store, audit: &mut Audit) -> Result<(), Error> {
-    let mut pages = Pages::after((String::new(), String::new()));
-    let read = |(account, currency): (String, String)| async move {
-        books::accounts_with_lines(store, (&account, &currency), PAGE).await
-    };
-    while let Some(rows) = pages.next(read, |row| (row.account.clone(), row.currency.clone())).await? {
+    let mut pages = Pages::after(AccountKey::default());
+    let read = |after: AccountKey| async move { ledger::accounts_with_lines(store, &after, PAGE).await };
+    let key = |row: &AccountRow| AccountKey { account: row.account.clone(), currency: row.currency.clone() };
+    while let Some(rows) = pages.next(read, key).await? {
         for row in rows.iter().filter(|row| row.balance_minor != row.lines_minor) {
             if audit.is_repairing() {
                 let cx = Cx::system("payment.verify", store.clock().now());
-                store.commit(&cx, books::mend_balance(Commit::new(), row)).await?;
+                store.commit(&cx, ledger::correct_balance(Commit::new(), row)).await?;
             }
             let detail = format!("{} instead of {}", row.balance_minor, row.lines_minor);
             audit.found(BALANCES, format!("{} {}", row.account, row.currency), detail, audit.is_repairing());

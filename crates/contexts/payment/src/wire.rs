@@ -1,4 +1,4 @@
-//! Enums of the domain and of the contract.
+//! Enums of the domain and their values in the contract.
 
 use pulse_contract::payment::v1 as wire;
 use pulse_contract::wire_enum;

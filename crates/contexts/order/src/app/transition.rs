@@ -10,6 +10,7 @@ use super::{EXPIRE, event_messages, view};
 use crate::domain::ids::RefundId;
 use crate::domain::machine::{FulfilmentPath, Move, MoveNotAllowed, Role, State, step};
 use crate::domain::refund;
+use crate::metrics;
 use crate::store::orders::{self, OrderRow};
 
 /// An order that changes, and the commit of the change.
@@ -66,7 +67,7 @@ impl Transition {
 
     /// Emits that the order was placed.
     pub(super) fn emit_placed(&mut self) {
-        self.with(|commit, row| commit.event(row.id.get(), &event_messages::placed(row)));
+        self.with(|commit, row| commit.event(row.id.get(), &event_messages::placed(row)).count(metrics::placed()));
     }
 
     /// Emits that the order is queued for its placement.
@@ -92,7 +93,7 @@ impl Transition {
     pub(super) fn emit_moved(&mut self) {
         self.with(|commit, row| {
             if row.state == OrderState::Completed {
-                return commit.event(row.id.get(), &event_messages::completed(row));
+                return commit.event(row.id.get(), &event_messages::completed(row)).count(metrics::completed());
             }
             commit.event(row.id.get(), &event_messages::moved(row))
         });
@@ -103,7 +104,9 @@ impl Transition {
         if let Some(order) = &mut self.row.stored.order {
             order.cancel_reason = reason.into();
         }
-        self.with(|commit, row| commit.event(row.id.get(), &event_messages::cancelled(row, reason)));
+        self.with(|commit, row| {
+            commit.event(row.id.get(), &event_messages::cancelled(row, reason)).count(metrics::cancelled(reason))
+        });
     }
 
     /// Requests a refund of the accepted payment.

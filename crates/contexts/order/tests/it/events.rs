@@ -62,6 +62,7 @@ pub(crate) async fn no_event_contains_personal_data(node: &mut TestNode) {
     street.cancel(node, cash.order_id).await.unwrap();
     let total = order.price.unwrap().total_minor;
     node.orders().place_order(&customer, placing(delivery(&street), total)).await.unwrap();
+    node.settle().await;
     node.advance(MINUTE * 15);
     node.settle().await;
 

@@ -1,5 +1,5 @@
-//! An order was cancelled: nobody is to pay it any more. What was paid, or is paid all the same, is told to the order,
-//! which decides what becomes of the money (R12).
+//! Closes the payment of a cancelled order. Money that was or still gets captured is reported to the order context, which
+//! decides about the refund (R12).
 
 use pulse_bus::Delivery;
 use pulse_contract::order::v1::OrderCancelled;
@@ -8,12 +8,12 @@ use pulse_kernel::{Currency, Cx, Error, Money};
 use pulse_store::Commit;
 
 use super::App;
-use super::conclude::{conclude, conclude_new};
+use super::apply_provider_facts::{commit_change, commit_new};
 use crate::domain::merge::IntentState;
 use crate::domain::payment::{Intent, Payment, PaymentId};
 use crate::store::payments;
 
-/// The currency of no currency (ISO 4217).
+/// ISO 4217 code for no currency.
 const NO_CURRENCY: &str = "XXX";
 
 pub(crate) async fn close_payment(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCancelled) -> Result<(), Error> {
@@ -22,15 +22,16 @@ pub(crate) async fn close_payment(app: &App, cx: &Cx, delivery: &Delivery, event
         Some(before) => {
             let mut after = before.clone();
             after.close();
-            conclude(app, cx, Commit::new(), (&before, after)).0
+            commit_change(app, cx, Commit::new(), &before, after).0
         }
-        // A payment that is about to begin finds the place taken, and the order cancelled.
-        None => conclude_new(app, cx, Commit::new(), nothing_to_pay(app, cx, event)),
+        // A payment that starts at the same time conflicts with this one, and then finds the order cancelled.
+        None => commit_new(app, cx, Commit::new(), closed(app, cx, event)),
     };
     Ok(delivery.commit(app.store(), cx, commit).await?)
 }
 
-fn nothing_to_pay(app: &App, cx: &Cx, event: OrderCancelled) -> Payment {
+/// A closed payment of amount 0.
+fn closed(app: &App, cx: &Cx, event: OrderCancelled) -> Payment {
     Payment::opened(Intent {
         id: PaymentId::new(app.store().next_id(cx.now)),
         order: OrderId::new(event.order_id),

@@ -1,4 +1,4 @@
-//! What a shop earned on a day, in the shop's time zone, added up from the entries of the books.
+//! Totals of a shop on one business day, computed from the ledger.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,14 @@ use crate::store::statements;
 
 pub(crate) async fn get_statement(app: &App, cx: &Cx, request: GetStatementRequest) -> Result<Statement, Error> {
     let shop = ShopId::new(request.shop_id);
-    // As the system: statements of shops that customers do not see any more are still asked for.
-    let question = GetOffersRequest { shop_id: request.shop_id, product_ids: Vec::new() };
-    let offers = app.deps.catalog.get_offers(&cx.as_system("payment.statement"), question).await?;
-    let day = business_day::bounds(&request.business_date, &offers.time_zone)
-        .ok_or_else(|| errors::PAYMENT_DATE_INVALID.error("there is no such day"))?;
+    // As the system, because the shop may be closed and invisible to customers.
+    let system = cx.as_system("payment.statement");
+    let offers = GetOffersRequest { shop_id: request.shop_id, product_ids: Vec::new() };
+    let time_zone = app.deps.catalog.get_offers(&system, offers).await?.time_zone;
+    let day = business_day::of_date(&request.business_date, &time_zone).ok_or_else(|| {
+        let detail = format!("business_date must be a calendar day, got {}", request.business_date);
+        errors::PAYMENT_DATE_INVALID.error(detail)
+    })?;
     let mut by_currency: BTreeMap<String, DaySums> = BTreeMap::new();
     for row in statements::sums(app.store(), shop, day).await? {
         let sums = by_currency.entry(row.currency).or_default();

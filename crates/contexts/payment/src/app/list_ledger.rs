@@ -1,4 +1,4 @@
-//! The books, for operators: balances, and entries with their lines.
+//! The ledger for operators: balances, and entries with their lines.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,12 @@ use pulse_contract::payment::v1::{
     LedgerAccount, LedgerEntry, LedgerLine, ListLedgerAccountsRequest, ListLedgerAccountsResponse,
     ListLedgerEntriesRequest, ListLedgerEntriesResponse,
 };
+use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
 
 use super::App;
-use crate::store::books::{self, AccountRow};
+use crate::domain::ledger::EntryId;
+use crate::store::ledger::{self, AccountKey, AccountRow};
 
 pub(crate) async fn list_ledger_accounts(
     app: &App,
@@ -22,9 +24,8 @@ pub(crate) async fn list_ledger_accounts(
     request: ListLedgerAccountsRequest,
 ) -> Result<ListLedgerAccountsResponse, Error> {
     let page = Page::new(request.page_size, &request.page_token)?;
-    let (account, currency) = place(&request.page_token)?;
-    let after = (account.as_str(), currency.as_str());
-    let rows = books::accounts(app.store(), &request.currency, after, page.limit_plus_one()).await?;
+    let after = key(&request.page_token)?;
+    let rows = ledger::accounts(app.store(), &request.currency, &after, page.limit_plus_one()).await?;
     let (rows, next_page_token) = page.cut(rows, token);
     let accounts = rows.into_iter().map(|row| LedgerAccount {
         name: row.account,
@@ -33,23 +34,22 @@ pub(crate) async fn list_ledger_accounts(
     Ok(ListLedgerAccountsResponse { accounts: accounts.collect(), next_page_token })
 }
 
-/// What separates the account from the currency in a token; it is in neither.
+/// Separator of account and currency in a page token; neither contains it.
 const SEPARATOR: char = ' ';
 
 fn token(row: &AccountRow) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}{SEPARATOR}{}", row.account, row.currency))
 }
 
-/// After which account a page begins; before all of them without a token.
-fn place(token: &str) -> Result<(String, String), Error> {
+/// Account after which a page begins. Without a token it is before all accounts.
+fn key(token: &str) -> Result<AccountKey, Error> {
     if token.is_empty() {
-        return Ok((String::new(), String::new()));
+        return Ok(AccountKey::default());
     }
     let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let place = text.as_deref().and_then(|text| text.split_once(SEPARATOR));
-    place
-        .map(|(account, currency)| (account.to_owned(), currency.to_owned()))
-        .ok_or_else(|| common::PAGE_TOKEN_INVALID.error("use next_page_token as it came"))
+    let key = text.as_deref().and_then(|text| text.split_once(SEPARATOR));
+    key.map(|(account, currency)| AccountKey { account: account.to_owned(), currency: currency.to_owned() })
+        .ok_or_else(|| common::PAGE_TOKEN_INVALID.error("page_token must be the next_page_token of the previous page"))
 }
 
 pub(crate) async fn list_ledger_entries(
@@ -58,18 +58,19 @@ pub(crate) async fn list_ledger_entries(
     request: ListLedgerEntriesRequest,
 ) -> Result<ListLedgerEntriesResponse, Error> {
     let page = Page::new(request.page_size, &request.page_token)?;
-    let before = page.after::<1>()?.map_or(i64::MAX, |[id]| id);
-    let rows = books::entries(app.store(), request.order_id, before, page.limit_plus_one()).await?;
-    let (rows, next_page_token) = page.cut(rows, |row| page::token(&[row.id]));
-    let mut lines: BTreeMap<i64, Vec<LedgerLine>> = BTreeMap::new();
-    for line in books::lines_of(app.store(), &rows).await? {
+    let before = EntryId::new(page.after::<1>()?.map_or(i64::MAX, |[id]| id));
+    let order = (request.order_id != 0).then(|| OrderId::new(request.order_id));
+    let rows = ledger::entries(app.store(), order, before, page.limit_plus_one()).await?;
+    let (rows, next_page_token) = page.cut(rows, |row| page::token(&[row.id.get()]));
+    let mut lines: BTreeMap<EntryId, Vec<LedgerLine>> = BTreeMap::new();
+    for line in ledger::lines_of(app.store(), &rows).await? {
         let amount = Some(Money { minor: line.amount_minor, currency: line.currency });
         lines.entry(line.entry).or_default().push(LedgerLine { account: line.account, amount });
     }
     let entries = rows.into_iter().map(|row| LedgerEntry {
-        entry_id: row.id,
+        entry_id: row.id.get(),
         kind: row.kind,
-        order_id: row.order,
+        order_id: row.order.get(),
         lines: lines.remove(&row.id).unwrap_or_default(),
         booked_at: Some(row.booked_at.into()),
     });

@@ -20,7 +20,7 @@ pub(crate) async fn purge_webhooks(app: &App, due: &DueTimer) -> Result<(), Erro
         let old = webhooks::received_before(app.store(), received_before, BATCH).await?;
         let has_more = i64::try_from(old.len()).unwrap_or(i64::MAX) >= BATCH;
         let delete =
-            |commit: Commit, (provider, event): &(String, String)| commit.write(webhooks::forget(provider, event));
+            |commit: Commit, (provider, event): &(String, String)| commit.write(webhooks::delete(provider, event));
         Ok(SweepPage { commit: old.iter().fold(Commit::new(), delete), next: has_more.then_some(0) })
     };
     PURGE.fire(app.store(), due, page).await

@@ -1,4 +1,4 @@
-//! Compares our payments with what a provider lists, says what differs, and repairs it as if the webhook had come.
+//! Compares stored payments with the records of a provider. Differences are repaired as if the missing webhook had arrived.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,34 +8,34 @@ use pulse_kernel::{Cx, Error, Timestamp};
 use pulse_store::Commit;
 
 use super::App;
-use super::conclude::{conclude, hear};
+use super::apply_provider_facts::{commit_change, merge_facts};
 use super::receive_webhook::id_of;
 use crate::domain::merge::AttemptState;
-use crate::domain::payment::{AttemptId, Fact, Payment, PaymentId, RefundSaid, Said};
+use crate::domain::payment::{AttemptId, AttemptStatus, Fact, Payment, PaymentId, RefundStatus};
 use crate::providers::Provider;
-use crate::store::payments;
+use crate::store::payments::{self, StartedAttempts};
 
-/// How far back it looks when nothing is said.
-const SINCE: Duration = Duration::from_secs(86_400);
-/// How many differences are told.
+/// Compared period of a request without `since`.
+const PERIOD: Duration = Duration::from_secs(86_400);
+/// Maximum number of returned differences.
 const DIFFERENCES_MAX: usize = 1_000;
-/// How many pages of a provider's list are read at most, for payments and for refunds each.
+/// Maximum number of pages that are read of each list of a provider.
 const PAGES_MAX: usize = 1_000;
-/// What began so close to the ends of the time may be on one side of them with us and on the other with the provider.
+/// Attempts this close to the ends of the period are not compared, because the clocks of both sides differ.
 const MARGIN: Duration = Duration::from_secs(300);
-/// How many of our attempts are read at once.
+/// Maximum number of own attempts that are read at once.
 const ATTEMPTS_PAGE: i64 = 500;
 
-/// A comparison under way.
+/// A comparison in progress.
 pub(super) struct Comparison<'a> {
     app: &'a App,
     cx: &'a Cx,
     provider: &'static str,
     is_repair: bool,
-    /// What the provider calls what it listed.
+    /// Provider IDs of the listed attempts.
     listed: BTreeSet<String>,
-    /// What came of it so far.
-    pub(super) said: ReconcilePaymentsResponse,
+    /// Results so far.
+    pub(super) result: ReconcilePaymentsResponse,
 }
 
 pub(crate) async fn reconcile_payments(
@@ -44,28 +44,28 @@ pub(crate) async fn reconcile_payments(
     request: ReconcilePaymentsRequest,
 ) -> Result<ReconcilePaymentsResponse, Error> {
     let (provider, port) = app.providers.named(&request.provider)?;
-    let since = request.since.map_or_else(|| cx.now.minus(SINCE), Into::into);
+    let since = request.since.map_or_else(|| cx.now.minus(PERIOD), Into::into);
     let mut comparison = Comparison::of(app, cx, provider, request.is_repair);
     let (mut charges, mut refunds) = (PAGES_MAX, PAGES_MAX);
     let rest = comparison.charges(port.as_ref(), since, String::new(), &mut charges).await?;
     comparison.refunds(port.as_ref(), since, String::new(), &mut refunds).await?;
     if rest.is_none() {
-        comparison.look_for_unlisted(since).await?;
+        comparison.find_unlisted(since).await?;
     }
-    let said = comparison.said;
-    app.store().commit(cx, Commit::new().answer(cx, &said)).await?;
-    Ok(said)
+    let result = comparison.result;
+    app.store().commit(cx, Commit::new().answer(cx, &result)).await?;
+    Ok(result)
 }
 
 impl<'a> Comparison<'a> {
-    /// With what this provider lists.
+    /// A comparison with the lists of this provider.
     pub(super) fn of(app: &'a App, cx: &'a Cx, provider: &'static str, is_repair: bool) -> Self {
-        let (listed, said) = (BTreeSet::new(), ReconcilePaymentsResponse::default());
-        Self { app, cx, provider, is_repair, listed, said }
+        let (listed, result) = (BTreeSet::new(), ReconcilePaymentsResponse::default());
+        Self { app, cx, provider, is_repair, listed, result }
     }
 
-    /// Compares the attempts that the provider lists, from `after` on, as long as there are `pages` left to read; says
-    /// where to go on, if anywhere.
+    /// Compares the listed attempts after the position `after`, at most `pages` pages. Returns the position of the next
+    /// page, if there is one.
     pub(super) async fn charges(
         &mut self,
         port: &dyn Provider,
@@ -88,7 +88,7 @@ impl<'a> Comparison<'a> {
         Ok(Some(after))
     }
 
-    /// The same for refunds.
+    /// Compares the listed refunds, as [`Comparison::charges`].
     pub(super) async fn refunds(
         &mut self,
         port: &dyn Provider,
@@ -110,9 +110,9 @@ impl<'a> Comparison<'a> {
         Ok(Some(after))
     }
 
-    /// Compares one fact with what we know, and repairs it when it is asked for.
+    /// Compares one fact with the stored payment, and applies it if the comparison repairs.
     async fn compare(&mut self, fact: &Fact) -> Result<(), Error> {
-        let (reference, theirs) = words_of(fact);
+        let (reference, theirs) = (reference_of(fact), status_word(fact));
         let Some(id) = id_of(self.app, self.provider, fact).await? else {
             self.note(PaymentDifference {
                 provider_reference: reference,
@@ -124,41 +124,44 @@ impl<'a> Comparison<'a> {
         };
         let Some(known) = payments::by_id(self.app.store(), id).await? else { return Ok(()) };
         if matches!(fact, Fact::Attempt(_)) {
-            self.said.attempt_count += 1;
+            self.result.attempt_count += 1;
         }
-        let ours = state_words(&known, fact);
+        let ours = state_word(&known, fact);
         let mut after = known.clone();
-        let misfit = hear(self.app, self.cx, &mut after, self.provider, std::slice::from_ref(fact));
-        if misfit.is_empty() && state_words(&after, fact) == ours {
+        let mismatch = merge_facts(self.app, self.cx, &mut after, self.provider, std::slice::from_ref(fact));
+        if mismatch.is_empty() && state_word(&after, fact) == ours {
             return Ok(());
         }
-        let is_repaired = self.is_repair && misfit.is_empty();
+        let is_repaired = self.is_repair && mismatch.is_empty();
         if is_repaired {
             self.app.store().attempt(self.cx, || repair(self.app, self.cx, self.provider, id, fact)).await?;
         }
         let attempt_id = attempt_of(&after, fact).map_or(0, AttemptId::get);
-        let theirs = if misfit.is_empty() { theirs } else { format!("{theirs}: {misfit}") };
+        let theirs = if mismatch.is_empty() { theirs } else { format!("{theirs}: {mismatch}") };
         self.note(PaymentDifference { provider_reference: reference, attempt_id, ours, theirs, is_repaired });
         Ok(())
     }
 
-    /// Names our attempts that the provider should have listed and has not. There is nothing to repair: the provider says
-    /// nothing that could be believed.
-    pub(super) async fn look_for_unlisted(&mut self, since: Timestamp) -> Result<(), Error> {
-        let until = self.cx.now.minus(MARGIN);
-        let mut after = (since.plus(MARGIN), AttemptId::new(0));
+    /// Reports own attempts that the provider does not list. They cannot be repaired, because the provider has no record of
+    /// them.
+    pub(super) async fn find_unlisted(&mut self, since: Timestamp) -> Result<(), Error> {
+        let mut range = StartedAttempts {
+            provider: self.provider,
+            after: since.plus(MARGIN),
+            after_id: AttemptId::new(0),
+            until: self.cx.now.minus(MARGIN),
+        };
         loop {
-            let page =
-                payments::started_between(self.app.store(), self.provider, (after, until), ATTEMPTS_PAGE).await?;
+            let page = payments::started(self.app.store(), range, ATTEMPTS_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
-            after = (last.started_at, last.id);
+            (range.after, range.after_id) = (last.started_at, last.id);
             for attempt in page {
                 let unlisted = attempt.reference.filter(|reference| !self.listed.contains(reference));
                 if let Some(provider_reference) = unlisted {
                     self.note(PaymentDifference {
                         provider_reference,
                         attempt_id: attempt.id.get(),
-                        ours: word_of_state(attempt.state).to_owned(),
+                        ours: attempt_word(attempt.state).to_owned(),
                         theirs: "unknown".to_owned(),
                         is_repaired: false,
                     });
@@ -168,51 +171,57 @@ impl<'a> Comparison<'a> {
     }
 
     fn note(&mut self, difference: PaymentDifference) {
-        if self.said.differences.len() < DIFFERENCES_MAX {
-            self.said.differences.push(difference);
+        if self.result.differences.len() < DIFFERENCES_MAX {
+            self.result.differences.push(difference);
         }
     }
 }
 
-/// The commits of repairs carry no answer: that is for the last commit of the call.
+/// Applies a fact. The commit contains no answer, because only the last commit of the call does.
 async fn repair(app: &App, cx: &Cx, provider: &str, id: PaymentId, fact: &Fact) -> Result<(), Error> {
     let Some(before) = payments::by_id(app.store(), id).await? else { return Ok(()) };
     let mut after = before.clone();
-    hear(app, cx, &mut after, provider, std::slice::from_ref(fact));
-    let (commit, _after) = conclude(app, cx, Commit::new(), (&before, after));
+    merge_facts(app, cx, &mut after, provider, std::slice::from_ref(fact));
+    let (commit, _after) = commit_change(app, cx, Commit::new(), &before, after);
     Ok(app.store().commit(cx, commit).await?)
 }
 
-/// What the fact is about, and what it says.
-fn words_of(fact: &Fact) -> (String, String) {
+/// ID of the attempt or refund at the provider.
+fn reference_of(fact: &Fact) -> String {
     match fact {
-        Fact::Attempt(fact) => {
-            let word = match &fact.said {
-                Said::Waiting => "open",
-                Said::Processing => "processing",
-                Said::Succeeded(_) => "succeeded",
-                Said::Declined(_) => "failed",
-                Said::Cancelled => "cancelled",
-            };
-            (fact.reference.clone(), word.to_owned())
+        Fact::Attempt(fact) => fact.reference.clone(),
+        Fact::Refund(fact) => fact.reference.clone(),
+    }
+}
+
+/// Status that the provider reports.
+fn status_word(fact: &Fact) -> String {
+    match fact {
+        Fact::Attempt(fact) => match &fact.status {
+            AttemptStatus::Waiting => "open",
+            AttemptStatus::Processing => "processing",
+            AttemptStatus::Succeeded(_) => "succeeded",
+            AttemptStatus::Declined(_) => "failed",
+            AttemptStatus::Cancelled => "cancelled",
         }
+        .to_owned(),
         Fact::Refund(fact) => {
-            let word = match &fact.said {
-                RefundSaid::Pending => "pending",
-                RefundSaid::Succeeded => "succeeded",
-                RefundSaid::Failed(_) => "failed",
+            let word = match &fact.status {
+                RefundStatus::Pending => "pending",
+                RefundStatus::Succeeded => "succeeded",
+                RefundStatus::Failed(_) => "failed",
             };
-            (fact.reference.clone(), format!("refund {word} of {}", fact.amount))
+            format!("refund {word} of {}", fact.amount)
         }
     }
 }
 
-/// What we say of what the fact is about.
-fn state_words(payment: &Payment, fact: &Fact) -> String {
+/// Stored state of the attempt or refund.
+fn state_word(payment: &Payment, fact: &Fact) -> String {
     match fact {
         Fact::Attempt(_) => {
             let attempt = attempt_of(payment, fact).and_then(|id| payment.attempt(id));
-            attempt.map_or("unknown", |attempt| word_of_state(attempt.state)).to_owned()
+            attempt.map_or("unknown", |attempt| attempt_word(attempt.state)).to_owned()
         }
         Fact::Refund(fact) => {
             let known = payment.refunds.iter().find(|refund| {
@@ -233,7 +242,7 @@ fn attempt_of(payment: &Payment, fact: &Fact) -> Option<AttemptId> {
     by_reference.or_else(|| payment.attempt(named?)).map(|attempt| attempt.id)
 }
 
-const fn word_of_state(state: AttemptState) -> &'static str {
+const fn attempt_word(state: AttemptState) -> &'static str {
     match state {
         AttemptState::Created => "created",
         AttemptState::Open => "open",

@@ -1,4 +1,4 @@
-//! An order that is paid in cash was completed: the shop has the money, and the books say so.
+//! Books the cash of a completed order: the shop has received the money.
 
 use pulse_bus::Delivery;
 use pulse_contract::order::v1::OrderCompleted;
@@ -7,7 +7,7 @@ use pulse_kernel::{Currency, Cx, Error, Money};
 use pulse_store::Commit;
 
 use super::App;
-use super::conclude::conclude_new;
+use super::apply_provider_facts::commit_new;
 use crate::domain::ledger::CASH;
 use crate::domain::merge::{AttemptState, IntentState};
 use crate::domain::payment::{Attempt, AttemptId, Intent, Payment, PaymentId};
@@ -18,13 +18,13 @@ pub(crate) async fn record_cash(app: &App, cx: &Cx, delivery: &Delivery, event: 
         return Ok(());
     }
     let known = payments::of_order(app.store(), OrderId::new(event.order_id)).await?;
-    let (Some(payment), None) = (in_cash(app, cx, &event), known) else { return Ok(()) };
-    let commit = conclude_new(app, cx, Commit::new(), payment);
+    let (Some(payment), None) = (cash_payment(app, cx, &event), known) else { return Ok(()) };
+    let commit = commit_new(app, cx, Commit::new(), payment);
     Ok(delivery.commit(app.store(), cx, commit).await?)
 }
 
-/// A payment that has succeeded from hand to hand; none when there was nothing to pay.
-fn in_cash(app: &App, cx: &Cx, order: &OrderCompleted) -> Option<Payment> {
+/// A cash payment that has succeeded; `None` if the order costs nothing.
+fn cash_payment(app: &App, cx: &Cx, order: &OrderCompleted) -> Option<Payment> {
     let currency = Currency::from_code(&order.currency)?;
     let amount = Money::new(order.total_minor, currency);
     if amount.minor <= 0 {

@@ -1,7 +1,7 @@
-//! Begins to pay an order: writes the attempt down, asks the provider, writes down what it said.
+//! Starts an attempt to pay an order: stores the attempt, requests it from the provider, stores the answer.
 //!
-//! The provider is asked outside of any commit, by the id of the attempt. Who dies in between leaves an attempt that was
-//! not asked for, or whose answer is not known: the next call asks again with the same id, and the provider knows it.
+//! The provider is called outside of commits, with the ID of the attempt. If the process ends in between, the next call
+//! repeats the request with the same ID, and the provider recognizes it.
 
 use pulse_contract::errors as common;
 use pulse_contract::order::v1::{GetOrderRequest, Order, OrderState, PaymentMethod};
@@ -10,7 +10,7 @@ use pulse_kernel::id::{AccountId, OrderId, ShopId};
 use pulse_kernel::{Actor, Currency, Cx, Error, Money, Violation};
 use pulse_store::Commit;
 
-use super::conclude::{conclude, hear};
+use super::apply_provider_facts::{commit_change, merge_facts};
 use super::{App, view};
 use crate::domain::merge::{AttemptState, IntentState};
 use crate::domain::payment::{
@@ -22,26 +22,33 @@ use crate::store::payments;
 pub(crate) async fn start_payment(app: &App, cx: &Cx, request: StartPaymentRequest) -> Result<View, Error> {
     let (name, provider) = app.providers.named(&request.provider)?;
     check_return_url(&request.return_url)?;
-    let order = payable(app, cx, request.order_id).await?;
-    let opened = app.store().attempt(cx, || open(app, cx, &order, (name, &request.return_url))).await?;
+    let payable = payable(app, cx, OrderId::new(request.order_id)).await?;
+    let destination = Destination { provider: name, return_url: &request.return_url };
+    let opened = app.store().attempt(cx, || open(app, cx, &payable, &destination)).await?;
     let (intent, attempt) = &opened;
-    let asked = match &attempt.reference {
+    let outcome = match &attempt.reference {
         Some(reference) => provider.retrieve(cx, reference).await,
         None => provider.create(cx, &new_charge(intent, attempt)).await,
     };
-    match asked {
-        Ok(charge) => app.store().attempt(cx, || write_down(app, cx, intent.id, attempt, &charge)).await,
-        Err(ProviderError::Refused(words)) => {
+    match outcome {
+        Ok(charge) => app.store().attempt(cx, || store_charge(app, cx, intent.id, attempt, &charge)).await,
+        Err(ProviderError::Refused(reason)) => {
             if attempt.reference.is_none() {
-                app.store().attempt(cx, || give_up(app, cx, intent.id, attempt, &words)).await?;
+                app.store().attempt(cx, || store_refusal(app, cx, intent.id, attempt, &reason)).await?;
             }
-            Err(ProviderError::Refused(words).into_error())
+            Err(ProviderError::Refused(reason).into_error())
         }
         Err(error) => Err(error.into_error()),
     }
 }
 
-/// Pages lead back to other pages, and to nothing else that an address can be.
+/// Provider of a new attempt, and the URL to which its page links back.
+struct Destination<'a> {
+    provider: &'static str,
+    return_url: &'a str,
+}
+
+/// Payment pages link back only to web pages.
 fn check_return_url(url: &str) -> Result<(), Error> {
     if url.is_empty() || url.starts_with("https://") || url.starts_with("http://") {
         return Ok(());
@@ -49,19 +56,19 @@ fn check_return_url(url: &str) -> Result<(), Error> {
     let violation = Violation {
         field: "return_url".into(),
         code: "string.uri".into(),
-        message: "begins with https:// or http://".into(),
+        message: "must start with https:// or http://".into(),
     };
-    Err(common::VALIDATION_FAILED.error("1 field is wrong").with_violations([violation]))
+    Err(common::VALIDATION_FAILED.error("return_url must start with https:// or http://").with_violations([violation]))
 }
 
-/// What is to be paid for an order, when its customer asks and it can be paid.
-async fn payable(app: &App, cx: &Cx, order_id: i64) -> Result<Intent, Error> {
-    // The caller's key is about this request, and not about what it asks of others.
-    let asking = Cx { idempotency: None, ..cx.clone() };
-    let order = app.deps.orders.get_order(&asking, GetOrderRequest { order_id }).await?;
+/// The payment that an order requires, if the caller is its customer and it can be paid online now.
+async fn payable(app: &App, cx: &Cx, id: OrderId) -> Result<Intent, Error> {
+    // The idempotency key of the caller does not apply to calls to other contexts.
+    let without_key = Cx { idempotency: None, ..cx.clone() };
+    let order = app.deps.orders.get_order(&without_key, GetOrderRequest { order_id: id.get() }).await?;
     let is_system = matches!(cx.actor, Actor::System(_));
     if !is_system && cx.actor.account().map(AccountId::get) != Some(order.customer_account_id) {
-        return Err(errors::PAYMENT_NOT_FOUND.error("only its customer pays an order"));
+        return Err(errors::PAYMENT_NOT_FOUND.error("an order can be paid only by its customer"));
     }
     let amount = amount_of(&order).filter(|amount| amount.minor > 0);
     let is_waiting = order.state() == OrderState::AwaitingPayment;
@@ -80,7 +87,7 @@ async fn payable(app: &App, cx: &Cx, order_id: i64) -> Result<Intent, Error> {
             version: 1,
         }),
         Some(_) if order.state() == OrderState::Placing && is_online => {
-            Err(errors::PAYMENT_ORDER_NOT_PLACED.error("the order has no units yet; ask for it again"))
+            Err(errors::PAYMENT_ORDER_NOT_PLACED.error("the order is still in state PLACING"))
         }
         Some(_) | None => Err(not_possible()),
     }
@@ -92,39 +99,34 @@ fn amount_of(order: &Order) -> Option<Money> {
 }
 
 fn not_possible() -> Error {
-    errors::PAYMENT_NOT_POSSIBLE.error("the order does not wait for a payment online")
+    errors::PAYMENT_NOT_POSSIBLE.error("the order must be in state AWAITING_PAYMENT and be paid online")
 }
 
-/// Finds the attempt that is under way, or makes one.
-async fn open(
-    app: &App,
-    cx: &Cx,
-    wanted: &Intent,
-    (provider, return_url): (&str, &str),
-) -> Result<(Intent, Attempt), Error> {
+/// Finds the unfinished attempt with the provider, or adds a new one.
+async fn open(app: &App, cx: &Cx, payable: &Intent, destination: &Destination<'_>) -> Result<(Intent, Attempt), Error> {
     let store = app.store();
-    let known = payments::of_order(store, wanted.order).await?;
+    let known = payments::of_order(store, payable.order).await?;
     if let Some(payment) = &known {
         match payment.intent.state {
             IntentState::Succeeded | IntentState::Cancelled => return Err(not_possible()),
             IntentState::Open | IntentState::Processing => {}
         }
-        if let Some(attempt) = payment.unfinished(provider) {
+        if let Some(attempt) = payment.unfinished(destination.provider) {
             return Ok((payment.intent.clone(), attempt.clone()));
         }
         if payment.attempts.len() >= ATTEMPTS_MAX {
             return Err(errors::PAYMENT_ATTEMPTS_LIMIT
-                .error("the order has as many attempts as it may have")
+                .error(format!("an order can have at most {ATTEMPTS_MAX} payment attempts"))
                 .with("attempts", ATTEMPTS_MAX));
         }
     }
     let attempt = Attempt {
         id: AttemptId::new(store.next_id(cx.now)),
-        provider: provider.to_owned(),
+        provider: destination.provider.to_owned(),
         reference: None,
         state: AttemptState::Created,
         pay_url: String::new(),
-        return_url: return_url.to_owned(),
+        return_url: destination.return_url.to_owned(),
         failure: None,
         is_booked: false,
         started_at: cx.now,
@@ -133,11 +135,11 @@ async fn open(
         Some(before) => {
             let mut after = before.clone();
             after.attempts.push(attempt.clone());
-            let (commit, after) = conclude(app, cx, Commit::new(), (&before, after));
+            let (commit, after) = commit_change(app, cx, Commit::new(), &before, after);
             (commit, after.intent)
         }
         None => {
-            let mut payment = Payment::opened(wanted.clone());
+            let mut payment = Payment::opened(payable.clone());
             payment.attempts.push(attempt.clone());
             (payments::insert(Commit::new(), &payment), payment.intent)
         }
@@ -155,19 +157,19 @@ fn new_charge(intent: &Intent, attempt: &Attempt) -> NewCharge {
     }
 }
 
-/// Writes down what the provider said, and answers.
-async fn write_down(app: &App, cx: &Cx, id: PaymentId, asked: &Attempt, charge: &Charge) -> Result<View, Error> {
+/// Stores the answer of the provider, and returns the payment.
+async fn store_charge(app: &App, cx: &Cx, id: PaymentId, requested: &Attempt, charge: &Charge) -> Result<View, Error> {
     let before = load(app, id).await?;
     let mut after = before.clone();
-    // What was asked for by this attempt is about this attempt, whether or not the provider repeats our name for it.
-    let fact = AttemptFact { attempt: Some(asked.id), ..charge.fact.clone() };
-    hear(app, cx, &mut after, &asked.provider, &[Fact::Attempt(fact)]);
-    if let Some(attempt) = after.attempts.iter_mut().find(|attempt| attempt.id == asked.id) {
+    // The answer concerns this attempt, also if the provider does not return our ID.
+    let fact = AttemptFact { attempt: Some(requested.id), ..charge.fact.clone() };
+    merge_facts(app, cx, &mut after, &requested.provider, &[Fact::Attempt(fact)]);
+    if let Some(attempt) = after.attempts.iter_mut().find(|attempt| attempt.id == requested.id) {
         attempt.pay_url.clone_from(&charge.pay_url);
     }
-    let (commit, after) = conclude(app, cx, Commit::new(), (&before, after));
+    let (commit, after) = commit_change(app, cx, Commit::new(), &before, after);
     let mut answer = view::payment(&after);
-    let own = answer.attempts.iter_mut().find(|attempt| attempt.attempt_id == asked.id.get());
+    let own = answer.attempts.iter_mut().find(|attempt| attempt.attempt_id == requested.id.get());
     if let Some(own) = own {
         own.client_secret.clone_from(&charge.client_secret);
     }
@@ -175,19 +177,19 @@ async fn write_down(app: &App, cx: &Cx, id: PaymentId, asked: &Attempt, charge: 
     Ok(answer)
 }
 
-/// Writes down that the provider does not take the attempt. The caller may try another one under another key.
-async fn give_up(app: &App, cx: &Cx, id: PaymentId, asked: &Attempt, words: &str) -> Result<(), Error> {
+/// Stores that the provider refused the attempt. The caller may start another one with a new idempotency key.
+async fn store_refusal(app: &App, cx: &Cx, id: PaymentId, requested: &Attempt, reason: &str) -> Result<(), Error> {
     let before = load(app, id).await?;
     let mut after = before.clone();
-    let failure = Failure { at: cx.now, text: words.to_owned() };
-    if let Some(attempt) = after.attempts.iter_mut().find(|attempt| attempt.id == asked.id) {
+    let failure = Failure { at: cx.now, text: reason.to_owned() };
+    if let Some(attempt) = after.attempts.iter_mut().find(|attempt| attempt.id == requested.id) {
         attempt.decline(failure);
     }
-    let (commit, _after) = conclude(app, cx, Commit::new(), (&before, after));
+    let (commit, _after) = commit_change(app, cx, Commit::new(), &before, after);
     Ok(app.store().commit(cx, commit).await?)
 }
 
 async fn load(app: &App, id: PaymentId) -> Result<Payment, Error> {
     let payment = payments::by_id(app.store(), id).await?;
-    payment.ok_or_else(|| errors::PAYMENT_NOT_FOUND.error("the payment is gone"))
+    payment.ok_or_else(|| errors::PAYMENT_NOT_FOUND.error("the payment does not exist"))
 }

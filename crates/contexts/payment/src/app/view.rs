@@ -1,12 +1,12 @@
-//! Messages of the contract, made from payments.
+//! Conversions of payments into messages of the contract.
 
 use pulse_contract::payment::v1 as wire;
 
-use super::conclude::wire as money;
+use super::apply_provider_facts::wire as money;
 use crate::domain::merge::AttemptState;
 use crate::domain::payment::{Attempt, Payment, Refund};
 
-/// A payment as its customer and operators see it; what client libraries need is not in it.
+/// A payment for its customer and for operators, without secrets for client libraries.
 pub(super) fn payment(payment: &Payment) -> wire::Payment {
     wire::Payment {
         payment_id: payment.intent.id.get(),

@@ -1,7 +1,7 @@
-//! The books: every entry has lines that sum to zero in each currency, so that no money appears or is lost.
+//! The ledger: the lines of every entry sum to zero in each currency, so no money appears or disappears.
 //!
-//! A debit is positive, a credit negative. What a provider or a till holds is a debit balance; what the platform owes a
-//! shop is a credit balance.
+//! Debits are positive, credits negative. Money at a provider or in the cash box of a shop is a debit balance; money that
+//! the platform owes a shop is a credit balance.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,33 +9,38 @@ use std::fmt;
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Currency, Money};
 
-/// The name of the provider that is none: money from hand to hand.
+pulse_kernel::define_id!(
+    /// Identifies an entry of the ledger.
+    EntryId, "ent"
+);
+
+/// Provider name of cash payments.
 pub const CASH: &str = "cash";
 
-/// An account of the books.
+/// An account of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Account {
-    /// What a provider holds for us.
+    /// Money at a provider.
     Provider(String),
-    /// What a shop took in cash.
-    Cash(i64),
-    /// What belongs to a shop.
-    Shop(i64),
-    /// What belongs to the platform: vouchers that it sells itself.
+    /// Cash that a shop received.
+    Cash(ShopId),
+    /// Money that belongs to a shop.
+    Shop(ShopId),
+    /// Money that belongs to the platform, from its own vouchers.
     Platform,
 }
 
 impl Account {
-    /// Where money that a provider moved lies.
+    /// Account of the money that a provider moved.
     #[must_use]
     pub fn of_provider(provider: &str, shop: ShopId) -> Self {
-        if provider == CASH { Self::Cash(shop.get()) } else { Self::Provider(provider.to_owned()) }
+        if provider == CASH { Self::Cash(shop) } else { Self::Provider(provider.to_owned()) }
     }
 
-    /// Who earns; shop 0 is the platform itself.
+    /// Account of the seller; shop 0 is the platform.
     #[must_use]
     pub fn of_shop(shop: ShopId) -> Self {
-        if shop.get() == 0 { Self::Platform } else { Self::Shop(shop.get()) }
+        if shop.get() == 0 { Self::Platform } else { Self::Shop(shop) }
     }
 }
 
@@ -43,28 +48,28 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Provider(name) => write!(f, "provider:{name}"),
-            Self::Cash(shop) => write!(f, "cash:{shop}"),
-            Self::Shop(shop) => write!(f, "shop:{shop}"),
+            Self::Cash(shop) => write!(f, "cash:{}", shop.get()),
+            Self::Shop(shop) => write!(f, "shop:{}", shop.get()),
             Self::Platform => f.write_str("platform"),
         }
     }
 }
 
-/// What was booked.
+/// Kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryKind {
-    /// A provider got money for an order.
+    /// A provider captured money for an order.
     Capture,
-    /// Money went back to a customer.
+    /// Money was refunded to a customer.
     Refund,
-    /// A shop got money for an order in cash.
+    /// A shop received cash for an order.
     Cash,
-    /// A refund that was booked came back.
+    /// A booked refund was returned by the bank.
     Correction,
 }
 
 impl EntryKind {
-    /// The word in the contract and in rows.
+    /// Name of the kind in the contract and in rows.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -75,7 +80,7 @@ impl EntryKind {
         }
     }
 
-    /// The kind of this word.
+    /// Kind with this name.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Capture, Self::Refund, Self::Cash, Self::Correction].into_iter().find(|kind| kind.word() == word)
@@ -85,13 +90,13 @@ impl EntryKind {
 /// A line of an entry: positive for a debit, negative for a credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// On which account.
+    /// Account of the line.
     pub account: Account,
-    /// How much.
+    /// Amount of the line.
     pub amount: Money,
 }
 
-/// An entry that sums to zero: there is no other way to make one.
+/// An entry whose lines sum to zero; no other entry can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     kind: EntryKind,
@@ -99,7 +104,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry; `None` when a line is empty, or the lines of a currency do not sum to zero.
+    /// An entry of these lines; `None` if there are none, one is 0, or the lines of a currency do not sum to zero.
     #[must_use]
     pub fn balanced(kind: EntryKind, lines: Vec<Line>) -> Option<Self> {
         let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
@@ -111,22 +116,22 @@ impl Entry {
         (is_balanced && is_filled).then_some(Self { kind, lines })
     }
 
-    /// Money for an order of `shop` came in.
+    /// Capture of money for an order of `shop`.
     #[must_use]
     pub fn capture(provider: &str, shop: ShopId, amount: Money) -> Option<Self> {
         let kind = if provider == CASH { EntryKind::Cash } else { EntryKind::Capture };
         Self::moved(kind, Account::of_provider(provider, shop), Account::of_shop(shop), amount)
     }
 
-    /// Money of an order of `shop` went back.
+    /// Refund of money for an order of `shop`.
     #[must_use]
     pub fn refund(provider: &str, shop: ShopId, amount: Money) -> Option<Self> {
         Self::moved(EntryKind::Refund, Account::of_shop(shop), Account::of_provider(provider, shop), amount)
     }
 
-    /// Money that went back has come back.
+    /// Reversal of a refund that the bank returned.
     #[must_use]
-    pub fn refund_undone(provider: &str, shop: ShopId, amount: Money) -> Option<Self> {
+    pub fn refund_returned(provider: &str, shop: ShopId, amount: Money) -> Option<Self> {
         Self::moved(EntryKind::Correction, Account::of_provider(provider, shop), Account::of_shop(shop), amount)
     }
 
@@ -135,29 +140,29 @@ impl Entry {
         Self::balanced(kind, vec![Line { account: debit, amount }, Line { account: credit, amount: negative }])
     }
 
-    /// What was booked.
+    /// Kind of the entry.
     #[must_use]
     pub const fn kind(&self) -> EntryKind {
         self.kind
     }
 
-    /// On which accounts.
+    /// Lines of the entry.
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
 }
 
-/// What a shop earned on a day in a currency, added up from its entries.
+/// Totals of a shop on one business day in one currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DaySums {
-    /// How many payments.
+    /// Number of payments.
     pub payment_count: i64,
-    /// Their sum.
+    /// Sum of the payments in minor units.
     pub paid_minor: i64,
-    /// How many refunds, without those that came back.
+    /// Number of refunds, minus returned ones.
     pub refund_count: i64,
-    /// Their sum.
+    /// Sum of the refunds in minor units, minus returned ones.
     pub refunded_minor: i64,
 }
 
@@ -203,7 +208,7 @@ mod tests {
             (Entry::capture(CASH, shop, cny(5)), "cash", [("cash:7", 5), ("shop:7", -5)]),
             (Entry::refund("stripe", shop, cny(3)), "refund", [("shop:7", 3), ("provider:stripe", -3)]),
             (Entry::refund(CASH, shop, cny(3)), "refund", [("shop:7", 3), ("cash:7", -3)]),
-            (Entry::refund_undone("stripe", shop, cny(3)), "correction", [("provider:stripe", 3), ("shop:7", -3)]),
+            (Entry::refund_returned("stripe", shop, cny(3)), "correction", [("provider:stripe", 3), ("shop:7", -3)]),
         ] {
             let entry = entry.unwrap();
             assert_eq!(entry.kind().word(), kind);
@@ -212,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_sum_to_zero_is_no_entry() {
+    fn entries_must_sum_to_zero() {
         let line = |minor, currency| Line { account: Account::Platform, amount: Money::new(minor, currency) };
         for lines in [
             vec![],
@@ -227,21 +232,21 @@ mod tests {
     }
 
     proptest! {
-        /// PL-11: whatever is booked, all balances of a currency sum to zero, and what a shop is owed is what came in
-        /// less what went back.
+        /// PL-11: after any bookings, the balances of a currency sum to zero, and the balance of a shop is its captures minus
+        /// its refunds.
         #[test]
-        fn the_books_sum_to_zero(
+        fn the_ledger_sums_to_zero(
             moves in prop::collection::vec((0..3_u8, 0..4_i64, 1..1_000_000_i64, any::<bool>(), any::<bool>()), 0..60),
         ) {
             let mut balances: BTreeMap<(Account, Currency), i64> = BTreeMap::new();
             let mut owed: BTreeMap<(i64, Currency), i64> = BTreeMap::new();
-            for (what, shop, minor, is_cash, is_euro) in moves {
+            for (kind, shop, minor, is_cash, is_euro) in moves {
                 let currency = if is_euro { Currency::EUR } else { Currency::CNY };
                 let (amount, provider) = (Money::new(minor, currency), if is_cash { CASH } else { "sandbox" });
-                let (entry, earned) = match what {
+                let (entry, earned) = match kind {
                     0 => (Entry::capture(provider, ShopId::new(shop), amount), minor),
                     1 => (Entry::refund(provider, ShopId::new(shop), amount), -minor),
-                    _ => (Entry::refund_undone(provider, ShopId::new(shop), amount), minor),
+                    _ => (Entry::refund_returned(provider, ShopId::new(shop), amount), minor),
                 };
                 *owed.entry((shop, currency)).or_default() += earned;
                 for line in entry.unwrap().lines() {

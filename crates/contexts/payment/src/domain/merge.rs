@@ -1,62 +1,62 @@
-//! What a provider says is merged by what it means, not by when it arrives.
+//! Reports of providers are merged by their meaning, not by their order.
 //!
-//! Webhooks come late, twice and in any order. So each state has a strength, what was said can only make the state
-//! stronger, and whatever the order, the strongest word stays: a merge is a maximum.
+//! Webhooks arrive late, repeatedly and in any order. So states are ordered by strength, and a merge is a maximum: the
+//! strongest reported state wins.
 
-/// In which state an attempt to pay is, the weakest first.
+/// State of an attempt, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttemptState {
-    /// The provider was not asked yet, or its answer was not written down.
+    /// The attempt is stored; the provider has not confirmed it.
     Created,
-    /// Waits for the customer.
+    /// The provider waits for the customer.
     Open,
-    /// The provider is at it; nothing follows from that (R10).
+    /// The provider processes the payment; this has no effect on the order (R10).
     Processing,
-    /// Declined. The customer may try again with the same provider, so success is stronger.
+    /// The provider declined it. The customer may try again, so a success is stronger.
     Failed,
-    /// Given up or expired. A success that crossed it on the way is stronger: the money is there (R12, R13).
+    /// Cancelled or expired. A success that was in flight is stronger, because the money was captured (R12, R13).
     Cancelled,
-    /// The money is there. Nothing takes that back but a refund.
+    /// The money was captured. Only a refund reverses that.
     Succeeded,
 }
 
-/// In which state a refund is, the weakest first.
+/// State of a refund, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefundState {
-    /// To be paid back.
+    /// The refund was requested.
     Pending,
-    /// The provider has paid it back.
+    /// The provider paid the money back.
     Succeeded,
-    /// It was not paid back, or came back: banks refuse refunds days after they were sent.
+    /// The provider refused the refund, or the bank returned it days later.
     Failed,
 }
 
-/// In which state a payment is.
+/// State of a payment, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IntentState {
-    /// Nothing was paid yet.
+    /// No attempt has succeeded.
     Open,
-    /// A provider is at it.
+    /// A provider processes an attempt.
     Processing,
-    /// It will not be paid any more.
+    /// The order was cancelled before a payment succeeded.
     Cancelled,
-    /// The money is there.
+    /// An attempt succeeded.
     Succeeded,
 }
 
-/// The state of an attempt after somebody said what it is.
+/// State of an attempt after a report.
 #[must_use]
-pub fn attempt(known: AttemptState, said: AttemptState) -> AttemptState {
-    known.max(said)
+pub fn attempt(known: AttemptState, reported: AttemptState) -> AttemptState {
+    known.max(reported)
 }
 
-/// The state of a refund after somebody said what it is.
+/// State of a refund after a report.
 #[must_use]
-pub fn refund(known: RefundState, said: RefundState) -> RefundState {
-    known.max(said)
+pub fn refund(known: RefundState, reported: RefundState) -> RefundState {
+    known.max(reported)
 }
 
-/// The state of a payment from those of its attempts, and from whether its order was cancelled.
+/// State of a payment, from the states of its attempts and whether its order was cancelled (`is_closed`).
 #[must_use]
 pub fn intent(is_closed: bool, attempts: impl IntoIterator<Item = AttemptState>) -> IntentState {
     let strongest = attempts.into_iter().map(|state| match state {
@@ -75,10 +75,10 @@ mod tests {
     use super::AttemptState::{Cancelled, Created, Failed, Open, Processing, Succeeded};
     use super::*;
 
-    /// R10, R12, R13: every state against everything that a provider may say.
+    /// R10, R12, R13: every state with every report.
     #[test]
-    fn the_stronger_word_stays() {
-        let said = [Open, Processing, Failed, Cancelled, Succeeded];
+    fn the_stronger_state_wins() {
+        let reports = [Open, Processing, Failed, Cancelled, Succeeded];
         for (known, after) in [
             (Created, [Open, Processing, Failed, Cancelled, Succeeded]),
             (Open, [Open, Processing, Failed, Cancelled, Succeeded]),
@@ -87,16 +87,16 @@ mod tests {
             (Cancelled, [Cancelled, Cancelled, Cancelled, Cancelled, Succeeded]),
             (Succeeded, [Succeeded; 5]),
         ] {
-            for (said, after) in said.into_iter().zip(after) {
-                assert_eq!(attempt(known, said), after, "{known:?} hears {said:?}");
+            for (reported, after) in reports.into_iter().zip(after) {
+                assert_eq!(attempt(known, reported), after, "{known:?} and {reported:?}");
             }
         }
     }
 
     #[test]
-    fn a_refund_that_came_back_did_not_happen() {
+    fn a_returned_refund_has_failed() {
         use RefundState::{Failed, Pending, Succeeded};
-        for (known, said, after) in [
+        for (known, reported, after) in [
             (Pending, Pending, Pending),
             (Pending, Succeeded, Succeeded),
             (Pending, Failed, Failed),
@@ -105,12 +105,12 @@ mod tests {
             (Failed, Pending, Failed),
             (Failed, Succeeded, Failed),
         ] {
-            assert_eq!(refund(known, said), after, "{known:?} hears {said:?}");
+            assert_eq!(refund(known, reported), after, "{known:?} and {reported:?}");
         }
     }
 
     #[test]
-    fn a_payment_is_what_its_best_attempt_is() {
+    fn a_payment_has_the_state_of_its_strongest_attempt() {
         for (is_closed, attempts, expected) in [
             (false, vec![], IntentState::Open),
             (false, vec![Failed, Open], IntentState::Open),

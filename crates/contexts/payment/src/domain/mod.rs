@@ -1,4 +1,4 @@
-//! The rules of payments: no rows, no clock, no wire.
+//! Rules of payments. Nothing here knows rows, clocks or messages.
 
 pub mod business_day;
 pub mod ledger;

@@ -1,7 +1,9 @@
-//! A payment with its attempts and refunds, what providers say about them, and what follows from it.
+//! A payment with its attempts and refunds: merging reports of providers, and the effects that follow.
 //!
-//! First every fact is merged into the states ([`Payment::tell`]), then what is due by the states and was not done yet
-//! is done ([`Payment::settle`]). So it does not matter in which order facts come, nor how often.
+//! First every fact is merged into the states ([`Payment::merge_fact`]), then everything that the states require and that
+//! was not done before becomes an effect ([`Payment::take_effects`]). So the order and repetition of facts do not matter.
+
+mod facts;
 
 use pulse_kernel::id::{AccountId, OrderId, ShopId};
 use pulse_kernel::{Money, Timestamp};
@@ -9,8 +11,10 @@ use pulse_kernel::{Money, Timestamp};
 use super::ledger::CASH;
 use super::merge::{self, AttemptState, IntentState, RefundState};
 
+pub use facts::{AttemptFact, AttemptStatus, Fact, Mismatch, RefundFact, RefundStatus};
+
 pulse_kernel::define_id!(
-    /// Identifies a payment: what is to be paid for one order.
+    /// Identifies the payment of one order.
     PaymentId, "pay"
 );
 pulse_kernel::define_id!(
@@ -22,243 +26,224 @@ pulse_kernel::define_id!(
     RefundId, "ref"
 );
 
-/// How many attempts one order may have.
+/// Maximum number of attempts of a payment.
 pub const ATTEMPTS_MAX: usize = 20;
-/// How many refunds one payment may have.
+/// Maximum number of refunds of a payment.
 pub const REFUNDS_MAX: usize = 200;
-/// How long a text is that says why something did not work, in characters.
+/// Maximum length of the reason of a failure, in characters.
 pub const FAILURE_CHARS_MAX: usize = 200;
 
-/// What is to be paid for an order, with everything that was tried.
+/// The payment of an order, with its attempts and refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// The payment itself.
+    /// The amount to pay and its state.
     pub intent: Intent,
-    /// The attempts, oldest first.
+    /// Attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// The refunds, oldest first.
+    /// Refunds, oldest first.
     pub refunds: Vec<Refund>,
 }
 
-/// What is to be paid for an order.
+/// The amount that an order requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
-    /// The payment.
+    /// ID of the payment.
     pub id: PaymentId,
-    /// For which order.
+    /// Order to pay.
     pub order: OrderId,
-    /// At which shop; 0 for the platform itself.
+    /// Shop of the order; 0 for the platform.
     pub shop: ShopId,
-    /// Who pays.
+    /// Customer of the order.
     pub customer: AccountId,
-    /// How much.
+    /// Amount to pay.
     pub amount: Money,
-    /// In which state.
+    /// State of the payment.
     pub state: IntentState,
-    /// Whether its order was cancelled.
+    /// Whether the order was cancelled.
     pub is_closed: bool,
-    /// The attempt whose money pays the order: the first one that we saw succeed.
+    /// Attempt that paid the order: the first one whose success was reported.
     pub paid_attempt: Option<AttemptId>,
-    /// When it began.
+    /// Time at which the payment was created.
     pub created_at: Timestamp,
-    /// Grows by one with each change.
+    /// Version of the payment; increases by 1 with each change.
     pub version: i64,
 }
 
 /// An attempt to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// The attempt; also what the provider recognizes a repeated request by.
+    /// ID of the attempt. The provider recognizes a repeated request by it.
     pub id: AttemptId,
-    /// With whom.
+    /// Name of the provider.
     pub provider: String,
-    /// What the provider calls it; none until the provider has said.
+    /// ID of the attempt at the provider. `None` until the provider has confirmed it.
     pub reference: Option<String>,
-    /// In which state.
+    /// State of the attempt.
     pub state: AttemptState,
-    /// Where the customer pays; empty when the client does it with a secret.
+    /// URL of the payment page; empty if the client pays with a secret.
     pub pay_url: String,
-    /// Where the provider's page leads back to; empty for nowhere.
+    /// URL to which the payment page links back; empty for none.
     pub return_url: String,
-    /// Why it was declined, when it was.
+    /// Latest failure of the attempt.
     pub failure: Option<Failure>,
-    /// Whether its money is in the books.
+    /// Whether the money is in the ledger.
     pub is_booked: bool,
-    /// When it began.
+    /// Time at which the attempt was created.
     pub started_at: Timestamp,
 }
 
-/// Why an attempt was declined.
+/// Failure of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Failure {
-    /// When the provider says it was. The latest failure is the one that is shown, whichever came first.
+    /// Time of the failure, as the provider reports it. The latest failure is shown, in whatever order they arrive.
     pub at: Timestamp,
-    /// In words.
+    /// Reason in the words of the provider.
     pub text: String,
 }
 
-/// Money that goes back.
+/// A refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
-    /// The refund; also what the provider recognizes a repeated request by.
+    /// ID of the refund. The provider recognizes a repeated request by it.
     pub id: RefundId,
-    /// Of which attempt the money is; none when there is none to take it from.
+    /// Attempt whose money is refunded. `None` if no attempt has enough money.
     pub attempt: Option<AttemptId>,
-    /// How much.
+    /// Refunded amount.
     pub amount: Money,
-    /// In which state.
+    /// State of the refund.
     pub state: RefundState,
-    /// Why.
+    /// Cause of the refund.
+    pub cause: RefundCause,
+    /// Reason in words; empty for none.
     pub reason: String,
-    /// What the provider calls it; none until the provider has said.
+    /// ID of the refund at the provider. `None` until the provider has confirmed it.
     pub reference: Option<String>,
-    /// Why it was refused; empty when it was not.
+    /// Reason of a failure; empty for none.
     pub failure: String,
-    /// Whether it is in the books.
+    /// Whether the refund is in the ledger.
     pub is_booked: bool,
-    /// Whether it was told that it failed.
-    pub is_failure_told: bool,
-    /// When it was asked for.
+    /// Whether the failure was published.
+    pub is_failure_published: bool,
+    /// Time at which the refund was requested.
     pub created_at: Timestamp,
 }
 
-/// What somebody says about one attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Waits for the customer.
-    Waiting,
-    /// The provider is at it.
-    Processing,
-    /// The money is there: so much of it.
-    Succeeded(Money),
-    /// Declined.
-    Declined(Failure),
-    /// Given up, or expired.
+/// Cause of a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefundCause {
+    /// The request named no cause.
+    Unspecified,
+    /// The paid order was cancelled.
     Cancelled,
+    /// Staff of the shop or an operator refunded the order.
+    ByStaff,
+    /// An earlier payment had already paid the order.
+    Surplus,
+    /// The paid amount differs from the total of the order.
+    AmountMismatch,
+    /// The payment arrived after the order was cancelled.
+    TooLate,
+    /// The payment arrived before the order was placed.
+    TooEarly,
+    /// The payment names an order that does not exist.
+    OrderUnknown,
+    /// The refund was made on the pages of the provider.
+    AtProvider,
 }
 
-/// What somebody says about one refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RefundSaid {
-    /// On its way.
-    Pending,
-    /// Paid back.
-    Succeeded,
-    /// Not paid back, and why.
-    Failed(String),
+impl RefundCause {
+    /// Name of the cause in metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Cancelled => "cancelled",
+            Self::ByStaff => "by_staff",
+            Self::Surplus => "surplus",
+            Self::AmountMismatch => "amount_mismatch",
+            Self::TooLate => "too_late",
+            Self::TooEarly => "too_early",
+            Self::OrderUnknown => "order_unknown",
+            Self::AtProvider => "at_provider",
+        }
+    }
 }
 
-/// One thing that a provider says.
+/// Request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// About an attempt.
-    Attempt(AttemptFact),
-    /// About a refund.
-    Refund(RefundFact),
-}
-
-/// What a provider says about an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptFact {
-    /// What the provider calls it.
-    pub reference: String,
-    /// Which attempt we said it is, when the provider remembers.
-    pub attempt: Option<AttemptId>,
-    /// How it is.
-    pub said: Said,
-}
-
-/// What a provider says about a refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefundFact {
-    /// What the provider calls it.
-    pub reference: String,
-    /// Which refund we said it is, when the provider remembers.
-    pub refund: Option<RefundId>,
-    /// What the provider calls the attempt.
-    pub attempt_reference: String,
-    /// How much.
+pub struct RefundRequest {
+    /// ID of the refund. A repeated ID is the same refund. If it is the ID of an attempt, that attempt is refunded.
+    pub id: RefundId,
+    /// Amount to refund.
     pub amount: Money,
-    /// How it is.
-    pub said: RefundSaid,
-    /// Its id with us if we have not heard of it: somebody paid back on the provider's own pages.
-    pub fresh_id: RefundId,
+    /// Cause of the refund.
+    pub cause: RefundCause,
+    /// Reason in words, at most [`FAILURE_CHARS_MAX`] characters.
+    pub reason: String,
+    /// Whether the order rejected the payment: then an attempt that did not pay the order is refunded first.
+    pub is_rejected_payment: bool,
 }
 
-/// Why a fact does not fit what we know. Nothing is changed then, and somebody has to look.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Misfit {
-    /// It is about an attempt that is not one of this payment.
-    Unknown,
-    /// Another amount was moved than was asked for.
-    Amount {
-        /// What we know.
-        ours: Money,
-        /// What the provider says.
-        theirs: Money,
-    },
-    /// There are too many refunds.
-    TooManyRefunds,
-}
-
-/// What follows from the states.
+/// An effect of a changed state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Money came in.
+    /// Money was captured.
     Captured {
-        /// With which attempt.
+        /// Attempt that succeeded.
         attempt: AttemptId,
-        /// With whom.
+        /// Name of the provider.
         provider: String,
-        /// How much.
+        /// Captured amount.
         amount: Money,
-        /// Whether the order was paid before.
+        /// Whether an earlier attempt had already paid the order.
         is_surplus: bool,
     },
     /// An attempt was declined.
     Declined {
-        /// Which one.
+        /// Declined attempt.
         attempt: AttemptId,
-        /// Why.
+        /// Reason in the words of the provider.
         failure: String,
     },
-    /// Money went back.
+    /// A refund succeeded.
     Refunded {
-        /// Which refund.
+        /// Refund that succeeded.
         refund: RefundId,
-        /// With whom.
+        /// Name of the provider.
         provider: String,
-        /// How much.
+        /// Refunded amount.
+        amount: Money,
+        /// Cause of the refund.
+        cause: RefundCause,
+    },
+    /// A booked refund was returned by the bank.
+    RefundReturned {
+        /// Refund that was returned.
+        refund: RefundId,
+        /// Name of the provider.
+        provider: String,
+        /// Returned amount.
         amount: Money,
     },
-    /// Money that went back has come back.
-    RefundUndone {
-        /// Which refund.
-        refund: RefundId,
-        /// With whom.
-        provider: String,
-        /// How much.
-        amount: Money,
-    },
-    /// A refund will not happen.
+    /// A refund failed.
     RefundFailed {
-        /// Which one.
+        /// Refund that failed.
         refund: RefundId,
-        /// Why.
+        /// Reason of the failure.
         failure: String,
-        /// Whether it had happened: its money came back.
-        is_undone: bool,
+        /// Whether the refund had succeeded before, and the bank returned it.
+        is_returned: bool,
     },
 }
 
 impl Payment {
-    /// The payment of an order for which nothing was tried yet.
+    /// A payment without attempts.
     #[must_use]
     pub fn opened(intent: Intent) -> Self {
         Self { intent, attempts: Vec::new(), refunds: Vec::new() }
     }
 
-    /// The attempt that waits for the customer with this provider, or that the provider is at.
+    /// The latest attempt with this provider that has no result yet.
     #[must_use]
     pub fn unfinished(&self, provider: &str) -> Option<&Attempt> {
         self.attempts.iter().rev().find(|attempt| {
@@ -267,57 +252,58 @@ impl Payment {
         })
     }
 
-    /// The attempts that can still bring money which nobody waits for: the order is paid or cancelled.
-    pub fn needless(&self) -> impl Iterator<Item = &Attempt> {
-        let is_over = matches!(self.intent.state, IntentState::Succeeded | IntentState::Cancelled);
+    /// Attempts that may still capture money although the order is paid or cancelled.
+    pub fn obsolete_attempts(&self) -> impl Iterator<Item = &Attempt> {
+        let is_final = matches!(self.intent.state, IntentState::Succeeded | IntentState::Cancelled);
         self.attempts.iter().filter(move |attempt| {
-            is_over && !matches!(attempt.state, AttemptState::Succeeded | AttemptState::Cancelled)
+            is_final && !matches!(attempt.state, AttemptState::Succeeded | AttemptState::Cancelled)
         })
     }
 
-    /// An attempt by its id.
+    /// An attempt by its ID.
     #[must_use]
     pub fn attempt(&self, id: AttemptId) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.id == id)
     }
 
-    /// A refund by its id.
+    /// A refund by its ID.
     #[must_use]
     pub fn refund(&self, id: RefundId) -> Option<&Refund> {
         self.refunds.iter().find(|refund| refund.id == id)
     }
 
-    /// The order was cancelled: nobody is to pay it any more. What was paid stays paid until the order says otherwise.
+    /// Closes the payment of a cancelled order. Captured money stays captured until the order requests a refund.
     pub fn close(&mut self) {
         self.intent.is_closed = true;
         self.intent.state = merge::intent(true, self.attempts.iter().map(|attempt| attempt.state));
     }
 
-    /// Merges what a provider says.
+    /// Merges a report of a provider.
     ///
     /// # Errors
-    /// Why it does not fit; nothing is changed then.
-    pub fn tell(&mut self, provider: &str, fact: &Fact) -> Result<(), Misfit> {
+    /// The contradiction; the payment is not changed then.
+    pub fn merge_fact(&mut self, provider: &str, fact: &Fact) -> Result<(), Mismatch> {
         match fact {
-            Fact::Attempt(fact) => self.tell_attempt(provider, fact)?,
-            Fact::Refund(fact) => self.tell_refund(provider, fact)?,
+            Fact::Attempt(fact) => self.merge_attempt(provider, fact)?,
+            Fact::Refund(fact) => self.merge_refund(provider, fact)?,
         }
         self.intent.state = merge::intent(self.intent.is_closed, self.attempts.iter().map(|attempt| attempt.state));
         Ok(())
     }
 
-    fn tell_attempt(&mut self, provider: &str, fact: &AttemptFact) -> Result<(), Misfit> {
+    fn merge_attempt(&mut self, provider: &str, fact: &AttemptFact) -> Result<(), Mismatch> {
         let amount = self.intent.amount;
-        let attempt = self.attempts.iter_mut().find(|attempt| attempt.is(provider, fact)).ok_or(Misfit::Unknown)?;
-        let state = match &fact.said {
-            Said::Waiting => AttemptState::Open,
-            Said::Processing => AttemptState::Processing,
-            Said::Cancelled => AttemptState::Cancelled,
-            Said::Succeeded(theirs) if *theirs != amount => {
-                return Err(Misfit::Amount { ours: amount, theirs: *theirs });
+        let mut attempts = self.attempts.iter_mut();
+        let attempt = attempts.find(|attempt| attempt.is_named(provider, fact)).ok_or(Mismatch::UnknownAttempt)?;
+        let state = match &fact.status {
+            AttemptStatus::Waiting => AttemptState::Open,
+            AttemptStatus::Processing => AttemptState::Processing,
+            AttemptStatus::Cancelled => AttemptState::Cancelled,
+            AttemptStatus::Succeeded(theirs) if *theirs != amount => {
+                return Err(Mismatch::Amount { ours: amount, theirs: *theirs });
             }
-            Said::Succeeded(_) => AttemptState::Succeeded,
-            Said::Declined(failure) => {
+            AttemptStatus::Succeeded(_) => AttemptState::Succeeded,
+            AttemptStatus::Declined(failure) => {
                 attempt.decline(failure.clone());
                 AttemptState::Failed
             }
@@ -327,13 +313,13 @@ impl Payment {
         Ok(())
     }
 
-    fn tell_refund(&mut self, provider: &str, fact: &RefundFact) -> Result<(), Misfit> {
-        let of = self.attempts.iter().find(|attempt| {
+    fn merge_refund(&mut self, provider: &str, fact: &RefundFact) -> Result<(), Mismatch> {
+        let source = self.attempts.iter().find(|attempt| {
             attempt.provider == provider && attempt.reference.as_deref() == Some(fact.attempt_reference.as_str())
         });
-        let of = of.map(|attempt| attempt.id).ok_or(Misfit::Unknown)?;
+        let source = source.map(|attempt| attempt.id).ok_or(Mismatch::UnknownAttempt)?;
         let known = self.refunds.iter().position(|refund| {
-            refund.attempt == Some(of)
+            refund.attempt == Some(source)
                 && match &refund.reference {
                     Some(reference) => *reference == fact.reference,
                     None => fact.refund == Some(refund.id),
@@ -341,85 +327,85 @@ impl Payment {
         });
         let index = match known {
             Some(index) => index,
-            None if self.refunds.len() >= REFUNDS_MAX => return Err(Misfit::TooManyRefunds),
+            None if self.refunds.len() >= REFUNDS_MAX => return Err(Mismatch::TooManyRefunds),
             None => {
-                self.refunds.push(Refund::elsewhere(of, fact));
+                self.refunds.push(Refund::made_at_provider(source, fact));
                 self.refunds.len() - 1
             }
         };
-        let Some(refund) = self.refunds.get_mut(index) else { return Err(Misfit::Unknown) };
+        let Some(refund) = self.refunds.get_mut(index) else { return Err(Mismatch::UnknownAttempt) };
         if refund.amount != fact.amount {
-            return Err(Misfit::Amount { ours: refund.amount, theirs: fact.amount });
+            return Err(Mismatch::Amount { ours: refund.amount, theirs: fact.amount });
         }
         refund.reference.get_or_insert_with(|| fact.reference.clone());
-        let said = match &fact.said {
-            RefundSaid::Pending => RefundState::Pending,
-            RefundSaid::Succeeded => RefundState::Succeeded,
-            RefundSaid::Failed(failure) => {
+        let state = match &fact.status {
+            RefundStatus::Pending => RefundState::Pending,
+            RefundStatus::Succeeded => RefundState::Succeeded,
+            RefundStatus::Failed(failure) => {
                 refund.fail(failure);
                 RefundState::Failed
             }
         };
-        refund.state = merge::refund(refund.state, said);
+        refund.state = merge::refund(refund.state, state);
         Ok(())
     }
 
-    /// Notes that money is to go back, once per refund: all of an attempt, when the refund has its number; else from the
-    /// one that paid the order, or, with `of` naming the payment, from one that paid what was paid already. Cash goes back from hand to hand, at once. What
-    /// cannot be taken from anywhere fails at once.
-    pub fn ask_refund(&mut self, id: RefundId, (amount, reason): (Money, &str), of: i64, now: Timestamp) {
-        if self.refund(id).is_some() {
+    /// Adds a refund, unless it was added before. Cash is refunded by hand, so such a refund succeeds at once. A refund
+    /// without an attempt that has enough money fails at once.
+    pub fn request_refund(&mut self, request: RefundRequest, now: Timestamp) {
+        if self.refund(request.id).is_some() {
             return;
         }
         let has_room = self.refunds.len() < REFUNDS_MAX;
-        let source = self.source_of_refund(id, amount, of).filter(|_| has_room);
+        let source = self.source_of_refund(&request).filter(|_| has_room);
         let is_cash = source.is_some_and(|attempt| attempt.provider == CASH);
         let (state, failure) = match source {
             Some(_) if is_cash => (RefundState::Succeeded, ""),
             Some(_) => (RefundState::Pending, ""),
-            None => (RefundState::Failed, "there is not so much left to pay back"),
+            None => (RefundState::Failed, "the amount exceeds what is not refunded yet"),
         };
         let refund = Refund {
-            id,
+            id: request.id,
             attempt: source.map(|attempt| attempt.id),
-            amount,
+            amount: request.amount,
             state,
-            reason: reason.to_owned(),
+            cause: request.cause,
+            reason: request.reason,
             reference: None,
             failure: failure.to_owned(),
             is_booked: false,
-            is_failure_told: false,
+            is_failure_published: false,
             created_at: now,
         };
         self.refunds.push(refund);
     }
 
-    /// Notes that a provider does not pay back what it was asked for.
-    pub fn refuse_refund(&mut self, id: RefundId, failure: &str) {
+    /// Records that the provider refused a refund.
+    pub fn fail_refund(&mut self, id: RefundId, failure: &str) {
         if let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id) {
             refund.fail(failure);
         }
     }
 
-    /// The attempt from which so much can be paid back. An order that does not accept the money of an attempt gives the
-    /// refund the number of the attempt.
-    fn source_of_refund(&self, id: RefundId, amount: Money, of: i64) -> Option<&Attempt> {
-        let has_left = |attempt: &&Attempt| {
+    /// The attempt whose money is refunded. The refund of a rejected payment has the ID of its attempt.
+    fn source_of_refund(&self, request: &RefundRequest) -> Option<&Attempt> {
+        let amount = request.amount;
+        let has_enough = |attempt: &&Attempt| {
             attempt.state == AttemptState::Succeeded
                 && self.refundable_minor(attempt.id) >= amount.minor
                 && self.intent.amount.currency == amount.currency
                 && amount.minor > 0
         };
-        if let Some(named) = self.attempt(AttemptId::new(id.get())) {
-            return Some(named).filter(has_left);
+        if let Some(named) = self.attempt(AttemptId::new(request.id.get())) {
+            return Some(named).filter(has_enough);
         }
-        let paid = self.intent.paid_attempt.and_then(|id| self.attempt(id)).filter(has_left);
+        let paid = self.intent.paid_attempt.and_then(|id| self.attempt(id)).filter(has_enough);
         let surplus =
-            self.attempts.iter().filter(|attempt| Some(attempt.id) != self.intent.paid_attempt).find(has_left);
-        if of == 0 { paid.or(surplus) } else { surplus.or(paid) }
+            self.attempts.iter().filter(|attempt| Some(attempt.id) != self.intent.paid_attempt).find(has_enough);
+        if request.is_rejected_payment { surplus.or(paid) } else { paid.or(surplus) }
     }
 
-    /// How much of an attempt has not gone back and is not on its way back, in minor units.
+    /// Amount of an attempt that is neither refunded nor being refunded, in minor units.
     #[must_use]
     pub fn refundable_minor(&self, id: AttemptId) -> i64 {
         let refunds = self.refunds.iter().filter(|refund| {
@@ -428,10 +414,10 @@ impl Payment {
         refunds.fold(self.intent.amount.minor, |left, refund| left.saturating_sub(refund.amount.minor))
     }
 
-    /// Does what the states ask for and was not done yet, and says what it is.
+    /// Marks everything that the states require as done, and returns what was not done before.
     ///
-    /// `before` is the payment before the facts: being declined is told when it is new.
-    pub fn settle(&mut self, before: &Self) -> Vec<Effect> {
+    /// `before` is the payment before the facts: a decline is an effect only if it is new.
+    pub fn take_effects(&mut self, before: &Self) -> Vec<Effect> {
         let mut effects = Vec::new();
         for attempt in &mut self.attempts {
             let was = before.attempt(attempt.id).map(|attempt| attempt.state);
@@ -447,20 +433,19 @@ impl Payment {
             }
         }
         for refund in &mut self.refunds {
-            let of = self.attempts.iter().find(|attempt| Some(attempt.id) == refund.attempt);
-            let booked = of.and_then(|of| refund.book(of));
-            let is_undone = matches!(booked, Some(Effect::RefundUndone { .. }));
+            let source = self.attempts.iter().find(|attempt| Some(attempt.id) == refund.attempt);
+            let booked = source.and_then(|source| refund.update_booking(source));
+            let is_returned = matches!(booked, Some(Effect::RefundReturned { .. }));
             effects.extend(booked);
-            effects.extend(refund.tell_failure(is_undone));
+            effects.extend(refund.publish_failure(is_returned));
         }
         effects
     }
 }
 
 impl Attempt {
-    /// Whether the fact is about this attempt: by the provider's name for it, or by ours when the provider's is not
-    /// known yet.
-    fn is(&self, provider: &str, fact: &AttemptFact) -> bool {
+    /// Whether the fact is about this attempt: by its ID at the provider, or by our ID while that one is unknown.
+    fn is_named(&self, provider: &str, fact: &AttemptFact) -> bool {
         self.provider == provider
             && match &self.reference {
                 Some(reference) => *reference == fact.reference,
@@ -468,13 +453,13 @@ impl Attempt {
             }
     }
 
-    /// Notes that it was declined.
+    /// Records a decline.
     pub fn decline(&mut self, failure: Failure) {
         self.failure = self.failure.take().max(Some(failure));
         self.state = merge::attempt(self.state, AttemptState::Failed);
     }
 
-    /// Why it was declined, in words; empty when it was not.
+    /// Reason of the latest decline; empty if there was none.
     #[must_use]
     pub fn failure_text(&self) -> &str {
         self.failure.as_ref().map_or("", |failure| failure.text.as_str())
@@ -482,35 +467,36 @@ impl Attempt {
 }
 
 impl Refund {
-    /// A refund that we have not asked for.
-    fn elsewhere(attempt: AttemptId, fact: &RefundFact) -> Self {
+    /// A refund that was made on the pages of the provider.
+    fn made_at_provider(attempt: AttemptId, fact: &RefundFact) -> Self {
         Self {
             id: fact.fresh_id,
             attempt: Some(attempt),
             amount: fact.amount,
             state: RefundState::Pending,
+            cause: RefundCause::AtProvider,
             reason: String::new(),
             reference: Some(fact.reference.clone()),
             failure: String::new(),
             is_booked: false,
-            is_failure_told: false,
+            is_failure_published: false,
             created_at: Timestamp::EPOCH,
         }
     }
 
-    /// Brings the books in line with the state. Money cannot have gone back before it came, so a refund that is heard of
-    /// first waits for the success of its attempt (R14).
-    fn book(&mut self, of: &Attempt) -> Option<Effect> {
-        let is_due = self.state == RefundState::Succeeded && of.is_booked;
+    /// Books or reverses the refund, by its state. A refund that is reported before the success of its attempt waits for
+    /// it (R14).
+    fn update_booking(&mut self, source: &Attempt) -> Option<Effect> {
+        let is_due = self.state == RefundState::Succeeded && source.is_booked;
         if is_due == self.is_booked {
             return None;
         }
         self.is_booked = is_due;
-        let (refund, provider, amount) = (self.id, of.provider.clone(), self.amount);
+        let (refund, provider, amount, cause) = (self.id, source.provider.clone(), self.amount, self.cause);
         Some(if is_due {
-            Effect::Refunded { refund, provider, amount }
+            Effect::Refunded { refund, provider, amount, cause }
         } else {
-            Effect::RefundUndone { refund, provider, amount }
+            Effect::RefundReturned { refund, provider, amount }
         })
     }
 
@@ -521,10 +507,10 @@ impl Refund {
         self.state = merge::refund(self.state, RefundState::Failed);
     }
 
-    fn tell_failure(&mut self, is_undone: bool) -> Option<Effect> {
-        let is_new = self.state == RefundState::Failed && !self.is_failure_told;
-        self.is_failure_told |= is_new;
-        is_new.then(|| Effect::RefundFailed { refund: self.id, failure: self.failure.clone(), is_undone })
+    fn publish_failure(&mut self, is_returned: bool) -> Option<Effect> {
+        let is_new = self.state == RefundState::Failed && !self.is_failure_published;
+        self.is_failure_published |= is_new;
+        is_new.then(|| Effect::RefundFailed { refund: self.id, failure: self.failure.clone(), is_returned })
     }
 }
 

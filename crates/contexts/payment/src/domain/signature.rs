@@ -1,7 +1,7 @@
-//! The signature of webhooks in Stripe's scheme: `t=<seconds>,v1=<hex>,v1=<hex>`.
+//! Signatures of webhooks in the scheme of Stripe: `t=<seconds>,v1=<hex>,v1=<hex>`.
 //!
-//! Each `v1` is an HMAC-SHA256 over `<seconds>.<body>`. While a secret is rotated there are several, of which one has to
-//! fit. A signature that is too old, or too far ahead, is refused, so that a recorded call cannot be played again later.
+//! Each `v1` is an HMAC-SHA256 over `<seconds>.<body>`. During the rotation of a secret there are several, and one of them
+//! must match. A signature that is too old or from the future is refused, so that a recorded call cannot be replayed.
 
 use std::time::Duration;
 
@@ -10,42 +10,44 @@ use pulse_kernel::Timestamp;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-/// How far the time of a signature may be from ours, in both directions.
+/// Name of the header with the signature, in lower case.
+pub const HEADER: &str = "stripe-signature";
+/// Maximum difference between the time of a signature and the current time, in both directions.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
-/// How many signatures of one header are looked at.
+/// Maximum number of signatures in one header; further ones are ignored.
 pub const SIGNATURES_MAX: usize = 16;
 
-/// Why a signature is refused.
+/// Reason for which a signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The header does not have a time and a signature.
+pub enum SignatureError {
+    /// The header contains no time or no signature.
     Malformed,
-    /// None of the signatures is ours.
+    /// No signature matches the body.
     Mismatch,
-    /// It is right, and too old or from the future.
+    /// The signature matches, but it is too old or from the future.
     OutOfTime,
 }
 
-/// Checks a header against the body that came with it.
+/// Checks the signature header of a body.
 ///
 /// # Errors
-/// Why it is refused. The time is looked at last, so that an answer about it tells nothing about the secret.
-pub fn verify(secret: &[u8], payload: &[u8], header: &str, now: Timestamp) -> Result<(), Refused> {
-    let (seconds, signatures) = read(header).ok_or(Refused::Malformed)?;
+/// The reason for the refusal. The time is checked last, so that its refusal reveals nothing about the secret.
+pub fn verify(secret: &[u8], payload: &[u8], header: &str, now: Timestamp) -> Result<(), SignatureError> {
+    let (seconds, signatures) = read(header).ok_or(SignatureError::Malformed)?;
     let expected = mac(secret, seconds, payload);
-    // Every signature is compared to its end: how long it takes tells nothing.
-    let is_ours = signatures.iter().fold(Choice::from(0), |is_ours, signature| is_ours | signature.ct_eq(&expected));
-    if !bool::from(is_ours) {
-        return Err(Refused::Mismatch);
+    // Every signature is compared completely, so that the duration reveals nothing.
+    let is_valid = signatures.iter().fold(Choice::from(0), |is_valid, signature| is_valid | signature.ct_eq(&expected));
+    if !bool::from(is_valid) {
+        return Err(SignatureError::Mismatch);
     }
     let signed_at = Timestamp::from_millis(seconds.saturating_mul(1_000));
     if signed_at.since(now) > TOLERANCE || now.since(signed_at) > TOLERANCE {
-        return Err(Refused::OutOfTime);
+        return Err(SignatureError::OutOfTime);
     }
     Ok(())
 }
 
-/// The header for a body that is sent at `now`.
+/// Signature header for a body that is sent at `now`.
 #[must_use]
 pub fn sign(secret: &[u8], payload: &[u8], now: Timestamp) -> String {
     let seconds = now.as_millis().div_euclid(1_000);
@@ -60,7 +62,7 @@ fn read(header: &str) -> Option<(i64, Vec<[u8; 32]>)> {
             Some(("t", value)) => seconds = Some(value.parse().ok()?),
             Some(("v1", value)) if signatures.len() < SIGNATURES_MAX => {
                 let mut signature = [0; 32];
-                // One that cannot be read fits nothing, as one of another scheme does.
+                // An unreadable signature matches no body, like one of another scheme.
                 if hex::decode_to_slice(value, &mut signature).is_ok() {
                     signatures.push(signature);
                 }
@@ -73,7 +75,7 @@ fn read(header: &str) -> Option<(i64, Vec<[u8; 32]>)> {
 }
 
 fn mac(secret: &[u8], seconds: i64, payload: &[u8]) -> [u8; 32] {
-    // A key of any length is fine for HMAC (RFC 2104): this constructor refuses none.
+    // HMAC accepts keys of any length (RFC 2104), so this constructor never fails.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return [0; 32] };
     mac.update(seconds.to_string().as_bytes());
     mac.update(b".");
@@ -88,7 +90,7 @@ mod tests {
     const SECRET: &[u8] = b"whsec_test_secret";
     const BODY: &[u8] = br#"{"id":"evt_1","type":"payment_intent.succeeded"}"#;
     const AT: i64 = 1_777_867_200;
-    /// Made with Python's `hmac` module and checked with the `Webhook` of Stripe's own library.
+    /// Computed with the `hmac` module of Python and checked with the official library of Stripe.
     const V1: &str = "c6b0573f4324934ef88487c3c4a8bdc45755a26d8e624494d72ebcc76cddccdf";
     const V1_OF_EMPTY: &str = "810f645cbd5a663b295ad48c18075e4471491433f13f6d1ee697dba4f6b19505";
     const V1_OF_OTHER_SECRET: &str = "cad91d47885f8fd6f407fd9bf6e76fb8ed7393920211e5a36e78a1a18c0a3713";
@@ -97,7 +99,7 @@ mod tests {
         Timestamp::from_millis((AT + offset_s) * 1_000)
     }
 
-    /// PL-11: vectors that were computed elsewhere.
+    /// PL-11: vectors of another implementation.
     #[test]
     fn signatures_are_those_of_stripe() {
         let other = V1_OF_OTHER_SECRET;
@@ -105,23 +107,23 @@ mod tests {
         for (header, body, expected) in [
             (format!("t={AT},v1={V1}"), BODY, Ok(())),
             (format!("t={AT},v1={V1_OF_EMPTY}"), b"".as_slice(), Ok(())),
-            // Two secrets while one is rotated, and a scheme that we do not know.
+            // Two secrets during a rotation, and an unknown scheme.
             (format!("t={AT},v1={other},v1={V1},v0={zeros}"), BODY, Ok(())),
             (format!("t={AT}, v1={}", V1.to_uppercase()), BODY, Ok(())),
-            (format!("t={AT},v1={other}"), BODY, Err(Refused::Mismatch)),
-            (format!("t={AT},v1={V1}"), br#"{"id":"evt_2"}"#, Err(Refused::Mismatch)),
-            (format!("t={},v1={V1}", AT + 1), BODY, Err(Refused::Mismatch)),
-            (format!("t={AT},v1={zeros}"), BODY, Err(Refused::Mismatch)),
-            (format!("t={AT},v0={V1}"), BODY, Err(Refused::Malformed)),
-            (format!("t=soon,v1={V1}"), BODY, Err(Refused::Malformed)),
-            (format!("v1={V1}"), BODY, Err(Refused::Malformed)),
-            (format!("t={AT},v1={}", V1.replace('a', "x")), BODY, Err(Refused::Malformed)),
-            (format!("t={AT}"), BODY, Err(Refused::Malformed)),
-            (String::new(), BODY, Err(Refused::Malformed)),
+            (format!("t={AT},v1={other}"), BODY, Err(SignatureError::Mismatch)),
+            (format!("t={AT},v1={V1}"), br#"{"id":"evt_2"}"#, Err(SignatureError::Mismatch)),
+            (format!("t={},v1={V1}", AT + 1), BODY, Err(SignatureError::Mismatch)),
+            (format!("t={AT},v1={zeros}"), BODY, Err(SignatureError::Mismatch)),
+            (format!("t={AT},v0={V1}"), BODY, Err(SignatureError::Malformed)),
+            (format!("t=soon,v1={V1}"), BODY, Err(SignatureError::Malformed)),
+            (format!("v1={V1}"), BODY, Err(SignatureError::Malformed)),
+            (format!("t={AT},v1={}", V1.replace('a', "x")), BODY, Err(SignatureError::Malformed)),
+            (format!("t={AT}"), BODY, Err(SignatureError::Malformed)),
+            (String::new(), BODY, Err(SignatureError::Malformed)),
             (
                 format!("t={AT}{}", format!(",v1={zeros}").repeat(SIGNATURES_MAX) + ",v1=" + V1),
                 BODY,
-                Err(Refused::Mismatch),
+                Err(SignatureError::Mismatch),
             ),
         ] {
             assert_eq!(verify(SECRET, body, &header, now(0)), expected, "{header}");
@@ -130,11 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_works_for_five_minutes() {
+    fn a_signature_is_valid_for_five_minutes() {
         let header = format!("t={AT},v1={V1}");
-        for (offset, expected) in
-            [(-301, Err(Refused::OutOfTime)), (-300, Ok(())), (300, Ok(())), (301, Err(Refused::OutOfTime))]
-        {
+        for (offset, expected) in [
+            (-301, Err(SignatureError::OutOfTime)),
+            (-300, Ok(())),
+            (300, Ok(())),
+            (301, Err(SignatureError::OutOfTime)),
+        ] {
             assert_eq!(verify(SECRET, BODY, &header, now(offset)), expected, "{offset}");
         }
     }

@@ -1,79 +1,114 @@
-//! Those who move the money: what we ask of each of them, and how what they say becomes facts.
+//! Payment providers: the port, and the conversion of their reports into facts.
 
-pub(crate) mod events;
 pub(crate) mod sandbox;
 pub(crate) mod stripe;
+mod stripe_wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pulse_contract::payment::v1::errors;
+use pulse_contract::payment::v1::{WebhookHeader, errors};
 use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error, Money, Timestamp};
 
-use crate::domain::payment::{AttemptFact, AttemptId, RefundFact, RefundId};
+use crate::domain::payment::{AttemptFact, AttemptId, Fact, RefundFact, RefundId};
+use crate::domain::signature::SignatureError;
 
-/// How many payments or refunds one page of a provider's list holds.
+/// Number of payments or refunds on one page of a provider's list.
 pub(crate) const PAGE_SIZE: usize = 100;
 
-/// An attempt that a provider is asked for.
+/// Request for an attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct NewCharge {
-    /// What the provider recognizes a repeated request by.
+    /// The provider recognizes a repeated request by this ID.
     pub(crate) attempt: AttemptId,
     pub(crate) order: OrderId,
     pub(crate) amount: Money,
-    /// Where its page leads back to; empty for nowhere.
+    /// URL to which the payment page links back; empty for none.
     pub(crate) return_url: String,
 }
 
-/// What a provider says of an attempt that it was asked for.
+/// State of an attempt at the provider.
 #[derive(Clone, Debug)]
 pub(crate) struct Charge {
     pub(crate) fact: AttemptFact,
-    /// Where the customer pays; empty when the client does it with the secret.
+    /// URL of the payment page; empty if the client pays with the secret.
     pub(crate) pay_url: String,
-    /// What the provider's client library needs. It goes to the customer and nowhere else.
+    /// Secret for the client library of the provider. Only the customer may receive it.
     pub(crate) client_secret: String,
 }
 
-/// A refund that a provider is asked for.
+/// Request for a refund.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRefund {
-    /// What the provider recognizes a repeated request by.
+    /// The provider recognizes a repeated request by this ID.
     pub(crate) refund: RefundId,
     pub(crate) attempt_reference: String,
     pub(crate) amount: Money,
-    /// When it was asked for first: a provider remembers requests for a while only.
-    pub(crate) asked_at: Timestamp,
+    /// Time of the first request. A provider recognizes a repetition only for a limited time.
+    pub(crate) requested_at: Timestamp,
 }
 
-/// A page of what a provider has.
+/// One page of a provider's list.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed<T> {
     pub(crate) facts: Vec<T>,
-    /// Asks for the next page; none on the last.
+    /// Position of the next page; `None` on the last one.
     pub(crate) next: Option<String>,
 }
 
-/// Why a provider did not do what it was asked for.
+/// A webhook call of a provider, before it is verified.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Webhook<'a> {
+    pub(crate) headers: &'a [WebhookHeader],
+    pub(crate) payload: &'a [u8],
+}
+
+impl Webhook<'_> {
+    /// Value of a header by its name in lower case; empty if it is missing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|header| header.name == name).map_or("", |header| header.value.as_str())
+    }
+}
+
+/// A verified event of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WebhookEvent {
+    /// ID of the event at the provider, the same in all deliveries.
+    pub(crate) id: String,
+    /// Type of the event, for example `payment_intent.succeeded`.
+    pub(crate) kind: String,
+    /// Facts of the event, all about one payment; empty if the type has no effect.
+    pub(crate) facts: Vec<Fact>,
+}
+
+/// Reason for which a webhook is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WebhookError {
+    /// The signature is not valid.
+    Signature(SignatureError),
+    /// The signature is valid, but the body is no event of the provider.
+    Unreadable,
+}
+
+/// Failure of a request to a provider.
 #[derive(Debug)]
 pub(crate) enum ProviderError {
-    /// It may have done it: ask again with the same request.
+    /// The outcome is unknown. The same request must be repeated.
     Unavailable(String),
-    /// It has not done it and will not: the words are for the customer.
+    /// The provider refused the request for good, for this reason, which the customer may see.
     Refused(String),
 }
 
 impl ProviderError {
-    /// What a caller of ours is told.
+    /// The error for callers.
     pub(crate) fn into_error(self) -> Error {
         match self {
-            Self::Unavailable(story) => {
-                errors::PAYMENT_PROVIDER_UNAVAILABLE.error("try again with the same key").caused_by(story)
-            }
-            Self::Refused(words) => errors::PAYMENT_PROVIDER_REFUSED.error(words),
+            Self::Unavailable(report) => errors::PAYMENT_PROVIDER_UNAVAILABLE
+                .error("the payment provider did not answer; repeat the request with the same idempotency key")
+                .caused_by(report),
+            Self::Refused(reason) => errors::PAYMENT_PROVIDER_REFUSED.error(reason),
         }
     }
 }
@@ -84,32 +119,32 @@ impl From<Error> for ProviderError {
     }
 }
 
-/// Somebody who moves money. Every request may be repeated: the ids in it make it happen once.
+/// A payment provider. Every request may be repeated: its ID makes it happen once.
 #[async_trait]
 pub(crate) trait Provider: Send + Sync {
-    /// Asks for an attempt, or finds the one that was asked for before.
+    /// Creates an attempt, or returns the one that the same request created before.
     async fn create(&self, cx: &Cx, charge: &NewCharge) -> Result<Charge, ProviderError>;
 
-    /// How an attempt is now.
+    /// Returns the current state of an attempt.
     async fn retrieve(&self, cx: &Cx, reference: &str) -> Result<Charge, ProviderError>;
 
-    /// Makes that an attempt cannot be paid any more, and says how it is then: it may have been paid just before.
+    /// Cancels an attempt, and returns its state afterwards: it may have been paid just before.
     async fn cancel(&self, cx: &Cx, reference: &str) -> Result<AttemptFact, ProviderError>;
 
-    /// Pays back, or finds the refund that was asked for before.
+    /// Executes a refund, or returns the one that the same request executed before.
     async fn refund(&self, cx: &Cx, refund: &NewRefund) -> Result<RefundFact, ProviderError>;
 
-    /// The attempts that began since then, a page after the one that `after` ended; empty for the first.
+    /// Lists the attempts that were created since then, one page after the position `after`; empty for the first page.
     async fn list_charges(&self, cx: &Cx, since: Timestamp, after: &str) -> Result<Listed<AttemptFact>, ProviderError>;
 
-    /// The refunds since then, a page after the one that `after` ended; empty for the first.
+    /// Lists the refunds since then, one page after the position `after`; empty for the first page.
     async fn list_refunds(&self, cx: &Cx, since: Timestamp, after: &str) -> Result<Listed<RefundFact>, ProviderError>;
 
-    /// What its webhooks are signed with.
-    fn webhook_secret(&self) -> &[u8];
+    /// Verifies the signature of a webhook and reads its event.
+    fn read_webhook(&self, webhook: &Webhook<'_>, now: Timestamp) -> Result<WebhookEvent, WebhookError>;
 }
 
-/// The providers that this node works with.
+/// The configured providers.
 #[derive(Clone, Default)]
 pub(crate) struct Providers {
     by_name: BTreeMap<&'static str, Arc<dyn Provider>>,
@@ -129,18 +164,20 @@ impl Providers {
         self
     }
 
-    /// The name after this one, in the order of the names; empty for the first.
+    /// Name of the provider after this one, in alphabetical order; empty for the first one.
     pub(crate) fn after(&self, name: &str) -> Option<&'static str> {
         self.by_name.keys().copied().find(|known| *known > name)
     }
 
-    /// The provider of this name; the default for none.
+    /// The provider with this name; the default provider for an empty name.
     pub(crate) fn named(&self, name: &str) -> Result<(&'static str, Arc<dyn Provider>), Error> {
         let name = if name.is_empty() { self.default.as_str() } else { name };
         let found = self.by_name.get_key_value(name).map(|(name, provider)| (*name, Arc::clone(provider)));
         found.ok_or_else(|| {
             let known = self.by_name.keys().copied().collect::<Vec<_>>().join(", ");
-            errors::PAYMENT_PROVIDER_UNKNOWN.error("this node does not work with that provider").with("known", known)
+            errors::PAYMENT_PROVIDER_UNKNOWN
+                .error(format!("provider must be one of: {known}; got {name}"))
+                .with("known", known)
         })
     }
 }

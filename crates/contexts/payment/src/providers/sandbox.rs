@@ -1,7 +1,7 @@
-//! The provider that is built in: it moves no money, and behaves as one that does.
+//! The sandbox: a built-in provider that moves no money.
 //!
-//! It keeps its own side in tables of its own, has a page where people pay, and tells by webhooks that are signed, late
-//! and repeated as those of a real provider: each is a durable timer, so that a crash loses none.
+//! It behaves like a real provider: it has its own tables, a payment page, and signed webhooks that may be late or
+//! repeated. Each webhook is a durable timer, so a crash loses none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use pulse_contract::payment::v1::errors;
+use pulse_contract::payment::v1::{WebhookHeader, errors};
 use pulse_kernel::{Cx, Error, Money, Timestamp};
-use pulse_store::{Commit, DueTimer, Store, StoreError, Timer};
+use pulse_store::{Commit, DueTimer, Store, Timer};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::events::{ATTEMPT_ID, Intent, ORDER_ID, REFUND_ID, Refund, amount_of};
-use super::{Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError};
-use crate::domain::payment::{AttemptFact, AttemptId, RefundFact};
+use super::stripe_wire::{self, ATTEMPT_ID, Intent, ORDER_ID, REFUND_ID, Refund, amount_of};
+use super::{
+    Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError, Webhook, WebhookError, WebhookEvent,
+};
+use crate::domain::payment::{AttemptFact, AttemptId, RefundFact, RefundId};
+use crate::domain::signature;
 use crate::store::sandbox::{self as rows, SandboxRefundRow, SandboxRow};
+use crate::timers::{COMPLETE_PAYMENT, DELIVER_WEBHOOK, done_once};
 
-/// What the provider is called.
+/// Name of the provider.
 pub(crate) const NAME: &str = "sandbox";
-/// The timer that delivers a webhook.
-pub(crate) const DELIVER: &str = "payment.sandbox_deliver";
-/// The timer that lets a payment succeed that takes its time.
-pub(crate) const SETTLE: &str = "payment.sandbox_settle";
-/// How long a payment takes that takes its time.
+/// Duration of a delayed payment.
 pub const DELAY: Duration = Duration::from_secs(10);
 
 const WAITING: &str = "requires_payment_method";
@@ -35,45 +35,45 @@ const SUCCEEDED: &str = "succeeded";
 const CANCELLED: &str = "canceled";
 const DECLINED: &str = "Your card was declined.";
 
-/// What somebody does on the page of a payment.
+/// Action of a customer on the payment page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// Pays.
+    /// The payment succeeds.
     Pay,
-    /// Lets the payment be declined; the page stays open for another try.
+    /// The payment is declined; the page stays open for another try.
     Decline,
-    /// Pays in a way that takes [`DELAY`].
+    /// The payment succeeds after [`DELAY`].
     Delay,
-    /// Pays, and the webhooks come twice and in the wrong order.
+    /// The payment succeeds; its webhooks are sent twice and in the wrong order.
     PayTwice,
 }
 
-/// What the page of a payment shows.
+/// Content of a payment page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayPage {
-    /// For which order.
+    /// ID of the order to pay.
     pub order_id: i64,
-    /// How much, for people: `19.99 CNY`.
+    /// Amount as text, for example `19.99 CNY`.
     pub amount: String,
-    /// Whether somebody can pay now.
+    /// Whether the customer can pay now.
     pub is_waiting: bool,
-    /// Whether it is on its way.
+    /// Whether the payment is being processed.
     pub is_processing: bool,
-    /// Whether it is paid.
+    /// Whether the payment succeeded.
     pub is_paid: bool,
-    /// Why it was declined last; empty when it was not.
+    /// Reason of the last decline; empty for none.
     pub failure: String,
-    /// Where to go from there; empty for nowhere.
+    /// URL to which the page links back; empty for none.
     pub return_url: String,
 }
 
-/// The provider that is built in. Cheap to clone.
+/// The sandbox provider. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
     store: Store,
-    /// Signs webhooks, and makes the addresses of pages unguessable.
+    /// Signs webhooks and makes the URLs of payment pages unguessable.
     secret: Arc<[u8; 32]>,
-    /// What comes before `/pay/`; empty for the address of the caller.
+    /// URL before `/pay/`; empty for relative URLs.
     public_url: Arc<str>,
 }
 
@@ -89,7 +89,7 @@ impl Sandbox {
         Self { store: store.clone(), secret: Arc::new(secret), public_url }
     }
 
-    /// The page of a payment; none when there is no such page.
+    /// Content of a payment page; `None` if the page does not exist.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -106,7 +106,7 @@ impl Sandbox {
         }))
     }
 
-    /// Does what somebody chose on the page. What is paid or given up stays what it is.
+    /// Executes the action of a customer. A payment that succeeded or was cancelled is not changed.
     ///
     /// # Errors
     /// `PAYMENT_NOT_FOUND`, `STORE_UNAVAILABLE`.
@@ -115,7 +115,7 @@ impl Sandbox {
         self.store
             .attempt(&cx, || async {
                 let row = rows::by_token(&self.store, token).await?;
-                let row = row.ok_or_else(|| errors::PAYMENT_NOT_FOUND.error("there is no such page"))?;
+                let row = row.ok_or_else(|| errors::PAYMENT_NOT_FOUND.error("the payment page does not exist"))?;
                 if row.status == WAITING {
                     self.store.commit(&cx, self.chosen(&cx, row, choice)).await?;
                 }
@@ -130,14 +130,15 @@ impl Sandbox {
             Choice::Decline => {
                 let row = SandboxRow { failure: DECLINED.to_owned(), ..row };
                 let event = self.event(cx, "payment_intent.payment_failed", intent(&row));
-                self.tell(cx, rows::update(Commit::new(), &row), event)
+                self.deliver(cx, rows::update(Commit::new(), &row), event)
             }
             Choice::Delay => {
                 let row = SandboxRow { status: PROCESSING.to_owned(), failure: String::new(), ..row };
                 let event = self.event(cx, "payment_intent.processing", intent(&row));
                 let due_at = cx.now.plus(DELAY);
-                let settle = Timer { kind: SETTLE, key: row.attempt.get(), due_at, payload: Bytes::new() };
-                self.tell(cx, rows::update(Commit::new(), &row), event).timer(settle)
+                let completion =
+                    Timer { kind: COMPLETE_PAYMENT, key: row.attempt.get(), due_at, payload: Bytes::new() };
+                self.deliver(cx, rows::update(Commit::new(), &row), event).timer(completion)
             }
             Choice::PayTwice => {
                 let early = SandboxRow { status: PROCESSING.to_owned(), failure: String::new(), ..row.clone() };
@@ -145,10 +146,10 @@ impl Sandbox {
                 let row = SandboxRow { status: SUCCEEDED.to_owned(), failure: String::new(), ..row };
                 let success = self.event(cx, "payment_intent.succeeded", intent(&row));
                 let commit = rows::update(Commit::new(), &row);
-                // The same event twice, and what was before it last.
-                let commit = self.tell(cx, commit, success.clone());
-                let commit = self.tell(cx, commit, success);
-                self.tell(cx, commit, early)
+                // The event of the success twice, then the event before it.
+                let commit = self.deliver(cx, commit, success.clone());
+                let commit = self.deliver(cx, commit, success);
+                self.deliver(cx, commit, early)
             }
         }
     }
@@ -156,11 +157,11 @@ impl Sandbox {
     fn succeed(&self, cx: &Cx, commit: Commit, row: SandboxRow) -> Commit {
         let row = SandboxRow { status: SUCCEEDED.to_owned(), failure: String::new(), ..row };
         let event = self.event(cx, "payment_intent.succeeded", intent(&row));
-        self.tell(cx, rows::update(commit, &row), event)
+        self.deliver(cx, rows::update(commit, &row), event)
     }
 
-    /// Lets a payment succeed that took its time.
-    pub(crate) async fn settle(&self, due: &DueTimer) -> Result<(), Error> {
+    /// Completes a delayed payment.
+    pub(crate) async fn complete_payment(&self, due: &DueTimer) -> Result<(), Error> {
         let cx = Cx::system("payment.sandbox", self.store.clock().now());
         self.store
             .attempt(&cx, || async {
@@ -175,7 +176,7 @@ impl Sandbox {
             .await
     }
 
-    /// An event in Stripe's shape.
+    /// An event in the format of Stripe.
     fn event(&self, cx: &Cx, kind: &str, object: Value) -> Bytes {
         let id = format!("evt_sandbox_{}", self.store.next_id(cx.now));
         let created = seconds(cx.now);
@@ -184,13 +185,19 @@ impl Sandbox {
             .into()
     }
 
-    /// Adds the delivery of an event.
-    fn tell(&self, cx: &Cx, commit: Commit, event: Bytes) -> Commit {
-        let key = self.store.next_id(cx.now);
-        commit.timer(Timer { kind: DELIVER, key, due_at: cx.now, payload: event })
+    /// Signature header of a webhook.
+    pub(crate) fn signature(&self, payload: &[u8], now: Timestamp) -> WebhookHeader {
+        let value = signature::sign(self.secret.as_slice(), payload, now);
+        WebhookHeader { name: signature::HEADER.to_owned(), value }
     }
 
-    /// What the address of a page ends with: nobody can guess it who does not know the secret.
+    /// Adds the delivery of an event.
+    fn deliver(&self, cx: &Cx, commit: Commit, event: Bytes) -> Commit {
+        let key = self.store.next_id(cx.now);
+        commit.timer(Timer { kind: DELIVER_WEBHOOK, key, due_at: cx.now, payload: event })
+    }
+
+    /// Last part of the URL of a payment page, which cannot be guessed without the secret.
     fn token(&self, attempt: AttemptId) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()) else { return String::new() };
         mac.update(b"pay");
@@ -199,18 +206,18 @@ impl Sandbox {
     }
 
     fn charge(&self, cx: &Cx, row: &SandboxRow) -> Result<Charge, ProviderError> {
-        let said: Intent = read(intent(row))?;
-        let fact = said.status_fact(cx.now).ok_or_else(unreadable)?;
+        let intent: Intent = read(intent(row))?;
+        let fact = intent.status_fact(cx.now).ok_or_else(unreadable)?;
         Ok(Charge { fact, pay_url: format!("{}/pay/{}", self.public_url, row.token), client_secret: String::new() })
     }
 
-    async fn known(&self, reference: &str) -> Result<SandboxRow, ProviderError> {
+    async fn by_reference(&self, reference: &str) -> Result<SandboxRow, ProviderError> {
         let attempt = reference.strip_prefix(PREFIX).and_then(|id| id.parse().ok()).map(AttemptId::new);
         let row = match attempt {
             Some(attempt) => rows::by_attempt(&self.store, attempt).await.map_err(Error::from)?,
             None => None,
         };
-        row.ok_or_else(|| ProviderError::Refused("No such payment_intent.".to_owned()))
+        row.ok_or_else(|| ProviderError::Refused("The payment does not exist.".to_owned()))
     }
 
     async fn open(&self, cx: &Cx, charge: &NewCharge) -> Result<SandboxRow, Error> {
@@ -237,22 +244,31 @@ impl Sandbox {
             .await
     }
 
-    async fn pay_back(&self, cx: &Cx, asked: &NewRefund, of: AttemptId) -> Result<Option<SandboxRefundRow>, Error> {
+    async fn store_refund(
+        &self,
+        cx: &Cx,
+        request: &NewRefund,
+        of: AttemptId,
+    ) -> Result<Option<SandboxRefundRow>, Error> {
         self.store
             .attempt(cx, || async {
-                if let Some(known) = rows::refund(&self.store, asked.refund).await? {
+                if let Some(known) = rows::refund(&self.store, request.refund).await? {
                     return Ok(Some(known));
                 }
                 let Some(row) = rows::by_attempt(&self.store, of).await? else { return Ok(None) };
-                let refunded_minor = row.refunded_minor.saturating_add(asked.amount.minor);
+                let refunded_minor = row.refunded_minor.saturating_add(request.amount.minor);
                 if row.status != SUCCEEDED || refunded_minor > row.amount.minor {
                     return Ok(None);
                 }
-                let refund =
-                    SandboxRefundRow { refund: asked.refund, attempt: of, amount: asked.amount, created_at: cx.now };
+                let refund = SandboxRefundRow {
+                    refund: request.refund,
+                    attempt: of,
+                    amount: request.amount,
+                    created_at: cx.now,
+                };
                 let commit = rows::update(Commit::new(), &SandboxRow { refunded_minor, ..row });
                 let event = self.event(cx, "refund.updated", refund_object(&refund));
-                self.store.commit(cx, self.tell(cx, rows::insert_refund(commit, &refund), event)).await?;
+                self.store.commit(cx, self.deliver(cx, rows::insert_refund(commit, &refund), event)).await?;
                 Ok(Some(refund))
             })
             .await
@@ -262,28 +278,28 @@ impl Sandbox {
 #[async_trait]
 impl Provider for Sandbox {
     async fn create(&self, cx: &Cx, charge: &NewCharge) -> Result<Charge, ProviderError> {
-        let row = self.open(&on_its_own(cx), charge).await?;
+        let row = self.open(&own_cx(cx), charge).await?;
         self.charge(cx, &row)
     }
 
     async fn retrieve(&self, cx: &Cx, reference: &str) -> Result<Charge, ProviderError> {
-        self.charge(cx, &self.known(reference).await?)
+        self.charge(cx, &self.by_reference(reference).await?)
     }
 
     async fn cancel(&self, cx: &Cx, reference: &str) -> Result<AttemptFact, ProviderError> {
-        let of = self.known(reference).await?.attempt;
-        let cx = on_its_own(cx);
+        let of = self.by_reference(reference).await?.attempt;
+        let cx = own_cx(cx);
         let row = self
             .store
             .attempt(&cx, || async {
                 let row = rows::by_attempt(&self.store, of).await?;
-                let row = row.ok_or_else(|| errors::PAYMENT_NOT_FOUND.error("it is gone"))?;
+                let row = row.ok_or_else(|| errors::PAYMENT_NOT_FOUND.error("the payment does not exist"))?;
                 if row.status != WAITING {
                     return Ok(row);
                 }
                 let row = SandboxRow { status: CANCELLED.to_owned(), ..row };
                 let event = self.event(&cx, "payment_intent.canceled", intent(&row));
-                self.store.commit(&cx, self.tell(&cx, rows::update(Commit::new(), &row), event)).await?;
+                self.store.commit(&cx, self.deliver(&cx, rows::update(Commit::new(), &row), event)).await?;
                 Ok(row)
             })
             .await?;
@@ -291,14 +307,15 @@ impl Provider for Sandbox {
     }
 
     async fn refund(&self, cx: &Cx, refund: &NewRefund) -> Result<RefundFact, ProviderError> {
-        let of = self.known(&refund.attempt_reference).await?.attempt;
-        let row = self.pay_back(&on_its_own(cx), refund, of).await?;
-        let row = row.ok_or_else(|| ProviderError::Refused("There is not so much left to pay back.".to_owned()))?;
+        let of = self.by_reference(&refund.attempt_reference).await?.attempt;
+        let row = self.store_refund(&own_cx(cx), refund, of).await?;
+        let row =
+            row.ok_or_else(|| ProviderError::Refused("The amount exceeds what is not refunded yet.".to_owned()))?;
         refund_fact(&row)
     }
 
     async fn list_charges(&self, cx: &Cx, since: Timestamp, after: &str) -> Result<Listed<AttemptFact>, ProviderError> {
-        let (after, count) = cursor(after);
+        let (after, count) = (AttemptId::new(position(after)), page_size());
         let page = rows::since(&self.store, since, after, count).await.map_err(Error::from)?;
         let next = page.last().filter(|_| page.len() == PAGE_SIZE).map(|row| row.attempt.get().to_string());
         let facts = page.iter().map(|row| Ok(self.charge(cx, row)?.fact)).collect::<Result<_, ProviderError>>()?;
@@ -306,39 +323,44 @@ impl Provider for Sandbox {
     }
 
     async fn list_refunds(&self, _cx: &Cx, since: Timestamp, after: &str) -> Result<Listed<RefundFact>, ProviderError> {
-        let (after, count) = cursor(after);
+        let (after, count) = (RefundId::new(position(after)), page_size());
         let page = rows::refunds_since(&self.store, since, after, count).await.map_err(Error::from)?;
         let next = page.last().filter(|_| page.len() == PAGE_SIZE).map(|row| row.refund.get().to_string());
         let facts = page.iter().map(refund_fact).collect::<Result<_, ProviderError>>()?;
         Ok(Listed { facts, next })
     }
 
-    fn webhook_secret(&self) -> &[u8] {
-        self.secret.as_slice()
+    fn read_webhook(&self, webhook: &Webhook<'_>, now: Timestamp) -> Result<WebhookEvent, WebhookError> {
+        stripe_wire::read_webhook(self.secret.as_slice(), webhook, now)
     }
 }
 
-/// The provider's side commits for itself: the caller's idempotency key is about the caller's own commit.
-fn on_its_own(cx: &Cx) -> Cx {
+/// Context for the commits of the provider, without the idempotency key of the caller.
+fn own_cx(cx: &Cx) -> Cx {
     cx.as_system("payment.sandbox")
 }
 
-/// What references begin with; the id of the attempt follows.
+/// Prefix of references; the ID of the attempt follows.
 const PREFIX: &str = "pi_sandbox_";
 
 fn reference(attempt: AttemptId) -> String {
     format!("{PREFIX}{}", attempt.get())
 }
 
-fn cursor(after: &str) -> (i64, i64) {
-    (after.parse().unwrap_or(0), i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX))
+/// ID after which a page begins.
+fn position(after: &str) -> i64 {
+    after.parse().unwrap_or(0)
+}
+
+fn page_size() -> i64 {
+    i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX)
 }
 
 fn seconds(at: Timestamp) -> i64 {
     at.as_millis().div_euclid(1_000)
 }
 
-/// A payment in Stripe's shape.
+/// A payment in the format of Stripe.
 fn intent(row: &SandboxRow) -> Value {
     let received = if row.status == SUCCEEDED { row.amount.minor } else { 0 };
     let error = (row.status == WAITING && !row.failure.is_empty())
@@ -356,7 +378,7 @@ fn intent(row: &SandboxRow) -> Value {
     })
 }
 
-/// A refund in Stripe's shape.
+/// A refund in the format of Stripe.
 fn refund_object(row: &SandboxRefundRow) -> Value {
     json!({
         "id": format!("re_sandbox_{}", row.refund.get()),
@@ -375,8 +397,8 @@ fn amount(money: Money) -> i64 {
 }
 
 fn refund_fact(row: &SandboxRefundRow) -> Result<RefundFact, ProviderError> {
-    let said: Refund = read(refund_object(row))?;
-    said.fact(None).ok_or_else(unreadable)
+    let refund: Refund = read(refund_object(row))?;
+    refund.fact(None).ok_or_else(unreadable)
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, ProviderError> {
@@ -384,13 +406,5 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, ProviderError
 }
 
 fn unreadable() -> ProviderError {
-    ProviderError::Unavailable("the sandbox cannot read what it wrote".to_owned())
-}
-
-/// A timer that fired before has nothing left to do.
-pub(crate) fn done_once(outcome: Result<(), StoreError>) -> Result<(), Error> {
-    match outcome {
-        Ok(()) | Err(StoreError::AlreadyDone) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    ProviderError::Unavailable("the sandbox cannot read its own object".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Stripe, on its real wire format: form-encoded requests with an idempotency key, answers in JSON.
+//! Stripe: form-encoded requests with an idempotency key, answers in JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,37 +10,40 @@ use pulse_kernel::{Cx, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::events::{ATTEMPT_ID, Intent, List, ORDER_ID, REFUND_ID, Refund, amount_of};
-use super::{Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError};
+use super::stripe_wire::{self, ATTEMPT_ID, Intent, List, ORDER_ID, REFUND_ID, Refund, amount_of};
+use super::{
+    Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError, Webhook, WebhookError, WebhookEvent,
+};
 use crate::config::StripeConfig;
 use crate::domain::payment::{AttemptFact, RefundFact, failure_text};
 use crate::outbound::{Outbound, OutboundReply, OutboundRequest};
 
-/// What the provider is called.
+/// Name of the provider.
 pub(crate) const NAME: &str = "stripe";
-/// The version of the API that the answers are read by.
+/// Version of the API of Stripe.
 const VERSION: &str = "2024-06-20";
-/// Stripe remembers idempotency keys for a day. A refund that is asked for again so much later is looked for first.
-const KEYS_SURELY_KNOWN_FOR: Duration = Duration::from_secs(12 * 60 * 60);
+/// Time for which Stripe surely recognizes an idempotency key; it keeps keys for a day. A refund that is requested again
+/// later is searched first.
+const KEYS_KNOWN_FOR: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Stripe.
+/// The provider Stripe.
 pub(crate) struct Stripe {
     config: StripeConfig,
     outbound: Arc<dyn Outbound>,
 }
 
 #[derive(Deserialize)]
-struct Failed {
-    error: Option<FailedBecause>,
+struct ErrorBody {
+    error: Option<ErrorReason>,
 }
 
 #[derive(Deserialize)]
-struct FailedBecause {
+struct ErrorReason {
     message: Option<String>,
     code: Option<String>,
 }
 
-/// The fields of a form, in their order.
+/// Fields of a form, in their sequence.
 type Form<'a> = Vec<(&'a str, String)>;
 
 impl Stripe {
@@ -84,8 +87,8 @@ impl Stripe {
         Ok(Charge { fact, pay_url: String::new(), client_secret })
     }
 
-    /// The refund that was asked for before, when Stripe has it.
-    async fn refund_of_before(&self, refund: &NewRefund) -> Result<Option<Refund>, ProviderError> {
+    /// The refund of an earlier request, if Stripe has it.
+    async fn earlier_refund(&self, refund: &NewRefund) -> Result<Option<Refund>, ProviderError> {
         let mut after = String::new();
         loop {
             let mut query = vec![("payment_intent", refund.attempt_reference.clone()), page_size()];
@@ -127,15 +130,15 @@ impl Provider for Stripe {
         let path = format!("payment_intents/{}/cancel", escape(reference));
         match self.post(&path, &Vec::new(), &format!("pulse-cancel-{reference}")).await {
             Ok(intent) => Ok(Self::charge(cx, &intent)?.fact),
-            // Paid meanwhile, or given up before: what it is now says which.
+            // Paid or cancelled before: the current state shows which.
             Err(ProviderError::Refused(_)) => Ok(self.retrieve(cx, reference).await?.fact),
             Err(error) => Err(error),
         }
     }
 
     async fn refund(&self, cx: &Cx, refund: &NewRefund) -> Result<RefundFact, ProviderError> {
-        let is_old = cx.now.since(refund.asked_at) > KEYS_SURELY_KNOWN_FOR;
-        let known = if is_old { self.refund_of_before(refund).await? } else { None };
+        let is_old = cx.now.since(refund.requested_at) > KEYS_KNOWN_FOR;
+        let known = if is_old { self.earlier_refund(refund).await? } else { None };
         let made = match known {
             Some(known) => known,
             None => {
@@ -154,24 +157,24 @@ impl Provider for Stripe {
     async fn list_charges(&self, cx: &Cx, since: Timestamp, after: &str) -> Result<Listed<AttemptFact>, ProviderError> {
         let page: List<Intent> = self.get("payment_intents", &page_after(after)).await?;
         let next = next_page(&page, since, |intent| (intent.created, intent.id.as_str()));
-        let young = page.data.iter().filter(|intent| is_since(since, intent.created));
-        Ok(Listed { facts: young.filter_map(|intent| intent.status_fact(cx.now)).collect(), next })
+        let recent = page.data.iter().filter(|intent| is_since(since, intent.created));
+        Ok(Listed { facts: recent.filter_map(|intent| intent.status_fact(cx.now)).collect(), next })
     }
 
     async fn list_refunds(&self, _cx: &Cx, since: Timestamp, after: &str) -> Result<Listed<RefundFact>, ProviderError> {
         let page: List<Refund> = self.get("refunds", &page_after(after)).await?;
         let next = next_page(&page, since, |refund| (refund.created, refund.id.as_str()));
-        let young = page.data.iter().filter(|refund| is_since(since, refund.created));
-        Ok(Listed { facts: young.filter_map(|refund| refund.fact(None)).collect(), next })
+        let recent = page.data.iter().filter(|refund| is_since(since, refund.created));
+        Ok(Listed { facts: recent.filter_map(|refund| refund.fact(None)).collect(), next })
     }
 
-    fn webhook_secret(&self) -> &[u8] {
-        self.config.webhook_secret.expose().as_bytes()
+    fn read_webhook(&self, webhook: &Webhook<'_>, now: Timestamp) -> Result<WebhookEvent, WebhookError> {
+        stripe_wire::read_webhook(self.config.webhook_secret.expose().as_bytes(), webhook, now)
     }
 }
 
 fn amount(money: pulse_kernel::Money) -> Result<i64, ProviderError> {
-    amount_of(money).ok_or_else(|| ProviderError::Refused("The amount is too large.".to_owned()))
+    amount_of(money).ok_or_else(|| ProviderError::Refused("The amount exceeds the maximum of the provider.".to_owned()))
 }
 
 fn page_size() -> (&'static str, String) {
@@ -190,14 +193,14 @@ fn is_since(since: Timestamp, created: i64) -> bool {
     created.saturating_mul(1_000) >= since.as_millis()
 }
 
-/// Lists come newest first, so the first page without anything young is the last that is worth reading.
+/// Position of the next page. Lists are sorted newest first, so a page without recent entries is the last one to read.
 fn next_page<T>(page: &List<T>, since: Timestamp, key: impl Fn(&T) -> (i64, &str)) -> Option<String> {
-    let has_young = page.data.iter().any(|entry| is_since(since, key(entry).0));
-    let last = page.data.last().filter(|_| page.has_more && has_young)?;
+    let has_recent = page.data.iter().any(|entry| is_since(since, key(entry).0));
+    let last = page.data.last().filter(|_| page.has_more && has_recent)?;
     Some(key(last).1.to_owned())
 }
 
-/// Everything but what an address may hold as it is (RFC 3986, section 2.3).
+/// Characters that a URL must escape (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn escape(text: &str) -> String {
@@ -208,24 +211,23 @@ fn encode(form: &Form<'_>) -> String {
     form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect::<Vec<_>>().join("&")
 }
 
-/// What an answer means: what may pass later must not look like a refusal, or money would be given up.
+/// Reads an answer. A temporary failure must not become a refusal, because a refusal is final.
 fn read<T: DeserializeOwned>(reply: &OutboundReply) -> Result<T, ProviderError> {
     match reply.status {
         200..=299 => serde_json::from_slice(&reply.body).map_err(|error| ProviderError::Unavailable(error.to_string())),
         400 | 402 | 404 => {
-            let failed: Option<Failed> = serde_json::from_slice(&reply.body).ok();
-            let because = failed.and_then(|failed| failed.error);
-            let words = because.and_then(|because| because.message.or(because.code));
-            Err(ProviderError::Refused(failure_text(words.as_deref().unwrap_or("The provider gives no reason."))))
+            let body: Option<ErrorBody> = serde_json::from_slice(&reply.body).ok();
+            let reason = body.and_then(|body| body.error).and_then(|error| error.message.or(error.code));
+            Err(ProviderError::Refused(failure_text(reason.as_deref().unwrap_or("The provider gave no reason."))))
         }
         status @ (401 | 403) => {
-            tracing::error!(status, "the provider refuses our key; look at payment.stripe_secret_key");
-            Err(ProviderError::Unavailable(format!("the key is refused with {status}")))
+            tracing::error!(status, "Stripe rejects the secret key; check payment.stripe_secret_key");
+            Err(ProviderError::Unavailable(format!("the secret key is rejected with status {status}")))
         }
-        status => Err(ProviderError::Unavailable(format!("the provider answers {status}"))),
+        status => Err(ProviderError::Unavailable(format!("the provider answered with status {status}"))),
     }
 }
 
 fn unreadable(what: &str) -> ProviderError {
-    ProviderError::Unavailable(format!("{what} in the provider's answer cannot be read"))
+    ProviderError::Unavailable(format!("{what} in the answer of the provider cannot be read"))
 }

@@ -1,7 +1,7 @@
-//! Payments with their attempts and refunds: loaded whole, and written back as what has changed.
+//! Payments with their attempts and refunds: read as a whole, and written back row by row where they changed.
 //!
-//! The version of the payment guards everything below it. It is read first and checked last, so what was read in
-//! between is of that version, or the commit is refused.
+//! The version of the payment guards its attempts and refunds. It is read first and checked by the commit, so the rows
+//! belong to that version, or the commit is a conflict.
 
 use std::collections::BTreeMap;
 
@@ -56,11 +56,12 @@ impl FromRow for Refund {
             attempt: row.get("attempt_id")?,
             amount: amount(row)?,
             state: row.get("state")?,
+            cause: row.get("cause")?,
             reason: row.get("reason")?,
             reference: row.get("provider_reference")?,
             failure: row.get("failure")?,
             is_booked: row.get("is_booked")?,
-            is_failure_told: row.get("is_failure_told")?,
+            is_failure_published: row.get("is_failure_published")?,
             created_at: row.get("created_at")?,
         })
     }
@@ -72,7 +73,7 @@ pub(crate) async fn of_order(store: &Store, order: OrderId) -> Result<Option<Pay
     whole(store, store.optional(query).await?).await
 }
 
-/// A payment by its id.
+/// A payment by its ID.
 pub(crate) async fn by_id(store: &Store, id: PaymentId) -> Result<Option<Payment>, StoreError> {
     let query = Statement::new("SELECT * FROM payment_intents WHERE id = ?", values![id]);
     whole(store, store.optional(query).await?).await
@@ -96,7 +97,7 @@ fn limit(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// To which payment the attempt belongs that a provider calls so.
+/// Payment of the attempt with this ID at the provider.
 pub(crate) async fn id_by_reference(
     store: &Store,
     provider: &str,
@@ -109,7 +110,7 @@ pub(crate) async fn id_by_reference(
     store.optional(query).await
 }
 
-/// To which payment an attempt belongs.
+/// Payment of an attempt.
 pub(crate) async fn id_by_attempt(
     store: &Store,
     provider: &str,
@@ -122,28 +123,34 @@ pub(crate) async fn id_by_attempt(
     store.optional(query).await
 }
 
-/// To which payment a refund belongs.
+/// Payment of a refund.
 pub(crate) async fn id_by_refund(store: &Store, refund: RefundId) -> Result<Option<PaymentId>, StoreError> {
     let query = Statement::new("SELECT intent_id FROM payment_refunds WHERE id = ?", values![refund]);
     store.optional(query).await
 }
 
-/// The attempts with a provider that began in this time, after the one with this start and id, oldest first.
-pub(crate) async fn started_between(
-    store: &Store,
-    provider: &str,
-    (after, until): ((Timestamp, AttemptId), Timestamp),
-    count: i64,
-) -> Result<Vec<Attempt>, StoreError> {
+/// Attempts with a provider in a period.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartedAttempts<'a> {
+    pub(crate) provider: &'a str,
+    /// Start of the period; attempts at this instant need a larger ID than `after_id`.
+    pub(crate) after: Timestamp,
+    pub(crate) after_id: AttemptId,
+    /// End of the period.
+    pub(crate) until: Timestamp,
+}
+
+/// The attempts of a period, oldest first.
+pub(crate) async fn started(store: &Store, range: StartedAttempts<'_>, count: i64) -> Result<Vec<Attempt>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM payment_attempts WHERE provider = ? AND started_at <= ? \
          AND (started_at > ? OR (started_at = ? AND id > ?)) ORDER BY started_at, id LIMIT ?",
-        values![provider, until, after.0, after.0, after.1, count],
+        values![range.provider, range.until, range.after, range.after, range.after_id, count],
     );
     store.all(query).await
 }
 
-/// Adds the rows of a new payment. Who makes the same one at the same moment loads it instead.
+/// Adds the rows of a new payment. If the order got a payment meanwhile, the commit is refused as contended.
 pub(crate) fn insert(commit: Commit, payment: &Payment) -> Commit {
     let insert = Insert::rows("payment_intents", [&payment.intent]);
     let commit = commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED);
@@ -151,7 +158,7 @@ pub(crate) fn insert(commit: Commit, payment: &Payment) -> Commit {
     write_below(commit, &none, payment)
 }
 
-/// Adds what has changed since the payment was read as `before`; nothing when nothing has.
+/// Adds the updates of the rows that differ from `before`; none if nothing changed.
 pub(crate) fn update(commit: Commit, before: &Payment, after: &Payment) -> Commit {
     if before == after {
         return commit;
@@ -244,10 +251,11 @@ fn insert_refund(intent: PaymentId, provider: Option<&str>, refund: &Refund) -> 
         "currency",
         "amount_minor",
         "state",
+        "cause",
         "reason",
         "failure",
         "is_booked",
-        "is_failure_told",
+        "is_failure_published",
         "created_at",
     ];
     Insert::into("payment_refunds", columns).row(values![
@@ -259,10 +267,11 @@ fn insert_refund(intent: PaymentId, provider: Option<&str>, refund: &Refund) -> 
         refund.amount.currency,
         refund.amount.minor,
         refund.state,
+        refund.cause,
         refund.reason.as_str(),
         refund.failure.as_str(),
         refund.is_booked,
-        refund.is_failure_told,
+        refund.is_failure_published,
         refund.created_at
     ])
 }
@@ -270,13 +279,13 @@ fn insert_refund(intent: PaymentId, provider: Option<&str>, refund: &Refund) -> 
 fn update_refund(refund: &Refund) -> Statement {
     Statement::new(
         "UPDATE payment_refunds SET provider_reference = ?, state = ?, failure = ?, is_booked = ?, \
-         is_failure_told = ? WHERE id = ?",
+         is_failure_published = ? WHERE id = ?",
         values![
             refund.reference.as_deref(),
             refund.state,
             refund.failure.as_str(),
             refund.is_booked,
-            refund.is_failure_told,
+            refund.is_failure_published,
             refund.id
         ],
     )
@@ -284,7 +293,6 @@ fn update_refund(refund: &Refund) -> Statement {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::domain::merge::{AttemptState, IntentState, RefundState};
     use pulse_contract::payment::v1 as wire;
     use pulse_store::{FromValue, Value};

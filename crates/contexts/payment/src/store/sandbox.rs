@@ -1,4 +1,4 @@
-//! What the provider that is built in knows: its own side of payments and refunds.
+//! Tables of the sandbox provider: its own records of payments and refunds.
 
 use pulse_contract::errors;
 use pulse_kernel::id::OrderId;
@@ -36,11 +36,11 @@ pub(crate) async fn by_token(store: &Store, token: &str) -> Result<Option<Sandbo
     store.optional(Statement::new("SELECT * FROM payment_sandbox WHERE token = ?", values![token])).await
 }
 
-/// What began since then, after this attempt, oldest first.
+/// Attempts since then with IDs above `after`, oldest first.
 pub(crate) async fn since(
     store: &Store,
     since: Timestamp,
-    after: i64,
+    after: AttemptId,
     count: i64,
 ) -> Result<Vec<SandboxRow>, StoreError> {
     let query = Statement::new(
@@ -54,7 +54,7 @@ pub(crate) fn insert(commit: Commit, row: &SandboxRow) -> Commit {
     commit.insert(Insert::rows("payment_sandbox", [row])).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// Writes the state of an attempt that was read under this version.
+/// Adds the update of an attempt that was read with this version.
 pub(crate) fn update(commit: Commit, row: &SandboxRow) -> Commit {
     let update = Statement::new(
         "UPDATE payment_sandbox SET status = ?, failure = ?, refunded_minor = ?, version = version + 1 \
@@ -80,11 +80,11 @@ pub(crate) async fn refund(store: &Store, refund: RefundId) -> Result<Option<San
     store.optional(Statement::new("SELECT * FROM payment_sandbox_refunds WHERE id = ?", values![refund])).await
 }
 
-/// What was paid back since then, after this refund, oldest first.
+/// Refunds since then with IDs above `after`, oldest first.
 pub(crate) async fn refunds_since(
     store: &Store,
     since: Timestamp,
-    after: i64,
+    after: RefundId,
     count: i64,
 ) -> Result<Vec<SandboxRefundRow>, StoreError> {
     let query = Statement::new(

@@ -1,10 +1,10 @@
-//! What providers have told, once per event of theirs.
+//! Received webhook events of providers, one row per event.
 
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
 use pulse_store::{Commit, Insert, Statement, Store, StoreError, values};
 
-/// Whether the event was taken in before.
+/// Whether the event was received before.
 pub(crate) async fn is_known(store: &Store, provider: &str, event: &str) -> Result<bool, StoreError> {
     let query = Statement::new(
         "SELECT received_at FROM payment_webhooks WHERE provider = ? AND provider_event_id = ?",
@@ -13,18 +13,18 @@ pub(crate) async fn is_known(store: &Store, provider: &str, event: &str) -> Resu
     Ok(store.optional::<Timestamp>(query).await?.is_some())
 }
 
-/// What is kept of an event.
+/// A received event.
 pub(crate) struct WebhookRow<'a> {
     pub(crate) provider: &'a str,
     pub(crate) event: &'a str,
     pub(crate) kind: &'a str,
-    /// What became of it.
+    /// Result of the processing; empty if all facts were applied.
     pub(crate) outcome: &'a str,
     pub(crate) payload: &'a [u8],
     pub(crate) received_at: Timestamp,
 }
 
-/// Adds an event. Who takes the same one in at the same moment finds it then.
+/// Adds an event. If it was received meanwhile, the commit is refused as contended.
 pub(crate) fn insert(commit: Commit, row: &WebhookRow<'_>) -> Commit {
     let columns = &["provider", "provider_event_id", "kind", "outcome", "payload", "received_at"];
     let insert = Insert::into("payment_webhooks", columns).row(values![
@@ -38,7 +38,7 @@ pub(crate) fn insert(commit: Commit, row: &WebhookRow<'_>) -> Commit {
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// Events that were taken in before, the oldest `count`.
+/// Events received before an instant, oldest first, at most `count`.
 pub(crate) async fn received_before(
     store: &Store,
     before: Timestamp,
@@ -51,8 +51,8 @@ pub(crate) async fn received_before(
     store.all(query).await
 }
 
-/// Forgets an event.
-pub(crate) fn forget(provider: &str, event: &str) -> Statement {
+/// Deletes an event.
+pub(crate) fn delete(provider: &str, event: &str) -> Statement {
     Statement::new(
         "DELETE FROM payment_webhooks WHERE provider = ? AND provider_event_id = ?",
         values![provider, event],

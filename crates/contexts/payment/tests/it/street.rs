@@ -132,20 +132,30 @@ pub(crate) fn event(id: &str, kind: &str, object: &Value) -> String {
     json!({ "id": id, "object": "event", "type": kind, "created": 1, "data": { "object": object } }).to_string()
 }
 
-/// A webhook of the sandbox, signed.
+/// Headers of a webhook with this signature.
+pub(crate) fn signed(signature: String) -> Vec<WebhookHeader> {
+    vec![WebhookHeader { name: signature::HEADER.to_owned(), value: signature }]
+}
+
+/// A signed webhook of the sandbox.
 pub(crate) fn webhook(node: &TestNode, body: &str) -> ReceiveWebhookRequest {
     ReceiveWebhookRequest {
         provider: "sandbox".to_owned(),
-        signature: signature::sign(&node.secret("payment.secret"), body.as_bytes(), node.now()),
+        headers: signed(signature::sign(&node.secret("payment.secret"), body.as_bytes(), node.now())),
         payload: body.as_bytes().to_vec().into(),
     }
 }
 
-/// The sandbox tells something; says whether it was known.
-pub(crate) fn tell<'a>(node: &'a TestNode, id: &str, kind: &str, object: &Value) -> BoxFuture<'a, Result<bool, Error>> {
+/// Delivers an event of the sandbox. Returns whether it was received before.
+pub(crate) fn tell(
+    node: &TestNode,
+    id: &str,
+    kind: &str,
+    object: &Value,
+) -> BoxFuture<'static, Result<bool, Error>> {
     let request = webhook(node, &event(id, kind, object));
-    let cx = node.cx();
-    Box::pin(async move { Ok(node.payments().receive_webhook(&cx, request).await?.is_duplicate) })
+    let (cx, payments) = (node.cx(), node.payments().clone());
+    Box::pin(async move { Ok(payments.receive_webhook(&cx, request).await?.is_duplicate) })
 }
 
 /// The one number that a query finds.

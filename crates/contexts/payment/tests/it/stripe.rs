@@ -66,7 +66,7 @@ async fn tell_stripe(node: &TestNode, id: &str, kind: &str, object: &Value) {
     let body = event(id, kind, object);
     let request = ReceiveWebhookRequest {
         provider: "stripe".to_owned(),
-        signature: signature::sign(SECRET.as_bytes(), body.as_bytes(), node.now()),
+        headers: signed(signature::sign(SECRET.as_bytes(), body.as_bytes(), node.now())),
         payload: body.into(),
     };
     node.payments().receive_webhook(&node.cx(), request).await.unwrap();

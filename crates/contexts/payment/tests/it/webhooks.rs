@@ -121,8 +121,9 @@ pub(crate) async fn what_is_not_signed_by_us_is_refused(node: &mut TestNode) {
     let mut altered = good.clone();
     altered.payload = body.replace("evt_1", "evt_2").into();
     for request in [
-        ReceiveWebhookRequest { signature: forged, ..good.clone() },
-        ReceiveWebhookRequest { signature: String::new(), ..good.clone() },
+        ReceiveWebhookRequest { headers: signed(forged), ..good.clone() },
+        ReceiveWebhookRequest { headers: signed(String::new()), ..good.clone() },
+        ReceiveWebhookRequest { headers: Vec::new(), ..good.clone() },
         altered,
     ] {
         assert_eq!(receive(request).await, "PAYMENT_SIGNATURE_INVALID");
@@ -153,10 +154,10 @@ pub(crate) async fn what_cannot_be_written_down_is_not_accepted(node: &mut TestN
     let order_id = street.order(node).await;
     let payment = street.start(node, order_id).await;
     let body = event("evt_1", "payment_intent.succeeded", &intent(&payment, 0));
-    let signature = webhook(node, &body).signature;
+    let signature = webhook(node, &body).headers.remove(0).value;
     let http = node.http();
     let post =
-        || http.ask("POST", "/webhooks/sandbox").header("stripe-signature", &signature).body(body.clone()).send();
+        || http.ask("POST", "/webhooks/sandbox").header(signature::HEADER, &signature).body(body.clone()).send();
     let rename = async |text| {
         let commit = Commit::new().write(Statement::new(text, values![]));
         node.store("payment").commit(&node.cx(), commit).await.unwrap();
@@ -185,9 +186,9 @@ pub(crate) async fn over_http_it_is_accepted_after_its_commit(node: &mut TestNod
     let body = event("evt_1", "payment_intent.succeeded", &intent(&payment, 0));
     let http = node.http();
     let post = |signature: &str, body: &str, path: &str| {
-        http.ask("POST", path).header("stripe-signature", signature).body(body.to_owned()).send()
+        http.ask("POST", path).header(signature::HEADER, signature).body(body.to_owned()).send()
     };
-    let good = webhook(node, &body).signature;
+    let good = webhook(node, &body).headers.remove(0).value;
     let forged = signature::sign(b"another secret", body.as_bytes(), node.now());
     for (signature, body, path, status, expected) in [
         (forged.as_str(), body.as_str(), "/webhooks/sandbox", 400, "PAYMENT_SIGNATURE_INVALID"),

@@ -1,4 +1,4 @@
-//! What follows from facts in every order.
+//! Effects of facts in every order.
 
 use proptest::prelude::*;
 use pulse_kernel::Currency;
@@ -11,7 +11,7 @@ fn cny(minor: i64) -> Money {
     Money::new(minor, Currency::CNY)
 }
 
-/// A payment of 10 yuan with so many attempts that the provider knows as `pi_1`, `pi_2`.
+/// A payment of 10 yuan with `attempts` attempts, which the provider calls `pi_1`, `pi_2` and so on.
 fn payment(attempts: i64) -> Payment {
     let intent = Intent {
         id: PaymentId::new(1),
@@ -42,46 +42,46 @@ fn payment(attempts: i64) -> Payment {
     payment
 }
 
-fn about(number: i64, said: Said) -> Fact {
-    Fact::Attempt(AttemptFact { reference: format!("pi_{number}"), attempt: None, said })
+fn about(number: i64, status: AttemptStatus) -> Fact {
+    Fact::Attempt(AttemptFact { reference: format!("pi_{number}"), attempt: None, status })
 }
 
-fn declined(at: i64, text: &str) -> Said {
-    Said::Declined(Failure { at: Timestamp::from_millis(at), text: text.to_owned() })
+fn declined(at: i64, text: &str) -> AttemptStatus {
+    AttemptStatus::Declined(Failure { at: Timestamp::from_millis(at), text: text.to_owned() })
 }
 
-fn refund(name: &str, of: i64, minor: i64, said: RefundSaid) -> Fact {
+fn refund(name: &str, of: i64, minor: i64, status: RefundStatus) -> Fact {
     Fact::Refund(RefundFact {
         reference: name.to_owned(),
         refund: None,
         attempt_reference: format!("pi_{of}"),
         amount: cny(minor),
-        said,
-        // As in life, drawn anew for each hearing; the same name is the same refund all the same.
+        status,
+        // A real fact has a new ID each time; the same reference is the same refund anyway.
         fresh_id: RefundId::new(name.len().try_into().unwrap()),
     })
 }
 
-/// Hears the facts one after the other, each in a use case of its own, and gives all effects.
-fn hear(payment: &mut Payment, facts: &[Fact]) -> Vec<Effect> {
+/// Merges the facts one after the other, each in its own use case. Returns all effects.
+fn merge(payment: &mut Payment, facts: &[Fact]) -> Vec<Effect> {
     let mut effects = Vec::new();
     for fact in facts {
         let before = payment.clone();
-        payment.tell(PROVIDER, fact).unwrap();
-        effects.extend(payment.settle(&before));
+        payment.merge_fact(PROVIDER, fact).unwrap();
+        effects.extend(payment.take_effects(&before));
     }
     effects
 }
 
-/// In short words.
+/// Short descriptions of the effects.
 fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::Captured { attempt, is_surplus: false, .. } => format!("captured {}", attempt.get()),
         Effect::Captured { attempt, .. } => format!("surplus {}", attempt.get()),
         Effect::Declined { attempt, failure } => format!("declined {} {failure}", attempt.get()),
         Effect::Refunded { amount, .. } => format!("refunded {}", amount.minor),
-        Effect::RefundUndone { amount, .. } => format!("undone {}", amount.minor),
-        Effect::RefundFailed { failure, is_undone: true, .. } => format!("refund came back {failure}"),
+        Effect::RefundReturned { amount, .. } => format!("returned {}", amount.minor),
+        Effect::RefundFailed { failure, is_returned: true, .. } => format!("failed after return {failure}"),
         Effect::RefundFailed { failure, .. } => format!("refund failed {failure}"),
     };
     effects.iter().map(word).collect()
@@ -89,8 +89,8 @@ fn words(effects: &[Effect]) -> Vec<String> {
 
 /// R10, R12 to R14, and a second attempt that succeeds after the first.
 #[test]
-fn facts_have_their_effects_once_and_when_their_time_has_come() {
-    use Said::{Cancelled, Processing, Succeeded, Waiting};
+fn facts_have_their_effects_once_and_at_the_right_time() {
+    use AttemptStatus::{Cancelled, Processing, Succeeded, Waiting};
     let success = |number| about(number, Succeeded(cny(1_000)));
     for (facts, expected, state) in [
         (vec![about(1, Waiting), about(1, Processing)], vec![], IntentState::Processing),
@@ -105,127 +105,132 @@ fn facts_have_their_effects_once_and_when_their_time_has_come() {
         (vec![success(1), about(1, declined(1, "funds"))], vec!["captured 1"], IntentState::Succeeded),
         (vec![success(1), success(2)], vec!["captured 1", "surplus 2"], IntentState::Succeeded),
         (
-            vec![refund("re", 1, 400, RefundSaid::Succeeded), success(1)],
-            vec!["captured 1", "refunded 400"],
-            IntentState::Succeeded,
-        ),
-        (
-            vec![success(1), refund("re", 1, 400, RefundSaid::Succeeded), refund("re", 1, 400, RefundSaid::Pending)],
+            vec![refund("re", 1, 400, RefundStatus::Succeeded), success(1)],
             vec!["captured 1", "refunded 400"],
             IntentState::Succeeded,
         ),
         (
             vec![
                 success(1),
-                refund("re", 1, 400, RefundSaid::Succeeded),
-                refund("re", 1, 400, RefundSaid::Failed("closed".to_owned())),
-                refund("re", 1, 400, RefundSaid::Succeeded),
+                refund("re", 1, 400, RefundStatus::Succeeded),
+                refund("re", 1, 400, RefundStatus::Pending),
             ],
-            vec!["captured 1", "refunded 400", "undone 400", "refund came back closed"],
+            vec!["captured 1", "refunded 400"],
             IntentState::Succeeded,
         ),
         (
             vec![
                 success(1),
-                refund("re", 1, 400, RefundSaid::Failed("closed".to_owned())),
-                refund("re", 1, 400, RefundSaid::Succeeded),
+                refund("re", 1, 400, RefundStatus::Succeeded),
+                refund("re", 1, 400, RefundStatus::Failed("closed".to_owned())),
+                refund("re", 1, 400, RefundStatus::Succeeded),
+            ],
+            vec!["captured 1", "refunded 400", "returned 400", "failed after return closed"],
+            IntentState::Succeeded,
+        ),
+        (
+            vec![
+                success(1),
+                refund("re", 1, 400, RefundStatus::Failed("closed".to_owned())),
+                refund("re", 1, 400, RefundStatus::Succeeded),
             ],
             vec!["captured 1", "refund failed closed"],
             IntentState::Succeeded,
         ),
     ] {
         let mut payment = payment(2);
-        let effects = hear(&mut payment, &facts);
+        let effects = merge(&mut payment, &facts);
         assert_eq!(words(&effects), expected, "{facts:?}");
         assert_eq!(payment.intent.state, state, "{facts:?}");
     }
 }
 
 #[test]
-fn what_does_not_fit_changes_nothing() {
+fn a_contradicting_fact_changes_nothing() {
     let mut payment = payment(1);
     let before = payment.clone();
-    let wrong = about(1, Said::Succeeded(cny(1)));
-    let misfit = Misfit::Amount { ours: cny(1_000), theirs: cny(1) };
-    assert_eq!(payment.tell(PROVIDER, &wrong), Err(misfit));
-    assert_eq!(payment.tell(PROVIDER, &about(9, Said::Waiting)), Err(Misfit::Unknown));
-    assert_eq!(payment.tell("sandbox", &about(1, Said::Waiting)), Err(Misfit::Unknown));
-    assert_eq!(payment.tell(PROVIDER, &refund("re", 9, 1, RefundSaid::Pending)), Err(Misfit::Unknown));
+    let wrong = about(1, AttemptStatus::Succeeded(cny(1)));
+    let mismatch = Mismatch::Amount { ours: cny(1_000), theirs: cny(1) };
+    assert_eq!(payment.merge_fact(PROVIDER, &wrong), Err(mismatch));
+    assert_eq!(payment.merge_fact(PROVIDER, &about(9, AttemptStatus::Waiting)), Err(Mismatch::UnknownAttempt));
+    assert_eq!(payment.merge_fact("sandbox", &about(1, AttemptStatus::Waiting)), Err(Mismatch::UnknownAttempt));
+    assert_eq!(payment.merge_fact(PROVIDER, &refund("re", 9, 1, RefundStatus::Pending)), Err(Mismatch::UnknownAttempt));
     assert_eq!(payment, before);
 }
 
-/// An attempt whose reference was not written down is recognized by our own id, which the provider carries.
+/// An attempt without a stored reference is recognized by our ID, which the provider returns.
 #[test]
-fn an_attempt_is_found_by_what_the_provider_carries() {
+fn an_attempt_is_found_by_our_id() {
     let mut payment = payment(1);
     payment.attempts[0].reference = None;
-    let said = Said::Succeeded(cny(1_000));
-    let fact = AttemptFact { reference: "pi_new".to_owned(), attempt: Some(AttemptId::new(1)), said };
-    assert_eq!(words(&hear(&mut payment, &[Fact::Attempt(fact)])), ["captured 1"]);
+    let status = AttemptStatus::Succeeded(cny(1_000));
+    let fact = AttemptFact { reference: "pi_new".to_owned(), attempt: Some(AttemptId::new(1)), status };
+    assert_eq!(words(&merge(&mut payment, &[Fact::Attempt(fact)])), ["captured 1"]);
     assert_eq!(payment.attempts[0].reference.as_deref(), Some("pi_new"));
 }
 
 #[test]
-fn a_refund_is_taken_from_where_there_is_money() {
+fn a_refund_uses_an_attempt_with_enough_money() {
     let now = Timestamp::EPOCH;
-    let success = |number| about(number, Said::Succeeded(cny(1_000)));
-    let ask = |payment: &mut Payment, id: i64, minor: i64, of: i64| {
-        payment.ask_refund(RefundId::new(id), (cny(minor), "late"), of, now);
-        let refund = payment.refund(RefundId::new(id)).unwrap();
+    let success = |number| about(number, AttemptStatus::Succeeded(cny(1_000)));
+    let request = |payment: &mut Payment, id: i64, minor: i64, is_rejected_payment: bool| {
+        let (id, cause, reason) = (RefundId::new(id), RefundCause::TooLate, "late".to_owned());
+        payment.request_refund(RefundRequest { id, amount: cny(minor), cause, reason, is_rejected_payment }, now);
+        let refund = payment.refund(id).unwrap();
         (refund.attempt.map(AttemptId::get), refund.state)
     };
     let (pending, failed) = (RefundState::Pending, RefundState::Failed);
 
     let mut unpaid = payment(1);
-    assert_eq!(ask(&mut unpaid, 100, 1, 0), (None, failed));
+    assert_eq!(request(&mut unpaid, 100, 1, false), (None, failed));
 
     let mut paid = payment(2);
-    hear(&mut paid, &[success(1)]);
-    assert_eq!(ask(&mut paid, 100, 600, 0), (Some(1), pending));
-    assert_eq!(ask(&mut paid, 100, 600, 0), (Some(1), pending), "the same refund again");
+    merge(&mut paid, &[success(1)]);
+    assert_eq!(request(&mut paid, 100, 600, false), (Some(1), pending));
+    assert_eq!(request(&mut paid, 100, 600, false), (Some(1), pending), "the same refund again");
     assert_eq!(paid.refunds.len(), 1);
-    assert_eq!(ask(&mut paid, 101, 401, 0), (None, failed), "only 400 are left");
-    assert_eq!(ask(&mut paid, 102, 400, 0), (Some(1), pending));
-    assert_eq!(ask(&mut paid, 103, 0, 0), (None, failed));
+    assert_eq!(request(&mut paid, 101, 401, false), (None, failed), "only 400 are left");
+    assert_eq!(request(&mut paid, 102, 400, false), (Some(1), pending));
+    assert_eq!(request(&mut paid, 103, 0, false), (None, failed));
 
     let mut twice = payment(2);
-    hear(&mut twice, &[success(1), success(2)]);
-    let (payment_id, first, second) = (twice.intent.id.get(), 1, 2);
+    merge(&mut twice, &[success(1), success(2)]);
+    let (first, second) = (1, 2);
     let mut other = twice.clone();
-    assert_eq!(ask(&mut other, first, 1_000, payment_id), (Some(1), pending), "the attempt with its number");
-    assert_eq!(ask(&mut other, second, 1_001, payment_id), (None, failed), "more than there is");
-    assert_eq!(ask(&mut twice, 100, 1_000, payment_id), (Some(2), pending), "the surplus first");
-    assert_eq!(ask(&mut twice, second, 1_000, payment_id), (None, failed), "it has gone back");
-    assert_eq!(ask(&mut twice, 102, 1_000, 0), (Some(1), pending));
+    assert_eq!(request(&mut other, first, 1_000, true), (Some(1), pending), "the attempt with its ID");
+    assert_eq!(request(&mut other, second, 1_001, true), (None, failed), "more than there is");
+    assert_eq!(request(&mut twice, 100, 1_000, true), (Some(2), pending), "the surplus first");
+    assert_eq!(request(&mut twice, second, 1_000, true), (None, failed), "it is refunded");
+    assert_eq!(request(&mut twice, 102, 1_000, false), (Some(1), pending));
 }
 
 fn any_fact() -> impl Strategy<Value = Fact> {
-    let said = prop_oneof![
-        Just(Said::Waiting),
-        Just(Said::Processing),
-        Just(Said::Cancelled),
-        Just(Said::Succeeded(cny(1_000))),
+    let status = prop_oneof![
+        Just(AttemptStatus::Waiting),
+        Just(AttemptStatus::Processing),
+        Just(AttemptStatus::Cancelled),
+        Just(AttemptStatus::Succeeded(cny(1_000))),
         (0..3_i64).prop_map(|at| declined(at, "no")),
         (0..3_i64).prop_map(|at| declined(at, "funds")),
     ];
-    let refund_said = prop_oneof![
-        Just(RefundSaid::Pending),
-        Just(RefundSaid::Succeeded),
-        Just(RefundSaid::Failed("closed".to_owned())),
+    let refund_status = prop_oneof![
+        Just(RefundStatus::Pending),
+        Just(RefundStatus::Succeeded),
+        Just(RefundStatus::Failed("closed".to_owned())),
     ];
     prop_oneof![
-        (1..=2_i64, said).prop_map(|(number, said)| about(number, said)),
-        (1..=2_i64, 1..=2_usize, refund_said).prop_map(|(of, which, said)| {
+        (1..=2_i64, status).prop_map(|(number, status)| about(number, status)),
+        (1..=2_i64, 1..=2_usize, refund_status).prop_map(|(of, which, status)| {
             // The names of the refunds of two attempts differ.
-            refund(&"r".repeat(which + 2 * usize::try_from(of).unwrap()), of, 100, said)
+            refund(&"r".repeat(which + 2 * usize::try_from(of).unwrap()), of, 100, status)
         }),
     ]
 }
 
-/// Attempts, refunds, the intent, what is booked, how many captures are surplus.
+/// Attempts, refunds, state of the payment, booked sum, number of surplus captures.
 type End = (Vec<(AttemptState, Option<Failure>)>, Vec<String>, IntentState, i64, usize);
 
-/// What must not depend on the order: states, failures, and what the books come to.
+/// Values that must not depend on the order of the facts.
 fn end(payment: &Payment, effects: &[Effect]) -> End {
     let attempts = payment.attempts.iter().map(|attempt| (attempt.state, attempt.failure.clone())).collect();
     let mut refunds: Vec<String> = payment
@@ -235,7 +240,7 @@ fn end(payment: &Payment, effects: &[Effect]) -> End {
         .collect();
     refunds.sort();
     let booked = effects.iter().map(|effect| match effect {
-        Effect::Captured { amount, .. } | Effect::RefundUndone { amount, .. } => amount.minor,
+        Effect::Captured { amount, .. } | Effect::RefundReturned { amount, .. } => amount.minor,
         Effect::Refunded { amount, .. } => -amount.minor,
         Effect::Declined { .. } | Effect::RefundFailed { .. } => 0,
     });
@@ -244,7 +249,7 @@ fn end(payment: &Payment, effects: &[Effect]) -> End {
 }
 
 proptest! {
-    /// PL-11, R14, R15: any order of the same facts, with any of them repeated, comes to the same end.
+    /// PL-11, R14, R15: the same facts in any order, with repetitions, have the same result.
     #[test]
     fn the_order_of_facts_does_not_matter(
         (facts, shuffled, repeated) in prop::collection::vec(any_fact(), 0..12).prop_flat_map(|facts| {
@@ -257,25 +262,25 @@ proptest! {
         if is_closed {
             one.close();
         }
-        let first = hear(&mut one, &facts);
+        let first = merge(&mut one, &facts);
         let mut again = shuffled;
         let repeats: Vec<Fact> = repeated.iter().filter_map(|index| facts.get(*index).cloned()).collect();
         again.extend(repeats.iter().cloned());
-        let mut second = hear(&mut other, &again);
+        let mut second = merge(&mut other, &again);
         if is_closed {
             other.close();
         }
-        second.extend(hear(&mut other, &repeats));
+        second.extend(merge(&mut other, &repeats));
         prop_assert_eq!(end(&one, &first), end(&other, &second));
     }
 
-    /// What follows, follows once: hearing everything again has no effect.
+    /// Merging all facts again has no effect.
     #[test]
-    fn hearing_everything_again_has_no_effect(facts in prop::collection::vec(any_fact(), 0..12)) {
+    fn repeated_facts_have_no_effect(facts in prop::collection::vec(any_fact(), 0..12)) {
         let mut payment = payment(2);
-        hear(&mut payment, &facts);
-        let settled = payment.clone();
-        prop_assert_eq!(words(&hear(&mut payment, &facts)), Vec::<String>::new());
-        prop_assert_eq!(payment, settled);
+        merge(&mut payment, &facts);
+        let after = payment.clone();
+        prop_assert_eq!(words(&merge(&mut payment, &facts)), Vec::<String>::new());
+        prop_assert_eq!(payment, after);
     }
 }

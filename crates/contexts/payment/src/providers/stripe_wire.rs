@@ -1,35 +1,26 @@
-//! Stripe's wire format, as far as we read it: payment intents, refunds, and the events that tell of them.
+//! The wire format of Stripe: payment intents, refunds and webhook events, as far as they are read here.
 //!
-//! The sandbox speaks it too. What an event says is taken from its type, since its object shows how things were when it
-//! was sent. Types and fields that we do not know are passed over.
+//! The sandbox uses it too. The status of an event is taken from its type, because its object shows the state at the time
+//! of sending. Unknown types and fields are ignored.
 
 use pulse_kernel::{Currency, Money, Timestamp};
 use serde::Deserialize;
 
+use super::{Webhook, WebhookError, WebhookEvent};
 use crate::domain::payment::{
-    AttemptFact, AttemptId, Fact, Failure, RefundFact, RefundId, RefundSaid, Said, failure_text,
+    AttemptFact, AttemptId, AttemptStatus, Fact, Failure, RefundFact, RefundId, RefundStatus, failure_text,
 };
+use crate::domain::signature;
 
-/// The entry of `metadata` with our id of an attempt.
+/// Key of the `metadata` entry with our ID of an attempt.
 pub(crate) const ATTEMPT_ID: &str = "pulse_attempt_id";
-/// The entry of `metadata` with our id of a refund.
+/// Key of the `metadata` entry with our ID of a refund.
 pub(crate) const REFUND_ID: &str = "pulse_refund_id";
-/// The entry of `metadata` with the order, for people who look at the provider's pages.
+/// Key of the `metadata` entry with the order ID, for people who use the pages of the provider.
 pub(crate) const ORDER_ID: &str = "pulse_order_id";
 
-/// How long names of a provider may be: what does not fit is not one of Stripe's.
+/// Maximum length of an event ID or type in bytes. Those of Stripe are shorter.
 const NAME_BYTES_MAX: usize = 200;
-
-/// What an event tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Notice {
-    /// What the provider calls the event: the same over all its deliveries.
-    pub(crate) event: String,
-    /// Its type, for example `payment_intent.succeeded`.
-    pub(crate) kind: String,
-    /// What follows from it; none for types that are passed over. All are about one payment.
-    pub(crate) facts: Vec<Fact>,
-}
 
 #[derive(Deserialize)]
 struct Event {
@@ -94,7 +85,7 @@ struct Charge {
     refunds: Option<List<Refund>>,
 }
 
-/// A list of the provider, or a page of one.
+/// A list of the provider, or one page of it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct List<T> {
     pub(crate) data: Vec<T>,
@@ -102,24 +93,33 @@ pub(crate) struct List<T> {
     pub(crate) has_more: bool,
 }
 
-/// Reads an event; `None` when it is not one.
-pub(crate) fn read(payload: &[u8]) -> Option<Notice> {
+/// Verifies the signature of a webhook and reads its event.
+pub(super) fn read_webhook(secret: &[u8], webhook: &Webhook<'_>, now: Timestamp) -> Result<WebhookEvent, WebhookError> {
+    let header = webhook.header(signature::HEADER);
+    signature::verify(secret, webhook.payload, header, now).map_err(WebhookError::Signature)?;
+    read(webhook.payload).ok_or(WebhookError::Unreadable)
+}
+
+/// Reads an event; `None` if the body contains none.
+fn read(payload: &[u8]) -> Option<WebhookEvent> {
     let event: Event = serde_json::from_slice(payload).ok()?;
     if event.id.is_empty() || event.id.len() > NAME_BYTES_MAX || event.r#type.len() > NAME_BYTES_MAX {
         return None;
     }
     let facts = facts(&event)?;
-    Some(Notice { event: event.id, kind: event.r#type, facts })
+    Some(WebhookEvent { id: event.id, kind: event.r#type, facts })
 }
 
-/// What an event says; `None` when its object is not what its type says.
+/// Facts of an event; `None` if its object does not match its type.
 fn facts(event: &Event) -> Option<Vec<Fact>> {
     let object = || event.data.object.clone();
     let at = Timestamp::from_millis(event.created.saturating_mul(1_000));
     match event.r#type.as_str() {
-        "payment_intent.created" | "payment_intent.requires_action" => intent_fact(object(), |_| Some(Said::Waiting)),
-        "payment_intent.processing" => intent_fact(object(), |_| Some(Said::Processing)),
-        "payment_intent.canceled" => intent_fact(object(), |_| Some(Said::Cancelled)),
+        "payment_intent.created" | "payment_intent.requires_action" => {
+            intent_fact(object(), |_| Some(AttemptStatus::Waiting))
+        }
+        "payment_intent.processing" => intent_fact(object(), |_| Some(AttemptStatus::Processing)),
+        "payment_intent.canceled" => intent_fact(object(), |_| Some(AttemptStatus::Cancelled)),
         "payment_intent.payment_failed" => intent_fact(object(), |intent| Some(intent.declined(at))),
         "payment_intent.succeeded" => intent_fact(object(), Intent::received),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
@@ -128,7 +128,7 @@ fn facts(event: &Event) -> Option<Vec<Fact>> {
         }
         "charge.refunded" => {
             let charge: Charge = serde_json::from_value(object()).ok()?;
-            // Newer versions of the API leave the list out; then `refund.updated` tells the same.
+            // Newer versions of the API omit the list and send `refund.updated`.
             let refunds = charge.refunds.map(|list| list.data).unwrap_or_default();
             let fact = |refund: &Refund| refund.fact(charge.payment_intent.as_deref()).map(Fact::Refund);
             Some(refunds.iter().filter_map(fact).collect())
@@ -137,74 +137,74 @@ fn facts(event: &Event) -> Option<Vec<Fact>> {
     }
 }
 
-fn intent_fact(object: serde_json::Value, said: impl FnOnce(&Intent) -> Option<Said>) -> Option<Vec<Fact>> {
+fn intent_fact(object: serde_json::Value, status: impl FnOnce(&Intent) -> Option<AttemptStatus>) -> Option<Vec<Fact>> {
     let intent: Intent = serde_json::from_value(object).ok()?;
-    let said = said(&intent)?;
-    Some(vec![Fact::Attempt(intent.fact(said))])
+    let status = status(&intent)?;
+    Some(vec![Fact::Attempt(intent.fact(status))])
 }
 
 impl Intent {
-    /// What the intent says by its status.
+    /// The fact that the status of the intent states.
     pub(crate) fn status_fact(&self, now: Timestamp) -> Option<AttemptFact> {
-        let said = match self.status.as_str() {
+        let status = match self.status.as_str() {
             "succeeded" => self.received()?,
-            "canceled" => Said::Cancelled,
-            "processing" => Said::Processing,
+            "canceled" => AttemptStatus::Cancelled,
+            "processing" => AttemptStatus::Processing,
             _ if self.last_payment_error.is_some() => self.declined(now),
-            _ => Said::Waiting,
+            _ => AttemptStatus::Waiting,
         };
-        Some(self.fact(said))
+        Some(self.fact(status))
     }
 
-    fn fact(&self, said: Said) -> AttemptFact {
+    fn fact(&self, status: AttemptStatus) -> AttemptFact {
         let attempt = self.metadata.as_ref().and_then(|metadata| metadata.pulse_attempt_id.as_deref()?.parse().ok());
-        AttemptFact { reference: self.id.clone(), attempt: attempt.map(AttemptId::new), said }
+        AttemptFact { reference: self.id.clone(), attempt: attempt.map(AttemptId::new), status }
     }
 
-    fn received(&self) -> Option<Said> {
-        Some(Said::Succeeded(money(self.amount_received.unwrap_or(self.amount), &self.currency)?))
+    fn received(&self) -> Option<AttemptStatus> {
+        Some(AttemptStatus::Succeeded(money(self.amount_received.unwrap_or(self.amount), &self.currency)?))
     }
 
-    fn declined(&self, at: Timestamp) -> Said {
+    fn declined(&self, at: Timestamp) -> AttemptStatus {
         let error = self.last_payment_error.as_ref();
         let words = error.and_then(|error| error.message.as_deref().or(error.code.as_deref()));
-        Said::Declined(Failure { at, text: failure_text(words.unwrap_or("declined")) })
+        AttemptStatus::Declined(Failure { at, text: failure_text(words.unwrap_or("declined")) })
     }
 }
 
 impl Refund {
-    /// What the refund says by its status; `None` when it belongs to no payment intent. Its id with us is for the caller
-    /// to draw.
+    /// The fact that the status of the refund states; `None` if it belongs to no payment intent. The caller sets
+    /// `fresh_id`.
     pub(crate) fn fact(&self, of: Option<&str>) -> Option<RefundFact> {
         let attempt_reference = self.payment_intent.as_deref().or(of)?.to_owned();
-        let said = match self.status.as_deref() {
-            Some("succeeded") => RefundSaid::Succeeded,
+        let status = match self.status.as_deref() {
+            Some("succeeded") => RefundStatus::Succeeded,
             Some(status @ ("failed" | "canceled")) => {
-                RefundSaid::Failed(failure_text(self.failure_reason.as_deref().unwrap_or(status)))
+                RefundStatus::Failed(failure_text(self.failure_reason.as_deref().unwrap_or(status)))
             }
-            Some(_) | None => RefundSaid::Pending,
+            Some(_) | None => RefundStatus::Pending,
         };
         Some(RefundFact {
             reference: self.id.clone(),
             refund: self.refund_id(),
             attempt_reference,
             amount: money(self.amount, &self.currency)?,
-            said,
+            status,
             fresh_id: RefundId::new(0),
         })
     }
 
-    /// Our own id, when the provider remembers it.
+    /// Our ID of the refund, if the provider returns it.
     pub(crate) fn refund_id(&self) -> Option<RefundId> {
         let metadata = self.metadata.as_ref()?;
         metadata.pulse_refund_id.as_deref()?.parse().ok().map(RefundId::new)
     }
 }
 
-/// Currencies without a minor unit that Stripe counts in hundredths all the same.
+/// Currencies without a minor unit that Stripe counts in hundredths anyway.
 const COUNTED_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
 
-/// An amount of the provider in our minor unit; `None` when it cannot be one.
+/// An amount of the provider in minor units; `None` if it cannot be converted.
 fn money(amount: i64, currency: &str) -> Option<Money> {
     let code = currency.to_ascii_uppercase();
     let minor = if COUNTED_IN_HUNDREDTHS.contains(&code.as_str()) {
@@ -215,7 +215,7 @@ fn money(amount: i64, currency: &str) -> Option<Money> {
     Some(Money::new(minor, Currency::from_code(&code)?))
 }
 
-/// An amount of ours as the provider counts it; `None` when it does not fit.
+/// An amount in the unit of the provider; `None` if it overflows.
 pub(crate) fn amount_of(money: Money) -> Option<i64> {
     let factor = if COUNTED_IN_HUNDREDTHS.contains(&money.currency.code()) { 100 } else { 1 };
     money.minor.checked_mul(factor)
@@ -229,25 +229,25 @@ mod tests {
 
     fn facts_of(kind: &str, object: &serde_json::Value) -> Option<Vec<Fact>> {
         let event = json!({ "id": "evt_1", "type": kind, "created": 7, "data": { "object": object } });
-        read(event.to_string().as_bytes()).map(|notice| notice.facts)
+        read(event.to_string().as_bytes()).map(|event| event.facts)
     }
 
     #[test]
-    fn events_say_what_their_types_say() {
+    fn the_type_of_an_event_states_its_status() {
         let intent = json!({
             "id": "pi_1", "object": "payment_intent", "amount": 1_000, "amount_received": 1_000, "currency": "cny",
             "status": "succeeded", "metadata": { "pulse_attempt_id": "42" },
             "last_payment_error": { "message": "Your card was declined.", "code": "card_declined" },
         });
         let declined = Failure { at: Timestamp::from_millis(7_000), text: "Your card was declined.".to_owned() };
-        for (kind, said) in [
-            ("payment_intent.created", Said::Waiting),
-            ("payment_intent.processing", Said::Processing),
-            ("payment_intent.canceled", Said::Cancelled),
-            ("payment_intent.payment_failed", Said::Declined(declined)),
-            ("payment_intent.succeeded", Said::Succeeded(Money::new(1_000, Currency::CNY))),
+        for (kind, status) in [
+            ("payment_intent.created", AttemptStatus::Waiting),
+            ("payment_intent.processing", AttemptStatus::Processing),
+            ("payment_intent.canceled", AttemptStatus::Cancelled),
+            ("payment_intent.payment_failed", AttemptStatus::Declined(declined)),
+            ("payment_intent.succeeded", AttemptStatus::Succeeded(Money::new(1_000, Currency::CNY))),
         ] {
-            let fact = AttemptFact { reference: "pi_1".to_owned(), attempt: Some(AttemptId::new(42)), said };
+            let fact = AttemptFact { reference: "pi_1".to_owned(), attempt: Some(AttemptId::new(42)), status };
             assert_eq!(facts_of(kind, &intent), Some(vec![Fact::Attempt(fact)]), "{kind}");
         }
         assert_eq!(facts_of("customer.created", &json!({ "id": "cus_1" })), Some(vec![]));
@@ -257,44 +257,44 @@ mod tests {
     }
 
     #[test]
-    fn refunds_are_told_in_three_ways() {
+    fn refunds_are_reported_by_three_types_of_events() {
         let refund = json!({
             "id": "re_1", "object": "refund", "amount": 400, "currency": "cny", "status": "succeeded",
             "payment_intent": "pi_1", "metadata": { "pulse_refund_id": "9" },
         });
-        let expected = |said| {
+        let expected = |status| {
             Some(vec![Fact::Refund(RefundFact {
                 reference: "re_1".to_owned(),
                 refund: Some(RefundId::new(9)),
                 attempt_reference: "pi_1".to_owned(),
                 amount: Money::new(400, Currency::CNY),
-                said,
+                status,
                 fresh_id: RefundId::new(0),
             })])
         };
         for kind in ["refund.created", "refund.updated", "charge.refund.updated"] {
-            assert_eq!(facts_of(kind, &refund), expected(RefundSaid::Succeeded), "{kind}");
+            assert_eq!(facts_of(kind, &refund), expected(RefundStatus::Succeeded), "{kind}");
         }
         let mut within = refund.clone();
         within["payment_intent"] = json!(null);
         let charge = json!({ "id": "ch_1", "payment_intent": "pi_1", "refunds": { "data": [within] } });
-        assert_eq!(facts_of("charge.refunded", &charge), expected(RefundSaid::Succeeded));
+        assert_eq!(facts_of("charge.refunded", &charge), expected(RefundStatus::Succeeded));
         assert_eq!(facts_of("charge.refunded", &json!({ "id": "ch_1", "payment_intent": "pi_1" })), Some(vec![]));
-        for (status, said) in [
-            (json!("pending"), RefundSaid::Pending),
-            (json!("requires_action"), RefundSaid::Pending),
-            (json!(null), RefundSaid::Pending),
-            (json!("failed"), RefundSaid::Failed("failed".to_owned())),
-            (json!("canceled"), RefundSaid::Failed("canceled".to_owned())),
+        for (wire_status, status) in [
+            (json!("pending"), RefundStatus::Pending),
+            (json!("requires_action"), RefundStatus::Pending),
+            (json!(null), RefundStatus::Pending),
+            (json!("failed"), RefundStatus::Failed("failed".to_owned())),
+            (json!("canceled"), RefundStatus::Failed("canceled".to_owned())),
         ] {
             let mut other = refund.clone();
-            other["status"] = status;
-            assert_eq!(facts_of("refund.updated", &other), expected(said));
+            other["status"] = wire_status;
+            assert_eq!(facts_of("refund.updated", &other), expected(status));
         }
     }
 
     #[test]
-    fn amounts_are_counted_as_stripe_counts() {
+    fn amounts_use_the_unit_of_stripe() {
         let krona = Currency::from_code("ISK").unwrap();
         for (ours, theirs, currency) in [
             (Money::new(1_999, Currency::CNY), 1_999, "cny"),
