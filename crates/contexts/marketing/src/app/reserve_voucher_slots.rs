@@ -60,7 +60,7 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Request) -> Result<ReserveVoucherS
             let slots = free(limit, &taken, wanted).ok_or_else(|| {
                 errors::MARKETING_CUSTOMER_LIMIT
                     .error(format!(
-                        "a customer can have at most {limit} coupons of this template, and {} are left",
+                        "a customer can have at most {limit} coupons of this template; left: {}",
                         left(taken.len())
                     ))
                     .with("template_id", template.get())

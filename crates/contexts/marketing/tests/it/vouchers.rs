@@ -64,7 +64,7 @@ pub(crate) async fn the_limit_is_over_all_orders(node: &mut TestNode) {
     let refused = reserve(node, id, 8, 2).await.unwrap_err();
     assert_eq!(
         (refused.code(), refused.detail()),
-        ("MARKETING_CUSTOMER_LIMIT", "one customer may have 3, and can have 1 more")
+        ("MARKETING_CUSTOMER_LIMIT", "a customer can have at most 3 coupons of this template; left: 1")
     );
     assert_eq!(reserve_by(node, 2, (id, 9, 3)).await.unwrap(), 0, "another customer");
     assert_eq!(reserve(node, voucher(node).await, 10, 3).await.unwrap(), 0, "another voucher");
