@@ -17,8 +17,8 @@ pub struct PaymentConfig {
     /// Whether the sandbox provider is available, with which customers pay without money. Never enable it in production.
     /// Default false; `pulse demo` sets it. Since 0.1.
     pub has_sandbox: bool,
-    /// Base URL of the sandbox's payment pages, for example `https://shop.example`. Empty: URLs are relative to the
-    /// address that the client uses. Default empty. Since 0.1.
+    /// Base URL of the sandbox's payment pages, for example `https://shop.example`. Empty: `edge.public_url`, or the address
+    /// on which the node listens when that is empty too. Default empty. Since 0.1.
     pub public_url: String,
     /// Interval at which payments are compared with the records of the providers and differences are repaired. `1m` to
     /// `7d`; `0s` disables it. Default `1h`. Since 0.1.

@@ -12,6 +12,7 @@ pub mod domain;
 mod events;
 mod metrics;
 mod outbound;
+mod page_base;
 mod providers;
 mod store;
 mod timers;
@@ -32,6 +33,7 @@ use providers::{Providers, sandbox};
 pub use config::PaymentConfig;
 pub use deps::PaymentDeps;
 pub use outbound::{NoOutbound, NoReply, Outbound, OutboundReply, OutboundRequest};
+pub use page_base::PageBase;
 pub use providers::sandbox::{Choice, DELAY, PayPage, Sandbox};
 pub use store::TABLES;
 pub use verify::verify;
@@ -44,6 +46,8 @@ pub struct Payments {
     pub client: PaymentClient,
     /// The built-in sandbox provider, if configured.
     pub sandbox: Option<Sandbox>,
+    /// Base URL of payment pages. The node sets it to its own address when the configuration names none.
+    pub page_base: PageBase,
 }
 
 /// Starts the context.
@@ -53,9 +57,10 @@ pub struct Payments {
 pub async fn start(deps: PaymentDeps) -> Result<(Payments, Context), Error> {
     metrics::describe();
     let store = deps.store.clone();
-    let sandbox = deps.config.has_sandbox.then(|| Sandbox::new(&store, deps.secret, &deps.config.public_url));
+    let sandbox = deps.config.has_sandbox.then(|| Sandbox::new(&store, deps.secret));
     let app = App::new(deps.clone(), providers_of(&deps, sandbox.as_ref()));
     let cx = Cx::system("payment.start", store.clock().now());
+    app.page_base.set(&deps.config.public_url);
     let commit = Commit::new().timer(app::PURGE.first(cx.now));
     store.commit(&cx, app::first_reconciliation(commit, deps.config.reconcile_every, cx.now)).await?;
     let client = PaymentClient::in_process(app.clone(), Arc::new(store.clone()));
@@ -64,7 +69,7 @@ pub async fn start(deps: PaymentDeps) -> Result<(Payments, Context), Error> {
         .consumers(events::consumers(&app))
         .pump(timer_pump(&store, &app, sandbox.as_ref()))
         .verify(|store, is_repair| async move { verify(&store, is_repair).await });
-    Ok((Payments { client, sandbox }, context))
+    Ok((Payments { client, sandbox, page_base: app.page_base }, context))
 }
 
 fn providers_of(deps: &PaymentDeps, sandbox: Option<&Sandbox>) -> Providers {

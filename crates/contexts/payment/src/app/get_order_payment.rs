@@ -18,5 +18,5 @@ pub(crate) async fn get_order_payment(app: &App, cx: &Cx, request: GetOrderPayme
             .error("the order has no payment, or the caller may not see it")
             .with("order_id", request.order_id)
     })?;
-    Ok(view::payment(&payment))
+    Ok(view::payment(&payment, &app.page_base))
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use pulse_store::Store;
 
 use crate::deps::PaymentDeps;
+use crate::page_base::PageBase;
 use crate::providers::Providers;
 
 pub(crate) use cancel_attempts::cancel_attempts;
@@ -44,11 +45,12 @@ pub(crate) use start_payment::start_payment;
 pub(crate) struct App {
     pub(crate) deps: Arc<PaymentDeps>,
     pub(crate) providers: Providers,
+    pub(crate) page_base: PageBase,
 }
 
 impl App {
     pub(crate) fn new(deps: PaymentDeps, providers: Providers) -> Self {
-        Self { deps: Arc::new(deps), providers }
+        Self { deps: Arc::new(deps), providers, page_base: PageBase::default() }
     }
 
     pub(crate) fn store(&self) -> &Store {

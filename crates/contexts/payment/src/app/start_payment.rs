@@ -168,7 +168,7 @@ async fn store_charge(app: &App, cx: &Cx, id: PaymentId, requested: &Attempt, ch
         attempt.pay_url.clone_from(&charge.pay_url);
     }
     let (commit, after) = commit_change(app, cx, Commit::new(), &before, after);
-    let mut answer = view::payment(&after);
+    let mut answer = view::payment(&after, &app.page_base);
     let own = answer.attempts.iter_mut().find(|attempt| attempt.attempt_id == requested.id.get());
     if let Some(own) = own {
         own.client_secret.clone_from(&charge.client_secret);

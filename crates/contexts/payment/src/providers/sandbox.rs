@@ -73,20 +73,17 @@ pub struct Sandbox {
     store: Store,
     /// Signs webhooks and makes the URLs of payment pages unguessable.
     secret: Arc<[u8; 32]>,
-    /// URL before `/pay/`; empty for relative URLs.
-    public_url: Arc<str>,
 }
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox").field("public_url", &self.public_url).finish_non_exhaustive()
+        f.debug_struct("Sandbox").finish_non_exhaustive()
     }
 }
 
 impl Sandbox {
-    pub(crate) fn new(store: &Store, secret: [u8; 32], public_url: &str) -> Self {
-        let public_url = public_url.trim_end_matches('/').into();
-        Self { store: store.clone(), secret: Arc::new(secret), public_url }
+    pub(crate) fn new(store: &Store, secret: [u8; 32]) -> Self {
+        Self { store: store.clone(), secret: Arc::new(secret) }
     }
 
     /// Content of a payment page; `None` if the page does not exist.
@@ -208,7 +205,7 @@ impl Sandbox {
     fn charge(&self, cx: &Cx, row: &SandboxRow) -> Result<Charge, ProviderError> {
         let intent: Intent = read(intent(row))?;
         let fact = intent.status_fact(cx.now).ok_or_else(unreadable)?;
-        Ok(Charge { fact, pay_url: format!("{}/pay/{}", self.public_url, row.token), client_secret: String::new() })
+        Ok(Charge { fact, pay_url: format!("/pay/{}", row.token), client_secret: String::new() })
     }
 
     async fn by_reference(&self, reference: &str) -> Result<SandboxRow, ProviderError> {

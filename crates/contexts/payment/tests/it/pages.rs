@@ -41,7 +41,8 @@ pub(crate) async fn a_customer_pays_on_the_page(node: &mut TestNode) {
     assert!(chinese.text().contains("支付") && chinese.text().contains("lang=\"zh-CN\""));
 
     let pressed = press(&http, &page, "pay").await;
-    assert_eq!((pressed.status, pressed.headers["location"].to_str().unwrap()), (303, page.as_str()));
+    let location = pressed.headers["location"].to_str().unwrap();
+    assert_eq!((pressed.status, format!("http://{}{location}", http.address())), (303, page.clone()));
     assert!(look(&http, &page).await.contains("Paid"));
     node.settle().await;
     let order = street.see(node, order_id).await;

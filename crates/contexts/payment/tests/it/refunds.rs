@@ -88,7 +88,12 @@ pub(crate) async fn a_crash_after_the_refund_was_asked_for_pays_back_once(node: 
         .write(forget("DELETE FROM payment_entries WHERE subject_id = ? AND kind = 'refund'"))
         .write(Statement::new("DELETE FROM payment_lines WHERE entry_id = ?", values![entry]))
         .write(Statement::new("DELETE FROM payment_webhooks WHERE kind = 'refund.updated'", values![]))
-        .timer(Timer { kind: "payment.execute_refund", key: refund_id, due_at: node.now(), payload: Vec::new().into() });
+        .timer(Timer {
+            kind: "payment.execute_refund",
+            key: refund_id,
+            due_at: node.now(),
+            payload: Vec::new().into(),
+        });
     store.commit(&node.cx(), commit).await.unwrap();
     pulse_payment::verify(store, true).await.unwrap();
     assert_eq!(balances(node).await.len(), 2, "the money is there, as far as we know");

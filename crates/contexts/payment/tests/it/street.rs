@@ -147,12 +147,7 @@ pub(crate) fn webhook(node: &TestNode, body: &str) -> ReceiveWebhookRequest {
 }
 
 /// Delivers an event of the sandbox. Returns whether it was received before.
-pub(crate) fn tell(
-    node: &TestNode,
-    id: &str,
-    kind: &str,
-    object: &Value,
-) -> BoxFuture<'static, Result<bool, Error>> {
+pub(crate) fn tell(node: &TestNode, id: &str, kind: &str, object: &Value) -> BoxFuture<'static, Result<bool, Error>> {
     let request = webhook(node, &event(id, kind, object));
     let (cx, payments) = (node.cx(), node.payments().clone());
     Box::pin(async move { Ok(payments.receive_webhook(&cx, request).await?.is_duplicate) })
