@@ -304,7 +304,11 @@ impl Node {
         for (path, body) in &self.constants {
             edge = edge.constant("GET", path, *body).constant("POST", path, *body);
         }
-        edge.build()?.bind(listen).with_context(|| format!("cannot listen on {listen}"))
+        let server = edge.build()?.bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        let page_base = &self.clients.payments.page_base;
+        page_base.set(&config.edge.public_url);
+        page_base.set(&own_url(server.address()));
+        Ok(server)
     }
 
     /// Ends the work that nobody waits for, and hands in what is open.
@@ -312,6 +316,14 @@ impl Node {
         self.bus.stop().await;
         self.tasks.shutdown().await;
     }
+}
+
+/// URL of an address on which the node listens; this machine when it listens on all addresses.
+fn own_url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("http://localhost:{}", address.port());
+    }
+    format!("http://{address}")
 }
 
 /// Leases a number for this node's ids. Losing it would let two nodes draw the same id, so the process ends instead.

@@ -54,13 +54,14 @@ impl Http {
         self.address
     }
 
-    /// A request with this method, for this path and query.
+    /// A request with this method, for this path and query; also for an absolute URL of this edge.
     ///
     /// # Panics
     /// When the method is none.
     #[must_use]
     pub fn ask(&self, method: &str, path: &str) -> Ask {
         let method = method.parse().expect("a method");
+        let path = path.strip_prefix(&format!("http://{}", self.address)).unwrap_or(path);
         Ask { http: self.clone(), method, path: path.to_owned(), headers: HeaderMap::new(), body: Bytes::new() }
     }
 
