@@ -3,7 +3,6 @@
 //! A behaviour is a `pub(crate) async fn` in a file of `tests/it/` that takes one argument of the type that the macro
 //! names. Its name is written once, where it is defined: none can be forgotten in a list.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use proc_macro::{TokenStream, TokenTree};
@@ -40,9 +39,9 @@ fn expand(input: TokenStream) -> Result<String, String> {
         let mut tests = String::new();
         for (module, names) in &modules {
             let cases: String = names.iter().map(|name| test(run, variant, module, name)).collect();
-            write!(tests, "mod {module} {{ {cases} }}\n").map_err(|error| error.to_string())?;
+            tests += &format!("mod {module} {{ {cases} }}\n");
         }
-        write!(code, "mod {engine}{suffix} {{ {tests} }}\n").map_err(|error| error.to_string())?;
+        code += &format!("mod {engine}{suffix} {{ {tests} }}\n");
     }
     Ok(code)
 }
