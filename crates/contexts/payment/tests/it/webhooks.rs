@@ -152,10 +152,11 @@ pub(crate) async fn what_is_about_nothing_of_ours_is_taken_in_and_changes_nothin
 pub(crate) async fn what_cannot_be_written_down_is_not_accepted(node: &mut TestNode) {
     let street = Street::of(node).await;
     let order_id = street.order(node).await;
+    // The URLs of payment pages contain the address of the node, so it listens before the payment is read.
+    let http = node.http();
     let payment = street.start(node, order_id).await;
     let body = event("evt_1", "payment_intent.succeeded", &intent(&payment, 0));
     let signature = webhook(node, &body).headers.remove(0).value;
-    let http = node.http();
     let post = || http.ask("POST", "/webhooks/sandbox").header(signature::HEADER, &signature).body(body.clone()).send();
     let rename = async |text| {
         let commit = Commit::new().write(Statement::new(text, values![]));
