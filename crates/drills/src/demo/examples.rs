@@ -49,17 +49,16 @@ impl DemoCity {
         }];
         if let Some(body) = self.example_order(customer).await? {
             calls.push(Example {
-                title: "Order something to collect, and pay in cash.".to_owned(),
+                title: "Order something to collect, to pay in cash, and keep the ID of the order.".to_owned(),
                 command: format!(
-                    "TOKEN='{token}'\ncurl -X POST http://{host}/v1/orders \\\n  -H \"authorization: Bearer $TOKEN\" \\\n  \
-                     -H 'content-type: application/json' \\\n  -H \"idempotency-key: try-$(date +%s)\" \\\n  -d '{body}'"
+                    "TOKEN='{token}'\nORDER=$(curl -s -X POST http://{host}/v1/orders \\\n  -H \"authorization: Bearer $TOKEN\" \
+                     \\\n  -H 'content-type: application/json' \\\n  -H \"idempotency-key: try-$(date +%s)\" \\\n  -d '{body}' | \
+                     grep -o '\"order_id\":\"[0-9]*' | tr -dc 0-9); echo $ORDER"
                 ),
             });
             calls.push(Example {
-                title: "Watch the kitchen of the shop prepare your order. Repeat it: the state changes.".to_owned(),
-                command: format!(
-                    "curl 'http://{host}/v1/me/orders?page_size=1' \\\n  -H \"authorization: Bearer $TOKEN\""
-                ),
+                title: "Watch the kitchen of the shop prepare it. Repeat the call: the state changes.".to_owned(),
+                command: format!("curl http://{host}/v1/orders/$ORDER \\\n  -H \"authorization: Bearer $TOKEN\""),
             });
         }
         Ok(calls)
