@@ -29,7 +29,7 @@ pub(crate) async fn advance(app: &App, due: &DueTimer) -> Result<(), Error> {
     };
     store.attempt(&cx, go).await?;
     // Whatever comes next has moved the timer; if it has, this one is gone already.
-    match store.commit(&cx, Commit::new().fired(&due)).await {
+    match store.commit(&cx, Commit::new().fired(due)).await {
         Ok(()) | Err(pulse_store::StoreError::AlreadyDone) => Ok(()),
         Err(error) => Err(error.into()),
     }
