@@ -112,10 +112,11 @@ row! {
 
 /// Counts of accounts behind an account, each with its marks as of the same instant.
 pub(crate) async fn accounts_after(store: &Store, after: i64, limit: i64) -> Result<Vec<CountedRow>, StoreError> {
-    let text = "SELECT a.account_id AS id, CAST(0 AS BIGINT) AS product_id, a.mark_count AS counted, \
-                (SELECT COUNT(*) FROM favourite_marks m WHERE m.account_id = a.account_id) AS marks \
+    let text = "SELECT a.account_id, a.mark_count, \
+                (SELECT COUNT(*) FROM favourite_marks m WHERE m.account_id = a.account_id) \
                 FROM favourite_accounts a WHERE a.account_id > ? ORDER BY a.account_id LIMIT ?";
-    store.all(Statement::new(text, values![after, limit])).await
+    let rows: Vec<(i64, i64, i64)> = store.all(Statement::new(text, values![after, limit])).await?;
+    Ok(rows.into_iter().map(|(id, counted, marks)| CountedRow { id, product: 0, counted, marks }).collect())
 }
 
 /// Counts of subjects behind a subject, each with its marks as of the same instant.

@@ -7,7 +7,7 @@ use pulse_favourite::{FavouriteDeps, MARKS_MAX};
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Cx, Error, Principal, Role};
 use pulse_store::{Commit, Statement, values};
-use pulse_testkit::{OpenShop, TestNode, product};
+use pulse_testkit::{OpenShop, TestNode, draft, product};
 
 /// The position of the shops that `a_shop` opens is within this distance of the centre.
 const EVERYWHERE_M: i32 = 50_000;
@@ -148,7 +148,7 @@ pub(crate) async fn strangers_see_and_remove_only_their_own_marks(node: &mut Tes
 pub(crate) async fn subjects_that_the_caller_cannot_see_are_refused(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let tea = on_menu(node, &shop, "tea").await;
-    let other = node.a_shop().await;
+    let other = node.open_shop("+8613800138002", draft("Other")).await;
     assert_eq!(code(&add(node, 1, 99, 0).await), "SHOP_NOT_FOUND");
     assert_eq!(code(&add(node, 1, shop.id(), 99).await), "SHOP_PRODUCT_NOT_FOUND");
     assert_eq!(code(&add(node, 1, other.id(), tea.product_id).await), "SHOP_PRODUCT_NOT_FOUND");
@@ -156,7 +156,9 @@ pub(crate) async fn subjects_that_the_caller_cannot_see_are_refused(node: &mut T
 }
 
 pub(crate) async fn shops_nearby_are_marked_or_sell_a_marked_product(node: &mut TestNode) {
-    let [marked, selling, unmarked] = [node.a_shop().await, node.a_shop().await, node.a_shop().await];
+    let marked = node.a_shop().await;
+    let selling = node.open_shop("+8613800138002", draft("Selling")).await;
+    let unmarked = node.open_shop("+8613800138003", draft("Unmarked")).await;
     let tea = on_menu(node, &selling, "tea").await;
     let cake = on_menu(node, &selling, "cake").await;
     add(node, 1, marked.id(), 0).await.unwrap();
