@@ -70,7 +70,7 @@ mod tests {
         fn check(&self, faults: &mut Faults) {
             faults.duration("ttl", self.ttl, Duration::from_secs(1)..=Duration::from_secs(60));
             faults.number("lines_max", self.lines_max, 1..=10);
-            faults.require(self.lines_max % 2 == 0, "lines_max", "even");
+            faults.require(self.lines_max.is_multiple_of(2), "lines_max", "even");
         }
     }
 
