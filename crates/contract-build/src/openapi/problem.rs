@@ -41,8 +41,12 @@ fn statuses(source: &Source<'_>, package: &str, method: &Method, binding: &Bindi
         statuses.insert(409);
     }
     // The codes of the context; a read has no conflicts.
-    let own = source.codes.get(package).into_iter().flatten().map(status);
-    statuses.extend(own.filter(|status| *status != 409 || !is_read));
+    let own = source.codes.get(package).into_iter().flatten();
+    // The comment of an rpc may name codes of the contexts that it calls.
+    let named = access::own_errors(source, method);
+    let named = source.codes.values().flatten().filter(|code| named.contains(&code.name));
+    let codes = own.chain(named).map(status);
+    statuses.extend(codes.filter(|status| *status != 409 || !is_read));
     statuses
 }
 
