@@ -37,7 +37,7 @@ impl RevokedSessions {
         ended_at.retain(|_, ended_at| *ended_at > oldest);
     }
 
-    /// Adds the sessions that the database knows, including those that other nodes ended.
+    /// Adds the sessions that the database knows, including sessions that other nodes ended.
     pub(crate) async fn load(&self, store: &Store) -> Result<(), Error> {
         let now = store.clock().now();
         self.add(sessions::ended_since(store, now.minus(self.access_ttl)).await?, now);

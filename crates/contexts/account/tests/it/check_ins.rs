@@ -43,7 +43,7 @@ pub(crate) async fn days_are_bits_and_streaks_cross_months(node: &mut TestNode) 
     }
     assert_eq!(month(node, &person, "2026-02").await.day_bits, 0b111 << 25);
     assert_eq!(month(node, &person, "2025-02").await.day_count, 0);
-    // Yesterday still holds the streak while today is open; the day after it is broken.
+    // Without a check-in today the streak ends with yesterday; a day later it is broken.
     node.advance(DAY);
     assert_eq!(month(node, &person, "2026-03").await.streak_days, 1);
     node.advance(DAY);

@@ -165,7 +165,7 @@ pub(crate) async fn lists_page_without_repeat_or_skip(node: &mut TestNode) {
         }
         node.advance(SECOND);
         follow(node, newcomers.next().unwrap(), star).await.unwrap();
-        // Whoever was shown already may go without moving the rest.
+        // An entry that was listed already is removed without an effect on the next page.
         let gone = people.iter().find(|person| person.id() == seen[0]).unwrap();
         unfollow(node, gone, star).await.unwrap();
     }

@@ -121,7 +121,7 @@ pub(crate) async fn an_old_password_opens_no_session_that_outlives_a_new_one(nod
 pub(crate) async fn wrong_passwords_and_unknown_addresses_look_the_same(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
     let wrong = sign_in(node, EMAIL, "wrong horse battery").await.unwrap_err();
-    let unknown = sign_in(node, "nobody@example.org", PASSWORD).await.unwrap_err();
+    let unknown = sign_in(node, "unknown@example.org", PASSWORD).await.unwrap_err();
     assert_eq!(wrong.code(), "ACCOUNT_CREDENTIALS_INVALID");
     assert_eq!(
         (wrong.code(), wrong.detail(), wrong.metadata()),
@@ -167,7 +167,7 @@ pub(crate) async fn concurrent_attempts_are_counted(node: &mut TestNode) {
 /// password too.
 pub(crate) async fn concurrent_attempts_keep_the_limit(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
-    for email in [EMAIL, "nobody@example.org"] {
+    for email in [EMAIL, "unknown@example.org"] {
         let outcomes = join_all((0..20).map(|_| sign_in(node, email, "wrong horse battery"))).await;
         let counts = tally(outcomes.iter().map(code));
         assert_eq!(counts, [("ACCOUNT_CREDENTIALS_INVALID", 5), ("ACCOUNT_LOCKED", 15)], "{email}");
@@ -193,7 +193,7 @@ pub(crate) async fn right_passwords_in_parallel_are_all_right(node: &mut TestNod
 /// A sign-in that is refused by a full queue is not a failed attempt.
 pub(crate) async fn a_sign_in_refused_by_a_full_queue_is_not_counted(node: &mut TestNode) {
     register(node, EMAIL, PASSWORD).await.unwrap();
-    let addresses: Vec<String> = (0..60).map(|number| format!("nobody{number}@example.org")).collect();
+    let addresses: Vec<String> = (0..60).map(|number| format!("unknown{number}@example.org")).collect();
     let others = join_all(addresses.iter().map(|address| sign_in(node, address, PASSWORD)));
     let (_, own) = tokio::join!(others, join_all((0..10).map(|_| sign_in(node, EMAIL, PASSWORD))));
     assert_eq!(tally(own.iter().map(code)), [("ACCOUNT_BUSY", 10)], "the others came first");
@@ -202,7 +202,7 @@ pub(crate) async fn a_sign_in_refused_by_a_full_queue_is_not_counted(node: &mut 
 
 /// Sign-ins above the capacity of the queue are refused.
 pub(crate) async fn too_many_passwords_at_once_are_refused(node: &mut TestNode) {
-    let addresses: Vec<String> = (0..60).map(|number| format!("nobody{number}@example.org")).collect();
+    let addresses: Vec<String> = (0..60).map(|number| format!("unknown{number}@example.org")).collect();
     let outcomes = join_all(addresses.iter().map(|address| sign_in(node, address, PASSWORD))).await;
     let counts = tally(outcomes.iter().map(code));
     // Two hashers with sixteen queued sign-ins each.

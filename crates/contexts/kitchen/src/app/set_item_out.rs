@@ -41,8 +41,8 @@ async fn check_item(app: &App, cx: &Cx, request: &SetItemOutRequest) -> Result<(
         let error = errors::KITCHEN_ITEM_UNKNOWN.error(detail);
         error.with("product_id", product).with("variant_id", variant)
     };
-    let asked = GetProductRequest { shop_id: request.shop_id, product_id: request.product_id };
-    let product = match app.deps.catalog.get_product(&cx.as_system("kitchen.set_item_out"), asked).await {
+    let product_request = GetProductRequest { shop_id: request.shop_id, product_id: request.product_id };
+    let product = match app.deps.catalog.get_product(&cx.as_system("kitchen.set_item_out"), product_request).await {
         Err(error) if error.kind() == Kind::NotFound => return Err(unknown().caused_by(error)),
         product => product?,
     };

@@ -19,7 +19,7 @@ use crate::store::tickets::{self, TicketRow, Which};
 
 /// Maximum number of open tickets of a view; the newest ones are shown.
 const SHOWN_MAX: i64 = 500;
-/// Maximum number of tickets that a view remembers: the shown ones, and those that newer ones have displaced.
+/// Maximum number of tickets that a view remembers: the shown tickets, and tickets that newer ones have displaced.
 const KNOWN_MAX: usize = 1_000;
 
 pub(crate) async fn watch_tickets(
@@ -78,7 +78,7 @@ impl View {
         self.subscription.begin_read();
         let which = Which { shop: self.shop, station: &self.station, states: &OPEN };
         let open: BTreeMap<i64, i64> = tickets::newest(store, &which, SHOWN_MAX).await?.into_iter().collect();
-        // New and changed tickets, and those that left the newest open ones.
+        // New and changed tickets, and tickets that left the newest open ones.
         let different = |(id, version): (&i64, &i64)| (self.known.get(id) != Some(version)).then_some(*id);
         let gone = self.known.keys().filter(|id| !open.contains_key(id)).copied();
         let ids: BTreeSet<i64> = open.iter().filter_map(different).chain(gone).collect();

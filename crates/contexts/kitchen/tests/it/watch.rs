@@ -196,7 +196,7 @@ pub(crate) async fn nothing_is_left_of_a_screen_that_went(node: &mut TestNode) {
     assert_eq!(other.subscribers.subscriber_count(), 1);
     screens.clear();
     assert_eq!(other.subscribers.subscriber_count(), 0);
-    assert_eq!(Arc::strong_count(&other.subscribers), holders, "nobody else holds on to anything");
+    assert_eq!(Arc::strong_count(&other.subscribers), holders, "no other references remain");
 }
 
 /// A stream ends without an error at its deadline.

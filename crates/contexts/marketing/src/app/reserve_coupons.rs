@@ -31,23 +31,23 @@ pub(crate) async fn reserve_coupons(
     cx: &Cx,
     request: ReserveCouponsRequest,
 ) -> Result<CouponDiscounts, Error> {
-    let wanted = Request {
+    let request = Request {
         order: OrderId::new(request.order_id),
         account: AccountId::new(request.account_id),
         purchase: purchase(request.shop_id, &request.currency, &request.lines, cx.now)?,
         coupons: requested(&request.coupon_ids)?,
         expires_at: view::instant(request.expires_at),
     };
-    app.deps.store.attempt(cx, || reserve(app, cx, &wanted)).await
+    app.deps.store.attempt(cx, || reserve(app, cx, &request)).await
 }
 
-async fn reserve(app: &App, cx: &Cx, wanted: &Request) -> Result<CouponDiscounts, Error> {
+async fn reserve(app: &App, cx: &Cx, request: &Request) -> Result<CouponDiscounts, Error> {
     let store = &app.deps.store;
-    if let Some(before) = reservations::by_order(store, wanted.order).await? {
-        return reserved_before(before, wanted);
+    if let Some(before) = reservations::by_order(store, request.order).await? {
+        return reserved_before(before, request);
     }
-    let evaluation = evaluate(app, wanted.account, &wanted.purchase, &wanted.coupons).await?;
-    if evaluation.rows.iter().any(|row| row.order == wanted.order) {
+    let evaluation = evaluate(app, request.account, &request.purchase, &request.coupons).await?;
+    if evaluation.rows.iter().any(|row| row.order == request.order) {
         // A concurrent request of the same order: the retry finds its reservation.
         return Err(StoreError::Conflict.into());
     }
@@ -56,14 +56,14 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Request) -> Result<CouponDiscounts
     }
     let discounts = evaluation.discounts(cx.locale)?;
     let row = ReservationRow {
-        order: wanted.order,
+        order: request.order,
         reservation: Reservation {
-            account: wanted.account,
+            account: request.account,
             state: ReservationState::Reserved,
-            coupons: wanted.coupons.clone(),
+            coupons: request.coupons.clone(),
             order_version: 0,
         },
-        expires_at: wanted.expires_at,
+        expires_at: request.expires_at,
         vouchers: None,
         discounts: discounts.clone(),
         version: 0,
@@ -72,11 +72,11 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Request) -> Result<CouponDiscounts
     let commit = evaluation
         .rows
         .iter()
-        .fold(commit, |commit, coupon| coupons::change(commit, coupon, State::Reserved, wanted.order))
+        .fold(commit, |commit, coupon| coupons::change(commit, coupon, State::Reserved, request.order))
         .timer(Timer {
             kind: RESERVATION_EXPIRED,
-            key: wanted.order.get(),
-            due_at: wanted.expires_at,
+            key: request.order.get(),
+            due_at: request.expires_at,
             payload: Default::default(),
         });
     store.commit(cx, commit.answer(cx, &discounts)).await?;
@@ -84,14 +84,14 @@ async fn reserve(app: &App, cx: &Cx, wanted: &Request) -> Result<CouponDiscounts
 }
 
 /// The answer for an order that has a reservation.
-fn reserved_before(before: ReservationRow, wanted: &Request) -> Result<CouponDiscounts, Error> {
+fn reserved_before(before: ReservationRow, request: &Request) -> Result<CouponDiscounts, Error> {
     if before.reservation.state == ReservationState::Returned {
         let refusal = errors::MARKETING_COUPON_TAKEN
             .error("the coupons of this order were returned; it cannot reserve coupons again");
-        return Err(refusal.with("order_id", wanted.order.get()));
+        return Err(refusal.with("order_id", request.order.get()));
     }
-    if before.reservation.account != wanted.account || before.reservation.coupons != wanted.coupons {
-        return Err(other_coupons(wanted.order));
+    if before.reservation.account != request.account || before.reservation.coupons != request.coupons {
+        return Err(other_coupons(request.order));
     }
     Ok(before.discounts)
 }

@@ -65,7 +65,7 @@ pub(crate) async fn coupons_are_appraised_together(node: &mut TestNode) {
         all.sort_unstable();
         all
     };
-    assert_eq!(codes[..2], expected[..2], "those that can be used come first, in the order of application");
+    assert_eq!(codes[..2], expected[..2], "eligible coupons first, in the order of application");
     let mut evaluated_codes = codes.clone();
     evaluated_codes.sort_unstable();
     assert_eq!(evaluated_codes, sorted(expected.to_vec()));

@@ -44,8 +44,8 @@ pub(crate) async fn a_repeated_grant_gives_nothing_twice(node: &mut TestNode) {
     let first = node.coupons().grant_coupons(&cx, request.clone()).await.unwrap();
     assert_eq!(node.coupons().grant_coupons(&cx, request.clone()).await.unwrap(), first, "the saved answer");
     // As after a crash before the answer was stored.
-    let forget = pulse_store::Statement::new("DELETE FROM marketing_answers", []);
-    node.store("marketing").commit(&node.cx(), pulse_store::Commit::new().write(forget)).await.unwrap();
+    let delete = pulse_store::Statement::new("DELETE FROM marketing_answers", []);
+    node.store("marketing").commit(&node.cx(), pulse_store::Commit::new().write(delete)).await.unwrap();
     assert_eq!(node.coupons().grant_coupons(&cx, request.clone()).await.unwrap(), first, "what was remembered");
     let cx = node.keyed(operator, "june", "GrantCoupons", &request);
     let second = node.coupons().grant_coupons(&cx, request).await.unwrap();
@@ -67,7 +67,7 @@ pub(crate) async fn a_thousand_are_granted_at_once(node: &mut TestNode) {
     let count = all.unwrap().iter().chain(&some.unwrap()).filter(|grant| grant.coupon_id != 0).count();
     assert_eq!(count, 900);
     let distinct: Vec<(i64,)> = rows(node, "SELECT COUNT(DISTINCT account_id) FROM marketing_coupons").await;
-    assert_eq!(distinct, [(900,)], "nobody has two");
+    assert_eq!(distinct, [(900,)], "no account has two");
     node.settle().await;
     assert_eq!(left(node, template_id).await, (0, 0));
     assert_sound(node).await;

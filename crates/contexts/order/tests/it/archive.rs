@@ -4,7 +4,7 @@ use pulse_contract::order::v1::*;
 use pulse_store::Statement;
 use pulse_testkit::TestNode;
 
-use crate::street::{Street, assert_clean, pay, told};
+use crate::shop_fixtures::{ShopFixture, assert_clean, pay, published};
 use crate::{DAY, MINUTE, code};
 
 async fn count(node: &TestNode, table: &str) -> i64 {
@@ -12,12 +12,12 @@ async fn count(node: &TestNode, table: &str) -> i64 {
     node.store("order").one::<(i64,)>(query).await.unwrap().0
 }
 
-/// TR-81: what ended 90 days ago is in the archive, behind the same calls; what has not ended stays.
+/// TR-81: an order that ended 90 days ago is in the archive, with the same calls; an active order stays.
 pub(crate) async fn finished_orders_move_to_the_archive(node: &mut TestNode) {
-    let street = Street::with_tea(node, 100).await;
+    let fixture = ShopFixture::with_tea(node, 100).await;
     let (done, running) =
-        (street.place(node, street.teas(1)).await.unwrap(), street.place_cash(node, street.teas(1)).await.unwrap());
-    let done = street.cancel(node, done.order_id).await.unwrap();
+        (fixture.place(node, fixture.teas(1)).await.unwrap(), fixture.place_cash(node, fixture.teas(1)).await.unwrap());
+    let done = fixture.cancel(node, done.order_id).await.unwrap();
     node.settle().await;
     node.advance(DAY * 90 - MINUTE);
     node.settle().await;
@@ -25,23 +25,23 @@ pub(crate) async fn finished_orders_move_to_the_archive(node: &mut TestNode) {
     node.advance(MINUTE * 20);
     node.settle().await;
     assert_eq!((count(node, "order_orders").await, count(node, "order_archive").await), (1, 1));
-    let seen = street.seen(node, done.order_id).await;
+    let seen = fixture.seen(node, done.order_id).await;
     assert_eq!(seen, Order { is_archived: true, ..done.clone() });
-    assert!(!street.seen(node, running.order_id).await.is_archived);
+    assert!(!fixture.seen(node, running.order_id).await.is_archived);
     let request = ListMyOrdersRequest::default();
-    let list = node.orders().list_my_orders(&street.customer.cx(), request).await.unwrap();
+    let list = node.orders().list_my_orders(&fixture.customer.cx(), request).await.unwrap();
     assert_eq!(list.orders.iter().map(|order| order.order_id).collect::<Vec<_>>(), [running.order_id, done.order_id]);
-    assert_eq!(code(&street.cancel(node, done.order_id).await), "ORDER_MOVE_INVALID");
+    assert_eq!(code(&fixture.cancel(node, done.order_id).await), "ORDER_MOVE_INVALID");
     assert_clean(node).await;
 }
 
-/// An archived order is still paid back by the same call.
-pub(crate) async fn archived_orders_can_be_paid_back(node: &mut TestNode) {
-    let street = Street::with_tea(node, 100).await;
-    let order = street.place(node, street.teas(1)).await.unwrap();
+/// An archived order is refunded by the same call.
+pub(crate) async fn archived_orders_can_be_refunded(node: &mut TestNode) {
+    let fixture = ShopFixture::with_tea(node, 100).await;
+    let order = fixture.place(node, fixture.teas(1)).await.unwrap();
     pay(node, &order).await;
     let (shop_id, order_id) = (order.shop_id, order.order_id);
-    let owner = street.shop.owner.cx();
+    let owner = fixture.shop.owner.cx();
     node.orders().accept_order(&owner, AcceptOrderRequest { shop_id, order_id }).await.unwrap();
     node.orders().complete_order(&owner, CompleteOrderRequest { order_id }).await.unwrap();
     node.settle().await;
@@ -49,21 +49,21 @@ pub(crate) async fn archived_orders_can_be_paid_back(node: &mut TestNode) {
     node.settle().await;
     assert_eq!(count(node, "order_archive").await, 1);
     let request = RefundOrderRequest { shop_id, order_id, amount_minor: 100, reason: "late complaint".to_owned() };
-    let order = node.orders().refund_order(&street.shop.owner.cx(), request).await.unwrap();
+    let order = node.orders().refund_order(&fixture.shop.owner.cx(), request).await.unwrap();
     assert_eq!((order.is_archived, order.refunded_minor, order.version), (true, 100, 5));
     node.settle().await;
-    assert_eq!(told::<OrderRefundRequested>(node).await.len(), 1);
+    assert_eq!(published::<OrderRefundRequested>(node).await.len(), 1);
     assert_clean(node).await;
 }
 
-/// More than one page of old orders is archived step by step, and one that never ended does not stand in the way.
+/// Old orders are archived page by page, and an active order between them does not stop the sweep.
 pub(crate) async fn a_sweep_goes_page_by_page(node: &mut TestNode) {
-    let street = Street::new(node).await;
-    let request = crate::street::placing(street.teas(1), Street::tea_total(1));
+    let fixture = ShopFixture::new(node).await;
+    let request = crate::shop_fixtures::placing(fixture.teas(1), ShopFixture::tea_total(1));
     let cash = PlaceOrderRequest { payment_method: PaymentMethod::CashOnDelivery.into(), ..request.clone() };
-    node.orders().place_order(&street.customer.cx(), cash).await.unwrap();
+    node.orders().place_order(&fixture.customer.cx(), cash).await.unwrap();
     for _ in 0..230 {
-        node.orders().place_order(&street.customer.cx(), request.clone()).await.unwrap();
+        node.orders().place_order(&fixture.customer.cx(), request.clone()).await.unwrap();
     }
     node.advance(MINUTE * 15);
     node.settle().await;

@@ -6,15 +6,15 @@ use pulse_contract::order::v1::*;
 use pulse_testkit::TestNode;
 
 use crate::MINUTE;
-use crate::street::{Street, pay, placing};
+use crate::shop_fixtures::{ShopFixture, pay, placing};
 
 const RECIPIENT: &str = "Zhang Recipient";
 const PHONE: &str = "+8613912345678";
 const ADDRESS: &str = "Lane 471, Huaihai Road";
 
 /// A delivery of one tea to a recognizable recipient, with notes for the kitchen.
-fn delivery(street: &Street) -> OrderDraft {
-    let draft = street.delivered(street.teas(1));
+fn delivery(fixture: &ShopFixture) -> OrderDraft {
+    let draft = fixture.delivered(fixture.teas(1));
     let address = draft.address.clone().unwrap_or_default();
     let address = DeliveryAddress {
         recipient: RECIPIENT.to_owned(),
@@ -27,7 +27,7 @@ fn delivery(street: &Street) -> OrderDraft {
 }
 
 /// Topics of the order context without their prefix, and the payloads of all its events.
-async fn published(node: &TestNode) -> (BTreeSet<String>, Vec<Vec<u8>>) {
+async fn all_events(node: &TestNode) -> (BTreeSet<String>, Vec<Vec<u8>>) {
     let events = node.store("order").events_after(0, 10_000).await.unwrap();
     let topic = |topic: &str| topic.trim_start_matches("pulse.order.v1.").to_owned();
     (
@@ -43,11 +43,11 @@ fn contains(payload: &[u8], text: &str) -> bool {
 /// Events stay in the outbox for days: none of them contains the recipient, phone number or address of a delivery. What
 /// the kitchen needs to prepare the order is in `OrderPaid`.
 pub(crate) async fn no_event_contains_personal_data(node: &mut TestNode) {
-    let street = Street::with_tea(node, 10).await;
-    let (customer, owner) = (street.customer.cx(), street.shop.owner.cx());
-    let shop_id = street.shop.id();
+    let fixture = ShopFixture::with_tea(node, 10).await;
+    let (customer, owner) = (fixture.customer.cx(), fixture.shop.owner.cx());
+    let shop_id = fixture.shop.id();
     // Placed, paid, accepted, handed over, completed, refunded.
-    let order = street.place(node, delivery(&street)).await.unwrap();
+    let order = fixture.place(node, delivery(&fixture)).await.unwrap();
     let address = order.address.clone().unwrap();
     assert_eq!((address.recipient.as_str(), address.phone.as_str()), (RECIPIENT, PHONE));
     pay(node, &order).await;
@@ -58,15 +58,15 @@ pub(crate) async fn no_event_contains_personal_data(node: &mut TestNode) {
     let refund = RefundOrderRequest { shop_id, order_id, amount_minor: 100, reason: "cold".to_owned() };
     node.orders().refund_order(&owner, refund).await.unwrap();
     // Cash, cancelled by the customer; then one that is never paid.
-    let cash = street.place_cash(node, delivery(&street)).await.unwrap();
-    street.cancel(node, cash.order_id).await.unwrap();
+    let cash = fixture.place_cash(node, delivery(&fixture)).await.unwrap();
+    fixture.cancel(node, cash.order_id).await.unwrap();
     let total = order.price.unwrap().total_minor;
-    node.orders().place_order(&customer, placing(delivery(&street), total)).await.unwrap();
+    node.orders().place_order(&customer, placing(delivery(&fixture), total)).await.unwrap();
     node.settle().await;
     node.advance(MINUTE * 15);
     node.settle().await;
 
-    let (topics, payloads) = published(node).await;
+    let (topics, payloads) = all_events(node).await;
     let expected = [
         "OrderCancelled",
         "OrderCompleted",

@@ -1,6 +1,6 @@
-//! What the order context promises, on every engine: use cases through the clients, on a real database.
+//! Behaviour of the order context on all engines: use cases through the clients, on a real database.
 
-#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot continue fails its test")]
 
 mod archive;
 mod carts;
@@ -13,8 +13,8 @@ mod payments;
 mod placing;
 mod quotes;
 mod sales;
+mod shop_fixtures;
 mod storage;
-mod street;
 mod vouchers;
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ fn code<T>(outcome: &Result<T, pulse_kernel::Error>) -> &'static str {
     outcome.as_ref().err().map_or("ok", pulse_kernel::Error::code)
 }
 
-/// How often each word is there, sorted.
+/// Number of occurrences of each word, sorted.
 fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts = BTreeMap::new();
     words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);

@@ -1,4 +1,4 @@
-//! Orders of flash sales: whoever was admitted gets one, in batches, once, while there are units and time to pay.
+//! Orders of flash sales: admitted buyers get orders in batches, each once, while units and payment time are left.
 
 use std::ops::Range;
 
@@ -13,40 +13,40 @@ use pulse_store::{Commit, Statement, values};
 use pulse_testkit::config::LatePayment;
 use pulse_testkit::{Choice, Engine, TestNode, cny, run_with};
 
-use crate::street::{Street, assert_clean, pay, told};
+use crate::shop_fixtures::{ShopFixture, assert_clean, pay, published};
 use crate::{MINUTE, code, tally};
 
 const SALE: i64 = 4_242;
 
-/// A sale of tea for 1.00, with so many units; whose orders are numbered from here on.
+/// A sale of tea for 1.00; the IDs of its orders start with `first_id`.
 struct Sale {
-    street: Street,
+    fixture: ShopFixture,
     offer: SaleOffer,
     first_id: i64,
 }
 
 impl Sale {
     async fn of_tea(node: &TestNode, units: i64) -> Self {
-        let street = Street::with_tea(node, units).await;
+        let fixture = ShopFixture::with_tea(node, units).await;
         let offer = SaleOffer {
             sale_id: SALE,
-            shop_id: street.shop.id(),
+            shop_id: fixture.shop.id(),
             shop_name: "Tea house".to_owned(),
             kind: OrderKind::Goods.into(),
-            product_id: street.tea.product_id,
-            variant_id: street.tea.variants[0].variant_id,
+            product_id: fixture.tea.product_id,
+            variant_id: fixture.tea.variants[0].variant_id,
             product_name: "Tea".to_owned(),
-            variant_name: street.tea.variants[0].name.clone(),
+            variant_name: fixture.tea.variants[0].name.clone(),
             unit_price: Some(cny(100)),
             category_code: 0,
         };
-        let resource = street.tea_units();
-        Self::of(node, street, offer, (resource, units)).await
+        let resource = fixture.tea_units();
+        Self::of(node, fixture, offer, resource, units).await
     }
 
-    /// Moves the units from where they are to the sale.
-    async fn of(node: &TestNode, street: Street, offer: SaleOffer, (from, units): (ResourceRef, i64)) -> Self {
-        let (shop_id, to) = (street.shop.id(), Some(resource()));
+    /// Transfers units from a resource to the sale.
+    async fn of(node: &TestNode, fixture: ShopFixture, offer: SaleOffer, from: ResourceRef, units: i64) -> Self {
+        let (shop_id, to) = (fixture.shop.id(), Some(resource()));
         let rules = Some(StockRules::default());
         let request = PutResourceRequest { shop_id, resource: to, rules, on_hand: 0 };
         node.stock().put_resource(&node.cx(), request).await.unwrap();
@@ -54,10 +54,10 @@ impl Sale {
             TransferStockRequest { shop_id, from: Some(from), to, quantity: units, note: "for the sale".to_owned() };
         node.stock().transfer_stock(&node.cx(), request).await.unwrap();
         let first_id = node.store("order").next_id(node.now());
-        Self { street, offer, first_id }
+        Self { fixture, offer, first_id }
     }
 
-    /// Admissions by their numbers: one unit each, a quarter of an hour to pay.
+    /// Admissions by their numbers: one unit each, with 15 minutes of payment time.
     fn admitted(&self, node: &TestNode, numbers: Range<i64>) -> Vec<SaleOrder> {
         numbers.map(|number| self.order(node, number, 1)).collect()
     }
@@ -65,7 +65,7 @@ impl Sale {
     fn order(&self, node: &TestNode, number: i64, quantity: i32) -> SaleOrder {
         SaleOrder {
             order_id: self.id(number),
-            account_id: self.street.customer.id(),
+            account_id: self.fixture.customer.id(),
             quantity,
             admitted_at: Some(node.now().into()),
             pay_until: Some(node.now().plus(MINUTE * 15).into()),
@@ -81,23 +81,23 @@ impl Sale {
         node.orders().place_sale_orders(&node.cx(), request).await.map(|answer| answer.outcomes)
     }
 
-    /// The same, when all of them are to be placed.
+    /// As [`Sale::place`], if all of them are expected to be placed.
     async fn placed(&self, node: &TestNode, orders: Vec<SaleOrder>) -> Vec<Order> {
         let outcomes = self.place(node, orders).await.unwrap();
         assert!(outcomes.iter().all(|one| one.state() == SaleOrderState::Placed), "{outcomes:?}");
-        join_all(outcomes.iter().map(|one| self.street.seen(node, one.order_id))).await
+        join_all(outcomes.iter().map(|one| self.fixture.seen(node, one.order_id))).await
     }
 
     /// Units of the sale: on hand and reserved.
     async fn units(&self, node: &TestNode) -> (i64, i64) {
-        let request = GetStockRequest { shop_id: self.street.shop.id(), resource: Some(resource()) };
+        let request = GetStockRequest { shop_id: self.fixture.shop.id(), resource: Some(resource()) };
         let stock = node.stock().get_stock(&node.cx(), request).await.unwrap();
         (stock.on_hand, stock.reserved)
     }
 
     async fn movement_count(&self, node: &TestNode) -> usize {
         let request = ListMovementsRequest {
-            shop_id: self.street.shop.id(),
+            shop_id: self.fixture.shop.id(),
             resource: Some(resource()),
             page_size: 100,
             page_token: String::new(),
@@ -105,7 +105,7 @@ impl Sale {
         node.stock().list_movements(&node.cx(), request).await.unwrap().movements.len()
     }
 
-    /// What reserves the units of these, as placing does.
+    /// The reservations of these orders, as placing makes them.
     fn reservations(orders: &[SaleOrder]) -> ReserveManyRequest {
         let wants = |order: &SaleOrder| ReserveRequest {
             key: Some(ReservationKey { owner: ReservationOwner::Order.into(), id: order.order_id }),
@@ -125,26 +125,26 @@ fn states(outcomes: &[SaleOrderOutcome]) -> Vec<(&'static str, usize)> {
     tally(outcomes.iter().map(|one| one.state().as_str_name().trim_start_matches("SALE_ORDER_STATE_")))
 }
 
-/// TR-36, TR-37: sixty units, a batch of a hundred single units: sixty orders, and forty who hear why not.
+/// TR-36, TR-37: sixty units, a batch of a hundred single units: sixty orders, forty refusals with a reason.
 pub(crate) async fn sixty_units_make_sixty_orders_of_a_hundred(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 60).await;
     let outcomes = sale.place(node, sale.admitted(node, 0..100)).await.unwrap();
     assert!(
         outcomes.iter().zip(0..).all(|(one, number)| one.order_id == sale.id(number)),
-        "in the order of the request"
+        "in the sequence of the request"
     );
     assert_eq!((states(&outcomes[..60]), states(&outcomes[60..])), (vec![("PLACED", 60)], vec![("STOCK_SHORT", 40)]));
     assert_eq!(tally(outcomes.iter().map(|one| one.code.as_str())), [("", 60), ("ORDER_STOCK_SHORT", 40)]);
     assert_eq!(sale.units(node).await, (60, 60));
     node.settle().await;
-    let placed = told::<OrderPlaced>(node).await;
+    let placed = published::<OrderPlaced>(node).await;
     assert_eq!(
         placed.iter().map(|order| order.order_id).collect::<Vec<_>>(),
         (0..60).map(|n| sale.id(n)).collect::<Vec<_>>()
     );
     let nobodys = node.orders().get_order(&node.cx(), GetOrderRequest { order_id: sale.id(60) }).await;
     assert_eq!(code(&nobodys), "ORDER_NOT_FOUND");
-    let order = sale.street.seen(node, sale.id(0)).await;
+    let order = sale.fixture.seen(node, sale.id(0)).await;
     assert_eq!(
         (order.state(), order.payment_state(), order.version),
         (OrderState::AwaitingPayment, PaymentState::Unpaid, 1)
@@ -156,13 +156,13 @@ pub(crate) async fn sixty_units_make_sixty_orders_of_a_hundred(node: &mut TestNo
         (Some(node.now().into()), Some(node.now().plus(MINUTE * 15).into()))
     );
     let counts =
-        node.orders().count_my_orders(&sale.street.customer.cx(), CountMyOrdersRequest {}).await.unwrap().counts;
+        node.orders().count_my_orders(&sale.fixture.customer.cx(), CountMyOrdersRequest {}).await.unwrap().counts;
     assert_eq!(counts, [OrderCount { state: OrderState::AwaitingPayment.into(), count: 60 }]);
     node.assert_books().await;
 }
 
-/// TR-35: when the time to pay is over, there is no order, and no unit moves.
-pub(crate) async fn who_is_too_late_moves_no_unit(node: &mut TestNode) {
+/// TR-35: after the payment time there is no order and no stock movement.
+pub(crate) async fn a_late_admission_moves_no_unit(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 10).await;
     let mut batch = sale.admitted(node, 0..3);
     batch[1].pay_until = Some(node.now().into());
@@ -177,13 +177,12 @@ pub(crate) async fn who_is_too_late_moves_no_unit(node: &mut TestNode) {
     node.assert_books().await;
 }
 
-/// A batch that is repeated gets the same answer and moves nothing, whatever has become of its orders; new ones among
-/// them are placed.
+/// A repeated batch gets the same answer and moves nothing, in whatever state its orders are; new orders in it are placed.
 pub(crate) async fn a_repeated_batch_moves_nothing(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 10).await;
     let batch = sale.admitted(node, 0..5);
     let first = sale.place(node, batch.clone()).await.unwrap();
-    sale.street.cancel(node, sale.id(4)).await.unwrap();
+    sale.fixture.cancel(node, sale.id(4)).await.unwrap();
     node.settle().await;
     let before = sale.movement_count(node).await;
     assert_eq!(sale.place(node, batch.clone()).await.unwrap(), first);
@@ -194,21 +193,21 @@ pub(crate) async fn a_repeated_batch_moves_nothing(node: &mut TestNode) {
     let outcomes = sale.place(node, with_new).await.unwrap();
     assert_eq!((states(&outcomes), sale.units(node).await), (vec![("PLACED", 9)], (10, 7)));
     node.settle().await;
-    assert_eq!(told::<OrderPlaced>(node).await.len(), 8);
+    assert_eq!(published::<OrderPlaced>(node).await.len(), 8);
     node.assert_books().await;
 }
 
-/// The answer of the batch is kept, refusals included, although there would be enough by then.
+/// The answer of a batch is saved with its refusals, although units are available later.
 pub(crate) async fn a_batch_keeps_its_answer_under_an_idempotency_key(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 1).await;
-    // The second time nobody gets anything: there is nothing to write but the answer.
+    // The second batch places no order, so its commit contains only the answer.
     for (key, holder, numbers) in [("a1", 0, 0..2), ("a2", 2, 3..4)] {
         let request = PlaceSaleOrdersRequest { offer: Some(sale.offer.clone()), orders: sale.admitted(node, numbers) };
         sale.placed(node, sale.admitted(node, holder..holder + 1)).await;
         let cx = node.keyed(node.cx(), key, "PlaceSaleOrders", &request);
         let first = node.orders().place_sale_orders(&cx, request.clone()).await.unwrap();
         assert_eq!(first.outcomes.last().map(SaleOrderOutcome::state), Some(SaleOrderState::StockShort));
-        sale.street.cancel(node, sale.id(holder)).await.unwrap();
+        sale.fixture.cancel(node, sale.id(holder)).await.unwrap();
         node.settle().await;
         assert_eq!(node.orders().place_sale_orders(&cx, request).await.unwrap(), first);
         assert_eq!(sale.units(node).await, (1, 0));
@@ -217,7 +216,7 @@ pub(crate) async fn a_batch_keeps_its_answer_under_an_idempotency_key(node: &mut
     node.assert_books().await;
 }
 
-/// Two workers with the same batch, and others with parts of it, at the same time: each order once.
+/// Parallel calls with the same batch and with parts of it place each order once.
 pub(crate) async fn the_same_batch_at_the_same_time_places_each_order_once(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 30).await;
     let parts = [0..40, 0..40, 0..20, 10..40];
@@ -227,62 +226,61 @@ pub(crate) async fn the_same_batch_at_the_same_time_places_each_order_once(node:
     assert_eq!((states(&again), sale.units(node).await), (vec![("PLACED", 30), ("STOCK_SHORT", 10)], (30, 30)));
     for outcome in outcomes.into_iter().flatten().flatten() {
         let settled = again.iter().find(|one| one.order_id == outcome.order_id);
-        assert_eq!(settled, Some(&outcome), "everybody hears the same");
+        assert_eq!(settled, Some(&outcome), "all calls return the same");
     }
     node.settle().await;
-    assert_eq!(told::<OrderPlaced>(node).await.len(), 30);
+    assert_eq!(published::<OrderPlaced>(node).await.len(), 30);
     node.assert_books().await;
 }
 
-/// The process died between the reservation and the commit: the same batch again places what it had reserved, and what
-/// nobody asks for again expires.
-pub(crate) async fn a_batch_goes_on_after_a_crash(node: &mut TestNode) {
+/// After a crash between reservation and commit, the repeated batch places the reserved orders; other reservations expire.
+pub(crate) async fn a_batch_continues_after_a_crash(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 8).await;
     let batch = sale.admitted(node, 0..10);
     let reserved = node.stock().reserve_many(&node.cx(), Sale::reservations(&batch[2..])).await.unwrap();
     assert!(reserved.reservations.iter().all(|one| one.state() == ReservationState::Active));
     node.restart().await;
-    // The units are those of the second to the ninth, whoever comes first now.
+    // The units belong to the third to the tenth order, also if others come first now.
     let outcomes = sale.place(node, batch[..9].to_vec()).await.unwrap();
     assert_eq!((states(&outcomes[..2]), states(&outcomes[2..])), (vec![("STOCK_SHORT", 2)], vec![("PLACED", 7)]));
     assert_eq!(sale.units(node).await, (8, 8));
-    // The time to pay is over for the last one: its reservation stays until it expires.
+    // The payment time of the last one is over: its reservation stays until it expires.
     node.advance(MINUTE * 15);
     node.settle().await;
     assert_eq!(states(&sale.place(node, batch[9..].to_vec()).await.unwrap()), [("EXPIRED", 1)]);
-    assert_eq!(sale.units(node).await, (8, 1), "those who did not pay gave theirs back");
+    assert_eq!(sale.units(node).await, (8, 1), "unpaid orders released their units");
     node.advance(MINUTE * 10);
     node.settle().await;
     assert_eq!(
         (states(&sale.place(node, batch[9..].to_vec()).await.unwrap()), sale.units(node).await),
         (vec![("EXPIRED", 1)], (8, 0))
     );
-    // Somebody's clock is late: what was held expired all the same.
+    // With a late clock of the caller, the reservation has expired anyway.
     let mut late = batch[9];
     late.pay_until = Some(node.now().plus(MINUTE).into());
     assert_eq!(states(&sale.place(node, vec![late]).await.unwrap()), [("EXPIRED", 1)]);
     node.assert_books().await;
 }
 
-/// Paid and paid back, cancelled, not paid: the units are the sale's again, and are sold again.
-pub(crate) async fn units_of_a_sale_come_back_to_it(node: &mut TestNode) {
+/// Refunded, cancelled, unpaid: the units return to the sale and are sold again.
+pub(crate) async fn units_of_a_sale_return_to_it(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 4).await;
     let mut orders = sale.placed(node, sale.admitted(node, 0..3)).await;
     orders.extend(sale.placed(node, vec![sale.order(node, 3, 1)]).await);
     assert_eq!(sale.units(node).await, (4, 4));
     pay(node, &orders[0]).await;
     pay(node, &orders[1]).await;
-    assert_eq!(sale.units(node).await, (2, 2), "who pays takes units of the sale");
-    sale.street.cancel(node, orders[0].order_id).await.unwrap();
-    sale.street.cancel(node, orders[2].order_id).await.unwrap();
+    assert_eq!(sale.units(node).await, (2, 2), "a payment deducts units of the sale");
+    sale.fixture.cancel(node, orders[0].order_id).await.unwrap();
+    sale.fixture.cancel(node, orders[2].order_id).await.unwrap();
     node.settle().await;
     assert_eq!(sale.units(node).await, (3, 1));
-    assert_eq!(told::<OrderRefundRequested>(node).await[0].amount_minor, 100);
+    assert_eq!(published::<OrderRefundRequested>(node).await[0].amount_minor, 100);
     node.advance(MINUTE * 15);
     node.settle().await;
-    let unpaid = sale.street.seen(node, orders[3].order_id).await;
+    let unpaid = sale.fixture.seen(node, orders[3].order_id).await;
     assert_eq!((unpaid.state(), unpaid.cancel_reason()), (OrderState::Cancelled, CancelReason::PaymentTimedOut));
-    assert_eq!((sale.units(node).await, sale.street.tea_stock(node).await), ((3, 0), (0, 0)));
+    assert_eq!((sale.units(node).await, sale.fixture.tea_stock(node).await), ((3, 0), (0, 0)));
     assert_eq!(
         states(&sale.place(node, sale.admitted(node, 4..8)).await.unwrap()),
         [("PLACED", 3), ("STOCK_SHORT", 1)]
@@ -291,10 +289,10 @@ pub(crate) async fn units_of_a_sale_come_back_to_it(node: &mut TestNode) {
     assert_clean(node).await;
 }
 
-/// Paid through a provider, made by the kitchen, fetched: nothing asks whether it is of a sale.
-pub(crate) async fn an_order_of_a_sale_goes_the_way_of_any_order(node: &mut TestNode) {
+/// An order of a sale is paid through a provider and prepared by the kitchen like any other order.
+pub(crate) async fn an_order_of_a_sale_is_processed_like_any_order(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 5).await;
-    let (order, cx) = (sale.placed(node, vec![sale.order(node, 0, 2)]).await.remove(0), sale.street.customer.cx());
+    let (order, cx) = (sale.placed(node, vec![sale.order(node, 0, 2)]).await.remove(0), sale.fixture.customer.cx());
     let request =
         StartPaymentRequest { order_id: order.order_id, provider: "sandbox".to_owned(), return_url: String::new() };
     let payment = node.payments().start_payment(&cx, request).await.unwrap();
@@ -303,24 +301,24 @@ pub(crate) async fn an_order_of_a_sale_goes_the_way_of_any_order(node: &mut Test
     node.sandbox().choose(token, Choice::Pay).await.unwrap();
     node.settle().await;
     assert_eq!(
-        (sale.street.seen(node, order.order_id).await.state(), sale.units(node).await),
+        (sale.fixture.seen(node, order.order_id).await.state(), sale.units(node).await),
         (OrderState::Confirmed, (3, 0))
     );
-    let shop_id = sale.street.shop.id();
+    let shop_id = sale.fixture.shop.id();
     let request = ListTicketsRequest { shop_id, page_size: 10, ..ListTicketsRequest::default() };
     let tickets = node.kitchens().list_tickets(&node.cx(), request).await.unwrap().tickets;
     assert_eq!((tickets.len(), tickets[0].order_id), (1, order.order_id));
     node.assert_books().await;
 }
 
-/// The limit of the sale is the sale's: whoever has bought there may still buy as many as the voucher allows. Its coupons
-/// are there when it is paid, as many as were bought.
-pub(crate) async fn a_voucher_of_a_sale_takes_no_place_in_the_customers_limit(node: &mut TestNode) {
-    let street = Street::with_tea(node, 10).await;
-    let template = crate::vouchers::voucher(node, &street, Distribution::Purchase, 12).await;
+/// A sale has its own limit: its vouchers do not count towards the limit per customer. Its coupons are issued when the order
+/// is paid.
+pub(crate) async fn a_voucher_of_a_sale_does_not_count_towards_the_limit(node: &mut TestNode) {
+    let fixture = ShopFixture::with_tea(node, 10).await;
+    let template = crate::vouchers::voucher(node, &fixture, Distribution::Purchase, 12).await;
     let offer = SaleOffer {
         sale_id: SALE,
-        shop_id: street.shop.id(),
+        shop_id: fixture.shop.id(),
         shop_name: "Tea house".to_owned(),
         kind: OrderKind::VirtualVoucher.into(),
         product_id: template.template_id,
@@ -329,25 +327,25 @@ pub(crate) async fn a_voucher_of_a_sale_takes_no_place_in_the_customers_limit(no
         ..SaleOffer::default()
     };
     let quota = ResourceRef { kind: ResourceKind::Coupon.into(), id: template.template_id };
-    let sale = Sale::of(node, street, offer, (quota, 6)).await;
+    let sale = Sale::of(node, fixture, offer, quota, 6).await;
     let orders = sale.placed(node, vec![sale.order(node, 0, 3), sale.order(node, 1, 2), sale.order(node, 2, 1)]).await;
     pay(node, &orders[0]).await;
-    sale.street.cancel(node, orders[1].order_id).await.unwrap();
+    sale.fixture.cancel(node, orders[1].order_id).await.unwrap();
     node.settle().await;
-    let paid = sale.street.seen(node, orders[0].order_id).await;
-    assert_eq!((paid.state(), crate::vouchers::coupons(node, &sale.street).await.len()), (OrderState::Completed, 3));
+    let paid = sale.fixture.seen(node, orders[0].order_id).await;
+    assert_eq!((paid.state(), crate::vouchers::coupons(node, &sale.fixture).await.len()), (OrderState::Completed, 3));
     assert_eq!(sale.units(node).await, (3, 1));
-    // Six is what one customer may buy of it.
-    let own = sale.street.place(node, crate::vouchers::buying(&sale.street, &template, 6)).await.unwrap();
+    // The limit per customer is six.
+    let own = sale.fixture.place(node, crate::vouchers::buying(&sale.fixture, &template, 6)).await.unwrap();
     pay(node, &own).await;
     pay(node, &orders[2]).await;
-    assert_eq!((crate::vouchers::coupons(node, &sale.street).await.len(), sale.units(node).await), (10, (2, 0)));
+    assert_eq!((crate::vouchers::coupons(node, &sale.fixture).await.len(), sale.units(node).await), (10, (2, 0)));
     node.assert_books_of("marketing").await;
     assert_clean(node).await;
 }
 
-/// What costs nothing is nobody's to pay for: it is confirmed at once, and its units leave the sale.
-pub(crate) async fn an_order_of_a_sale_that_costs_nothing_is_confirmed_at_once(node: &mut TestNode) {
+/// A free order of a sale is confirmed at once, and its units leave the sale.
+pub(crate) async fn a_free_order_of_a_sale_is_confirmed_at_once(node: &mut TestNode) {
     let mut sale = Sale::of_tea(node, 3).await;
     sale.offer.unit_price = Some(cny(0));
     let batch = sale.admitted(node, 0..4);
@@ -356,21 +354,20 @@ pub(crate) async fn an_order_of_a_sale_that_costs_nothing_is_confirmed_at_once(n
     let again = sale.place(node, batch).await.unwrap();
     assert!(both.iter().all(|one| one.as_ref().is_ok_and(|one| *one == again)), "{both:?}");
     assert_eq!((states(&again), sale.units(node).await), (vec![("PLACED", 3), ("STOCK_SHORT", 1)], (0, 0)));
-    let order = sale.street.seen(node, sale.id(0)).await;
+    let order = sale.fixture.seen(node, sale.id(0)).await;
     assert_eq!(
         (order.state(), order.payment_state(), order.expires_at),
         (OrderState::Confirmed, PaymentState::Paid, None)
     );
     node.advance(MINUTE * 60);
     node.settle().await;
-    assert_eq!(sale.street.seen(node, sale.id(0)).await.state(), OrderState::Confirmed);
+    assert_eq!(sale.fixture.seen(node, sale.id(0)).await.state(), OrderState::Confirmed);
     node.assert_books().await;
 }
 
-/// R12: money that comes too late goes back, although there are units on the shelf: an order of a sale takes those of the
-/// sale or none.
+/// R12: a late payment is refunded although the shop has units: an order of a sale uses only units of the sale.
 #[test]
-fn late_money_takes_units_of_the_sale_only() {
+fn a_late_payment_uses_units_of_the_sale_only() {
     let again = |config: &mut pulse_testkit::config::Config| config.order.late_payment = LatePayment::ReserveAgain;
     run_with(Engine::Sqlite, again, async |node| reserve_again(node).await);
 }
@@ -381,24 +378,24 @@ async fn reserve_again(node: &mut TestNode) {
     node.advance(MINUTE * 15);
     node.settle().await;
     let other = sale.placed(node, sale.admitted(node, 1..2)).await.remove(0);
-    sale.street.count_tea(node, 5, StockRules::default()).await;
+    sale.fixture.count_tea(node, 5, StockRules::default()).await;
     pay(node, &order).await;
-    assert_eq!(sale.street.seen(node, order.order_id).await.state(), OrderState::Cancelled);
-    assert_eq!(told::<OrderRefundRequested>(node).await.len(), 1);
-    sale.street.cancel(node, other.order_id).await.unwrap();
+    assert_eq!(sale.fixture.seen(node, order.order_id).await.state(), OrderState::Cancelled);
+    assert_eq!(published::<OrderRefundRequested>(node).await.len(), 1);
+    sale.fixture.cancel(node, other.order_id).await.unwrap();
     node.settle().await;
-    // The unit is the sale's again.
+    // The unit belongs to the sale again.
     let last = sale.placed(node, sale.admitted(node, 2..3)).await.remove(0);
     node.advance(MINUTE * 15);
     node.settle().await;
     pay(node, &last).await;
-    assert_eq!(sale.street.seen(node, last.order_id).await.state(), OrderState::Confirmed);
-    assert_eq!((sale.units(node).await, sale.street.tea_stock(node).await), ((0, 0), (5, 0)));
+    assert_eq!(sale.fixture.seen(node, last.order_id).await.state(), OrderState::Confirmed);
+    assert_eq!((sale.units(node).await, sale.fixture.tea_stock(node).await), ((0, 0), (5, 0)));
     assert_clean(node).await;
 }
 
-/// A commit that can never be written leaves no unit behind.
-pub(crate) async fn what_cannot_be_written_holds_nothing(node: &mut TestNode) {
+/// A commit that fails for good leaves no reservation.
+pub(crate) async fn a_failed_commit_leaves_no_reservation(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 5).await;
     let rename = |text: &'static str| Commit::new().write(Statement::new(text, values![]));
     let store = node.store("order");
@@ -411,8 +408,8 @@ pub(crate) async fn what_cannot_be_written_holds_nothing(node: &mut TestNode) {
     node.assert_books().await;
 }
 
-/// What cannot be meant is refused before anything moves.
-pub(crate) async fn a_bad_batch_moves_nothing(node: &mut TestNode) {
+/// Invalid batches are refused before any stock movement.
+pub(crate) async fn an_invalid_batch_moves_nothing(node: &mut TestNode) {
     let sale = Sale::of_tea(node, 5).await;
     let stranger = |order: SaleOrder| SaleOrder { account_id: order.account_id + 1, ..order };
     sale.placed(node, sale.admitted(node, 0..1)).await;
@@ -432,7 +429,7 @@ pub(crate) async fn a_bad_batch_moves_nothing(node: &mut TestNode) {
     ] {
         assert_eq!(code(&node.orders().place_sale_orders(&node.cx(), request).await), expected);
     }
-    // A sale that was given nothing has nothing to sell.
+    // A sale without units refuses every order.
     let request = with(SaleOffer { sale_id: SALE + 1, ..offer }, vec![new(2)]);
     let outcomes = node.orders().place_sale_orders(&node.cx(), request).await.unwrap().outcomes;
     assert_eq!(states(&outcomes), [("STOCK_SHORT", 1)]);

@@ -1,4 +1,4 @@
-//! What is stored: old shapes stay readable, and what must always hold is checked.
+//! Stored orders: old schemas stay readable, and invariants are checked.
 
 use prost::Message;
 use pulse_contract::Json;
@@ -9,13 +9,13 @@ use pulse_store::{Commit, Insert, Statement, values};
 use pulse_testkit::TestNode;
 
 use crate::MINUTE;
-use crate::street::{Street, assert_clean, pay};
+use crate::shop_fixtures::{ShopFixture, assert_clean, pay};
 
-/// An order of each schema that was ever written, and what it says today. Fixtures are only added.
+/// An order of each schema version, with its content. Fixtures are only added.
 const FIXTURES: &[(&str, &str)] =
     &[(include_str!("../fixtures/stored_order/1.hex"), include_str!("../fixtures/stored_order/1.json"))];
 
-/// Writes a row as the version of Pulse did that made the fixture.
+/// Writes a row as the version of Pulse that created the fixture.
 async fn put(node: &TestNode, body: &[u8]) -> i64 {
     let stored = StoredOrder::decode(body).unwrap();
     let order = stored.order.unwrap();
@@ -47,7 +47,7 @@ async fn put(node: &TestNode, body: &[u8]) -> i64 {
     order.order_id
 }
 
-/// PL-57: an order of every schema that was ever written is read, moved and written again without losing anything.
+/// PL-57: an order of every schema version is read, moved and written again without loss.
 pub(crate) async fn old_orders_stay_readable(node: &mut TestNode) {
     assert!(!FIXTURES.is_empty());
     for (body, expected) in FIXTURES {
@@ -65,7 +65,7 @@ pub(crate) async fn old_orders_stay_readable(node: &mut TestNode) {
     }
     node.settle().await;
     assert_clean(node).await;
-    // What a newer version has written is not guessed at.
+    // A row with a newer schema version is rejected.
     let newer =
         StoredOrder { schema: 4_711, order: Some(Order { order_id: 5, ..Order::default() }), ..Default::default() };
     put(node, &newer.encode_to_vec()).await;
@@ -73,15 +73,15 @@ pub(crate) async fn old_orders_stay_readable(node: &mut TestNode) {
     assert_eq!(refused.code(), "INTERNAL");
 }
 
-/// Orders of all kinds and ends pass the check.
+/// Orders of all kinds and states pass the checks.
 pub(crate) async fn a_clean_context_verifies(node: &mut TestNode) {
-    let street = Street::with_tea(node, 100).await;
-    let paid = street.place(node, street.teas(1)).await.unwrap();
+    let fixture = ShopFixture::with_tea(node, 100).await;
+    let paid = fixture.place(node, fixture.teas(1)).await.unwrap();
     pay(node, &paid).await;
-    street.place_cash(node, street.delivered(street.teas(2))).await.unwrap();
-    let cancelled = street.place(node, street.teas(1)).await.unwrap();
-    street.cancel(node, cancelled.order_id).await.unwrap();
-    street.place(node, street.teas(1)).await.unwrap();
+    fixture.place_cash(node, fixture.delivered(fixture.teas(2))).await.unwrap();
+    let cancelled = fixture.place(node, fixture.teas(1)).await.unwrap();
+    fixture.cancel(node, cancelled.order_id).await.unwrap();
+    fixture.place(node, fixture.teas(1)).await.unwrap();
     node.settle().await;
     let verified = pulse_order::verify(node.store("order"), false).await.unwrap();
     assert_eq!(verified.findings, []);
@@ -101,14 +101,14 @@ async fn change(node: &TestNode, order_id: i64, change: impl FnOnce(&mut StoredO
     store.commit(&node.cx(), Commit::new().write(update).expect_rows(1)).await.unwrap();
 }
 
-/// Each invariant is found broken when it is, and what can be repaired is.
-pub(crate) async fn what_is_wrong_is_found_and_repaired(node: &mut TestNode) {
-    let street = Street::with_tea(node, 100).await;
+/// Violations of each invariant are found, and repaired where possible.
+pub(crate) async fn violations_are_found_and_repaired(node: &mut TestNode) {
+    let fixture = ShopFixture::with_tea(node, 100).await;
     let mut placed = Vec::new();
     for _ in 0..4 {
-        placed.push(street.place(node, street.teas(1)).await.unwrap().order_id);
+        placed.push(fixture.place(node, fixture.teas(1)).await.unwrap().order_id);
     }
-    pay(node, &street.seen(node, placed[2]).await).await;
+    pay(node, &fixture.seen(node, placed[2]).await).await;
     node.settle().await;
     change(node, placed[0], |stored| stored.order.as_mut().unwrap().price.as_mut().unwrap().total_minor += 1).await;
     change(node, placed[1], |stored| stored.order.as_mut().unwrap().history.clear()).await;
@@ -139,5 +139,5 @@ pub(crate) async fn what_is_wrong_is_found_and_repaired(node: &mut TestNode) {
     assert!(left.iter().all(|name| broken.contains(name)), "{left:?}");
     node.advance(MINUTE * 15);
     node.settle().await;
-    assert_eq!(street.seen(node, placed[3]).await.state(), OrderState::Cancelled);
+    assert_eq!(fixture.seen(node, placed[3]).await.state(), OrderState::Cancelled);
 }

@@ -6,12 +6,12 @@ use pulse_contract::order::v1::*;
 use pulse_contract::stock::v1::{GetStockRequest, ResourceKind, ResourceRef};
 use pulse_testkit::{TestNode, cny};
 
-use crate::street::{Street, assert_clean, pay, placing, tell, told};
+use crate::shop_fixtures::{ShopFixture, assert_clean, pay, placing, publish, published};
 use crate::{DAY, MINUTE, code};
 
 pub(crate) async fn voucher(
     node: &TestNode,
-    street: &Street,
+    fixture: &ShopFixture,
     distribution: Distribution,
     quota: i64,
 ) -> CouponTemplate {
@@ -28,15 +28,15 @@ pub(crate) async fn voucher(
         price: (distribution == Distribution::Purchase).then(|| cny(1_500)),
         ..TemplateDraft::default()
     };
-    let request = CreateTemplateRequest { shop_id: street.shop.id(), template: Some(template) };
-    let template = node.coupons().create_template(&street.shop.owner.cx(), request).await.unwrap();
+    let request = CreateTemplateRequest { shop_id: fixture.shop.id(), template: Some(template) };
+    let template = node.coupons().create_template(&fixture.shop.owner.cx(), request).await.unwrap();
     node.settle().await;
     template
 }
 
-pub(crate) fn buying(street: &Street, template: &CouponTemplate, quantity: i32) -> OrderDraft {
+pub(crate) fn buying(fixture: &ShopFixture, template: &CouponTemplate, quantity: i32) -> OrderDraft {
     OrderDraft {
-        shop_id: street.shop.id(),
+        shop_id: fixture.shop.id(),
         kind: OrderKind::VirtualVoucher.into(),
         voucher_template_id: template.template_id,
         voucher_quantity: quantity,
@@ -44,53 +44,53 @@ pub(crate) fn buying(street: &Street, template: &CouponTemplate, quantity: i32) 
     }
 }
 
-pub(crate) async fn coupons(node: &TestNode, street: &Street) -> Vec<Coupon> {
-    node.coupons().list_my_coupons(&street.customer.cx(), ListMyCouponsRequest::default()).await.unwrap().coupons
+pub(crate) async fn coupons(node: &TestNode, fixture: &ShopFixture) -> Vec<Coupon> {
+    node.coupons().list_my_coupons(&fixture.customer.cx(), ListMyCouponsRequest::default()).await.unwrap().coupons
 }
 
-/// PL-09, PL-15: a voucher that is paid becomes usable coupons exactly once; they are spent on goods.
-pub(crate) async fn a_paid_voucher_is_a_coupon_once(node: &mut TestNode) {
-    let street = Street::with_tea(node, 10).await;
-    let template = voucher(node, &street, Distribution::Purchase, 5).await;
-    let order = street.place(node, buying(&street, &template, 2)).await.unwrap();
+/// PL-09, PL-15: a paid voucher order issues usable coupons exactly once.
+pub(crate) async fn a_paid_voucher_issues_coupons_once(node: &mut TestNode) {
+    let fixture = ShopFixture::with_tea(node, 10).await;
+    let template = voucher(node, &fixture, Distribution::Purchase, 5).await;
+    let order = fixture.place(node, buying(&fixture, &template, 2)).await.unwrap();
     assert_eq!((order.kind(), order.state()), (OrderKind::VirtualVoucher, OrderState::AwaitingPayment));
     assert_eq!((order.price.as_ref().unwrap().total_minor, order.shop_name.as_str()), (3_000, "Tea house"));
-    assert_eq!(coupons(node, &street).await, []);
+    assert_eq!(coupons(node, &fixture).await, []);
     pay(node, &order).await;
-    tell(node, order.order_id, &crate::street::paid(node, order.order_id, 3_000)).await;
+    publish(node, order.order_id, &crate::shop_fixtures::paid(node, order.order_id, 3_000)).await;
     node.settle().await;
-    let minted = coupons(node, &street).await;
+    let minted = coupons(node, &fixture).await;
     assert_eq!(minted.len(), 2);
-    let seen = street.seen(node, order.order_id).await;
+    let seen = fixture.seen(node, order.order_id).await;
     assert_eq!((seen.state(), seen.allowed_moves.len()), (OrderState::Completed, 0));
-    assert_eq!((told::<OrderPaid>(node).await.len(), told::<OrderCompleted>(node).await.len()), (1, 1));
-    let draft = OrderDraft { coupon_ids: vec![minted[0].coupon_id], ..street.teas(2) };
-    let goods = street.place(node, draft).await.unwrap();
+    assert_eq!((published::<OrderPaid>(node).await.len(), published::<OrderCompleted>(node).await.len()), (1, 1));
+    let draft = OrderDraft { coupon_ids: vec![minted[0].coupon_id], ..fixture.teas(2) };
+    let goods = fixture.place(node, draft).await.unwrap();
     pay(node, &goods).await;
-    assert_eq!(street.coupon_state(node, minted[0].coupon_id).await, CouponState::Used);
-    // Three are left; who does not pay gives them back.
-    let greedy = street.place(node, buying(&street, &template, 3)).await.unwrap();
-    assert_eq!(code(&street.place(node, buying(&street, &template, 1)).await), "ORDER_STOCK_SHORT");
+    assert_eq!(fixture.coupon_state(node, minted[0].coupon_id).await, CouponState::Used);
+    // Three are left; an unpaid order releases them.
+    let greedy = fixture.place(node, buying(&fixture, &template, 3)).await.unwrap();
+    assert_eq!(code(&fixture.place(node, buying(&fixture, &template, 1)).await), "ORDER_STOCK_SHORT");
     node.advance(MINUTE * 15);
     node.settle().await;
-    assert_eq!(street.seen(node, greedy.order_id).await.state(), OrderState::Cancelled);
-    street.place(node, buying(&street, &template, 3)).await.unwrap();
+    assert_eq!(fixture.seen(node, greedy.order_id).await.state(), OrderState::Cancelled);
+    fixture.place(node, buying(&fixture, &template, 3)).await.unwrap();
     assert_clean(node).await;
 }
 
-/// What is not for sale, over, too many, or to be paid in cash is refused.
+/// Vouchers that are not for sale, sold out, too many or paid in cash are refused.
 pub(crate) async fn vouchers_are_refused_when_they_cannot_be_bought(node: &mut TestNode) {
-    let street = Street::with_tea(node, 10).await;
-    let sale = voucher(node, &street, Distribution::Purchase, 5).await;
-    let claim = voucher(node, &street, Distribution::Claim, 5).await;
-    let coupon = street.coupon(node, 100, 0).await;
-    let cx = street.customer.cx();
-    let with_coupon = OrderDraft { coupon_ids: vec![coupon], ..buying(&street, &sale, 1) };
+    let fixture = ShopFixture::with_tea(node, 10).await;
+    let sale = voucher(node, &fixture, Distribution::Purchase, 5).await;
+    let claim = voucher(node, &fixture, Distribution::Claim, 5).await;
+    let coupon = fixture.coupon(node, 100, 0).await;
+    let cx = fixture.customer.cx();
+    let with_coupon = OrderDraft { coupon_ids: vec![coupon], ..buying(&fixture, &sale, 1) };
     for (draft, expected) in [
-        (buying(&street, &claim, 1), "ORDER_ITEM_UNKNOWN"),
-        (buying(&street, &CouponTemplate { template_id: 4_711, ..sale.clone() }, 1), "ORDER_ITEM_UNKNOWN"),
-        (OrderDraft { shop_id: 0, ..buying(&street, &sale, 1) }, "ORDER_ITEM_UNKNOWN"),
-        (buying(&street, &sale, 7), "ORDER_TOO_LARGE"),
+        (buying(&fixture, &claim, 1), "ORDER_ITEM_UNKNOWN"),
+        (buying(&fixture, &CouponTemplate { template_id: 4_711, ..sale.clone() }, 1), "ORDER_ITEM_UNKNOWN"),
+        (OrderDraft { shop_id: 0, ..buying(&fixture, &sale, 1) }, "ORDER_ITEM_UNKNOWN"),
+        (buying(&fixture, &sale, 7), "ORDER_TOO_LARGE"),
         (with_coupon, "ORDER_COUPON_REFUSED"),
     ] {
         let total = 1_500 * i64::from(draft.voucher_quantity);
@@ -104,56 +104,55 @@ pub(crate) async fn vouchers_are_refused_when_they_cannot_be_bought(node: &mut T
     }
     let cash = PlaceOrderRequest {
         payment_method: PaymentMethod::CashOnDelivery.into(),
-        ..placing(buying(&street, &sale, 1), 1_500)
+        ..placing(buying(&fixture, &sale, 1), 1_500)
     };
     assert_eq!(code(&node.orders().place_order(&cx, cash).await), "ORDER_PAYMENT_METHOD_REFUSED");
     node.advance(DAY);
-    assert_eq!(code(&street.place(node, buying(&street, &sale, 1)).await), "ORDER_ITEM_UNKNOWN");
+    assert_eq!(code(&fixture.place(node, buying(&fixture, &sale, 1)).await), "ORDER_ITEM_UNKNOWN");
 }
 
-/// PL-06: the limit of a voucher is over all orders of a customer: those that are paid, those that may still be, and those
-/// that are placed at the same moment.
+/// PL-06: the limit of a voucher includes all orders of a customer: paid ones, unpaid ones and parallel ones.
 pub(crate) async fn a_customer_buys_no_more_than_the_limit(node: &mut TestNode) {
-    let street = Street::with_tea(node, 10).await;
-    let template = voucher(node, &street, Distribution::Purchase, 100).await;
-    let first = street.place(node, buying(&street, &template, 2)).await.unwrap();
+    let fixture = ShopFixture::with_tea(node, 10).await;
+    let template = voucher(node, &fixture, Distribution::Purchase, 100).await;
+    let first = fixture.place(node, buying(&fixture, &template, 2)).await.unwrap();
     pay(node, &first).await;
-    let at_once = join_all((0..8).map(|_| street.place(node, buying(&street, &template, 1)))).await;
+    let at_once = join_all((0..8).map(|_| fixture.place(node, buying(&fixture, &template, 1)))).await;
     let placed: Vec<&Order> = at_once.iter().filter_map(|placed| placed.as_ref().ok()).collect();
     assert_eq!(placed.len(), 4, "{at_once:?}");
     assert!(at_once.iter().all(|placed| placed.is_ok() || code(placed) == "ORDER_TOO_LARGE"), "{at_once:?}");
     node.settle().await;
     let quota = ResourceRef { kind: ResourceKind::Coupon.into(), id: template.template_id };
-    let request = GetStockRequest { shop_id: street.shop.id(), resource: Some(quota) };
-    let quota = node.stock().get_stock(&street.shop.owner.cx(), request).await.unwrap();
+    let request = GetStockRequest { shop_id: fixture.shop.id(), resource: Some(quota) };
+    let quota = node.stock().get_stock(&fixture.shop.owner.cx(), request).await.unwrap();
     assert_eq!((quota.on_hand, quota.reserved), (98, 4), "what was refused holds no unit");
     pay(node, placed[0]).await;
-    street.cancel(node, placed[1].order_id).await.unwrap();
+    fixture.cancel(node, placed[1].order_id).await.unwrap();
     node.settle().await;
-    assert_eq!(code(&street.place(node, buying(&street, &template, 2)).await), "ORDER_TOO_LARGE");
-    street.place(node, buying(&street, &template, 1)).await.unwrap();
-    // Nobody pays the rest.
+    assert_eq!(code(&fixture.place(node, buying(&fixture, &template, 2)).await), "ORDER_TOO_LARGE");
+    fixture.place(node, buying(&fixture, &template, 1)).await.unwrap();
+    // The remaining orders are not paid.
     node.advance(MINUTE * 15);
     node.settle().await;
-    assert_eq!(code(&street.place(node, buying(&street, &template, 4)).await), "ORDER_TOO_LARGE");
-    let rest = street.place(node, buying(&street, &template, 3)).await.unwrap();
+    assert_eq!(code(&fixture.place(node, buying(&fixture, &template, 4)).await), "ORDER_TOO_LARGE");
+    let rest = fixture.place(node, buying(&fixture, &template, 3)).await.unwrap();
     pay(node, &rest).await;
-    assert_eq!(coupons(node, &street).await.len(), 6);
+    assert_eq!(coupons(node, &fixture).await.len(), 6);
     assert_clean(node).await;
 }
 
-/// The money comes when its places are gone: it goes back, and the limit holds.
-pub(crate) async fn a_voucher_that_is_paid_without_its_places_is_paid_back(node: &mut TestNode) {
-    let street = Street::with_tea(node, 10).await;
-    let template = voucher(node, &street, Distribution::Purchase, 100).await;
-    let late = street.place(node, buying(&street, &template, 6)).await.unwrap();
+/// A payment after the release of the voucher slots is refunded, and the limit is kept.
+pub(crate) async fn a_voucher_without_its_slots_is_refunded(node: &mut TestNode) {
+    let fixture = ShopFixture::with_tea(node, 10).await;
+    let template = voucher(node, &fixture, Distribution::Purchase, 100).await;
+    let late = fixture.place(node, buying(&fixture, &template, 6)).await.unwrap();
     let request = ReturnCouponsRequest { order_id: late.order_id };
     node.coupons().return_coupons(&node.cx(), request).await.unwrap();
-    street.place(node, buying(&street, &template, 1)).await.unwrap();
+    fixture.place(node, buying(&fixture, &template, 1)).await.unwrap();
     pay(node, &late).await;
-    let seen = street.seen(node, late.order_id).await;
+    let seen = fixture.seen(node, late.order_id).await;
     assert_eq!((seen.state(), seen.cancel_reason()), (OrderState::Cancelled, CancelReason::OutOfStock));
-    assert_eq!((coupons(node, &street).await, told::<OrderPaid>(node).await), (vec![], vec![]));
-    assert_eq!(told::<OrderRefundRequested>(node).await[0].amount_minor, 6 * 1_500);
+    assert_eq!((coupons(node, &fixture).await, published::<OrderPaid>(node).await), (vec![], vec![]));
+    assert_eq!(published::<OrderRefundRequested>(node).await[0].amount_minor, 6 * 1_500);
     assert_clean(node).await;
 }

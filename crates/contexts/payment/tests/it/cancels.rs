@@ -1,81 +1,81 @@
-//! Orders that are cancelled: nobody is to pay them any more, and who pays all the same gets it back.
+//! Cancelled orders: they cannot be paid, and a payment that succeeds anyway is refunded.
 
 use pulse_contract::order::v1::{CancelOrderRequest, OrderState, PaymentState};
 use pulse_contract::payment::v1::*;
 use pulse_testkit::TestNode;
 
-use crate::street::*;
+use crate::shop_fixtures::*;
 use crate::{MINUTE, code};
 
-async fn cancel(street: &Street, node: &TestNode, order_id: i64) {
+async fn cancel(fixture: &ShopFixture, node: &TestNode, order_id: i64) {
     let request = CancelOrderRequest { order_id, reason: "changed my mind".to_owned() };
-    node.orders().cancel_order(&street.customer.cx(), request).await.unwrap();
+    node.orders().cancel_order(&fixture.customer.cx(), request).await.unwrap();
     node.settle().await;
 }
 
-pub(crate) async fn a_cancelled_order_cannot_be_paid_any_more(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    let order_id = street.order(node).await;
-    let page = street.start(node, order_id).await.attempts[0].pay_url.clone();
-    cancel(&street, node, order_id).await;
-    let payment = street.payment(node, order_id).await;
+pub(crate) async fn a_cancelled_order_cannot_be_paid(node: &mut TestNode) {
+    let fixture = ShopFixture::of(node).await;
+    let order_id = fixture.order(node).await;
+    let page = fixture.start(node, order_id).await.attempts[0].pay_url.clone();
+    cancel(&fixture, node, order_id).await;
+    let payment = fixture.payment(node, order_id).await;
     assert_eq!((payment.state(), attempts(&payment)), (IntentState::Cancelled, vec![AttemptState::Cancelled]));
     let http = node.http();
     assert!(http.get(&page).send().await.text().contains("given up"));
     let form = http.ask("POST", &page).body("choice=pay");
     form.header("content-type", "application/x-www-form-urlencoded").send().await;
-    let again = node.payments().start_payment(&street.customer.cx(), with_sandbox(order_id)).await;
+    let again = node.payments().start_payment(&fixture.customer.cx(), with_sandbox(order_id)).await;
     assert_eq!(code(&again), "PAYMENT_NOT_POSSIBLE");
     check(node).await;
-    assert_eq!(street.payment(node, order_id).await.state(), IntentState::Cancelled);
+    assert_eq!(fixture.payment(node, order_id).await.state(), IntentState::Cancelled);
     assert_eq!(balances(node).await, []);
 }
 
-pub(crate) async fn an_order_that_was_never_tried_is_closed_too(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    let order_id = street.order(node).await;
-    cancel(&street, node, order_id).await;
+pub(crate) async fn an_order_without_attempts_is_closed_too(node: &mut TestNode) {
+    let fixture = ShopFixture::of(node).await;
+    let order_id = fixture.order(node).await;
+    cancel(&fixture, node, order_id).await;
     assert_eq!(number(node, "SELECT COUNT(*) FROM payment_intents WHERE is_closed = 1").await, 1);
     let request = GetOrderPaymentRequest { order_id };
-    assert_eq!(code(&node.payments().get_order_payment(&street.customer.cx(), request).await), "PAYMENT_NOT_FOUND");
-    let start = node.payments().start_payment(&street.customer.cx(), with_sandbox(order_id)).await;
+    assert_eq!(code(&node.payments().get_order_payment(&fixture.customer.cx(), request).await), "PAYMENT_NOT_FOUND");
+    let start = node.payments().start_payment(&fixture.customer.cx(), with_sandbox(order_id)).await;
     assert_eq!(code(&start), "PAYMENT_NOT_POSSIBLE");
     check(node).await;
 }
 
-/// R12: the success crosses the cancellation on the way. The order stays cancelled, the money goes back once.
-pub(crate) async fn a_success_after_the_cancellation_goes_back_once(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    let order_id = street.order(node).await;
-    let payment = street.start(node, order_id).await;
-    // The customer has paid, and the webhook is still on its way.
+/// R12: a success arrives after the cancellation. The order stays cancelled, and the payment is refunded once.
+pub(crate) async fn a_success_after_the_cancellation_is_refunded_once(node: &mut TestNode) {
+    let fixture = ShopFixture::of(node).await;
+    let order_id = fixture.order(node).await;
+    let payment = fixture.start(node, order_id).await;
+    // The customer has paid, and the webhook has not arrived.
     let form = node.http().ask("POST", &payment.attempts[0].pay_url).body("choice=pay");
     form.header("content-type", "application/x-www-form-urlencoded").send().await;
     let request = CancelOrderRequest { order_id, reason: String::new() };
-    node.orders().cancel_order(&street.customer.cx(), request).await.unwrap();
+    node.orders().cancel_order(&fixture.customer.cx(), request).await.unwrap();
     check(node).await;
-    // And comes again, as another event.
-    tell(node, "evt_late", "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
+    // The success arrives again, as another event.
+    deliver(node, "evt_late", "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
     check(node).await;
 
-    let payment = street.payment(node, order_id).await;
+    let payment = fixture.payment(node, order_id).await;
     assert_eq!((payment.state(), attempts(&payment)), (IntentState::Succeeded, vec![AttemptState::Succeeded]));
     assert_eq!(refunds(&payment), [(RefundState::Succeeded, PRICE)]);
     assert_eq!(kinds(node, order_id).await, ["capture", "refund"]);
-    let order = street.see(node, order_id).await;
+    let order = fixture.see(node, order_id).await;
     assert_eq!(order.state(), OrderState::Cancelled);
     assert_ne!(order.payment_state(), PaymentState::Paid);
     assert_eq!(balances(node).await, []);
 }
 
-/// R11: fifteen minutes later the order is cancelled, and its attempt with it, at the provider too.
-pub(crate) async fn an_order_that_nobody_pays_is_given_up_at_the_provider(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    let order_id = street.order(node).await;
-    let page = street.start(node, order_id).await.attempts[0].pay_url.clone();
+/// R11: after fifteen minutes the order is cancelled, and its attempt at the provider.
+pub(crate) async fn the_attempt_of_an_unpaid_order_is_cancelled_at_the_provider(node: &mut TestNode) {
+    let fixture = ShopFixture::of(node).await;
+    let order_id = fixture.order(node).await;
+    let page = fixture.start(node, order_id).await.attempts[0].pay_url.clone();
     node.advance(MINUTE * 16);
     check(node).await;
-    assert_eq!(street.see(node, order_id).await.state(), OrderState::Cancelled);
-    assert_eq!(attempts(&street.payment(node, order_id).await), [AttemptState::Cancelled]);
+    assert_eq!(fixture.see(node, order_id).await.state(), OrderState::Cancelled);
+    assert_eq!(attempts(&fixture.payment(node, order_id).await), [AttemptState::Cancelled]);
     assert!(node.http().get(&page).send().await.text().contains("given up"));
 }

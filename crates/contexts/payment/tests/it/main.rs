@@ -1,16 +1,16 @@
-//! What the payment context promises, on every engine: orders of the order context, paid through the sandbox.
+//! Behaviour of the payment context on all engines: orders of the order context, paid through the sandbox.
 
-#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "a behaviour that cannot continue fails its test")]
 
-mod books;
 mod cancels;
 mod fake_stripe;
+mod ledger;
 mod localstripe;
 mod pages;
 mod paying;
 mod reconcile;
 mod refunds;
-mod street;
+mod shop_fixtures;
 mod stripe;
 mod webhooks;
 
@@ -26,7 +26,7 @@ fn code<T>(outcome: &Result<T, pulse_kernel::Error>) -> &'static str {
     outcome.as_ref().err().map_or("ok", pulse_kernel::Error::code)
 }
 
-/// How often each word is there, sorted.
+/// Number of occurrences of each word, sorted.
 fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts = std::collections::BTreeMap::new();
     words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);

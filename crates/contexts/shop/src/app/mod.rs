@@ -47,7 +47,7 @@ pub(crate) use menus::{get_menu, list_catalog};
 pub(crate) use merchants::{create_merchant, get_merchant, list_my_merchants};
 pub(crate) use move_category::move_category;
 pub(crate) use offers::{get_offers, set_terms};
-pub(crate) use products::{create_product, delete_product, get_product, update_product};
+pub(crate) use products::{create_product, delete_product, get_product, get_product_by_variant, update_product};
 pub(crate) use review_shop::review_shop;
 pub(crate) use submit_shop_application::submit_shop_application;
 pub(crate) use supplier_items::{get_supplier_item, list_supplier_items, put_supplier_items};

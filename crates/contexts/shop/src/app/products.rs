@@ -2,8 +2,8 @@
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{
-    CreateProductRequest, DeleteProductRequest, DeleteProductResponse, GetProductRequest, Product, ProductChanged,
-    UpdateProductRequest, errors,
+    CreateProductRequest, DeleteProductRequest, DeleteProductResponse, GetProductByVariantRequest, GetProductRequest,
+    Product, ProductChanged, UpdateProductRequest, errors,
 };
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
@@ -41,11 +41,28 @@ async fn create(app: &App, cx: &Cx, shop: ShopId, row: &ProductRow) -> Result<Pr
 pub(crate) async fn get_product(app: &App, cx: &Cx, request: GetProductRequest) -> Result<Product, Error> {
     let (shop, id) = (ShopId::new(request.shop_id), ProductId::new(request.product_id));
     get_shop::visible(app, cx, shop).await?;
-    let row = load(app, shop, id).await?;
-    if !row.is_on_sale && !cx.actor.works_for(shop) {
-        return Err(not_found(id));
-    }
-    Ok(view(row))
+    let row = products::by_id(&app.deps.store, shop, id).await?;
+    row.filter(|row| is_visible(cx, row)).map(view).ok_or_else(|| not_found(id))
+}
+
+pub(crate) async fn get_product_by_variant(
+    app: &App,
+    cx: &Cx,
+    request: GetProductByVariantRequest,
+) -> Result<Product, Error> {
+    let (shop, variant) = (ShopId::new(request.shop_id), request.variant_id);
+    get_shop::visible(app, cx, shop).await?;
+    let row = products::by_variant(&app.deps.store, shop, variant).await?;
+    row.filter(|row| is_visible(cx, row)).map(view).ok_or_else(|| {
+        errors::SHOP_PRODUCT_NOT_FOUND
+            .error(format!("the shop has no product with variant {variant}"))
+            .with("variant_id", variant)
+    })
+}
+
+/// Whether the caller may see the product of a visible shop.
+fn is_visible(cx: &Cx, row: &ProductRow) -> bool {
+    row.is_on_sale || cx.actor.works_for(row.shop)
 }
 
 pub(crate) async fn update_product(app: &App, cx: &Cx, request: UpdateProductRequest) -> Result<Product, Error> {

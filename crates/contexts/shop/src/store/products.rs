@@ -36,6 +36,17 @@ pub(crate) async fn by_id(store: &Store, shop: ShopId, id: ProductId) -> Result<
     store.optional(query).await
 }
 
+/// The product of a shop that has a variant.
+pub(crate) async fn by_variant(store: &Store, shop: ShopId, variant: i64) -> Result<Option<ProductRow>, StoreError> {
+    let query = Statement::new(
+        "SELECT shop_products.* FROM shop_variants \
+         JOIN shop_products ON shop_products.id = shop_variants.product_id \
+         WHERE shop_variants.id = ? AND shop_id = ?",
+        values![variant, shop],
+    );
+    store.optional(query).await
+}
+
 /// The products of a shop, oldest first.
 pub(crate) async fn of_shop(store: &Store, shop: ShopId, limit: i64) -> Result<Vec<ProductRow>, StoreError> {
     let query =

@@ -58,6 +58,31 @@ pub(crate) async fn products_are_seen_when_they_are_on_sale(node: &mut TestNode)
     assert_eq!(code(&node.catalog().get_product(&node.anonymous(), elsewhere).await), "SHOP_NOT_FOUND");
 }
 
+/// A variant leads to its product, with the visibility of the product.
+pub(crate) async fn a_product_is_found_by_its_variant(node: &mut TestNode) {
+    let shop = node.a_shop().await;
+    let other = node.open_shop("+8613800138001", draft("Other")).await;
+    let made = create(node, &shop, product("Oolong", 1_200)).await.unwrap();
+    create(node, &shop, product("Puer", 1_500)).await.unwrap();
+    let request = GetProductByVariantRequest { shop_id: shop.id(), variant_id: made.variants[0].variant_id };
+    assert_eq!(node.catalog().get_product_by_variant(&node.anonymous(), request).await.unwrap(), made);
+    for missing in [
+        GetProductByVariantRequest { shop_id: other.id(), ..request },
+        GetProductByVariantRequest { variant_id: 42, ..request },
+    ] {
+        let refused = node.catalog().get_product_by_variant(&node.anonymous(), missing).await;
+        assert_eq!(code(&refused), "SHOP_PRODUCT_NOT_FOUND");
+    }
+    let hidden = ProductDraft { is_on_sale: false, ..product("Oolong", 1_200) };
+    let variants = vec![VariantDraft { variant_id: made.variants[0].variant_id, ..hidden.variants[0].clone() }];
+    let hidden = update(node, &shop, &made, ProductDraft { variants, ..hidden }).await.unwrap();
+    for stranger in [node.anonymous(), other.owner.cx()] {
+        let refused = node.catalog().get_product_by_variant(&stranger, request).await;
+        assert_eq!(code(&refused), "SHOP_PRODUCT_NOT_FOUND");
+    }
+    assert_eq!(node.catalog().get_product_by_variant(&shop.owner.cx(), request).await.unwrap(), hidden);
+}
+
 /// An invalid product is refused with all violations, and nothing is stored.
 pub(crate) async fn everything_that_is_wrong_is_said_at_once(node: &mut TestNode) {
     let shop = node.a_shop().await;

@@ -50,6 +50,8 @@ pub enum Verb {
     },
     /// Add units.
     Replenish(Change),
+    /// Adds units. A resource that is not counted is counted from now on, with default rules.
+    ReplenishNew(Change),
     /// Correct what is on hand.
     Adjust(Change),
     /// Move available units to another resource of the shop.
@@ -104,7 +106,12 @@ impl Verb {
             Self::Reserve { key, .. } | Self::Confirm { key, .. } | Self::Release { key } | Self::Expire { key } => {
                 Some(*key)
             }
-            Self::Replenish(_) | Self::Adjust(_) | Self::Transfer { .. } | Self::Put { .. } | Self::Halt { .. } => None,
+            Self::Replenish(_)
+            | Self::ReplenishNew(_)
+            | Self::Adjust(_)
+            | Self::Transfer { .. }
+            | Self::Put { .. }
+            | Self::Halt { .. } => None,
         }
     }
 
@@ -115,7 +122,7 @@ impl Verb {
                 into.extend(lines.iter().map(|line| line.resource));
             }
             Self::Release { .. } | Self::Expire { .. } => {}
-            Self::Replenish(change) | Self::Adjust(change) => {
+            Self::Replenish(change) | Self::ReplenishNew(change) | Self::Adjust(change) => {
                 into.insert(change.resource);
             }
             Self::Transfer { change, to } => into.extend([change.resource, *to]),
@@ -133,6 +140,7 @@ impl Verb {
             Self::Release { .. }
             | Self::Expire { .. }
             | Self::Replenish(_)
+            | Self::ReplenishNew(_)
             | Self::Adjust(_)
             | Self::Transfer { .. }
             | Self::Put { .. }

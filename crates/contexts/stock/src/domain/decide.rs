@@ -34,6 +34,7 @@ impl Ledger {
                 Ok(Reply::Noted)
             }
             Verb::Replenish(change) => self.replenish(change, actor),
+            Verb::ReplenishNew(change) => self.replenish_new(change, actor),
             Verb::Adjust(change) => self.adjust(change, actor),
             Verb::Transfer { change, to } => self.transfer(change, *to, actor),
             Verb::Put { shop, resource, rules, on_hand } => {
@@ -187,6 +188,13 @@ impl Ledger {
         let cause = Cause { kind: MovementKind::Replenish, key: None, actor, note: &change.note };
         self.shift(change.resource, (change.quantity, 0), cause);
         Ok(self.stock(change.resource))
+    }
+
+    fn replenish_new(&mut self, change: &Change, actor: Option<AccountId>) -> Result<Reply, Refusal> {
+        if !self.resource(change.resource).is_some_and(|row| row.is_counted) {
+            self.put_rules(change.resource, Resource::uncounted(change.shop), Rules::default(), actor)?;
+        }
+        self.replenish(change, actor)
     }
 
     fn adjust(&mut self, change: &Change, actor: Option<AccountId>) -> Result<Reply, Refusal> {

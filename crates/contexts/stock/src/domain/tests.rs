@@ -172,6 +172,8 @@ fn a_refused_command_changes_nothing() {
         (Verb::Replenish(change(1, QUANTITY_MAX)), Refusal::TooMuch),
         (Verb::Replenish(change(3, 1)), Refusal::NotFound),
         (Verb::Replenish(Change { shop: ShopId::new(8), ..change(1, 1) }), Refusal::NotFound),
+        (Verb::ReplenishNew(Change { shop: ShopId::new(8), ..change(1, 1) }), Refusal::NotFound),
+        (Verb::ReplenishNew(change(1, QUANTITY_MAX)), Refusal::TooMuch),
         (Verb::Transfer { change: change(1, 4), to: sku(2) }, Refusal::Short { available: 3 }),
         (Verb::Transfer { change: change(1, 1), to: sku(1) }, Refusal::TransferInvalid),
         (confirm(1, &[]), Refusal::ReservationNotFound),
@@ -265,6 +267,7 @@ fn any_verb() -> impl Strategy<Value = Verb> {
         2 => key.clone().prop_map(|id| Verb::Release { key: order(id) }),
         2 => key.prop_map(|id| Verb::Expire { key: order(id) }),
         1 => (1..=4_i64, 1..=5_i64).prop_map(|(id, quantity)| Verb::Replenish(change(id, quantity))),
+        1 => (1..=4_i64, 1..=5_i64).prop_map(|(id, quantity)| Verb::ReplenishNew(change(id, quantity))),
         1 => (1..=4_i64, -4..=4_i64).prop_map(|(id, quantity)| Verb::Adjust(change(id, quantity))),
         1 => (1..=4_i64, 1..=4_i64, 1..=4_i64)
             .prop_map(|(from, to, quantity)| Verb::Transfer { change: change(from, quantity), to: sku(to) }),
@@ -292,7 +295,7 @@ impl Pebbles {
             return;
         }
         match verb {
-            Verb::Replenish(change) | Verb::Adjust(change) => {
+            Verb::Replenish(change) | Verb::ReplenishNew(change) | Verb::Adjust(change) => {
                 *self.came.entry(change.resource.id).or_insert(0) += change.quantity;
             }
             Verb::Transfer { change, to } => {
@@ -329,7 +332,9 @@ proptest! {
             let (replies, _) = shelf.batch(NOW, &verbs);
             for (verb, reply) in verbs.iter().zip(&replies) {
                 let opened = match verb {
-                    Verb::Put { resource, .. } => Some(resource.id).filter(|id| !counted.contains(id)),
+                    Verb::Put { resource, .. } | Verb::ReplenishNew(Change { resource, .. }) => {
+                        Some(resource.id).filter(|id| !counted.contains(id))
+                    }
                     Verb::Reserve { .. }
                     | Verb::Confirm { .. }
                     | Verb::Release { .. }

@@ -29,6 +29,39 @@ pub(crate) async fn stock_belongs_to_a_variant_of_the_shop(node: &mut TestNode) 
     check(node).await;
 }
 
+/// A replenishment starts to count a variant of the shop, with default rules; later ones keep its rules.
+pub(crate) async fn a_replenishment_creates_the_stock_of_a_variant(node: &mut TestNode) {
+    let node = &*node;
+    let shop = node.a_shop().await;
+    let other = node.open_shop("+8613800138001", draft("Other")).await;
+    let request =
+        pulse_contract::shop::v1::CreateProductRequest { shop_id: shop.id(), product: Some(product("Oolong", 1_800)) };
+    let tea = node.catalog().create_product(&shop.owner.cx(), request).await.unwrap();
+    let (product_id, variant_id) = (tea.product_id, tea.variants[0].variant_id);
+    let replenish = |shop_id, resource| {
+        let request = ReplenishStockRequest { shop_id, resource: Some(resource), quantity: 5, note: String::new() };
+        let cx = shop.owner.cx();
+        async move { node.stock().replenish_stock(&cx, request).await }
+    };
+    assert_eq!(code(&replenish(shop.id(), sku(variant_id + 1)).await), "STOCK_NOT_FOUND");
+    assert_eq!(code(&replenish(other.id(), sku(variant_id)).await), "STOCK_NOT_FOUND", "a variant of another shop");
+    let coupon = ResourceRef { kind: ResourceKind::Coupon.into(), id: variant_id };
+    assert_eq!(code(&replenish(shop.id(), coupon).await), "STOCK_NOT_FOUND");
+    let all = futures::future::join_all((0..4).map(|_| replenish(shop.id(), sku(variant_id)))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    let get = GetStockRequest { shop_id: shop.id(), resource: Some(sku(variant_id)) };
+    let stock = node.stock().get_stock(&shop.owner.cx(), get.clone()).await.unwrap();
+    assert_eq!(
+        (stock.on_hand, stock.rules),
+        (20, Some(StockRules { deduct_at: DeductAt::Order.into(), ..Default::default() }))
+    );
+    let rules = Some(StockRules { warning_line: 3, deduct_at: DeductAt::Order.into(), ..StockRules::default() });
+    let put = PutStockRequest { shop_id: shop.id(), product_id, variant_id, rules };
+    node.stock().put_stock(&shop.owner.cx(), put).await.unwrap();
+    assert_eq!(replenish(shop.id(), sku(variant_id)).await.unwrap().rules, rules);
+    check(node).await;
+}
+
 /// Replenish, adjust; what is reserved cannot be taken away.
 pub(crate) async fn quantities_come_and_go(node: &mut TestNode) {
     shelf(node, 1, 5).await;

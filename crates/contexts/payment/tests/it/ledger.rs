@@ -1,4 +1,4 @@
-//! The books: what came in, what went back, and what a day comes to.
+//! The ledger: captures, refunds, and statements of a day.
 
 use pulse_contract::order::v1::{PaymentMethod, PaymentState};
 use pulse_contract::payment::v1::*;
@@ -7,31 +7,31 @@ use pulse_testkit::TestNode;
 
 use crate::code;
 use crate::paying::with_cash;
-use crate::street::*;
+use crate::shop_fixtures::*;
 
 /// PL-11: debit the provider, credit the shop.
-pub(crate) async fn every_payment_is_in_the_books_and_they_sum_to_zero(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    let order_id = street.paid(node).await;
+pub(crate) async fn every_payment_is_in_the_ledger_which_sums_to_zero(node: &mut TestNode) {
+    let fixture = ShopFixture::of(node).await;
+    let order_id = fixture.paid(node).await;
     let request = ListLedgerEntriesRequest { order_id, ..ListLedgerEntriesRequest::default() };
     let entries = node.payments().list_ledger_entries(&node.cx(), request).await.unwrap().entries;
     let [entry] = entries.as_slice() else { panic!("{entries:?}") };
     assert_eq!((entry.kind.as_str(), entry.order_id), ("capture", order_id));
     let lines: Vec<(&str, i64)> =
         entry.lines.iter().map(|line| (line.account.as_str(), line.amount.as_ref().unwrap().minor)).collect();
-    let shop = format!("shop:{}", street.shop.id());
+    let shop = format!("shop:{}", fixture.shop.id());
     assert_eq!(lines, [("provider:sandbox", PRICE), (shop.as_str(), -PRICE)]);
     assert_eq!(balances(node).await, [("provider:sandbox".to_owned(), PRICE), (shop, -PRICE)]);
     check(node).await;
 }
 
 pub(crate) async fn pages_of_accounts_and_entries_neither_skip_nor_repeat(node: &mut TestNode) {
-    let street = Street::of(node).await;
+    let fixture = ShopFixture::of(node).await;
     let mut orders = Vec::new();
     for n in 0..5 {
-        let order_id = street.order(node).await;
-        let payment = street.start(node, order_id).await;
-        tell(node, &format!("evt_{n}"), "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
+        let order_id = fixture.order(node).await;
+        let payment = fixture.start(node, order_id).await;
+        deliver(node, &format!("evt_{n}"), "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
         node.settle().await;
         orders.push(order_id);
     }
@@ -67,22 +67,22 @@ pub(crate) async fn pages_of_accounts_and_entries_neither_skip_nor_repeat(node: 
 }
 
 pub(crate) async fn a_statement_is_of_a_day_of_the_shop(node: &mut TestNode) {
-    let street = Street::of(node).await;
+    let fixture = ShopFixture::of(node).await;
     node.set_time("2026-05-04T15:59:59Z");
-    let first = street.paid(node).await;
-    let payment = street.payment(node, first).await;
-    tell(node, "evt_back", "refund.updated", &foreign_refund(&payment, "re_1", 500)).await.unwrap();
+    let first = fixture.paid(node).await;
+    let payment = fixture.payment(node, first).await;
+    deliver(node, "evt_back", "refund.updated", &foreign_refund(&payment, "re_1", 500)).await.unwrap();
     node.settle().await;
-    // One second later it is the next day in Shanghai.
+    // One second later the next day starts in Shanghai.
     node.set_time("2026-05-04T16:00:00Z");
-    let second = street.order(node).await;
-    let payment = street.start(node, second).await;
-    tell(node, "evt_2", "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
+    let second = fixture.order(node).await;
+    let payment = fixture.start(node, second).await;
+    deliver(node, "evt_2", "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
     node.settle().await;
 
     let statement = async |day: &str| {
-        let request = GetStatementRequest { shop_id: street.shop.id(), business_date: day.to_owned() };
-        node.payments().get_statement(&street.shop.owner.cx(), request).await
+        let request = GetStatementRequest { shop_id: fixture.shop.id(), business_date: day.to_owned() };
+        node.payments().get_statement(&fixture.shop.owner.cx(), request).await
     };
     let line = |payment_count, paid_minor, refund_count, refunded_minor| StatementLine {
         currency: "CNY".to_owned(),
@@ -97,8 +97,8 @@ pub(crate) async fn a_statement_is_of_a_day_of_the_shop(node: &mut TestNode) {
         ("2026-05-04", vec![line(1, PRICE, 1, 500)]),
         ("2026-05-05", vec![line(1, PRICE, 0, 0)]),
     ] {
-        let said = statement(day).await.unwrap();
-        assert_eq!((said.lines, said.is_balanced), (lines, true), "{day}");
+        let statement_of_day = statement(day).await.unwrap();
+        assert_eq!((statement_of_day.lines, statement_of_day.is_balanced), (lines, true), "{day}");
     }
     assert_eq!(code(&statement("2026-02-30").await), "PAYMENT_DATE_INVALID");
     let elsewhere = GetStatementRequest { shop_id: 1, business_date: "2026-05-04".to_owned() };
@@ -106,30 +106,30 @@ pub(crate) async fn a_statement_is_of_a_day_of_the_shop(node: &mut TestNode) {
     check(node).await;
 }
 
-/// Cash is no attempt of anybody, and in the books all the same; what goes back goes from hand to hand.
+/// Cash is booked without a provider; its refunds are made by hand.
 pub(crate) async fn cash_is_booked_when_the_order_is_completed(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    node.catalog().set_terms(&node.cx(), with_cash(street.shop.id())).await.unwrap();
-    let order = street.place(node, PaymentMethod::CashOnDelivery).await;
+    let fixture = ShopFixture::of(node).await;
+    node.catalog().set_terms(&node.cx(), with_cash(fixture.shop.id())).await.unwrap();
+    let order = fixture.place(node, PaymentMethod::CashOnDelivery).await;
     assert_eq!(balances(node).await, []);
     for _ in 0..2 {
-        let order = street.see(node, order.order_id).await;
-        advance(node, &street, &order).await;
+        let order = fixture.see(node, order.order_id).await;
+        advance(node, &fixture, &order).await;
     }
-    let shop = street.shop.id();
+    let shop = fixture.shop.id();
     assert_eq!(balances(node).await, [(format!("cash:{shop}"), PRICE), (format!("shop:{shop}"), -PRICE)]);
     assert_eq!(kinds(node, order.order_id).await, ["cash"]);
-    assert_eq!(street.see(node, order.order_id).await.payment_state(), PaymentState::Paid);
-    street.refund(node, order.order_id, 500).await.unwrap();
+    assert_eq!(fixture.see(node, order.order_id).await.payment_state(), PaymentState::Paid);
+    fixture.refund(node, order.order_id, 500).await.unwrap();
     check(node).await;
     assert_eq!(kinds(node, order.order_id).await, ["cash", "refund"]);
     let left = PRICE - 500;
     assert_eq!(balances(node).await, [(format!("cash:{shop}"), left), (format!("shop:{shop}"), -left)]);
 }
 
-pub(crate) async fn damage_is_found_and_balances_are_mended(node: &mut TestNode) {
-    let street = Street::of(node).await;
-    let order_id = street.paid(node).await;
+pub(crate) async fn damage_is_found_and_balances_are_corrected(node: &mut TestNode) {
+    let fixture = ShopFixture::of(node).await;
+    let order_id = fixture.paid(node).await;
     let store = node.store("payment");
     let write = async |text| {
         store.commit(&node.cx(), Commit::new().write(Statement::new(text, values![]))).await.unwrap();
@@ -160,8 +160,8 @@ pub(crate) async fn damage_is_found_and_balances_are_mended(node: &mut TestNode)
     assert_eq!(invariants, expected);
     write("UPDATE payment_entries SET kind = 'capture'").await;
 
-    let payment = street.payment(node, order_id).await;
-    tell(node, "evt_back", "refund.updated", &foreign_refund(&payment, "re_1", 500)).await.unwrap();
+    let payment = fixture.payment(node, order_id).await;
+    deliver(node, "evt_back", "refund.updated", &foreign_refund(&payment, "re_1", 500)).await.unwrap();
     node.settle().await;
     write("UPDATE payment_refunds SET state = 1").await;
     assert_eq!(found(false).await, [("payment.refunds_are_booked", false)]);

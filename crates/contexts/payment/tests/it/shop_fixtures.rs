@@ -1,4 +1,4 @@
-//! Orders of the order context, how they are paid, and webhooks as the sandbox would send them.
+//! Orders, their payments, and webhooks in the format of the sandbox.
 
 use futures::future::BoxFuture;
 use pulse_contract::Event;
@@ -11,17 +11,17 @@ use pulse_store::{Statement, values};
 use pulse_testkit::{OpenShop, Person, TestNode, product};
 use serde_json::{Value, json};
 
-/// What an order costs here, in minor units.
+/// Total of an order, in minor units.
 pub(crate) const PRICE: i64 = 1_990;
 
-/// A shop with one product, and somebody who buys.
-pub(crate) struct Street {
+/// A shop with one product, and a customer.
+pub(crate) struct ShopFixture {
     pub(crate) shop: OpenShop,
     pub(crate) tea: Product,
     pub(crate) customer: Person,
 }
 
-impl Street {
+impl ShopFixture {
     pub(crate) async fn of(node: &TestNode) -> Self {
         let shop = node.a_shop().await;
         let request = CreateProductRequest { shop_id: shop.id(), product: Some(product("Tea", PRICE)) };
@@ -29,7 +29,7 @@ impl Street {
         Self { shop, tea, customer: node.sign_up("+8613800138000").await }
     }
 
-    /// An order of one tea, to be paid like this.
+    /// Places an order of one tea with this payment method.
     pub(crate) async fn place(&self, node: &TestNode, method: PaymentMethod) -> Order {
         let line = CartLine {
             product_id: self.tea.product_id,
@@ -49,37 +49,37 @@ impl Street {
         order
     }
 
-    /// An order that waits for its payment.
+    /// Places an order that awaits payment.
     pub(crate) async fn order(&self, node: &TestNode) -> i64 {
         self.place(node, PaymentMethod::Online).await.order_id
     }
 
-    /// Begins to pay.
+    /// Starts a payment.
     pub(crate) async fn start(&self, node: &TestNode, order_id: i64) -> Payment {
         node.payments().start_payment(&self.customer.cx(), with_sandbox(order_id)).await.unwrap()
     }
 
-    /// An order whose money is there.
+    /// Places an order and pays it.
     pub(crate) async fn paid(&self, node: &TestNode) -> i64 {
         let order_id = self.order(node).await;
         let payment = self.start(node, order_id).await;
-        tell(node, "evt_paid", "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
+        deliver(node, "evt_paid", "payment_intent.succeeded", &intent(&payment, 0)).await.unwrap();
         node.settle().await;
         order_id
     }
 
-    /// The order as its customer sees it.
+    /// The order for its customer.
     pub(crate) async fn see(&self, node: &TestNode, order_id: i64) -> Order {
         node.orders().get_order(&self.customer.cx(), GetOrderRequest { order_id }).await.unwrap()
     }
 
-    /// The payment as its customer sees it.
+    /// The payment for its customer.
     pub(crate) async fn payment(&self, node: &TestNode, order_id: i64) -> Payment {
         let request = GetOrderPaymentRequest { order_id };
         node.payments().get_order_payment(&self.customer.cx(), request).await.unwrap()
     }
 
-    /// The shop gives so much back.
+    /// The shop refunds an amount.
     pub(crate) async fn refund(&self, node: &TestNode, order_id: i64, amount_minor: i64) -> Result<Order, Error> {
         let request =
             RefundOrderRequest { shop_id: self.shop.id(), order_id, amount_minor, reason: "it was cold".to_owned() };
@@ -91,17 +91,17 @@ pub(crate) fn with_sandbox(order_id: i64) -> StartPaymentRequest {
     StartPaymentRequest { order_id, provider: "sandbox".to_owned(), return_url: String::new() }
 }
 
-/// The states of the attempts of a payment, oldest first.
+/// States of the attempts of a payment, oldest first.
 pub(crate) fn attempts(payment: &Payment) -> Vec<AttemptState> {
     payment.attempts.iter().map(PaymentAttempt::state).collect()
 }
 
-/// The states of the refunds of a payment, oldest first.
+/// States and amounts of the refunds of a payment, oldest first.
 pub(crate) fn refunds(payment: &Payment) -> Vec<(RefundState, i64)> {
     payment.refunds.iter().map(|refund| (refund.state(), refund.amount.as_ref().unwrap().minor)).collect()
 }
 
-/// What the sandbox says of an attempt, the first being 0.
+/// Object of the sandbox for an attempt; the first one is 0.
 pub(crate) fn intent(payment: &Payment, attempt: usize) -> Value {
     let (attempt, amount) = (&payment.attempts[attempt], payment.amount.as_ref().unwrap());
     json!({
@@ -115,7 +115,7 @@ pub(crate) fn intent(payment: &Payment, attempt: usize) -> Value {
     })
 }
 
-/// What the sandbox says of a refund that we did not ask for.
+/// Object of the sandbox for a refund that was made there.
 pub(crate) fn foreign_refund(payment: &Payment, name: &str, minor: i64) -> Value {
     json!({
         "id": name,
@@ -127,7 +127,7 @@ pub(crate) fn foreign_refund(payment: &Payment, name: &str, minor: i64) -> Value
     })
 }
 
-/// The body of an event.
+/// Body of an event.
 pub(crate) fn event(id: &str, kind: &str, object: &Value) -> String {
     json!({ "id": id, "object": "event", "type": kind, "created": 1, "data": { "object": object } }).to_string()
 }
@@ -147,33 +147,38 @@ pub(crate) fn webhook(node: &TestNode, body: &str) -> ReceiveWebhookRequest {
 }
 
 /// Delivers an event of the sandbox. Returns whether it was received before.
-pub(crate) fn tell(node: &TestNode, id: &str, kind: &str, object: &Value) -> BoxFuture<'static, Result<bool, Error>> {
+pub(crate) fn deliver(
+    node: &TestNode,
+    id: &str,
+    kind: &str,
+    object: &Value,
+) -> BoxFuture<'static, Result<bool, Error>> {
     let request = webhook(node, &event(id, kind, object));
     let (cx, payments) = (node.cx(), node.payments().clone());
     Box::pin(async move { Ok(payments.receive_webhook(&cx, request).await?.is_duplicate) })
 }
 
-/// The one number that a query finds.
+/// The number that a query returns.
 pub(crate) async fn number(node: &TestNode, query: &'static str) -> i64 {
     let (number,): (i64,) = node.store("payment").one(Statement::new(query, values![])).await.unwrap();
     number
 }
 
-/// What payments have told of this kind, in order.
-pub(crate) async fn told<E: Event + Default>(node: &TestNode) -> Vec<E> {
+/// Events of one type that the payment context published, in their sequence.
+pub(crate) async fn published<E: Event + Default>(node: &TestNode) -> Vec<E> {
     let events = node.store("payment").events_after(0, 1_000).await.unwrap();
     let own = events.into_iter().filter(|event| &*event.topic == E::TOPIC);
     own.map(|event| E::decode(event.payload).unwrap()).collect()
 }
 
-/// How many entries of each kind the books have for an order, oldest first.
+/// Kinds of the ledger entries of an order, oldest first.
 pub(crate) async fn kinds(node: &TestNode, order_id: i64) -> Vec<String> {
     let request = ListLedgerEntriesRequest { order_id, page_size: 100, page_token: String::new() };
     let entries = node.payments().list_ledger_entries(&node.cx(), request).await.unwrap().entries;
     entries.into_iter().rev().map(|entry| entry.kind).collect()
 }
 
-/// The balances, without those that are nothing.
+/// Balances that are not 0.
 pub(crate) async fn balances(node: &TestNode) -> Vec<(String, i64)> {
     let request = ListLedgerAccountsRequest { page_size: 100, ..ListLedgerAccountsRequest::default() };
     let accounts = node.payments().list_ledger_accounts(&node.cx(), request).await.unwrap().accounts;
@@ -181,19 +186,19 @@ pub(crate) async fn balances(node: &TestNode) -> Vec<(String, i64)> {
     all.filter(|(_, minor)| *minor != 0).collect()
 }
 
-/// Nothing was created or lost.
+/// The invariants hold, and the ledger sums to zero.
 pub(crate) async fn check(node: &TestNode) {
     node.settle().await;
     let verified = pulse_payment::verify(node.store("payment"), false).await.unwrap();
     assert_eq!(verified.findings, vec![]);
     let sum: i64 = balances(node).await.into_iter().map(|(_, minor)| minor).sum();
-    assert_eq!(sum, 0, "the books sum to zero");
+    assert_eq!(sum, 0, "the ledger sums to zero");
 }
 
-/// Moves an order one step on, as the staff of a shop without a kitchen does.
-pub(crate) async fn advance(node: &TestNode, street: &Street, order: &Order) {
+/// Moves an order one step, as staff of a shop without a kitchen.
+pub(crate) async fn advance(node: &TestNode, fixture: &ShopFixture, order: &Order) {
     let (shop_id, order_id) = (order.shop_id, order.order_id);
-    let staff = street.shop.owner.cx();
+    let staff = fixture.shop.owner.cx();
     match order.state() {
         OrderState::Confirmed => {
             node.orders().accept_order(&staff, AcceptOrderRequest { shop_id, order_id }).await.unwrap();

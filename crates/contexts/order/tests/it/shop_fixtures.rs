@@ -1,4 +1,4 @@
-//! A shop with a menu and stock, and people who order there.
+//! A shop with a menu and stock, and its customers.
 
 use pulse_contract::Event;
 use pulse_contract::marketing::v1::*;
@@ -12,15 +12,15 @@ use pulse_testkit::{OpenShop, Person, TestNode, cny, place, product};
 
 pub(crate) const PHONE: &str = "+8613800138001";
 
-/// A shop that sells tea (12.00, sugar to choose) and cake (30.00), and somebody who likes both.
-pub(crate) struct Street {
+/// A shop that sells tea (12.00, with sugar as a modifier) and cake (30.00), and a customer.
+pub(crate) struct ShopFixture {
     pub(crate) shop: OpenShop,
     pub(crate) tea: Product,
     pub(crate) cake: Product,
     pub(crate) customer: Person,
 }
 
-/// Packing 1.00, delivery 5.00 within 3 km and free from 100.00, 10.00 at least, 6 % on top, cash is taken.
+/// Packing 1.00; delivery 5.00 within 3 km, free from 100.00; minimum 10.00; 6 % tax on top; cash accepted.
 pub(crate) fn terms() -> ShopTerms {
     ShopTerms {
         tax_basis_points: 600,
@@ -34,7 +34,7 @@ pub(crate) fn terms() -> ShopTerms {
     }
 }
 
-impl Street {
+impl ShopFixture {
     pub(crate) async fn new(node: &TestNode) -> Self {
         let shop = node.a_shop().await;
         let customer = node.sign_up(PHONE).await;
@@ -47,16 +47,16 @@ impl Street {
         let tea = ProductDraft { modifier_groups: vec![sugar], ..product("Tea", 1_200) };
         let tea = create(node, &shop, tea).await;
         let cake = create(node, &shop, product("Cake", 3_000)).await;
-        let street = Self { shop, tea, cake, customer };
-        street.set_terms(node, terms()).await;
-        street
+        let fixture = Self { shop, tea, cake, customer };
+        fixture.set_terms(node, terms()).await;
+        fixture
     }
 
-    /// As [`Street::new`], with so many units of tea that are counted.
+    /// As [`ShopFixture::new`], with tracked stock of `units` teas.
     pub(crate) async fn with_tea(node: &TestNode, units: i64) -> Self {
-        let street = Self::new(node).await;
-        street.count_tea(node, units, StockRules::default()).await;
-        street
+        let fixture = Self::new(node).await;
+        fixture.count_tea(node, units, StockRules::default()).await;
+        fixture
     }
 
     pub(crate) async fn count_tea(&self, node: &TestNode, units: i64, rules: StockRules) {
@@ -91,18 +91,18 @@ impl Street {
         node.catalog().set_terms(&self.shop.owner.cx(), request).await.unwrap();
     }
 
-    /// So many teas, to be fetched: 12.00 each, 1.00 for packing, 6 % on top.
+    /// A pickup order of tea: 12.00 each, 1.00 for packing, 6 % tax on top.
     pub(crate) fn teas(&self, quantity: i32) -> OrderDraft {
         OrderDraft { shop_id: self.shop.id(), lines: vec![line(&self.tea, quantity)], ..OrderDraft::default() }
     }
 
-    /// What [`Street::teas`] cost.
+    /// Total of [`ShopFixture::teas`].
     pub(crate) fn tea_total(quantity: i64) -> i64 {
         let taxed = 1_200 * quantity + 100;
         taxed + (taxed * 6 + 50).div_euclid(100)
     }
 
-    /// The same, to be brought.
+    /// The same order as a delivery.
     pub(crate) fn delivered(&self, draft: OrderDraft) -> OrderDraft {
         OrderDraft { fulfilment: Fulfilment::Delivery.into(), address: Some(address()), ..draft }
     }
@@ -112,7 +112,7 @@ impl Street {
         node.orders().quote_order(&self.customer.cx(), request).await.unwrap()
     }
 
-    /// Places what was quoted a moment ago.
+    /// Places the order at its current price.
     pub(crate) async fn place(&self, node: &TestNode, draft: OrderDraft) -> Result<Order, Error> {
         let total = self.quote(node, &draft).await.price.unwrap_or_default().total_minor;
         node.orders().place_order(&self.customer.cx(), placing(draft, total)).await
@@ -125,7 +125,7 @@ impl Street {
         node.orders().place_order(&self.customer.cx(), request).await
     }
 
-    /// The order as its customer sees it.
+    /// The order for its customer.
     pub(crate) async fn seen(&self, node: &TestNode, order_id: i64) -> Order {
         node.orders().get_order(&self.customer.cx(), GetOrderRequest { order_id }).await.unwrap()
     }
@@ -135,7 +135,7 @@ impl Street {
         node.orders().cancel_order(&self.customer.cx(), request).await
     }
 
-    /// A coupon of the customer: so much less, from a threshold.
+    /// A coupon of the customer: `amount_minor` off from `threshold_minor` on.
     pub(crate) async fn coupon(&self, node: &TestNode, amount_minor: i64, threshold_minor: i64) -> i64 {
         let template = TemplateDraft {
             name: "A gift".to_owned(),
@@ -175,7 +175,7 @@ pub(crate) fn line(product: &Product, quantity: i32) -> CartLine {
     CartLine { product_id, variant_id, quantity, ..CartLine::default() }
 }
 
-/// About a kilometre from the shop.
+/// An address about 1 km from the shop.
 pub(crate) fn address() -> DeliveryAddress {
     DeliveryAddress {
         recipient: "Li".to_owned(),
@@ -189,11 +189,11 @@ pub(crate) fn placing(draft: OrderDraft, expected_total_minor: i64) -> PlaceOrde
     PlaceOrderRequest { draft: Some(draft), expected_total_minor, ..PlaceOrderRequest::default() }
 }
 
-/// Money for an order: what a payment tells when it succeeds. Says the ids of payment and attempt.
+/// Pays an order: publishes the event of a successful payment. Returns the IDs of payment and attempt.
 pub(crate) async fn pay(node: &TestNode, order: &Order) -> (i64, i64) {
     let total = order.price.as_ref().unwrap().total_minor;
     let money = paid(node, order.order_id, total);
-    tell(node, order.order_id, &money).await;
+    publish(node, order.order_id, &money).await;
     node.settle().await;
     (money.payment_id, money.attempt_id)
 }
@@ -204,20 +204,20 @@ pub(crate) fn paid(node: &TestNode, order_id: i64, minor: i64) -> PaymentSucceed
     PaymentSucceeded { payment_id, attempt_id, order_id, amount: Some(cny(minor)), is_surplus: false }
 }
 
-/// Writes an event into the outbox of its context, as that context would.
-pub(crate) async fn tell<E: Event>(node: &TestNode, key: i64, event: &E) {
+/// Writes an event into the outbox of its context, as that context does.
+pub(crate) async fn publish<E: Event>(node: &TestNode, key: i64, event: &E) {
     let context = E::TOPIC.split('.').nth(1).unwrap();
     node.store(context).commit(&node.cx(), Commit::new().event(key, event)).await.unwrap();
 }
 
-/// What the order context has told of one kind, in order.
-pub(crate) async fn told<E: Event + Default>(node: &TestNode) -> Vec<E> {
+/// Events of one type that the order context published, in their sequence.
+pub(crate) async fn published<E: Event + Default>(node: &TestNode) -> Vec<E> {
     let events = node.store("order").events_after(0, 10_000).await.unwrap();
     let events = events.into_iter().filter(|event| &*event.topic == E::TOPIC);
     events.map(|event| E::decode(event.payload).unwrap()).collect()
 }
 
-/// Nothing is wrong with orders, stock and coupons.
+/// The invariants of orders and stock hold.
 pub(crate) async fn assert_clean(node: &TestNode) {
     let verified = pulse_order::verify(node.store("order"), false).await.unwrap();
     assert_eq!(verified.findings, []);
