@@ -33,6 +33,39 @@ pub(crate) struct Binding {
     pub(crate) response_body: String,
 }
 
+impl Method {
+    /// Whether the rpc is a list with pages, whose tokens belong to the call.
+    pub(crate) fn is_list(&self, model: &Model) -> bool {
+        model.field(&self.desc.input(), PAGE_TOKEN).is_some()
+    }
+}
+
+impl Binding {
+    /// Whether a request replaces or changes a resource, so that it needs a body.
+    pub(crate) fn replaces(&self) -> bool {
+        self.body != Body::None && matches!(self.verb.as_str(), "PUT" | "PATCH")
+    }
+}
+
+/// The field of a request that continues a list.
+const PAGE_TOKEN: &str = "page_token";
+
+/// A list has the token and the size of a page in its request, and the next token in its response.
+fn check_list(model: &Model, desc: &MethodDescriptor) -> Result<(), String> {
+    let is = |message: MessageDescriptor, name: &str, shape: &Shape| {
+        model.field(&message, name).is_some_and(|field| field.place == Place::Plain && field.shape == *shape)
+    };
+    let is_list = model.field(&desc.input(), PAGE_TOKEN).is_some();
+    let has_all = is(desc.input(), PAGE_TOKEN, &Shape::String)
+        && is(desc.input(), "page_size", &Shape::I32)
+        && is(desc.output(), "next_page_token", &Shape::String)
+        && !desc.is_server_streaming();
+    if is_list && !has_all {
+        return Err("a list has page_token and int32 page_size, and its response has next_page_token".to_owned());
+    }
+    Ok(())
+}
+
 /// What the body of a request is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -101,6 +134,9 @@ fn read_method(model: &Model, desc: MethodDescriptor, problems: &mut Problems) -
         }
     };
     policy::check(model, &desc, &policy, problems);
+    if let Err(problem) = check_list(model, &desc) {
+        problems.add(&name, problem);
+    }
     let rule = options::read::<HttpRule>(&desc.options(), "google.api.http").unwrap_or_else(|error| {
         problems.add(&name, error);
         None

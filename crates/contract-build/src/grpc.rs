@@ -4,6 +4,7 @@ use crate::binding::{Method, Service};
 use crate::model::Model;
 use crate::names;
 use crate::policy;
+use crate::service::Names;
 
 /// Writes the server: the rpcs of the client, as a service of tonic.
 pub(crate) fn emit(model: &Model, service: &Service) -> String {
@@ -63,15 +64,21 @@ pub(crate) fn emit(model: &Model, service: &Service) -> String {
 }
 
 fn emit_method(model: &Model, service: &Service, method: &Method) -> String {
+    let is_list = method.is_list(model);
     format!(
-        "::pulse_contract::grpc::Method::{kind}(&{spec}, {scope}, {{
+        "::pulse_contract::grpc::Method::{kind}(&{spec}, {scope}, {paging}{{
             let client = client.clone();
             move |cx, request| {{
                 let client = client.clone();
                 async move {{ client.{function}(&cx, request).await }}
             }}
         }}),\n",
-        kind = if method.desc.is_server_streaming() { "streaming" } else { "unary" },
+        kind = match method.desc.is_server_streaming() {
+            true => "streaming",
+            false if is_list => "list",
+            false => "unary",
+        },
+        paging = if is_list { format!("{}, ", Names::of(service).paging(method)) } else { String::new() },
         spec = policy::spec(service, method),
         scope = policy::scope(model, &method.desc, &method.policy).unwrap_or_default(),
         function = names::snake(method.desc.name()),

@@ -151,7 +151,7 @@ fn read_field(message: &Message, field: &Field, package: &str) -> String {
         | Shape::Message(_) => "::pulse_contract::json::ReadJson::read_json".to_owned(),
     };
     match &field.place {
-        Place::Plain => format!("message.{ident} = {read}(json)?;"),
+        Place::Plain => format!("message.{ident} = json.plain({read})?;"),
         Place::Optional => format!("message.{ident} = json.optional({read})?;"),
         Place::Repeated => format!("message.{ident} = json.list({read})?;"),
         Place::Map(_) => format!("message.{ident} = json.map({read})?;"),
@@ -159,8 +159,10 @@ fn read_field(message: &Message, field: &Field, package: &str) -> String {
             let Some(oneof) = message.oneofs.get(*index) else { return String::new() };
             let (choice, path) = (&oneof.ident, &oneof.path);
             format!(
-                "json.only_one(message.{choice}.is_some())?;
-                message.{choice} = json.optional({read})?.map({path}::{ident});"
+                "if let Some(value) = json.optional({read})? {{
+                    json.only_one(message.{choice}.is_some())?;
+                    message.{choice} = Some({path}::{ident}(value));
+                }}"
             )
         }
     }

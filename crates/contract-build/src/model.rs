@@ -54,6 +54,7 @@ pub(crate) struct Oneof {
 }
 
 /// A field and its rules.
+#[derive(Clone)]
 pub(crate) struct Field {
     pub(crate) desc: FieldDescriptor,
     /// The Rust field; for a member of a oneof, the Rust variant.
@@ -207,6 +208,8 @@ impl Field {
             problems.add(desc.full_name(), error);
             None
         });
+        let mut rules = rules.unwrap_or_default();
+        rules.set_pattern_words(&options::read_text(&desc.options(), "pulse.pattern_words").unwrap_or_default());
         let oneof = desc.containing_oneof().and_then(|oneof| oneofs.iter().position(|known| *known == oneof));
         let shape = match map_entry(&desc) {
             Some(entry) => Shape::read(&entry.map_entry_value_field(), problems),
@@ -220,7 +223,7 @@ impl Field {
             (None, None) => Place::Plain,
         };
         let ident = if oneof.is_some() { names::camel(desc.name()) } else { names::snake(desc.name()) };
-        Self { ident, shape, place, rules: rules.unwrap_or_default(), desc }
+        Self { ident, shape, place, rules, desc }
     }
 
     pub(crate) fn name(&self) -> &str {

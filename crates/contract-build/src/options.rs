@@ -21,6 +21,15 @@ pub(crate) fn read<T: DeserializeOwned>(options: &DynamicMessage, name: &str) ->
     serde_json::from_value(json).map(Some).map_err(|error| format!("({name}) is not supported here: {error}"))
 }
 
+/// Reads the extension `name` of some options, which is a text; `None` when it is not set.
+pub(crate) fn read_text(options: &DynamicMessage, name: &str) -> Option<String> {
+    let extension = options.descriptor().parent_pool().get_extension_by_name(name)?;
+    if !options.has_extension(&extension) {
+        return None;
+    }
+    options.get_extension(&extension).as_str().map(ToOwned::to_owned)
+}
+
 /// `google.api.http`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -106,6 +115,15 @@ pub(crate) struct FieldRules {
 }
 
 impl FieldRules {
+    /// Sets `pulse.pattern_words` of the field, which explain its pattern or that of its items.
+    pub(crate) fn set_pattern_words(&mut self, words: &str) {
+        let items = self.repeated.as_mut().and_then(|rules| rules.items.as_mut());
+        let of_items = items.and_then(|rules| rules.string.as_mut());
+        for rules in self.string.iter_mut().chain(of_items) {
+            words.clone_into(&mut rules.pattern_words);
+        }
+    }
+
     /// The rules for numbers that are set, with the name of their type.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = (&'static str, &NumberRules)> {
         let all = [
@@ -166,6 +184,9 @@ pub(crate) struct BoolRules {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StringRules {
+    /// `pulse.pattern_words`: what the pattern accepts, in words.
+    #[serde(skip)]
+    pub(crate) pattern_words: String,
     #[serde(rename = "const")]
     pub(crate) constant: Option<String>,
     pub(crate) len: Option<u64>,

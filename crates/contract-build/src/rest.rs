@@ -30,6 +30,10 @@ pub(crate) fn emit(model: &Model, service: &Service) -> String {
 fn emit_route(model: &Model, service: &Service, method: &Method, binding: &Binding) -> String {
     let names = Names::of(service);
     let spec = policy::spec(service, method);
+    let (before, after) = match &binding.body {
+        Body::Field(name) => (format!("::pulse_contract::route::body_paths({name:?}, "), ")"),
+        Body::None | Body::Whole => (String::new(), ""),
+    };
     format!(
         "::pulse_contract::Route {{
             verb: {verb:?},
@@ -38,7 +42,7 @@ fn emit_route(model: &Model, service: &Service, method: &Method, binding: &Bindi
             spec: &{spec},
             has_body: {has_body},
             is_stream: {is_stream},
-            handler: {{
+            handler: {before}{{
                 let client = client.clone();
                 ::pulse_contract::route::handler(
                     |rest| {read},
@@ -47,12 +51,12 @@ fn emit_route(model: &Model, service: &Service, method: &Method, binding: &Bindi
                     move |cx, request| {{
                         let client = client.clone();
                         async move {{
-                            let answer = client.{function}(&cx, request).await?;
+                            {answer}
                             {reply}
                         }}
                     }},
                 )
-            }},
+            }}{after},
         }},\n",
         verb = binding.verb,
         path = binding.path,
@@ -61,8 +65,24 @@ fn emit_route(model: &Model, service: &Service, method: &Method, binding: &Bindi
         is_stream = method.desc.is_server_streaming(),
         read = read(model, method, binding, &names),
         scope = typed_scope(model, method, &names),
-        function = names::snake(method.desc.name()),
+        answer = answer(model, method, &names, &spec),
         reply = reply(model, method, binding),
+    )
+}
+
+/// Statements that call the client and leave its `answer`.
+fn answer(model: &Model, method: &Method, names: &Names<'_>, spec: &str) -> String {
+    let function = names::snake(method.desc.name());
+    if !method.is_list(model) {
+        return format!("let answer = client.{function}(&cx, request).await?;");
+    }
+    format!(
+        "let mut request = request;
+        let paging = {paging};
+        let binding = paging.open(&{spec}, &mut request)?;
+        let mut answer = client.{function}(&cx, request).await?;
+        paging.seal(&binding, &mut answer);",
+        paging = names.paging(method),
     )
 }
 
@@ -106,14 +126,25 @@ fn read(model: &Model, method: &Method, binding: &Binding, names: &Names<'_>) ->
         Body::None => format!("<{input} as ::core::default::Default>::default()"),
         Body::Whole => {
             bound = vec!["*".to_owned()];
-            format!("<{input} as ::pulse_contract::Json>::from_json(rest.body)?")
+            if binding.replaces() {
+                format!("::pulse_contract::json::from_required_body::<{input}>(rest.body)?")
+            } else {
+                format!("<{input} as ::pulse_contract::Json>::from_json(rest.body)?")
+            }
         }
         Body::Field(name) => {
             bound.push(name.clone());
-            let ident = model.field(&method.desc.input(), name).map_or("", |field: &Field| &field.ident);
+            let field = model.field(&method.desc.input(), name);
+            let ident = field.map_or("", |field: &Field| &field.ident);
+            // The rule of a required field reports its absence together with everything else that is wrong.
+            let is_checked = field.is_some_and(|field| field.rules.required);
+            let value = match binding.replaces() && !is_checked {
+                true => "Some(::pulse_contract::json::from_required_body(rest.body)?)",
+                false => "::pulse_contract::json::from_body_field(rest.body)?",
+            };
             format!(
                 "{input} {{
-                    {ident}: Some(::pulse_contract::json::from_json_at(rest.body, {name:?})?),
+                    {ident}: {value},
                     ..::core::default::Default::default()
                 }}"
             )

@@ -155,7 +155,11 @@ fn strings(rules: &StringRules) -> Result<Vec<Rule>, String> {
              ::std::sync::LazyLock::new(|| ::pulse_contract::validate::Pattern::new({pattern:?})); \
              PATTERN.matches(value) }}"
         );
-        found.push(rule(holds, "string.pattern", format!("must match {pattern}")));
+        if rules.pattern_words.is_empty() {
+            return Err("has a pattern without (pulse.pattern_words), so its violation would be a regular expression"
+                .to_owned());
+        }
+        found.push(rule(holds, "string.pattern", format!("must be {}", rules.pattern_words)));
     }
     found.extend(texts(rules));
     let formats = [

@@ -26,6 +26,19 @@ impl<'a> Names<'a> {
         names::type_path(self.package, output.package_name(), output.full_name())
     }
 
+    /// An expression of the accessors of a list.
+    pub(crate) fn paging(&self, method: &Method) -> String {
+        format!(
+            "::pulse_contract::page::Paging::<{}, {}> {{
+                token: |request| &mut request.page_token,
+                size: |request| &mut request.page_size,
+                next: |answer| &mut answer.next_page_token,
+            }}",
+            self.input(method),
+            self.output(method)
+        )
+    }
+
     /// What the method gives: one message or a stream of them.
     fn answer(&self, method: &Method) -> String {
         Self::answer_of(method, &self.output(method))

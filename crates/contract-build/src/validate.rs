@@ -34,7 +34,13 @@ pub(crate) fn with_rules(model: &Model) -> BTreeSet<String> {
 fn has_own_rules(message: &Message) -> bool {
     let has_rules =
         |field: &Field| field.rules.required || !field.rules.types().is_empty() || field.shape == Shape::Timestamp;
-    message.oneofs.iter().any(|oneof| oneof.required) || message.fields.iter().any(has_rules)
+    message.oneofs.iter().any(|oneof| oneof.required)
+        || message.fields.iter().any(|field| has_rules(field) || has_text(field))
+}
+
+/// Whether the field contains texts, which must not have U+0000 in them.
+fn has_text(field: &Field) -> bool {
+    field.shape == Shape::String || field.place == Place::Map(Shape::String)
 }
 
 fn is_below(field: &Field, found: &BTreeSet<String>) -> bool {
@@ -44,8 +50,13 @@ fn is_below(field: &Field, found: &BTreeSet<String>) -> bool {
 /// Writes the impl for one message.
 pub(crate) fn emit(message: &Message, package: &str, with_rules: &BTreeSet<String>, problems: &mut Problems) -> String {
     let mut checks = String::new();
-    for field in message.fields.iter().filter(|field| field.rules.ignore != "IGNORE_ALWAYS") {
-        match emit_field(message, field, package, with_rules) {
+    for field in &message.fields {
+        let is_ignored = field.rules.ignore == "IGNORE_ALWAYS";
+        if is_ignored && field.shape != Shape::String {
+            continue;
+        }
+        let unruled = is_ignored.then(|| Field { rules: FieldRules::default(), ..field.clone() });
+        match emit_field(message, unruled.as_ref().unwrap_or(field), package, with_rules) {
             Ok(code) => checks += &code,
             Err(problem) => problems.add(field.desc.full_name(), problem),
         }
@@ -163,7 +174,8 @@ fn emit_value(
         String::new()
     };
     let rules = rules::of_value(rules, shape, &enum_path)?;
-    let mut code: String = rules.iter().map(emit_rule).collect();
+    let mut code = String::from(if *shape == Shape::String { "found.text(value, at);\n" } else { "" });
+    code.extend(rules.iter().map(emit_rule));
     if let Shape::Message(below) = shape
         && with_rules.contains(below.full_name())
     {

@@ -12,6 +12,7 @@ pub mod grpc;
 pub mod idempotency;
 pub mod json;
 pub mod method;
+mod number;
 pub mod page;
 pub mod route;
 pub mod served;

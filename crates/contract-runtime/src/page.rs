@@ -6,8 +6,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pulse_kernel::Error;
+use sha2::{Digest, Sha256};
 
 use crate::errors;
+use crate::method::MethodSpec;
 
 /// The size of a page when the caller does not say.
 pub const SIZE_DEFAULT: i32 = 20;
@@ -84,9 +86,107 @@ fn read<const N: usize>(token: &str) -> Option<[i64; N]> {
     numbers.try_into().ok()
 }
 
+/// What connects the tokens of a list with its call: its rpc and its filters. The size of a page may differ from page
+/// to page.
+///
+/// Where a request enters Pulse, the binding opens its token, and seals the token of the answer. Contexts see only the
+/// keys of entries. A token of another list, or of the same list with other filters, is refused: it would skip entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding(String);
+
+/// Accessors of a list: the token and size of its request, the token of its response. Generated.
+pub struct Paging<Q, A> {
+    /// The token of the request.
+    pub token: fn(&mut Q) -> &mut String,
+    /// The size of the page.
+    pub size: fn(&mut Q) -> &mut i32,
+    /// The token of the next page.
+    pub next: fn(&mut A) -> &mut String,
+}
+
+impl<Q: prost::Message, A> Paging<Q, A> {
+    /// Replaces the token of a request by the key that the context reads, and returns the binding for the answer.
+    ///
+    /// # Errors
+    /// `PAGE_TOKEN_INVALID` when the token belongs to another call.
+    pub fn open(&self, spec: &MethodSpec, request: &mut Q) -> Result<Binding, Error> {
+        let token = std::mem::take((self.token)(request));
+        let size = std::mem::take((self.size)(request));
+        let binding = Binding::of(spec, &request.encode_to_vec());
+        *(self.token)(request) = binding.open(&token)?;
+        *(self.size)(request) = size;
+        Ok(binding)
+    }
+
+    /// Seals the token of an answer.
+    pub fn seal(&self, binding: &Binding, answer: &mut A) {
+        let next = (self.next)(answer);
+        *next = binding.seal(next);
+    }
+}
+
+/// Bytes of the digest in a token: enough to tell calls apart. A token is no secret and proves nothing.
+const DIGEST_BYTES: usize = 9;
+/// Characters of the digest in base64.
+const DIGEST_CHARS: usize = 12;
+
+impl Binding {
+    fn of(spec: &MethodSpec, filters: &[u8]) -> Self {
+        let mut hash = Sha256::new_with_prefix(spec.path);
+        hash.update([0]);
+        hash.update(filters);
+        let digest = hash.finalize();
+        Self(URL_SAFE_NO_PAD.encode(digest.get(..DIGEST_BYTES).unwrap_or_default()))
+    }
+
+    fn open(&self, token: &str) -> Result<String, Error> {
+        if token.is_empty() {
+            return Ok(String::new());
+        }
+        match token.split_at_checked(DIGEST_CHARS) {
+            Some((digest, key)) if digest == self.0 && !key.is_empty() => Ok(key.to_owned()),
+            _ => {
+                let detail =
+                    "use next_page_token as it came, with the path and the filters of the call that returned it";
+                Err(errors::PAGE_TOKEN_INVALID.error(detail))
+            }
+        }
+    }
+
+    fn seal(&self, key: &str) -> String {
+        if key.is_empty() { String::new() } else { format!("{}{key}", self.0) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::Policy;
+
+    /// E5: a token is good for the call that returned it, and for no other one.
+    #[test]
+    fn a_token_belongs_to_its_call() {
+        let spec = |path: &'static str| {
+            let policy =
+                Policy { callers: &[], rates: &[], idempotent: false, cancels_on_disconnect: false, deadline_ms: 1 };
+            MethodSpec { service: "s", name: "A", path, policy }
+        };
+        let binding = Binding::of(&spec("/s/A"), b"filters");
+        let token = binding.seal("key");
+        assert_eq!(binding.open(&token).unwrap(), "key");
+        assert_eq!((binding.seal("").as_str(), binding.open("").unwrap().as_str()), ("", ""));
+        let (other_list, other_filters) =
+            (Binding::of(&spec("/s/B"), b"filters"), Binding::of(&spec("/s/A"), b"filter"));
+        for (binding, token) in [
+            (&other_list, token.as_str()),
+            (&other_filters, &token),
+            (&binding, "key"),
+            (&binding, &binding.0),
+            (&binding, "城城城城城"),
+        ] {
+            assert_eq!(binding.open(token).unwrap_err().code(), "PAGE_TOKEN_INVALID", "{token}");
+        }
+    }
 
     #[test]
     fn a_token_brings_its_key_back_and_nothing_else_does() {

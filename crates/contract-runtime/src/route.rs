@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use pulse_kernel::id::ShopId;
-use pulse_kernel::{Cx, Error};
+use pulse_kernel::{Cx, Error, Violation};
 
 use crate::idempotency::Call;
 use crate::json::Json;
@@ -125,6 +125,29 @@ where
             Ok((cx, request)) => answer(cx, request).boxed(),
             Err(error) => futures::future::ready(Err(error)).boxed(),
         }
+    })
+}
+
+/// Path of the whole body in a violation.
+pub const BODY: &str = "body";
+
+/// A handler of a binding whose body is the field `field` of the request: violations name the paths in the body, and
+/// not in the request, which a caller over HTTP never sees.
+#[must_use]
+pub fn body_paths(field: &'static str, handler: Handler) -> Handler {
+    Arc::new(move |cx, rest| handler(cx, rest).map_err(move |error| below_body(error, field)).boxed())
+}
+
+fn below_body(error: Error, field: &str) -> Error {
+    error.map_violations(|violation| {
+        let Some(below) = violation.field.strip_prefix(field) else { return violation };
+        let path = match below.strip_prefix('.') {
+            Some(path) => path.to_owned(),
+            None if below.is_empty() => BODY.to_owned(),
+            None if below.starts_with('[') => format!("{BODY}{below}"),
+            None => return violation,
+        };
+        Violation { field: path.into(), ..violation }
     })
 }
 

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use pulse_kernel::{Error, Violation};
 
 use crate::errors;
+use crate::number;
 use crate::route::RestRequest;
 use crate::timestamp::Timestamp;
 
@@ -59,19 +60,18 @@ macro_rules! text_value_by_from_str {
     };
 }
 
-macro_rules! text_value_by_digits {
+macro_rules! text_value_by_number {
     ($($type:ty => $expected:literal),+ $(,)?) => {
         $(impl TextValue for $type {
             fn from_text(text: &str) -> Result<Self, Refusal> {
-                // Rust also reads a sign `+`, which the contract does not.
-                let number = if text.starts_with('+') { None } else { text.parse().ok() };
+                let number = number::integer(text).and_then(|number| Self::try_from(number).ok());
                 number.ok_or(Refusal::Mistyped($expected))
             }
         })+
     };
 }
 
-text_value_by_digits! {
+text_value_by_number! {
     i32 => "a 32-bit integer",
     i64 => "a 64-bit integer",
     u32 => "an unsigned 32-bit integer",
@@ -89,7 +89,7 @@ impl TextValue for f64 {
             "NaN" => Ok(Self::NAN),
             "Infinity" => Ok(Self::INFINITY),
             "-Infinity" => Ok(Self::NEG_INFINITY),
-            _ => finite(text),
+            _ => finite(text, |number: &Self| number.is_finite()),
         }
     }
 }
@@ -100,16 +100,15 @@ impl TextValue for f32 {
             "NaN" => Ok(Self::NAN),
             "Infinity" => Ok(Self::INFINITY),
             "-Infinity" => Ok(Self::NEG_INFINITY),
-            _ => finite(text),
+            _ => finite(text, |number: &Self| number.is_finite()),
         }
     }
 }
 
-/// A decimal number as JSON spells it: Rust also reads `inf`, `nan` and a sign `+`, which the contract does not.
-fn finite<T: FromStr>(text: &str) -> Result<T, Refusal> {
-    let is_number = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
-    let number = if is_number { text.parse().ok() } else { None };
-    number.ok_or(Refusal::Mistyped("a number"))
+/// A decimal number as JSON spells it: Rust also reads `inf`, `nan`, `02` and a sign `+`, which the contract does not.
+fn finite<T: FromStr>(text: &str, is_finite: fn(&T) -> bool) -> Result<T, Refusal> {
+    let number = if number::is_number(text) { text.parse().ok().filter(is_finite) } else { None };
+    number.ok_or(Refusal::Mistyped("a number that the field can hold"))
 }
 
 impl TextValue for String {
@@ -131,7 +130,8 @@ impl TextValue for Bytes {
 /// # Errors
 /// [`Refusal::Mistyped`] for anything that the enum does not define.
 pub fn enum_value<E: TryFrom<i32> + Into<i32>>(text: &str, by_name: fn(&str) -> Option<E>) -> Result<i32, Refusal> {
-    let value = by_name(text).or_else(|| text.parse::<i32>().ok().and_then(|number| E::try_from(number).ok()));
+    let by_number = || E::try_from(i32::try_from(number::integer(text)?).ok()?).ok();
+    let value = by_name(text).or_else(by_number);
     value.map(Into::into).ok_or(Refusal::Mistyped("one of the names of the enum"))
 }
 

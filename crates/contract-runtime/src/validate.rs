@@ -84,6 +84,14 @@ impl Found {
         }
     }
 
+    /// Records a violation when the text contains U+0000: no text of the contract does, and PostgreSQL cannot store it.
+    #[inline]
+    pub fn text(&mut self, text: &str, at: &Path<'_>) {
+        if has_nul(text) {
+            self.add(at, NUL_CODE, NUL_MESSAGE);
+        }
+    }
+
     fn result(self) -> Result<(), Error> {
         let detail = match self.0.len() {
             0 => return Ok(()),
@@ -117,6 +125,17 @@ impl Pattern {
     pub fn matches(&self, text: &str) -> bool {
         self.0.as_ref().is_some_and(|pattern| pattern.is_match(text))
     }
+}
+
+/// Code of the violation of a text that contains U+0000.
+pub(crate) const NUL_CODE: &str = "string.nul";
+/// Explanation of [`NUL_CODE`].
+pub(crate) const NUL_MESSAGE: &str = "must not contain the character U+0000";
+
+/// Whether the text contains U+0000.
+#[must_use]
+pub fn has_nul(text: &str) -> bool {
+    text.as_bytes().contains(&0)
 }
 
 /// How many characters the text has.

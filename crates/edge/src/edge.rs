@@ -31,6 +31,7 @@ use crate::pipeline::meter::{self, Meter};
 use crate::pipeline::rpc::Rpc;
 use crate::pipeline::token::{CurrentPrincipal, Tokens};
 use crate::problem::ErrorLinks;
+use crate::reflection::Reflection;
 use crate::rest::Endpoint;
 use crate::routes::{RouteError, Routes};
 use crate::server::{Server, listen};
@@ -48,7 +49,7 @@ pub enum EdgeError {
     Config(String),
     /// The descriptors of the contract cannot be read.
     #[error("the descriptors of the services are not valid")]
-    Reflection(#[from] tonic_reflection::server::Error),
+    Reflection(#[from] prost::DecodeError),
 }
 
 /// The services that an edge uses for each call.
@@ -229,7 +230,8 @@ impl EdgeBuilder {
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut services = self.services.add_service(health_service);
         if !self.descriptors.is_empty() {
-            services = with_reflection(services, &self.descriptors)?;
+            let reflection = Reflection::new(&self.descriptors)?;
+            services = services.add_service(reflection.v1()).add_service(reflection.v1alpha());
         }
         let pages = Pages {
             public: pages::with_misses(self.pages.public),
@@ -278,13 +280,4 @@ fn table_of(
         table.insert_page("GET", path, Target::Page(page))?;
     }
     Ok(table)
-}
-
-/// Adds gRPC reflection in version v1, and in v1alpha for older tools.
-fn with_reflection(services: Services, descriptors: &[&'static [u8]]) -> Result<Services, EdgeError> {
-    use tonic_reflection::server::Builder;
-    let builder = || {
-        descriptors.iter().fold(Builder::configure(), |builder, set| builder.register_encoded_file_descriptor_set(set))
-    };
-    Ok(services.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?))
 }

@@ -20,6 +20,7 @@ mod grpc_stream;
 mod pages;
 mod pipeline;
 mod problem;
+mod reflection;
 mod rest;
 mod routes;
 mod serve;
@@ -27,6 +28,7 @@ mod server;
 mod shared;
 mod sse;
 mod table;
+mod unreadable;
 
 pub use config::EdgeConfig;
 pub use edge::{Deps, Edge, EdgeBuilder, EdgeError};

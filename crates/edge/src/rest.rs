@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use pulse_contract::{RestReply, RestRequest, Route, errors};
 use pulse_kernel::{Cx, Error, Violation};
@@ -28,10 +27,16 @@ use crate::pipeline::{body, compress, deadline};
 use crate::problem;
 use crate::routes::PathVariables;
 use crate::shared::Shared;
-use crate::sse::EventStream;
+use crate::sse::{self, EventStream, Messages};
 
 /// Larger bodies are compressed on a blocking thread: they would occupy this one for more than a millisecond.
 const GZIP_INLINE_BYTES_MAX: usize = 128 * 1024;
+/// Id of the last message that the client of a stream has (HTML standard, section 9.2).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Minimum time after which the client of a stream reconnects.
+const RECONNECT_MIN: Duration = Duration::from_secs(2);
+/// Milliseconds over which the clients are spread.
+const RECONNECT_SPREAD_MS: u128 = 2_000;
 /// Capacity of the header map: content, tracing and security headers.
 const HEADERS_CAPACITY: usize = 16;
 
@@ -63,7 +68,7 @@ impl Call<'_> {
         let permits = guard.acquire(Some(&endpoint.rpc))?;
         let bytes_max = limits.body_bytes_max.as_usize();
         if endpoint.route.has_body {
-            body::check_headers(&parts.headers, bytes_max)?;
+            body::check_headers(&parts.method, &parts.headers, bytes_max)?;
         }
         let timeout = deadline::of_rest(&parts.headers, endpoint.rpc.timeout)?;
         let call = CallInput { rpc: &endpoint.rpc, headers: &parts.headers, client, timeout };
@@ -75,8 +80,8 @@ impl Call<'_> {
         };
         match (self.reply(cx, &body, permits, timeout).await?, stream_permit) {
             (RestReply::Json(json), _) => Ok(self.json(json).await),
-            (RestReply::Stream(messages), Some(permit)) => Ok(self.events(messages, permit)),
-            (RestReply::Stream(messages), None) => Ok(self.events(messages, guard.acquire_stream()?)),
+            (RestReply::Stream(messages), Some(permit)) => Ok(self.events(messages, permit).await),
+            (RestReply::Stream(messages), None) => Ok(self.events(messages, guard.acquire_stream()?).await),
         }
     }
 
@@ -121,7 +126,14 @@ impl Call<'_> {
         response(headers, Body::full(json))
     }
 
-    fn events(&self, messages: BoxStream<'static, Result<Bytes, Error>>, permit: Permit) -> Response<Body> {
+    /// Time after which the client of a stream reconnects: 2 to 4 seconds, spread over the clients, because a node that
+    /// drains ends all of its streams at once.
+    fn reconnect_delay(&self) -> Duration {
+        let spread = u64::try_from(self.client.trace.trace_id % RECONNECT_SPREAD_MS).unwrap_or_default();
+        RECONNECT_MIN + Duration::from_millis(spread)
+    }
+
+    async fn events(&self, messages: Messages, permit: Permit) -> Response<Body> {
         let (shared, client) = (Arc::clone(self.shared), self.client.clone());
         let route: Arc<str> = self.endpoint.meter.route.as_str().into();
         // The messages are produced after the response has started, and belong to the same trace.
@@ -133,12 +145,28 @@ impl Call<'_> {
                 Some((message.inspect_err(|error| problem::report(error, &route)), messages))
             })
         });
+        let mut messages = messages.boxed();
+        if let Some(seen) = self.parts.headers.get(LAST_EVENT_ID).filter(|seen| !seen.is_empty()) {
+            match sse::resume(messages, seen.as_bytes()).await {
+                Some(rest) => messages = rest,
+                None => return no_content(),
+            }
+        }
         let problem = move |error: &Error| problem::json(error, &client, &shared.error_links);
         let draining = self.shared.draining.clone().cancelled_owned();
         let heartbeat = self.shared.config.replies.heartbeat;
-        let events = EventStream::new(messages.boxed(), problem, heartbeat, draining, permit);
+        let events = EventStream::new(messages, problem, heartbeat, draining, permit);
+        let events = events.reconnect_after(self.reconnect_delay());
         response(reply_headers("text/event-stream"), Body::Events(Box::new(events)))
     }
+}
+
+fn no_content() -> Response<Body> {
+    let mut headers = HeaderMap::with_capacity(HEADERS_CAPACITY);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = response(headers, Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 fn as_pair<'a>((name, value): &'a (&str, Cow<'_, str>)) -> (&'a str, &'a str) {

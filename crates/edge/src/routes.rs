@@ -57,6 +57,8 @@ pub(crate) struct Routes<T> {
 struct Leaf<T> {
     target: T,
     variables: Vec<Variable>,
+    /// Whether the path ends with a custom verb, for example `:cancel`.
+    has_verb: bool,
 }
 
 /// The route of a request.
@@ -82,12 +84,16 @@ impl<T> Default for Routes<T> {
 impl<T> Routes<T> {
     /// Adds a route of the contract.
     pub(crate) fn insert(&mut self, verb: &str, path: &Template, target: T) -> Result<(), RouteError> {
-        self.add(verb, pattern_of(path), Leaf { target, variables: variables_of(path) })
+        self.add(
+            verb,
+            pattern_of(path),
+            Leaf { target, variables: variables_of(path), has_verb: !path.verb.is_empty() },
+        )
     }
 
     /// Adds a page. A variable in its path only matches; its value is not passed on.
     pub(crate) fn insert_page(&mut self, verb: &str, path: &str, target: T) -> Result<(), RouteError> {
-        self.add(verb, path.to_owned(), Leaf { target, variables: Vec::new() })
+        self.add(verb, path.to_owned(), Leaf { target, variables: Vec::new(), has_verb: false })
     }
 
     fn add(&mut self, verb: &str, pattern: String, leaf: Leaf<T>) -> Result<(), RouteError> {
@@ -116,14 +122,35 @@ impl<T> Routes<T> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         let (_, table) = self.by_method.iter().find(|(known, _)| known == method)?;
         let found = table.at(path).ok()?;
+        if !found.value.has_verb && self.is_custom_verb(path) {
+            return None;
+        }
         let path = PathVariables { variables: &found.value.variables, params: found.params };
         Some(Found { target: &found.value.target, path })
     }
 
+    /// Whether the path is that of a custom verb, with any method. `/v1/orders/7:cancel` is no order with the ID
+    /// `7:cancel`, although the path of an order matches it.
+    fn is_custom_verb(&self, path: &str) -> bool {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        last.contains(':')
+            && self.by_method.iter().any(|(_, table)| table.at(path).is_ok_and(|found| found.value.has_verb))
+    }
+
+    /// All methods of the table, for `Allow` of the server as a whole.
+    pub(crate) fn methods(&self) -> Vec<&Method> {
+        let mut methods: Vec<&Method> =
+            self.by_method.iter().map(|(method, _)| method).chain([&Method::HEAD]).collect();
+        methods.sort_unstable_by_key(|method| method.as_str());
+        methods
+    }
+
     /// The methods that the path supports, for `Allow`; empty for an unknown path.
     pub(crate) fn methods_of(&self, path: &str) -> Vec<&Method> {
+        let is_verb = self.is_custom_verb(path);
+        let serves = |table: &Router<Leaf<T>>| table.at(path).is_ok_and(|found| found.value.has_verb || !is_verb);
         let mut methods: Vec<&Method> =
-            self.by_method.iter().filter(|(_, table)| table.at(path).is_ok()).map(|(method, _)| method).collect();
+            self.by_method.iter().filter(|(_, table)| serves(table)).map(|(method, _)| method).collect();
         methods.sort_unstable_by_key(|method| method.as_str());
         if methods.contains(&&Method::GET) {
             methods.push(&Method::HEAD);

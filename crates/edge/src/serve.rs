@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::{Either, ready};
 use http::header::{
-    ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -21,13 +23,16 @@ use pulse_telemetry::{SpanKind, TraceSpan};
 
 use crate::body::Body;
 use crate::pages::Page;
-use crate::pipeline::body;
 use crate::pipeline::client::{ClientInfo, REQUEST_ID, TRACEPARENT};
 use crate::pipeline::meter::Meter;
+use crate::pipeline::{body, host};
 use crate::rest::{Call, Endpoint};
 use crate::routes::PathVariables;
 use crate::table::{Table, Target};
 use crate::{grpc, problem};
+
+/// Media types that PATCH accepts (RFC 5789, section 3.1).
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 type Answer = Result<Response<Body>, Error>;
 
@@ -37,6 +42,9 @@ pub(crate) async fn serve(
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
+    if let Err(error) = host::check(&request) {
+        return Ok(refuse(&table, peer, request.headers(), error));
+    }
     if grpc::is_grpc(request.headers()) {
         return Ok(Box::pin(serve_grpc(&table, peer, request)).await);
     }
@@ -56,6 +64,42 @@ pub(crate) async fn serve(
         }
     };
     Ok(response)
+}
+
+/// The response to a request that breaks the rules of HTTP.
+fn refuse(table: &Table, peer: IpAddr, headers: &HeaderMap, error: Error) -> Response<Body> {
+    let scope = RequestScope::begin(table, &table.shared.meters.none, peer, headers);
+    scope.finish(scope.or_problem(Err(error)), scope.meter)
+}
+
+/// The response, head and body, to a request that the HTTP library refused with `status` before it was read.
+pub(crate) fn unreadable(table: &Table, peer: IpAddr, status: StatusCode) -> Option<Bytes> {
+    let error = match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {
+            let bytes_max = table.shared.config.limits.header_bytes_max.as_usize();
+            let detail =
+                format!("the request line and the headers must have at most {bytes_max} bytes and 100 headers");
+            errors::HEADERS_TOO_LARGE.error(detail).with("bytes_max", bytes_max)
+        }
+        StatusCode::BAD_REQUEST => errors::MALFORMED_REQUEST.error("the head of the request is not valid HTTP"),
+        _ => return None,
+    };
+    let none = HeaderMap::new();
+    let scope = RequestScope::begin(table, &table.shared.meters.none, peer, &none);
+    let problem = problem::json(&error, &scope.client, &table.shared.error_links);
+    let mut response = scope.finish(scope.or_problem(Err(error)), scope.meter);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(problem.len()));
+    let mut bytes = BytesMut::from(format!("HTTP/1.1 {}\r\n", response.status()).as_bytes());
+    for (name, value) in response.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&problem);
+    Some(bytes.freeze())
 }
 
 async fn serve_grpc(table: &Table, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
@@ -94,7 +138,11 @@ async fn serve_other(table: &Table, peer: IpAddr, request: Request<Incoming>) ->
         scope.record(StatusCode::NO_CONTENT);
         return response;
     }
-    let methods = table.routes.methods_of(request.uri().path());
+    // `OPTIONS *` is about the server and not about a path (RFC 9110, section 9.3.7).
+    let methods = match request.uri().path() {
+        "*" => table.routes.methods(),
+        path => table.routes.methods_of(path),
+    };
     if methods.is_empty() {
         let scope = RequestScope::begin(table, &shared.meters.page, peer, &headers);
         let work = async {
@@ -113,6 +161,9 @@ async fn serve_other(table: &Table, peer: IpAddr, request: Request<Incoming>) ->
     };
     if let Ok(allow) = HeaderValue::try_from(allow) {
         response.headers_mut().insert(ALLOW, allow);
+    }
+    if methods.contains(&&Method::PATCH) {
+        response.headers_mut().insert(ACCEPT_PATCH, HeaderValue::from_static(body::PATCH_TYPES));
     }
     scope.finish(response, scope.meter)
 }

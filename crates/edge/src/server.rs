@@ -18,9 +18,10 @@ use tokio::time::{Sleep, sleep, timeout};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::serve::serve;
+use crate::serve::{self, serve};
 use crate::shared::Shared;
 use crate::table::Table;
+use crate::unreadable::Unreadable;
 
 /// Length of the accept queue; the kernel may allow less.
 const BACKLOG: u32 = 1024;
@@ -146,7 +147,10 @@ async fn serve_connection(
         .max_header_list_size(u32::try_from(header_bytes_max).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.header_timeout)
         .adaptive_window(true);
-    let io = TokioIo::new(FirstBytes::new(stream, limits.header_timeout));
+    let stream = FirstBytes::new(stream, limits.header_timeout);
+    let refusing = Arc::clone(&table);
+    let stream = Unreadable::new(stream, Box::new(move |status| serve::unreadable(&refusing, peer, status)));
+    let io = TokioIo::new(stream);
     let service = service_fn(|request| serve(Arc::clone(&table), peer, request));
     let connection = builder.serve_connection(io, service).into_owned();
     if let Err(error) = watcher.watch(connection).await {

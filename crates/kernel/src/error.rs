@@ -158,6 +158,13 @@ impl Error {
         self
     }
 
+    /// Changes each violated rule, for example when the caller knows a field by another path.
+    #[must_use]
+    pub fn map_violations(mut self, change: impl FnMut(Violation) -> Violation) -> Self {
+        self.0.violations = self.0.violations.into_iter().map(change).collect();
+        self
+    }
+
     /// Sets the time to wait before a retry.
     #[must_use]
     pub fn retry_in(mut self, wait: Duration) -> Self {

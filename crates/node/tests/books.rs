@@ -46,7 +46,7 @@ impl Street {
         let line = CartLine { product_id, variant_id, quantity: 1, ..CartLine::default() };
         let draft = OrderDraft { shop_id: self.shop.id(), lines: vec![line], ..OrderDraft::default() };
         let request =
-            PlaceOrderRequest { draft: Some(draft), expected_total_minor: 1_500, ..PlaceOrderRequest::default() };
+            PlaceOrderRequest { draft: Some(draft), expected_total_minor: Some(1_500), ..PlaceOrderRequest::default() };
         node.orders().place_order(&self.customer.cx(), request).await.unwrap().order_id
     }
 

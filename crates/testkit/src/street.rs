@@ -1,7 +1,7 @@
 //! Shops of a test: applied for, reviewed and staffed the way every shop is.
 
 use pulse_contract::shop::v1::{
-    CreateMerchantRequest, Merchant, ProductDraft, ReviewShopRequest, Shop, ShopDecision, ShopDraft,
+    CreateMerchantRequest, Hours, Merchant, ProductDraft, ReviewShopRequest, Shop, ShopDecision, ShopDraft,
     SubmitShopApplicationRequest, VariantDraft,
 };
 use pulse_contract::{GeoPoint, Money};
@@ -30,7 +30,7 @@ impl OpenShop {
 /// A place.
 #[must_use]
 pub fn place(latitude: f64, longitude: f64) -> GeoPoint {
-    GeoPoint { latitude, longitude }
+    GeoPoint { latitude: Some(latitude), longitude: Some(longitude) }
 }
 
 /// What a shop in the middle of Shanghai says about itself.
@@ -40,6 +40,8 @@ pub fn draft(name: &str) -> ShopDraft {
         name: name.to_owned(),
         location: Some(place(31.2304, 121.4737)),
         price_level: 2,
+        // A shop without hours takes orders in tests.
+        hours: Some(Hours { is_orderable_when_unknown: true, ..Hours::default() }),
         ..ShopDraft::default()
     }
 }

@@ -70,6 +70,10 @@ fn operation(source: &Source<'_>, service: &Service, method: &Method, (index, bi
     let package = service.desc.package_name();
     let mut responses = problem::of_route(source, package, method, binding);
     responses.insert("200".to_owned(), success(source, method, binding));
+    if method.desc.is_server_streaming() {
+        let ended = "The stream has ended, and nothing follows the message in `Last-Event-ID`; do not reconnect.";
+        responses.insert("204".to_owned(), json!({ "description": ended }));
+    }
     let public = method.policy.callers.iter().any(|caller| caller == "ANYONE");
     let mut operation = json!({
         "operationId": format!("{}_{}{suffix}", service.stem(), method.desc.name()),
@@ -203,11 +207,11 @@ fn request_body(source: &Source<'_>, method: &Method, binding: &Binding) -> Opti
             } else {
                 schemas::reference(&input)
             };
-            (schema, is_required)
+            (schema, is_required || binding.replaces())
         }
         Body::Field(name) => {
             let field = source.model.field(&input, name)?;
-            (schemas::field(field), field.rules.required)
+            (schemas::field(field), field.rules.required || binding.replaces())
         }
     };
     let example = examples::body(source, method, binding);
@@ -226,7 +230,11 @@ fn success(source: &Source<'_>, method: &Method, binding: &Binding) -> Value {
     };
     let mut content = Map::new();
     if method.desc.is_server_streaming() {
-        let note = format!("Server-sent events; `data` of each event is one {} as JSON.", output.name());
+        let note = format!(
+            "Server-sent events; `data` of each event is one {} as JSON. After a disconnect, send the `id` of the last event \
+             as `Last-Event-ID`: that event is left out.",
+            output.name()
+        );
         // One event of the stream, in the JSON Schema vocabulary for content of strings.
         let data = json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": schema });
         let event = json!({ "type": "object", "description": note, "properties": { "data": data } });

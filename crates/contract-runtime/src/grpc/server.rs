@@ -20,6 +20,7 @@ use super::{Admission, cx_from_headers, status_of};
 use crate::errors;
 use crate::idempotency::Call;
 use crate::method::MethodSpec;
+use crate::page::Paging;
 use crate::route::prepare;
 use crate::validate::Validate;
 
@@ -73,6 +74,39 @@ impl Method {
         let run = move |admitted: Admitted| {
             let answer = admitted.open(spec, scope).map(|(cx, request)| call(cx, request));
             async move { answer?.await.map(|answer| encode(&answer)).map_err(|error| status_of(&error)) }.boxed()
+        };
+        Self { spec, run: Run::Unary(Arc::new(run)) }
+    }
+
+    /// As [`Method::unary`], for a list: the tokens of its pages belong to the call.
+    pub fn list<Q, A, Answer>(
+        spec: &'static MethodSpec,
+        scope: fn(&Q) -> Option<ShopId>,
+        paging: Paging<Q, A>,
+        call: impl Fn(Cx, Q) -> Answer + Send + Sync + 'static,
+    ) -> Self
+    where
+        Q: Message + Default + Validate + 'static,
+        A: Message + 'static,
+        Answer: Future<Output = Result<A, Error>> + Send + 'static,
+    {
+        let paging = Arc::new(paging);
+        let run = move |admitted: Admitted| {
+            let (is_public, paging) = (admitted.is_public, Arc::clone(&paging));
+            let opened = admitted.open(spec, scope).and_then(|(cx, mut request)| {
+                // Another node has opened the token already, and seals the next one.
+                let binding = is_public.then(|| paging.open(spec, &mut request)).transpose();
+                Ok((binding.map_err(|error| status_of(&error))?, call(cx, request)))
+            });
+            async move {
+                let (binding, answer) = opened?;
+                let mut answer = answer.await.map_err(|error| status_of(&error))?;
+                if let Some(binding) = binding {
+                    paging.seal(&binding, &mut answer);
+                }
+                Ok(encode(&answer))
+            }
+            .boxed()
         };
         Self { spec, run: Run::Unary(Arc::new(run)) }
     }

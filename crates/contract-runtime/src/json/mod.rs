@@ -4,12 +4,13 @@ mod read;
 mod write;
 
 use bytes::Bytes;
-use pulse_kernel::Error;
+use pulse_kernel::{Error, Violation};
 
 pub use read::{Fault, FieldNames, MapKey, Object, ReadJson, Reader};
 pub use write::{WriteJson, WriteKey, close, enumeration, list, map};
 
 use crate::errors;
+use crate::route;
 use crate::validate::Validate;
 
 /// A message that can be written and read as proto3 JSON.
@@ -27,7 +28,7 @@ pub trait Json: WriteJson + ReadJson {
     /// # Errors
     /// `MALFORMED_JSON` when it is not JSON, `VALIDATION_FAILED` with the path when a field is unknown or mistyped.
     fn from_json(json: &[u8]) -> Result<Self, Error> {
-        from_json_at(json, "")
+        read::document(if json.is_empty() { b"{}" } else { json })
     }
 }
 
@@ -36,12 +37,28 @@ impl<T: WriteJson + ReadJson> Json for T {}
 /// Most replies fit; a longer one grows its buffer a few times.
 const SIZE_GUESS: usize = 1024;
 
-/// Reads a message that is the field `at` of the request, which the paths of violations begin with.
+/// Reads the body of a request that replaces or changes a resource: without a body there is nothing to write.
 ///
 /// # Errors
-/// As [`Json::from_json`].
-pub fn from_json_at<T: ReadJson>(json: &[u8], at: &str) -> Result<T, Error> {
-    read::document(if json.is_empty() { b"{}" } else { json }, at)
+/// As [`Json::from_json`], and `VALIDATION_FAILED` without a body.
+pub fn from_required_body<T: ReadJson>(json: &[u8]) -> Result<T, Error> {
+    if json.is_empty() {
+        let violation =
+            Violation { field: route::BODY.into(), code: "required".into(), message: "must be given".into() };
+        return Err(errors::VALIDATION_FAILED.error("the request needs a body").with_violations([violation]));
+    }
+    read::document(json)
+}
+
+/// Reads the body of a request that is one of its fields; without a body, and with `null`, the field is absent.
+///
+/// # Errors
+/// As [`Json::from_json`], with paths below the body.
+pub fn from_body_field<T: ReadJson>(json: &[u8]) -> Result<Option<T>, Error> {
+    if json.is_empty() || json.trim_ascii() == b"null" {
+        return Ok(None);
+    }
+    read::document(json).map(Some)
 }
 
 /// An enum of the contract. Generated.

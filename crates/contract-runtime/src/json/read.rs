@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use bytes::Bytes;
 use pulse_kernel::{Error, Violation};
@@ -12,8 +11,10 @@ use pulse_kernel::{Error, Violation};
 use super::EnumValue;
 use super::write::plain_length;
 use crate::errors;
+use crate::number;
 use crate::text::{Refusal, TextValue};
 use crate::timestamp::Timestamp;
+use crate::validate::{NUL_CODE, NUL_MESSAGE, has_nul};
 
 /// A value that is read from proto3 JSON. Generated for messages.
 pub trait ReadJson: Sized {
@@ -29,8 +30,6 @@ pub trait ReadJson: Sized {
 pub enum Fault {
     /// The text is not JSON.
     Syntax(&'static str),
-    /// A text holds the character U+0000. No text of ours has one, and PostgreSQL cannot keep it.
-    Nul,
     /// The field at the path of the reader does not hold what it should.
     Field {
         /// The code of the violation.
@@ -71,17 +70,17 @@ pub struct Object {
     seen: u128,
 }
 
-/// Reads a whole document; `at` is the field of the request that it is.
+/// Reads a whole document.
 ///
 /// # Errors
 /// `MALFORMED_JSON`, or `VALIDATION_FAILED` with the path of the field.
-pub(super) fn document<T: ReadJson>(json: &[u8], at: &str) -> Result<T, Error> {
+pub(super) fn document<T: ReadJson>(json: &[u8]) -> Result<T, Error> {
     let Ok(json) = std::str::from_utf8(json) else {
         return Err(errors::MALFORMED_JSON.error("the body is not JSON: it is not UTF-8"));
     };
     let mut reader = Reader { json, at: 0, path: Vec::with_capacity(8) };
     let read = T::read_json(&mut reader).and_then(|value| reader.end().map(|()| value));
-    read.map_err(|fault| reader.refusal(fault, at))
+    read.map_err(|fault| reader.refusal(fault))
 }
 
 impl<'a> Reader<'a> {
@@ -139,18 +138,34 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As `read`.
     pub fn optional<T>(&mut self, read: fn(&mut Self) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        if self.peek() == Some(b'n') {
-            self.literal("null")?;
-            return Ok(None);
-        }
-        read(self).map(Some)
+        if self.null()? { Ok(None) } else { read(self).map(Some) }
     }
 
-    /// Reads a list.
+    /// Whether the value is `null`, which is read then.
+    fn null(&mut self) -> Result<bool, Fault> {
+        let is_null = self.peek() == Some(b'n');
+        if is_null {
+            self.literal("null")?;
+        }
+        Ok(is_null)
+    }
+
+    /// Reads a value; `null` is the default, as in proto3 JSON.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn plain<T: Default>(&mut self, read: fn(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.optional(read).map(Option::unwrap_or_default)
+    }
+
+    /// Reads a list; `null` is an empty one.
     ///
     /// # Errors
     /// As `read`, and when the value is no list.
     pub fn list<T>(&mut self, read: fn(&mut Self) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+        if self.null()? {
+            return Ok(Vec::new());
+        }
         self.open(b'[', "an array")?;
         let mut items = Vec::new();
         while self.item()? {
@@ -159,36 +174,50 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
-    /// Reads a map.
+    /// Reads a map; `null` is an empty one.
     ///
     /// # Errors
     /// As `read`, and when the value is no object or a key is not one of the map.
     pub fn map<K: MapKey, V>(&mut self, read: fn(&mut Self) -> Result<V, Fault>) -> Result<BTreeMap<K, V>, Fault> {
+        if self.null()? {
+            return Ok(BTreeMap::new());
+        }
         self.open(b'{', "an object")?;
         let mut entries = BTreeMap::new();
         while let Some(name) = self.key()? {
             let key = K::from_key(&name);
             self.set_step(Step::Key(name));
-            entries.insert(key.ok_or_else(|| wrong("is not a key of the map"))?, read(self)?);
+            let key = key.ok_or_else(|| wrong("is not a key of the map"))?;
+            // `1` and `1.0` are the same key of a map of numbers.
+            self.only_one(entries.contains_key(&key))?;
+            entries.insert(key, read(self)?);
         }
         Ok(entries)
     }
 
-    /// Reads a value of an enum: its name or its number.
+    /// Reads a value of an enum: its name, or its number in any form of a number.
     ///
     /// # Errors
     /// When the enum has no such value.
     pub fn enumeration<E: EnumValue>(&mut self) -> Result<i32, Fault> {
         let value = match self.peek() {
-            Some(b'"') => E::by_name(&self.text()?),
-            Some(b'-' | b'0'..=b'9') => self.number()?.parse().ok().and_then(|number| E::try_from(number).ok()),
+            Some(b'"') => {
+                let text = self.text()?;
+                E::by_name(&text).or_else(|| by_number(&text))
+            }
+            Some(b'-' | b'0'..=b'9') => by_number(self.number()?),
             _ => return Err(self.mistyped("the name of a value of the enum")),
         };
         value.map(Into::into).ok_or_else(|| wrong("is not a value of the enum"))
     }
 
-    fn integer<T: FromStr>(&mut self, expected: &'static str) -> Result<T, Fault> {
-        self.number_text(expected)?.parse().ok().ok_or_else(|| not(expected))
+    fn integer<T: TryFrom<i128>>(&mut self, expected: &'static str) -> Result<T, Fault> {
+        let number = number::integer(&self.number_text(expected)?);
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| not(expected))
+    }
+
+    fn float<T: TextValue>(&mut self) -> Result<T, Fault> {
+        T::from_text(&self.number_text("a number")?).map_err(|_refusal| not("a number that the field can hold"))
     }
 
     /// A number, which may also be written as a text.
@@ -378,9 +407,6 @@ impl<'a> Reader<'a> {
                 } else {
                     first
                 };
-                if code == 0 {
-                    return Err(Fault::Nul);
-                }
                 char::from_u32(code).ok_or(BROKEN)?
             }
             _ => return Err(BROKEN),
@@ -415,9 +441,8 @@ impl<'a> Reader<'a> {
 
 /// What callers are told.
 impl Reader<'_> {
-    fn refusal(&self, fault: Fault, at: &str) -> Error {
+    fn refusal(&self, fault: Fault) -> Error {
         match fault {
-            Fault::Nul => errors::MALFORMED_JSON.error("a text holds the character U+0000"),
             Fault::Syntax(problem) => {
                 let before = self.json.as_bytes().iter().take(self.at);
                 let (line, column) = before.fold((1_usize, 1_usize), |(line, column), byte| match byte {
@@ -427,7 +452,7 @@ impl Reader<'_> {
                 errors::MALFORMED_JSON.error(format!("the body is not JSON: {problem} (line {line}, column {column})"))
             }
             Fault::Field { code, message } => {
-                let violation = Violation { field: self.path_below(at).into(), code: code.into(), message };
+                let violation = Violation { field: self.path_text().into(), code: code.into(), message };
                 errors::VALIDATION_FAILED
                     .error("the request has fields that cannot be read")
                     .with_violations([violation])
@@ -435,8 +460,8 @@ impl Reader<'_> {
         }
     }
 
-    fn path_below(&self, at: &str) -> String {
-        let mut path = at.to_owned();
+    fn path_text(&self) -> String {
+        let mut path = String::new();
         for step in &self.path {
             let name = match step {
                 Step::Start => continue,
@@ -454,6 +479,11 @@ impl Reader<'_> {
         }
         path
     }
+}
+
+/// The value of an enum with this number.
+fn by_number<E: EnumValue>(text: &str) -> Option<E> {
+    E::try_from(i32::try_from(number::integer(text)?).ok()?).ok()
 }
 
 fn wrong(message: &'static str) -> Fault {
@@ -485,10 +515,7 @@ macro_rules! read_floats {
     ($($type:ty),+) => {
         $(impl ReadJson for $type {
             fn read_json(json: &mut Reader<'_>) -> Result<Self, Fault> {
-                let is_text = json.peek() == Some(b'"');
-                let number: $type = json.integer("a number")?;
-                // Texts name what is not finite; a number that is not has too many digits.
-                if is_text || number.is_finite() { Ok(number) } else { Err(not("a number that the field can hold")) }
+                json.float()
             }
         })+
     };
@@ -509,7 +536,10 @@ impl ReadJson for bool {
 impl ReadJson for String {
     fn read_json(json: &mut Reader<'_>) -> Result<Self, Fault> {
         match json.peek() {
-            Some(b'"') => json.text().map(Cow::into_owned),
+            Some(b'"') => match json.text()? {
+                text if has_nul(&text) => Err(Fault::Field { code: NUL_CODE, message: NUL_MESSAGE.into() }),
+                text => Ok(text.into_owned()),
+            },
             _ => Err(json.mistyped("a text")),
         }
     }
@@ -545,7 +575,7 @@ macro_rules! read_keys {
     ($($type:ty),+) => {
         $(impl MapKey for $type {
             fn from_key(text: &str) -> Option<Self> {
-                text.parse().ok()
+                Self::from_text(text).ok()
             }
         })+
     };

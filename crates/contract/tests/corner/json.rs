@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::corner::v1::All;
+use crate::corner::v1::all::Choice;
 use crate::random::Random;
 
 fn contracts() -> [(DescriptorPool, &'static [MessageSpec]); 2] {
@@ -163,6 +164,61 @@ fn what_is_not_understood_is_refused_with_its_path() {
     }
 }
 
+/// E3: the forms of numbers, enums and `null` that proto3 JSON names, and no other one.
+#[test]
+fn values_have_the_forms_of_proto3_json() {
+    let read = |field: &str, value: &str| All::from_json(format!("{{\"{field}\":{value}}}").as_bytes());
+    for (value, expected) in [
+        ("2.0", 2),
+        ("\"2.0\"", 2),
+        ("1e1", 10),
+        ("\"1E1\"", 10),
+        ("1.5e1", 15),
+        ("-0", 0),
+        ("\"-0\"", 0),
+        ("-0.0", 0),
+        ("10e-1", 1),
+        ("null", 0),
+    ] {
+        for field in ["an_int32", "a_uint32", "an_int64", "a_uint64"] {
+            let all = read(field, value).unwrap();
+            let number = match field {
+                "an_int32" => i64::from(all.an_int32),
+                "a_uint32" => i64::from(all.a_uint32),
+                "an_int64" => all.an_int64,
+                _ => i64::try_from(all.a_uint64).unwrap(),
+            };
+            assert_eq!(number, expected, "{field} {value}");
+        }
+    }
+    for value in ["\"+2\"", "\"02\"", "\"\"", "\" 2\"", "\"2 \"", "1.5", "1e-1", "\"0x1\"", "true", "[]", "1e99"] {
+        for field in ["an_int32", "a_uint32", "an_int64", "a_uint64"] {
+            assert_eq!(read(field, value).unwrap_err().code(), "VALIDATION_FAILED", "{field} {value}");
+        }
+    }
+    for value in ["\"+2\"", "\"02.5\"", "\"inf\"", "\"nan\"", "\".5\"", "\"1.\"", "1e999", "\"1e999\"", "\"\""] {
+        assert_eq!(read("a_double", value).unwrap_err().code(), "VALIDATION_FAILED", "{value}");
+    }
+    for (value, expected) in [("\"COLOR_RED\"", 1), ("1", 1), ("\"1\"", 1), ("1.0", 1), ("null", 0), ("0", 0)] {
+        assert_eq!(read("color", value).unwrap().color, expected, "{value}");
+    }
+    for value in ["\"+1\"", "\"01\"", "1.5", "\"red\"", "true"] {
+        assert_eq!(read("color", value).unwrap_err().code(), "VALIDATION_FAILED", "{value}");
+    }
+    for field in ["many_int64", "many_inner", "by_string", "by_int64", "a_string", "a_bytes", "a_bool", "at", "inner"] {
+        assert_eq!(read(field, "null").unwrap(), All::default(), "{field}");
+    }
+    for (field, value) in [("many_int64", "[null]"), ("many_inner", "[null]"), ("by_string", "{\"a\":null}")] {
+        assert_eq!(read(field, value).unwrap_err().code(), "VALIDATION_FAILED", "{field}");
+    }
+    for json in ["{\"choice_int64\":null,\"choice_string\":\"b\"}", "{\"choice_string\":\"b\",\"choice_int64\":null}"] {
+        let all = All::from_json(json.as_bytes()).unwrap();
+        assert!(matches!(&all.choice, Some(Choice::ChoiceString(text)) if text == "b"), "{json}");
+    }
+    let twice = All::from_json(b"{\"by_int64\":{\"1\":{},\"1.0\":{}}}").unwrap_err();
+    assert_eq!(twice.violations()[0].code, "json.duplicate_field");
+}
+
 #[test]
 fn what_is_not_json_is_malformed() {
     let deep = "{\"all\":".repeat(1_000);
@@ -170,8 +226,9 @@ fn what_is_not_json_is_malformed() {
         assert_eq!(All::from_json(json.as_bytes()).unwrap_err().code(), "MALFORMED_JSON", "{json:.20}");
     }
     assert_eq!(All::from_json(b"{\"a_string\":\"\xff\"}").unwrap_err().code(), "MALFORMED_JSON");
-    for (json, is_fine) in [(r#"{"a_string":"\u0000"}"#, false), (r#"{"a_string":"\\\u0000"}"#, false)] {
-        assert_eq!(All::from_json(json.as_bytes()).is_ok(), is_fine, "{json}");
+    for json in [r#"{"a_string":"\u0000"}"#, r#"{"a_string":"\\\u0000"}"#] {
+        let error = All::from_json(json.as_bytes()).unwrap_err();
+        assert_eq!((&*error.violations()[0].field, &*error.violations()[0].code), ("a_string", "string.nul"), "{json}");
     }
     assert_eq!(All::from_json(br#"{"a_string":"\\u0000"}"#).unwrap().a_string, r"\u0000");
     assert_eq!(All::from_json(b"").unwrap(), All::default());

@@ -87,6 +87,7 @@ async fn query_parameters_fill_fields_of_every_type() {
         ("all.anInt64=9223372036854775807", "an_int64", json!("9223372036854775807")),
         ("all.a_uint64=18446744073709551615", "a_uint64", json!("18446744073709551615")),
         ("all.a_double=-1.5e3", "a_double", json!(-1500.0)),
+        ("all.an_int32=1e1", "an_int32", json!(10)),
         ("all.a_float=Infinity", "a_float", json!("Infinity")),
         ("all.a_bool=true", "a_bool", json!(true)),
         ("all.aString=a+b%20c%2Bd", "a_string", json!("a b c+d")),
@@ -129,6 +130,11 @@ async fn what_is_no_parameter_is_refused_by_its_name() {
         ("item_id=1&itemId=2", "itemId", "query.duplicate"),
         ("item_id=x", "item_id", "query.type"),
         ("item_id=%2B1", "item_id", "query.type"),
+        ("item_id=01", "item_id", "query.type"),
+        ("item_id=1.5", "item_id", "query.type"),
+        ("all.a_double=02", "all.a_double", "query.type"),
+        ("all.a_double=1e999", "all.a_double", "query.type"),
+        ("all.color=01", "all.color", "query.type"),
         ("item_id=9223372036854775808", "item_id", "query.type"),
         ("item_id=", "item_id", "query.type"),
         ("all.a_bool=1", "all.a_bool", "query.type"),
@@ -153,7 +159,49 @@ async fn what_is_no_parameter_is_refused_by_its_name() {
     let path = [("shop.id", "7")];
     let request = RestRequest { path: &path, query: "", body: br#"{"inner":{"text":1}}"# };
     let error = answer(staff(), "PUT", ALL, request).await.unwrap_err();
-    assert_eq!(error.violations()[0].field, "all.inner.text");
+    // E14: the path in the body, which is the field `all` of the request.
+    assert_eq!(error.violations()[0].field, "inner.text");
+    let request = RestRequest { path: &path, query: "", body: br#"{"inner":{"text":"12345678901"}}"# };
+    let error = answer(staff(), "PUT", ALL, request).await.unwrap_err();
+    assert_eq!((&*error.violations()[0].field, &*error.violations()[0].code), ("inner.text", "string.max_len"));
+}
+
+/// E1: a request that replaces something needs a body; every other one is the empty message without it.
+#[tokio::test]
+async fn nothing_is_replaced_without_a_body() {
+    let path = [("shop.id", "7"), ("item_id", "9")];
+    let request = RestRequest { path: &path[..1], query: "", body: b"" };
+    let error = answer(staff(), "PUT", ALL, request).await.unwrap_err();
+    assert_eq!((&*error.violations()[0].field, &*error.violations()[0].code), ("body", "required"));
+    let request = RestRequest { path: &path, query: "", body: b"" };
+    assert_eq!(answer(staff(), "POST", ECHO, request).await.unwrap()["item_id"], "9");
+    let request = RestRequest { path: &path[..1], query: "", body: b"{}" };
+    assert_eq!(answer(staff(), "PUT", ALL, request).await.unwrap()["all"]["a_string"], "");
+}
+
+/// E2: U+0000 is refused wherever a text comes from, with the name of its field.
+#[tokio::test]
+async fn texts_without_nul() {
+    let path = [("name", "shops/1\0/items/2")];
+    for (request, field) in [
+        (RestRequest { path: &path, query: "shop.id=7", body: b"" }, "name"),
+        (
+            RestRequest { path: &[("name", "a")], query: "shop.id=7&all.many_string=a&all.many_string=%00", body: b"" },
+            "all.many_string[1]",
+        ),
+        (
+            RestRequest { path: &[("name", "a")], query: "shop.id=7&all.choice_string=%00", body: b"" },
+            "all.choice_string",
+        ),
+    ] {
+        let error = answer(staff(), "GET", NAME, request).await.unwrap_err();
+        let found: Vec<_> = error.violations().iter().map(|it| (&*it.field, &*it.code)).collect();
+        assert_eq!((error.code(), found), ("VALIDATION_FAILED", vec![(field, "string.nul")]));
+    }
+    let path = [("shop.id", "7"), ("item_id", "9")];
+    let body = br#"{"all":{"by_string":{"a":"x\u0000"}}}"#;
+    let error = answer(staff(), "POST", ECHO, RestRequest { path: &path, query: "", body }).await.unwrap_err();
+    assert_eq!((&*error.violations()[0].field, &*error.violations()[0].code), ("all.by_string.a", "string.nul"));
 }
 
 #[tokio::test]

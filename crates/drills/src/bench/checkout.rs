@@ -188,7 +188,8 @@ impl StockedShop {
         };
         let lines = self.lines(usize::try_from(number).unwrap_or_default(), 1).map(line).collect();
         let draft = Some(OrderDraft { shop_id: self.shop_id, lines, ..OrderDraft::default() });
-        let request = PlaceOrderRequest { draft, expected_total_minor: PRICE_MINOR, ..PlaceOrderRequest::default() };
+        let request =
+            PlaceOrderRequest { draft, expected_total_minor: Some(PRICE_MINOR), ..PlaceOrderRequest::default() };
         let account = AccountId::new(1_000_000 + i64::from(number));
         let principal = Principal { account, session: 0, roles: Vec::new(), shops: Vec::new() };
         let cx: Cx = node.cx().with_actor(Actor::Principal(principal.into()));

@@ -63,7 +63,7 @@ impl DemoCity {
         let method = if is_cash { PaymentMethod::CashOnDelivery } else { PaymentMethod::Online };
         let request = PlaceOrderRequest {
             draft: Some(draft),
-            expected_total_minor: quote.price.map(|price| price.total_minor).unwrap_or_default(),
+            expected_total_minor: quote.price.map(|price| price.total_minor),
             payment_method: method.into(),
             ..PlaceOrderRequest::default()
         };

@@ -247,7 +247,7 @@ pub(crate) fn imported_shop(shop: pulse_city::Shop) -> ImportedShop {
             name: shop.name,
             name_en: shop.name_en,
             category_code: shop.category.number(),
-            location: Some(GeoPoint { latitude: shop.place.latitude(), longitude: shop.place.longitude() }),
+            location: Some(GeoPoint { latitude: Some(shop.place.latitude()), longitude: Some(shop.place.longitude()) }),
             address: shop.address,
             phone: shop.phone,
             price_level: shop.price_level.into(),

@@ -62,8 +62,8 @@ impl DemoCity {
             _ => {
                 let home = self.city.person(number).home;
                 let request = ListNearbyRequest {
-                    latitude: home.latitude(),
-                    longitude: home.longitude(),
+                    latitude: Some(home.latitude()),
+                    longitude: Some(home.longitude()),
                     is_open_now: true,
                     ..ListNearbyRequest::default()
                 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, Method, Version};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -19,8 +19,11 @@ use crate::config::Limits;
 /// Maximum time to receive the rest of a rejected body.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Media types of the body of a PATCH, for `Accept-Patch` (RFC 5789).
+pub(crate) const PATCH_TYPES: &str = "application/json";
+
 /// Rejects a body by its headers: too long, compressed, or not JSON.
-pub(crate) fn check_headers(headers: &HeaderMap, bytes_max: usize) -> Result<(), Error> {
+pub(crate) fn check_headers(method: &Method, headers: &HeaderMap, bytes_max: usize) -> Result<(), Error> {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > bytes_max)) {
         return Err(too_large(bytes_max));
@@ -29,7 +32,8 @@ pub(crate) fn check_headers(headers: &HeaderMap, bytes_max: usize) -> Result<(),
         return Err(errors::UNSUPPORTED_MEDIA_TYPE
             .error("Content-Encoding must be identity; compressed request bodies are not supported"));
     }
-    let is_json = headers.get(CONTENT_TYPE).is_none_or(|kind| is_json(kind.as_bytes()));
+    let accepts = if *method == Method::PATCH { is_plain_json } else { is_json };
+    let is_json = headers.get(CONTENT_TYPE).is_none_or(|kind| accepts(kind.as_bytes()));
     if !is_json && length != Some(0) {
         return Err(errors::UNSUPPORTED_MEDIA_TYPE.error("Content-Type must be application/json"));
     }
@@ -38,6 +42,13 @@ pub(crate) fn check_headers(headers: &HeaderMap, bytes_max: usize) -> Result<(),
 
 const APPLICATION: &[u8] = b"application/";
 const SUFFIX: &[u8] = b"+json";
+
+/// Whether the media type is that of the body of a PATCH. The formats of patches have rules of their own, for example
+/// RFC 7396 for `null`, which the fields of the contract do not follow.
+fn is_plain_json(kind: &[u8]) -> bool {
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(b"application/json")
+}
 
 /// Whether the media type is `application/json` or `application/…+json`, with any parameters.
 fn is_json(kind: &[u8]) -> bool {
@@ -127,6 +138,14 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_json(kind.as_bytes()), expected, "{kind:?}");
+        }
+        for (kind, expected) in [
+            ("application/json", true),
+            ("Application/JSON ; charset=utf-8", true),
+            ("application/merge-patch+json", false),
+            ("application/json-patch+json", false),
+        ] {
+            assert_eq!(is_plain_json(kind.as_bytes()), expected, "{kind:?}");
         }
     }
 

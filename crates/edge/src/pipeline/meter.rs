@@ -6,10 +6,10 @@ use std::time::Duration;
 use http::StatusCode;
 use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 
-/// Statuses with a counter of their own; every other status is counted as 500.
-const STATUSES: [u16; 24] = [
-    500, 200, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 501, 502, 503, 504, 201, 202,
-    206,
+/// Statuses whose counters are created once; the counter of every other status is looked up.
+const STATUSES: [u16; 26] = [
+    500, 200, 204, 303, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 501, 502, 503, 504, 201,
+    202, 206, 302,
 ];
 
 /// Request count and duration of one route.
@@ -31,11 +31,12 @@ impl Meter {
     /// Records one response.
     pub(crate) fn record(&self, status: StatusCode, took: Duration) {
         self.duration.record(took);
-        let index = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(0);
-        if let (Some(counter), Some(status)) = (self.by_status.get(index), STATUSES.get(index)) {
-            let make =
-                || counter!("pulse_edge_requests_total", "route" => self.route.clone(), "status" => status.to_string());
-            counter.get_or_init(make).increment(1);
+        let code = status.as_str();
+        let make = || counter!("pulse_edge_requests_total", "route" => self.route.clone(), "status" => code.to_owned());
+        let index = STATUSES.iter().position(|known| *known == status.as_u16());
+        match index.and_then(|index| self.by_status.get(index)) {
+            Some(counter) => counter.get_or_init(make).increment(1),
+            None => make().increment(1),
         }
     }
 }

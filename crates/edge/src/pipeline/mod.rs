@@ -11,6 +11,7 @@ pub(crate) mod cors;
 pub(crate) mod deadline;
 pub(crate) mod detached;
 pub(crate) mod guard;
+pub(crate) mod host;
 pub(crate) mod meter;
 pub(crate) mod rate_limits;
 pub(crate) mod rpc;

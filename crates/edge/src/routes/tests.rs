@@ -100,6 +100,12 @@ fn the_longest_prefix_wins_in_every_order() {
             ("GET", "/v1/files/a/c/raw", Some(("/v1/files/{path=a/*}/raw", "path=a/c"))),
             ("GET", "/v1/orders/a%2Fb%20%E5%BA%97", Some(("/v1/orders/{order_id}", "order_id=a/b 店"))),
             ("PATCH", "/v1/orders/7", None),
+            // E4: the path of a custom verb is no other path.
+            ("GET", "/v1/orders/7:cancel", None),
+            ("HEAD", "/v1/orders/7:close", None),
+            ("DELETE", "/v1/orders/7:cancel", None),
+            ("GET", "/v1/orders/7%3Acancel", Some(("/v1/orders/{order_id}", "order_id=7:cancel"))),
+            ("GET", "/v1/orders/7:other", Some(("/v1/orders/{order_id}", "order_id=7:other"))),
         ] {
             check(&routes, verb, path, expected);
         }
@@ -113,6 +119,7 @@ fn allow_names_every_method_of_a_path() {
     let methods = |path| routes.methods_of(path).iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
     assert_eq!(methods("/v1/orders/7"), "DELETE, GET, POST, HEAD");
     assert_eq!(methods("/v1/orders:batch"), "POST");
+    assert_eq!(methods("/v1/orders/7:cancel"), "POST");
     assert_eq!(methods("/v2"), "");
 }
 

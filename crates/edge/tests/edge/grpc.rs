@@ -146,7 +146,40 @@ async fn reflection_lists_the_services() {
     let answer = answers.message().await.unwrap().unwrap();
     let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else { panic!("{answer:?}") };
     let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
-    assert!(names.contains(&"pulse.account.v1.AccountService"), "{names:?}");
+    for name in ["pulse.account.v1.AccountService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+}
+
+/// E11: a question without an answer gets an error response, and the stream goes on.
+#[tokio::test]
+async fn reflection_goes_on_after_a_wrong_symbol() {
+    let edge = edge().await;
+    let mut client = ServerReflectionClient::new(channel(&edge).await);
+    let questions = [
+        Some(MessageRequest::FileContainingSymbol("pulse.account.v1.Nothing".into())),
+        Some(MessageRequest::FileByFilename("nothing.proto".into())),
+        Some(MessageRequest::AllExtensionNumbersOfType("pulse.Nothing".into())),
+        None,
+        Some(MessageRequest::FileContainingSymbol("pulse.account.v1.AccountService.GetMe".into())),
+        Some(MessageRequest::FileContainingSymbol("grpc.health.v1.Health".into())),
+        Some(MessageRequest::AllExtensionNumbersOfType("google.protobuf.MethodOptions".into())),
+    ];
+    let requests = questions.map(|message_request| ServerReflectionRequest { host: "a".into(), message_request });
+    let mut answers = client.server_reflection_info(futures::stream::iter(requests)).await.unwrap().into_inner();
+    for expected in [5, 5, 5, 3, 0, 0, 0] {
+        let answer = answers.message().await.unwrap().unwrap();
+        let code = match answer.message_response.unwrap() {
+            MessageResponse::ErrorResponse(error) => error.error_code,
+            MessageResponse::FileDescriptorResponse(file) => i32::from(file.file_descriptor_proto.is_empty()),
+            MessageResponse::AllExtensionNumbersResponse(numbers) => {
+                i32::from(!numbers.extension_number.contains(&50_100))
+            }
+            MessageResponse::ListServicesResponse(list) => panic!("{list:?}"),
+        };
+        assert_eq!((code, answer.valid_host.as_str()), (expected, "a"));
+    }
+    assert!(answers.message().await.unwrap().is_none());
 }
 
 /// PL-46: gRPC health follows the drain.

@@ -78,6 +78,12 @@ async fn bodies_of_other_types_are_rejected() {
         assert_eq!(reply.status, 200, "{kind}");
     }
     assert_eq!(request("POST", "/test/echo").body("{}").send(edge.address).await.status, 200);
+    // E6: the formats of patches are not those of the fields of the contract.
+    for kind in ["application/merge-patch+json", "application/json-patch+json"] {
+        let patch = request("PATCH", "/v1/me").bearer(&edge.consumer()).header("content-type", kind).body("{}");
+        let reply = patch.send(edge.address).await;
+        assert_eq!((reply.status, reply.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{kind}");
+    }
     let empty = request("POST", "/test/echo").header("content-type", "text/plain").body("").send(edge.address).await;
     assert_eq!(empty.status, 200, "an empty body has no type");
 }

@@ -1,6 +1,6 @@
 //! Routing of requests.
 
-use crate::http_client::{get, post, request};
+use crate::http_client::{exchange, get, post, request};
 use crate::test_edge::{edge, edge_with};
 
 /// PL-28, PL-29: routes of the contract, by verb and by variable.
@@ -30,8 +30,39 @@ async fn unknown_paths_and_methods_are_distinguished() {
     assert_eq!(reply.header("allow"), Some("GET, PATCH, HEAD, OPTIONS"));
     let reply = request("OPTIONS", "/v1/me").send(edge.address).await;
     assert_eq!((reply.status, reply.header("allow")), (204, Some("GET, PATCH, HEAD, OPTIONS")));
+    assert_eq!(reply.header("accept-patch"), Some("application/json"));
+    // E4: the path of a custom verb supports the method of the verb only.
+    for method in ["GET", "PUT", "DELETE"] {
+        let reply = request(method, "/v1/account/sessions:refresh").send(edge.address).await;
+        assert_eq!((reply.status, reply.header("allow")), (405, Some("POST, OPTIONS")), "{method}");
+    }
     let verb = post("/v1/account/sessions:nonsense", "{}").send(edge.address).await;
     assert_eq!(verb.status, 404);
+}
+
+/// E9: a request names its host once, and `OPTIONS *` is about the whole server.
+#[tokio::test]
+async fn the_rules_of_http_are_kept() {
+    let edge = edge().await;
+    for head in [
+        "GET /test/echo HTTP/1.1\r\n",
+        "GET /test/echo HTTP/1.1\r\nhost: a\r\nhost: b\r\n",
+        "GET /test/echo HTTP/1.1\r\nhost: a b\r\n",
+        "GET /nothing HTTP/1.1\r\n",
+        // E8: hyper refuses this one itself.
+        "POST /test/echo HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n",
+    ] {
+        let bytes = format!("{head}connection: close\r\n\r\n");
+        let reply = exchange(edge.address, bytes.as_bytes()).await.unwrap();
+        assert_eq!((reply.status, reply.code().as_str()), (400, "MALFORMED_REQUEST"), "{head}");
+        assert!(reply.header("x-request-id").is_some(), "{reply:?}");
+    }
+    let old = exchange(edge.address, b"GET /test/echo HTTP/1.0\r\n\r\n").await.unwrap();
+    assert_eq!(old.status, 200);
+    let server = request("OPTIONS", "*").send(edge.address).await;
+    assert_eq!(server.status, 204);
+    let allow = server.header("allow").unwrap();
+    assert!(["GET", "HEAD", "POST", "PATCH", "OPTIONS"].iter().all(|method| allow.contains(method)), "{allow}");
 }
 
 /// PL-28: mounted pages cannot hide a route of the contract.

@@ -53,6 +53,34 @@ async fn messages_are_sent_as_they_are_produced() {
     }
 }
 
+/// E10: a client that reconnects gets what is new, and 204 when the stream has ended without anything new.
+#[tokio::test]
+async fn a_reconnecting_client_gets_what_is_new() {
+    let edge = edge().await;
+    let first = get("/test/ended").send(edge.address).await;
+    assert_eq!(first.status, 200);
+    let text = first.text().to_owned();
+    assert!(text.starts_with("retry: "), "{text}");
+    let id = text.lines().find_map(|line| line.strip_prefix("id: ")).expect("the event has an id");
+    assert!(text.ends_with(&format!("\n\nid: {id}\ndata: {{\"state\":\"ended\"}}\n\n")), "{text}");
+    let again = get("/test/ended").header("last-event-id", id).send(edge.address).await;
+    assert_eq!((again.status, again.body.len()), (204, 0));
+    let other = get("/test/ended").header("last-event-id", "0123").send(edge.address).await;
+    assert_eq!((other.status, other.text().contains("\"ended\"")), (200, true));
+
+    // A live stream goes on, without the message that the client has.
+    let mut live = Events::open(&edge, "/test/stream").await;
+    live.until("data: {\"n\":0}\n\n").await;
+    let id = live.seen.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id").to_owned();
+    drop(live);
+    let mut stream = TcpStream::connect(edge.address).await.expect("the edge listens");
+    let request = get("/test/stream").header("last-event-id", &id).bytes();
+    stream.write_all(&request).await.expect("the request is sent");
+    let mut events = Events { stream, seen: String::new() };
+    events.until("data: {\"n\":1}\n\n").await;
+    assert!(!events.seen.contains("data: {\"n\":0}"), "{}", events.seen);
+}
+
 /// PL-28: an idle stream sends heartbeats.
 #[tokio::test]
 async fn an_idle_stream_sends_heartbeats() {

@@ -204,7 +204,15 @@ fn route(
     let path = Template { segments, variables: &[], verb: "" };
     let template = format!("/test/{last}").leak();
     let has_body = matches!(verb, "POST" | "PUT");
-    Route { verb, template, path, spec, has_body, is_stream: last == "stream", handler: Arc::new(handler) }
+    Route {
+        verb,
+        template,
+        path,
+        spec,
+        has_body,
+        is_stream: matches!(last, "stream" | "ended"),
+        handler: Arc::new(handler),
+    }
 }
 
 fn json(value: impl Into<Bytes>) -> Handled {
@@ -266,6 +274,11 @@ fn test_routes(waiting: &Arc<Semaphore>, go_on: &Arc<Notify>) -> Vec<Route> {
                 _ => errors::IDEMPOTENCY_KEY_REUSED.error("the key was used before"),
             };
             futures::future::ready(Err(error)).boxed()
+        }),
+        route(("GET", "ended"), &STREAM, |_, _| {
+            let message = Ok(Bytes::from_static(b"{\"state\":\"ended\"}"));
+            let messages = futures::stream::iter([message]).boxed();
+            futures::future::ready(Ok(RestReply::Stream(messages))).boxed()
         }),
         route(("GET", "stream"), &STREAM, move |_, request| {
             let (streaming, next) = (Arc::clone(&streaming), Arc::clone(&next));

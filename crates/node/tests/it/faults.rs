@@ -145,7 +145,7 @@ impl Town {
         let quote = node.orders().quote_order(&cx, QuoteOrderRequest { draft: Some(draft.clone()) }).await?;
         let request = PlaceOrderRequest {
             draft: Some(draft),
-            expected_total_minor: quote.price.unwrap_or_default().total_minor,
+            expected_total_minor: Some(quote.price.unwrap_or_default().total_minor),
             payment_method: method.into(),
             ..PlaceOrderRequest::default()
         };

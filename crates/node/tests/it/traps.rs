@@ -37,7 +37,12 @@ fn order_of(shop: &OpenShop, products: &[&Product], method: PaymentMethod) -> Pl
     let lines: Vec<CartLine> = products.iter().map(line).collect();
     let expected_total_minor = lines.iter().map(|_| 1_500).sum();
     let draft = Some(OrderDraft { shop_id: shop.id(), lines, ..OrderDraft::default() });
-    PlaceOrderRequest { draft, expected_total_minor, payment_method: method.into(), ..PlaceOrderRequest::default() }
+    PlaceOrderRequest {
+        draft,
+        expected_total_minor: Some(expected_total_minor),
+        payment_method: method.into(),
+        ..PlaceOrderRequest::default()
+    }
 }
 
 /// Lets time pass until everybody who lost a database has it again and every event is delivered.

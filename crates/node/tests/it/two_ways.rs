@@ -117,7 +117,7 @@ pub(crate) async fn shops_answer_the_same_both_ways(node: &mut TestNode) {
     }
     for (latitude, expected) in [(31.23, "ok"), (91.0, "VALIDATION_FAILED")] {
         let rest = http.get(&format!("/v1/shops:nearby?latitude={latitude}&longitude=121.47")).send().await;
-        let request = ListNearbyRequest { latitude, longitude: 121.47, ..Default::default() };
+        let request = ListNearbyRequest { latitude: Some(latitude), longitude: Some(121.47), ..Default::default() };
         assert_eq!(same(&rest, shops.list_nearby(request).await), expected);
     }
     let rest = http.get("/v1/categories?parent_code=10000001").send().await;

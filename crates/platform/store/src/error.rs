@@ -37,6 +37,9 @@ pub enum StoreError {
         /// Error of the driver.
         source: Cause,
     },
+    /// A text contains U+0000, which PostgreSQL cannot store. Every database refuses it, and nothing was written.
+    #[error("a text contains the character U+0000")]
+    Nul,
     /// The tables do not match the migrations.
     #[error("migrations: {0}")]
     Migration(String),
@@ -89,6 +92,7 @@ impl From<StoreError> for Error {
                 .error("database unavailable; nothing was written")
                 .retry_in(RETRY_IN)
                 .caused_by(error),
+            StoreError::Nul => errors::VALIDATION_FAILED.error("a text contains the character U+0000"),
             StoreError::Migration(_) | StoreError::Defect { .. } => {
                 errors::INTERNAL.error("unexpected answer of the database").caused_by(error)
             }

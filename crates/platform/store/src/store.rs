@@ -13,7 +13,7 @@ use crate::idempotency::InFlight;
 use crate::sql::dialect::Dialect;
 use crate::sql::{FromRow, Sql};
 use crate::transaction::Transaction;
-use crate::{Commit, Database, Migration, Row, Statement, StoreError, Throttle, migrations};
+use crate::{Commit, Database, Migration, Row, Statement, StoreError, Throttle, Value, migrations};
 use pulse_contract::errors;
 
 /// Maximum number of attempts of a use case that loses races.
@@ -141,6 +141,7 @@ impl Store {
     }
 
     async fn query(&self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        refuse_nul(&query.args)?;
         if let Some(throttle) = &self.throttle {
             throttle.pause().await;
         }
@@ -205,6 +206,7 @@ impl Store {
     }
 
     pub(crate) async fn execute(&self, transaction: Transaction) -> Result<(), StoreError> {
+        transaction.steps.iter().try_for_each(|step| refuse_nul(&step.args))?;
         self.inner.database.execute(transaction).await
     }
 
@@ -228,11 +230,17 @@ impl Store {
     }
 
     /// A query of this crate.
-    pub(crate) fn own(&self, text: &'static str, args: Vec<crate::Value>) -> Statement {
+    pub(crate) fn own(&self, text: &'static str, args: Vec<Value>) -> Statement {
         Statement { sql: self.sql(text), args }
     }
 }
 
 fn is_lost_race(error: &Error) -> bool {
     error.code() == errors::STORE_CONTENDED.code
+}
+
+/// Refuses texts that one of the databases cannot store, so that all of them store the same.
+fn refuse_nul(args: &[Value]) -> Result<(), StoreError> {
+    let has_nul = |arg: &Value| matches!(arg, Value::Text(text) if text.as_bytes().contains(&0));
+    if args.iter().any(has_nul) { Err(StoreError::Nul) } else { Ok(()) }
 }

@@ -30,6 +30,7 @@ macro_rules! on_every_engine {
 on_every_engine! {
     rows {
         every_type_is_read_as_it_was_written,
+        a_text_with_nul_is_refused,
         a_declared_row_is_read_as_it_was_written,
         a_stored_value_of_another_kind_is_a_defect,
         text_is_compared_byte_by_byte,

@@ -135,7 +135,7 @@ pub(crate) async fn strangers_see_and_remove_only_their_own_marks(node: &mut Tes
     add(node, 1, shop.id(), 0).await.unwrap();
     remove(node, 2, shop.id(), 0).await;
     assert_eq!((list(node, 1).await, list(node, 2).await), (vec![(shop.id(), 0)], vec![]));
-    let nearby = ListNearbyFavouritesRequest { latitude: 31.23, longitude: 121.47, ..Default::default() };
+    let nearby = ListNearbyFavouritesRequest { latitude: Some(31.23), longitude: Some(121.47), ..Default::default() };
     let found = favourites(node).list_nearby_favourites(&customer(node, 2), nearby).await.unwrap();
     assert_eq!(found, ListNearbyFavouritesResponse::default());
     let anonymous = node.anonymous();
@@ -166,8 +166,8 @@ pub(crate) async fn shops_nearby_are_marked_or_sell_a_marked_product(node: &mut 
     add(node, 1, selling.id(), cake.product_id).await.unwrap();
     let location = position(&marked.shop);
     let request = ListNearbyFavouritesRequest {
-        latitude: location.0,
-        longitude: location.1,
+        latitude: Some(location.0),
+        longitude: Some(location.1),
         radius_m: EVERYWHERE_M,
         page_size: 100,
         ..Default::default()
@@ -183,7 +183,7 @@ pub(crate) async fn shops_nearby_are_marked_or_sell_a_marked_product(node: &mut 
 
 fn position(shop: &Shop) -> (f64, f64) {
     let location = shop.location.unwrap();
-    (location.latitude, location.longitude)
+    (location.latitude.unwrap(), location.longitude.unwrap())
 }
 
 pub(crate) async fn a_wrong_count_is_found(node: &mut TestNode) {

@@ -3,13 +3,13 @@
 //! Reservations are released if the commit fails; if the process ends before that, they expire. Stock for hot items is not
 //! reserved here: the order is saved as `PLACING` and its stock is reserved later in a batch (`place_queued_orders`).
 
-use pulse_contract::Json;
 use pulse_contract::marketing::v1::{ReserveCouponsRequest, ValidateCouponsRequest};
 use pulse_contract::order::v1::{
     Order, OrderDraft, OrderKind, OrderState, PaymentMethod, PaymentState, PlaceOrderRequest, PlacementMode, Quote,
     StoredOrder, errors,
 };
 use pulse_contract::stock::v1::{LineStatus, Reservation, ReservationState};
+use pulse_contract::{Json, errors as common};
 use pulse_kernel::id::{AccountId, CouponId, OrderId, ShopId};
 use pulse_kernel::{Cx, Error, Timestamp, Violation};
 use pulse_store::{StoreError, Timer};
@@ -44,12 +44,14 @@ pub(crate) async fn place_order(app: &App, cx: &Cx, request: PlaceOrderRequest) 
         Some(row) => row.stored.draft.clone(),
         None => request.draft.clone(),
     };
+    let expected = request.expected_total_minor;
+    let expected_minor = expected.ok_or_else(|| common::VALIDATION_FAILED.error("expected_total_minor is required"))?;
     let draft = draft.ok_or_else(|| errors::ORDER_EMPTY.error("draft or pre_order_id is required"))?;
     check_interval(app, cx, customer).await?;
     let mut basket = quote::price_draft(app, cx, &draft).await?;
     basket.check_payment_method(request.payment_method());
     let method = method(&request);
-    let placing = Placing { app, cx, customer, draft, opened, method, expected_minor: request.expected_total_minor };
+    let placing = Placing { app, cx, customer, draft, opened, method, expected_minor };
     match (placing.place(basket).await, pre_order) {
         // The same draft in another tab may have been faster, and have reserved what this one could not.
         (Err(error), Some(id)) => placed_from(app, customer, id).await?.ok_or(error),

@@ -105,7 +105,8 @@ fn conditions(offers: &Offers, draft: &OrderDraft) -> Conditions {
 }
 
 fn location(point: GeoPoint) -> Location {
-    Location { latitude: point.latitude, longitude: point.longitude }
+    // The contract requires both.
+    Location { latitude: point.latitude.unwrap_or_default(), longitude: point.longitude.unwrap_or_default() }
 }
 
 fn terms(terms: ShopTerms) -> Terms {

@@ -83,7 +83,7 @@ pub(crate) async fn a_draft_expires(node: &mut TestNode) {
     assert_eq!(code(&node.orders().get_draft(&fixture.customer.cx(), request).await), "ORDER_DRAFT_NOT_FOUND");
     let late = PlaceOrderRequest {
         pre_order_id: draft.pre_order_id,
-        expected_total_minor: ShopFixture::tea_total(1),
+        expected_total_minor: Some(ShopFixture::tea_total(1)),
         ..PlaceOrderRequest::default()
     };
     let outcome = node.orders().place_order(&fixture.customer.cx(), late).await;
@@ -102,7 +102,7 @@ pub(crate) async fn a_draft_becomes_one_order(node: &mut TestNode) {
     let draft = open(node, &fixture, fixture.teas(2)).await;
     let request = PlaceOrderRequest {
         pre_order_id: draft.pre_order_id,
-        expected_total_minor: ShopFixture::tea_total(2),
+        expected_total_minor: Some(ShopFixture::tea_total(2)),
         ..PlaceOrderRequest::default()
     };
     let cx = fixture.customer.cx();

@@ -186,7 +186,11 @@ pub(crate) fn address() -> DeliveryAddress {
 }
 
 pub(crate) fn placing(draft: OrderDraft, expected_total_minor: i64) -> PlaceOrderRequest {
-    PlaceOrderRequest { draft: Some(draft), expected_total_minor, ..PlaceOrderRequest::default() }
+    PlaceOrderRequest {
+        draft: Some(draft),
+        expected_total_minor: Some(expected_total_minor),
+        ..PlaceOrderRequest::default()
+    }
 }
 
 /// Pays an order: publishes the event of a successful payment. Returns the IDs of payment and attempt.
@@ -215,6 +219,27 @@ pub(crate) async fn published<E: Event + Default>(node: &TestNode) -> Vec<E> {
     let events = node.store("order").events_after(0, 10_000).await.unwrap();
     let events = events.into_iter().filter(|event| &*event.topic == E::TOPIC);
     events.map(|event| E::decode(event.payload).unwrap()).collect()
+}
+
+/// Stops the payment context from handling refunds. It does not know the payments of [`pay`] and would fail them.
+pub(crate) async fn pause_payments(node: &TestNode) {
+    node.bus().set_mode("payment.orders", pulse_bus::Mode::Paused).await.unwrap();
+}
+
+/// Ends [`pause_payments`].
+pub(crate) async fn resume_payments(node: &TestNode) {
+    node.bus().set_mode("payment.orders", pulse_bus::Mode::Running).await.unwrap();
+}
+
+/// As `settle`, without the payment context.
+pub(crate) async fn settle_without_payments(node: &TestNode) {
+    loop {
+        let left = node.bus().drain().await;
+        assert!(left.iter().all(|consumer| consumer.starts_with("payment.orders")), "{left:?}");
+        if node.fire_timers().await == 0 {
+            return;
+        }
+    }
 }
 
 /// The invariants of orders and stock hold.

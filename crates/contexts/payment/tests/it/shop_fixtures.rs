@@ -40,7 +40,7 @@ impl ShopFixture {
         let draft = OrderDraft { shop_id: self.shop.id(), lines: vec![line], ..OrderDraft::default() };
         let request = PlaceOrderRequest {
             draft: Some(draft),
-            expected_total_minor: PRICE,
+            expected_total_minor: Some(PRICE),
             payment_method: method.into(),
             ..PlaceOrderRequest::default()
         };

@@ -59,6 +59,6 @@ fn shop(clocks: &mut LocalClocks, hit: Hit, shop: &ShopPoint) -> NearbyShop {
         price_level: shop.price_level.into(),
         rating_hundredths: shop.rating_hundredths.into(),
         rating_count: i32::try_from(shop.rating_count).unwrap_or(i32::MAX),
-        is_open: shop.schedule.as_ref().map(|schedule| clocks.is_open(schedule)),
+        is_open: shop.schedule.as_ref().and_then(|schedule| clocks.is_open(schedule)),
     }
 }

@@ -23,6 +23,9 @@ pub(crate) async fn submit_shop_application(
     let merchant = MerchantId::new(request.merchant_id);
     let store = &app.deps.store;
     let id = ShopId::new(store.next_id(cx.now));
+    if let Some(hours) = &draft.hours {
+        app.zones.check(hours)?;
+    }
     let row = draft_row(app, cx, id, draft)?;
     store.attempt(cx, || commit(app, cx, merchant, &row)).await
 }
@@ -83,7 +86,11 @@ pub(super) fn draft_row(app: &App, cx: &Cx, id: ShopId, draft: ShopDraft) -> Res
     })
 }
 
-pub(super) fn position_of(latitude: f64, longitude: f64) -> Result<GeoPoint, Error> {
+pub(super) fn position_of(latitude: Option<f64>, longitude: Option<f64>) -> Result<GeoPoint, Error> {
+    // An import, or another context in this process, is not stopped by the rules of the contract.
+    let (Some(latitude), Some(longitude)) = (latitude, longitude) else {
+        return Err(common::VALIDATION_FAILED.error("latitude and longitude are required"));
+    };
     GeoPoint::from_degrees(latitude, longitude).ok_or_else(|| {
         let rule = "latitude must be between -90 and 90 and longitude between -180 and 180";
         common::VALIDATION_FAILED.error(format!("{rule}, got {latitude} and {longitude}"))

@@ -1,11 +1,12 @@
 //! Messages of the contract, made from rows.
 
 use pulse_contract::GeoPoint as WirePoint;
-use pulse_contract::shop::v1::{Merchant, Shop};
+use pulse_contract::shop::v1::{HoursMistake, Merchant, Shop};
 use pulse_kernel::Timestamp;
 
 use super::{App, KnownShop};
 use crate::domain::geo::GeoPoint;
+use crate::domain::hours::Mistake;
 use crate::store::merchants::MerchantRow;
 use crate::store::shops::ShopRow;
 
@@ -37,7 +38,12 @@ pub(super) fn shop(known: &KnownShop, now: Timestamp) -> Shop {
         tags: details.tags,
         version: row.version,
         created_at: Some(row.created_at.into()),
+        hours_mistakes: hours.iter().flat_map(|hours| hours.mistakes()).map(mistake).collect(),
     }
+}
+
+fn mistake(mistake: &Mistake) -> HoursMistake {
+    HoursMistake { position: i32::try_from(mistake.position).unwrap_or(i32::MAX), text: mistake.text.clone() }
 }
 
 /// A row with its parsed hours. Hours that cannot be parsed anymore are unknown.
@@ -58,5 +64,5 @@ pub(super) fn merchant(row: MerchantRow) -> Merchant {
 }
 
 pub(super) fn point(at: GeoPoint) -> WirePoint {
-    WirePoint { latitude: at.lat_degrees(), longitude: at.lon_degrees() }
+    WirePoint { latitude: Some(at.lat_degrees()), longitude: Some(at.lon_degrees()) }
 }

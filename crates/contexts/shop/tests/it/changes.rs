@@ -43,7 +43,7 @@ pub(crate) async fn changes_are_seen_at_once(node: &mut TestNode) {
     assert_eq!((changed.name.as_str(), changed.phone.as_str(), changed.price_level), ("茶馆", "021-555", 0));
     assert_eq!((changed.version, changed.location), (shop.version + 1, Some(place(31.0, 121.0))));
     assert_eq!(get(node, shop.shop_id).await, changed);
-    let near = ListNearbyRequest { latitude: 31.0, longitude: 121.0, radius_m: 1, ..Default::default() };
+    let near = ListNearbyRequest { latitude: Some(31.0), longitude: Some(121.0), radius_m: 1, ..Default::default() };
     let near = node.shops().list_nearby(&node.anonymous(), near).await.unwrap().shops;
     assert_eq!(near.iter().map(|shop| shop.name.as_str()).collect::<Vec<_>>(), ["茶馆"]);
     node.restart().await;
@@ -99,6 +99,14 @@ pub(crate) async fn impossible_hours_are_refused(node: &mut TestNode) {
         (days("UTC", &[1, 1], 540, 1_020), "SHOP_HOURS_INVALID"),
         (with(day("2026-02-30", &[])), "SHOP_HOURS_INVALID"),
         (with(day("2026-05-05", &[(600, 300)])), "SHOP_HOURS_INVALID"),
+        // H4: one date twice.
+        (
+            Hours {
+                exceptions: vec![day("2026-05-05", &[]), day("2026-05-05", &[(600, 700)])],
+                ..days("UTC", &[1], 540, 1_020)
+            },
+            "SHOP_HOURS_INVALID",
+        ),
         (with(day("2026-05-05", &[(600, 700), (650, 800)])), "SHOP_HOURS_INVALID"),
     ] {
         let outcome = set_hours(node, shop.shop_id, hours.clone()).await;
@@ -113,7 +121,7 @@ pub(crate) async fn impossible_hours_are_refused(node: &mut TestNode) {
     assert_eq!(code(&node.shops().submit_shop_application(&node.cx(), request).await), "SHOP_TIME_ZONE_UNKNOWN");
 }
 
-/// Text in OpenStreetMap syntax is stored unchanged; when it cannot be parsed, the hours are unknown.
+/// Text in OpenStreetMap syntax is stored unchanged; days that it does not tell are unknown.
 pub(crate) async fn texts_of_hours_are_kept_as_they_came(node: &mut TestNode) {
     let shop = node.a_shop().await.shop;
     assert_eq!((shop.is_open, shop.next_change_at), (None, None), "no hours, no answer");
@@ -122,15 +130,61 @@ pub(crate) async fn texts_of_hours_are_kept_as_they_came(node: &mut TestNode) {
         ("Mo-Fr 09:00-18:00; PH off", Some(true)),
         ("Mo-Fr 13:00-18:00", Some(false)),
         ("24/7", Some(true)),
-        ("ask the owner, he is nice", None),
+        ("Su off", None),
+        ("Mo-Su 07:00-23:00; Easter off", Some(true)),
     ] {
         let hours = Hours { osm: osm.to_owned(), ..Default::default() };
         set_hours(node, shop.shop_id, hours.clone()).await.unwrap();
         let seen = get(node, shop.shop_id).await;
         assert_eq!((seen.is_open, seen.hours), (is_open, Some(hours)), "{osm}");
     }
-    node.restart().await;
-    assert_eq!(get(node, shop.shop_id).await.hours.unwrap().osm, "ask the owner, he is nice");
+}
+
+/// H2: text that cannot be read is refused with its position and changes nothing; an import keeps it, and the hours are
+/// unknown and said to be so.
+pub(crate) async fn hours_that_cannot_be_read_are_refused(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    for (osm, position) in [("ten to ten", "1"), ("Mo-Fr 9am-5pm", "7"), ("ask the owner, he is nice", "1")] {
+        let hours = Hours { osm: osm.to_owned(), ..Default::default() };
+        let error = set_hours(node, shop.shop_id, hours.clone()).await.unwrap_err();
+        assert_eq!(error.code(), "SHOP_HOURS_INVALID");
+        assert!(error.detail().contains(&format!("at character {position}")), "{}", error.detail());
+        let draft = ShopDraft { hours: Some(hours), ..draft("Riddle") };
+        let request = SubmitShopApplicationRequest { merchant_id: shop.merchant_id, shop: Some(draft) };
+        assert_eq!(code(&node.shops().submit_shop_application(&node.cx(), request).await), "SHOP_HOURS_INVALID");
+    }
+    assert_eq!(get(node, shop.shop_id).await, shop);
+    let hours = Hours { osm: "Mo-Fr 9am-5pm; Sa 10:00-12:00".into(), ..Default::default() };
+    let draft = ShopDraft { hours: Some(hours.clone()), ..draft("Imported") };
+    let imported = ImportedShop { external_id: "test:1".into(), shop: Some(draft), ..Default::default() };
+    let response = node.shops().import_shops(&node.cx(), ImportShopsRequest { shops: vec![imported] }).await.unwrap();
+    let [notice] = &response.notices[..] else { panic!("{response:?}") };
+    assert!(notice.text.contains("\"9am-5pm\" at character 7"), "{notice:?}");
+    let near = ListNearbyRequest { latitude: Some(31.2304), longitude: Some(121.4737), ..Default::default() };
+    let near = node.shops().list_nearby(&node.anonymous(), near).await.unwrap().shops;
+    let found = near.iter().find(|shop| shop.name == "Imported").unwrap();
+    let seen = get(node, found.shop_id).await;
+    assert_eq!((seen.is_open, seen.hours.as_ref()), (None, Some(&hours)));
+    assert_eq!(seen.hours_mistakes, [HoursMistake { position: 7, text: "9am-5pm".into() }]);
+}
+
+/// H2: a shop whose hours are unknown takes no orders, unless it says so.
+pub(crate) async fn unknown_hours_take_no_orders(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    for (osm, is_orderable_when_unknown, is_open) in [
+        ("Su off", false, false),
+        ("Su off", true, true),
+        ("", false, false),
+        ("", true, true),
+        ("Mo-Fr 13:00-18:00", true, false),
+        ("Mo-Fr 09:00-18:00", false, true),
+    ] {
+        let hours = Hours { osm: osm.to_owned(), is_orderable_when_unknown, ..Default::default() };
+        set_hours(node, shop.shop_id, hours).await.unwrap();
+        let request = GetOffersRequest { shop_id: shop.shop_id, ..Default::default() };
+        let offers = node.catalog().get_offers(&node.cx(), request).await.unwrap();
+        assert_eq!(offers.is_open, is_open, "{osm:?} {is_orderable_when_unknown}");
+    }
 }
 
 /// PL-03: a shop opens and closes by the local time of its zone, also on days with a clock change.

@@ -99,7 +99,8 @@ pub(crate) async fn parallel_imports_make_no_duplicates(node: &mut TestNode) {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 50);
-    let around = ListNearbyRequest { latitude: 31.0, longitude: 121.0, page_size: 100, ..Default::default() };
+    let around =
+        ListNearbyRequest { latitude: Some(31.0), longitude: Some(121.0), page_size: 100, ..Default::default() };
     assert_eq!(node.shops().list_nearby(&node.anonymous(), around).await.unwrap().shops.len(), 50);
 }
 

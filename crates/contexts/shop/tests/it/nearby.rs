@@ -135,7 +135,7 @@ pub(crate) async fn nearby_is_what_brute_force_finds(node: &mut TestNode) {
             assert!(found.shops.is_sorted_by_key(|shop| shop.distance_m), "{path}");
             for shop in &found.shops {
                 let at = shop.location.unwrap();
-                let distance = haversine_m((latitude, longitude), (at.latitude, at.longitude));
+                let distance = haversine_m((latitude, longitude), (at.latitude.unwrap(), at.longitude.unwrap()));
                 assert!(is_near(distance, shop.distance_m), "{path} {shop:?}");
             }
         }
@@ -163,8 +163,8 @@ pub(crate) async fn pages_of_nearby_are_stable(node: &mut TestNode) {
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     for round in 0.. {
         let request = ListNearbyRequest {
-            latitude: center.0,
-            longitude: center.1,
+            latitude: Some(center.0),
+            longitude: Some(center.1),
             page_size: 7,
             page_token: page_token.clone(),
             ..Default::default()
@@ -181,7 +181,12 @@ pub(crate) async fn pages_of_nearby_are_stable(node: &mut TestNode) {
     }
     let even: Vec<String> = (0..40).map(|number| format!("Shop {}", number * 2)).collect();
     assert_eq!(seen, even);
-    let request = ListNearbyRequest { page_token: "broken".into(), ..Default::default() };
+    let request = ListNearbyRequest {
+        latitude: Some(center.0),
+        longitude: Some(center.1),
+        page_token: "broken".into(),
+        ..Default::default()
+    };
     assert_eq!(crate::code(&node.shops().list_nearby(&node.anonymous(), request).await), "PAGE_TOKEN_INVALID");
 }
 
@@ -193,7 +198,7 @@ pub(crate) async fn nearby_has_defaults(node: &mut TestNode) {
     };
     let shops = (0..8).map(|number| imported(number, spot(number))).collect();
     node.shops().import_shops(&node.cx(), ImportShopsRequest { shops }).await.unwrap();
-    let request = ListNearbyRequest { latitude: 31.0, longitude: 121.0, ..Default::default() };
+    let request = ListNearbyRequest { latitude: Some(31.0), longitude: Some(121.0), ..Default::default() };
     let names = |page: ListNearbyResponse| page.shops.into_iter().map(|shop| shop.name).collect::<Vec<_>>();
     let five = node.shops().list_nearby(&node.anonymous(), request.clone()).await.unwrap();
     assert_eq!(names(five), ["Shop 0", "Shop 1", "Shop 2", "Shop 3", "Shop 4"]);

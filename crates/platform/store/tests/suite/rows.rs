@@ -41,6 +41,20 @@ pub(crate) async fn every_type_is_read_as_it_was_written(fixture: &Fixture) {
     assert_eq!(nothing, None);
 }
 
+/// E2: a text with U+0000 is refused by every database, in a commit and in a query.
+pub(crate) async fn a_text_with_nul_is_refused(fixture: &Fixture) {
+    let store = fixture.store().await;
+    let insert =
+        Insert::into("t_things", COLUMNS).row(values![1_i64, "a\0b", "note", Option::<Bytes>::None, 0.0, 1_i64]);
+    let outcome = store.commit(&fixture.cx(), Commit::new().insert(insert)).await;
+    assert!(matches!(outcome, Err(StoreError::Nul)), "{outcome:?}");
+    assert_eq!(pulse_kernel::Error::from(outcome.unwrap_err()).code(), "VALIDATION_FAILED");
+    let query = Statement::new("SELECT id FROM t_things WHERE name = ?", values!["\0"]);
+    let outcome = store.optional::<(i64,)>(query).await;
+    assert!(matches!(outcome, Err(StoreError::Nul)), "{outcome:?}");
+    assert_eq!(count(&store).await, 0);
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Score {
     Low,
