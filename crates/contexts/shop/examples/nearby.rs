@@ -71,12 +71,18 @@ fn measure(name: &str, count: u32, place: fn(&mut Random) -> GeoPoint) {
 
 fn elementary(shops: &[ShopPoint], schedules: &[Arc<Schedule>]) {
     let start = Instant::now();
-    let open = shops.iter().filter(|shop| shop.schedule.as_ref().is_some_and(|hours| hours.is_open(NOON))).count();
+    let open = shops
+        .iter()
+        .filter(|shop| shop.schedule.as_ref().is_some_and(|hours| hours.is_open(NOON) == Some(true)))
+        .count();
     let each_us = start.elapsed().as_secs_f64() * 1e6 / shops.len() as f64;
     println!("  {:<42} {each_us:>9.3} {:>10.2}", "is_open with its zone", open as f64 / shops.len() as f64);
     let local = schedules[0].zone().local(NOON);
     let start = Instant::now();
-    let open = shops.iter().filter(|shop| shop.schedule.as_ref().is_some_and(|hours| hours.is_open_at(&local))).count();
+    let open = shops
+        .iter()
+        .filter(|shop| shop.schedule.as_ref().is_some_and(|hours| hours.is_open_at(&local) == Some(true)))
+        .count();
     let each_us = start.elapsed().as_secs_f64() * 1e6 / shops.len() as f64;
     println!("  {:<42} {each_us:>9.3} {:>10.2}", "is_open_at a known local time", open as f64 / shops.len() as f64);
     let start = Instant::now();

@@ -61,7 +61,7 @@ fn replace(field: &mut String, value: Option<String>) {
 
 pub(crate) async fn set_hours(app: &App, cx: &Cx, request: SetHoursRequest) -> Result<Shop, Error> {
     let hours = request.hours.unwrap_or_default();
-    app.zones.read(&hours)?;
+    app.zones.check(&hours)?;
     let id = ShopId::new(request.shop_id);
     app.deps
         .store

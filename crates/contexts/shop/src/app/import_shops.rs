@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pulse_contract::errors as common;
 use pulse_contract::shop::v1::{
-    ImportShopsRequest, ImportShopsResponse, ImportedShop, RefusedShop, ShopChanged, ShopState,
+    ImportNotice, ImportShopsRequest, ImportShopsResponse, ImportedShop, RefusedShop, ShopChanged, ShopState,
 };
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
@@ -113,6 +113,9 @@ fn plan(app: &App, cx: &Cx, batch: &[ImportedShop], known: &Known) -> Plan {
             Err(common::VALIDATION_FAILED
                 .error(format!("external_id must be unique within the batch, got {id:?} twice")))
         };
+        if outcome.is_ok() {
+            plan.response.notices.extend(hours_notice(app, index, shop));
+        }
         match (outcome, old) {
             (Err(error), _) => plan.response.refused.push(refused(index, shop, &error)),
             (Ok(row), None) => {
@@ -163,6 +166,17 @@ fn row(app: &App, cx: &Cx, shop: &ImportedShop, known: &Known) -> Result<ShopRow
     row.rating_count = u32::try_from(shop.rating_count).unwrap_or_default();
     row.details.tags.clone_from(&shop.tags);
     Ok(row)
+}
+
+/// The notice about opening hours of which a part cannot be read.
+fn hours_notice(app: &App, index: usize, shop: &ImportedShop) -> Option<ImportNotice> {
+    let hours = app.zones.read(shop.shop.as_ref()?.hours.as_ref()?).ok()?;
+    let first = hours.mistakes().first()?;
+    Some(ImportNotice {
+        index: i32::try_from(index).unwrap_or(i32::MAX),
+        external_id: shop.external_id.clone(),
+        text: format!("hours: cannot read {:?} at character {}; its days are unknown", first.text, first.position),
+    })
 }
 
 fn refused(index: usize, shop: &ImportedShop, error: &Error) -> RefusedShop {

@@ -27,11 +27,12 @@ pub(crate) async fn get_offers(app: &App, cx: &Cx, request: GetOffersRequest) ->
 fn offers(app: &App, known: &KnownShop, cx: &Cx) -> Offers {
     let details = &known.row.details;
     let zone = details.hours.as_ref().map(|hours| hours.time_zone.as_str()).unwrap_or_default();
+    let is_open = known.hours.as_ref().and_then(|hours| hours.is_open(cx.now));
     Offers {
         shop_id: known.row.id.get(),
         shop_name: known.row.name.clone(),
         location: Some(view::point(known.row.at)),
-        is_open: known.hours.as_ref().and_then(|hours| hours.is_open(cx.now)).unwrap_or(true),
+        is_open: is_open.unwrap_or_else(|| details.hours.as_ref().is_some_and(|hours| hours.is_orderable_when_unknown)),
         time_zone: if zone.is_empty() { app.deps.config.time_zone.clone() } else { zone.to_owned() },
         terms: Some(details.terms.unwrap_or_default()),
         products: Vec::new(),

@@ -16,40 +16,65 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use pulse_kernel::Timestamp;
 
+pub use osm::Mistake;
 pub use schedule::{
-    DateRange, Effect, LOOK_AHEAD_DAYS, MonthDay, RULES_MAX, Refusal, Rule, SPANS_MAX, SPECIAL_DAYS_MAX, Schedule,
-    Span, Weekdays,
+    DateRange, Edge, Effect, LOOK_AHEAD_DAYS, MonthDay, NthWeekday, RULES_MAX, Refusal, Rule, SPANS_MAX,
+    SPECIAL_DAYS_MAX, Schedule, Span, State, WeekRange, Weekdays,
 };
 
 /// Maximum length of a text that is parsed, in bytes; a longer text is stored only. 400 special days of ten spans fit.
 pub const TEXT_BYTES_MAX: usize = 64_000;
 
-/// Opening hours of a shop: the text as written, and the schedule when the text could be parsed.
+/// Length of the start of a text with too many rules that is reported, in characters.
+const MISTAKE_CHARS_MAX: usize = 40;
+
+/// Opening hours of a shop: the text as written, and the schedule of all parts that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hours {
     text: String,
     schedule: Option<Arc<Schedule>>,
+    mistakes: Vec<Mistake>,
 }
 
 impl Hours {
-    /// Parses the `opening_hours` syntax of OpenStreetMap. The text is stored unchanged, also when it cannot be parsed.
+    /// Parses the `opening_hours` syntax of OpenStreetMap. The text is stored unchanged, also when it cannot be read.
     ///
-    /// Supported are weekdays, times (also past midnight), several rules, `off`, `24/7`, `PH`, months and dates. A span
-    /// belongs to the day on which it begins: "Fr 22:00-02:00; Sa off" is open on Saturday until two. The specification
-    /// closes all of Saturday, which differs from common usage.
+    /// Supported are weekdays (also the first or last of a month), times (also past midnight and with an open end), several
+    /// rules, `off`, `unknown`, `24/7`, `PH`, years, months, weeks, dates, Easter, comments and fallbacks. A span belongs to
+    /// the day on which it begins: "Fr 22:00-02:00; Sa off" is open on Saturday until two. The specification closes all of
+    /// Saturday, which differs from common usage.
     ///
-    /// Not supported are sunset, weeks, school holidays, open ends and comments; such hours are unknown.
+    /// Sunset and school holidays are not supported. Days of a part that cannot be read, and days that no part names beside
+    /// it, are unknown; so are times after an open end and times with a comment.
     #[must_use]
     pub fn from_osm(text: &str, zone: &Zone) -> Self {
-        let rules = if text.len() <= TEXT_BYTES_MAX { osm::parse(text) } else { None };
-        let schedule = rules.and_then(|rules| Schedule::new(zone.clone(), rules).ok());
-        Self { text: text.to_owned(), schedule: schedule.map(Arc::new) }
+        let parsed = if text.len() <= TEXT_BYTES_MAX { osm::parse(text) } else { osm::Parsed::default() };
+        let mut mistakes = parsed.mistakes;
+        let schedule = Schedule::new(zone.clone(), parsed.rules);
+        if schedule.is_err() && mistakes.is_empty() && !text.trim().is_empty() {
+            let start: String = text.chars().take(MISTAKE_CHARS_MAX).collect();
+            mistakes.push(Mistake { position: 1, text: start });
+        }
+        let schedule = schedule.map(|schedule| if mistakes.is_empty() { schedule } else { schedule.in_part() });
+        Self { text: text.to_owned(), schedule: schedule.ok().map(Arc::new), mistakes }
     }
 
     /// The hours of a schedule, with a text that parses to the same schedule.
     #[must_use]
     pub fn from_schedule(schedule: Schedule) -> Self {
-        Self { text: osm::print(&schedule), schedule: Some(Arc::new(schedule)) }
+        Self { text: osm::print(&schedule), schedule: Some(Arc::new(schedule)), mistakes: Vec::new() }
+    }
+
+    /// The hours of a schedule that was made from these hours; the parts that could not be read stay.
+    #[must_use]
+    pub fn with_schedule(&self, schedule: Schedule) -> Self {
+        Self { mistakes: self.mistakes.clone(), ..Self::from_schedule(schedule) }
+    }
+
+    /// Parts of the text that could not be read.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
     }
 
     /// The text.
@@ -58,7 +83,7 @@ impl Hours {
         &self.text
     }
 
-    /// The schedule; `None` when the text could not be parsed.
+    /// The schedule; `None` when no part of the text could be read.
     #[must_use]
     pub fn schedule(&self) -> Option<&Arc<Schedule>> {
         self.schedule.as_ref()
@@ -67,7 +92,7 @@ impl Hours {
     /// Whether the shop is open at an instant; `None` when the hours are unknown.
     #[must_use]
     pub fn is_open(&self, at: Timestamp) -> Option<bool> {
-        self.schedule.as_ref().map(|schedule| schedule.is_open(at))
+        self.schedule.as_ref().and_then(|schedule| schedule.is_open(at))
     }
 
     /// The next opening or closing after `at`; `None` when the hours are unknown or do not change within a week.
@@ -167,13 +192,15 @@ struct Day {
     date: Date,
     /// Weekday; Monday is 0.
     weekday: u8,
+    /// ISO week, 1 to 53.
+    week: i8,
     month_day: MonthDay,
 }
 
 impl Day {
     fn new(date: Date) -> Self {
         let weekday = u8::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
-        Self { date, weekday, month_day: MonthDay::of(date) }
+        Self { date, weekday, week: date.iso_week_date().week(), month_day: MonthDay::of(date) }
     }
 }
 
@@ -191,8 +218,8 @@ impl LocalClocks {
         Self { at, known: Vec::new() }
     }
 
-    /// Whether the schedule is open at the instant.
-    pub fn is_open(&mut self, schedule: &Schedule) -> bool {
+    /// Whether the schedule is open at the instant; `None` when it does not tell.
+    pub fn is_open(&mut self, schedule: &Schedule) -> Option<bool> {
         let zone = schedule.zone();
         let local = match self.known.iter().find(|(known, _)| known == zone) {
             Some((_, local)) => *local,

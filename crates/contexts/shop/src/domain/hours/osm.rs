@@ -1,305 +1,141 @@
-//! Parser and printer of the `opening_hours` syntax of OpenStreetMap, as far as rules can express it.
+//! The `opening_hours` syntax of OpenStreetMap, as far as rules can express it.
 //!
-//! <https://wiki.openstreetmap.org/wiki/Key:opening_hours/specification>. A text with an unsupported part is rejected as a
-//! whole, because a part of the hours would be wrong.
+//! <https://wiki.openstreetmap.org/wiki/Key:opening_hours/specification>. A part that cannot be read is reported with its
+//! position. Its days are unknown, and so are all days that no other part names; the days of the other parts count.
 
-use std::fmt::Write;
+mod print;
+mod reader;
 
-use jiff::civil::Date;
+use super::schedule::{DateRange, Effect, NthWeekday, Rule, Span, State, WeekRange, Weekdays};
+pub(super) use print::print;
+use reader::{DaySelector, Modifier, Reader, Times};
 
-use super::schedule::{DateRange, Effect, MonthDay, Rule, Schedule, Span, Weekdays};
+/// Part of a text that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Number of the first character that cannot be read, from 1.
+    pub position: usize,
+    /// The text from there to the end of its part.
+    pub text: String,
+}
 
-const WEEKDAYS: [&str; 7] = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const DAY_MINUTES: u16 = 24 * 60;
+/// Result of reading a text.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    pub(super) rules: Vec<Rule>,
+    pub(super) mistakes: Vec<Mistake>,
+}
 
-/// The rules of a text; `None` when a part of it is not supported.
-pub(super) fn parse(text: &str) -> Option<Vec<Rule>> {
-    let mut reader = Reader { rest: text.trim() };
-    let mut rules = Vec::new();
+/// The rules of a text, and the parts that cannot be read.
+pub(super) fn parse(text: &str) -> Parsed {
+    let mut reader = Reader::new(text);
+    let mut parsed = Parsed::default();
     let mut effect = Effect::Replace;
     while !reader.is_at_end() {
-        rules.push(reader.rule(effect)?);
-        effect = if reader.eats(";") {
-            Effect::Replace
-        } else if reader.eats(",") {
-            Effect::Add
+        if let Some(next) = reader.separator() {
+            effect = next;
+            continue;
+        }
+        let mut part = Part::default();
+        let is_whole = part.read(&mut reader) && reader.is_at_separator();
+        parsed.mistakes.append(&mut part.mistakes);
+        if is_whole {
+            parsed.rules.extend(part.rules(effect));
         } else {
-            break;
-        };
+            parsed.mistakes.push(reader.skip_part());
+            parsed.rules.extend(part.unknown_days());
+        }
     }
-    (reader.is_at_end() && !rules.is_empty()).then_some(rules)
+    parsed
 }
 
-/// Unread rest of a text. Each method skips leading blanks.
-#[derive(Clone, Copy)]
-struct Reader<'a> {
-    rest: &'a str,
+/// One part of a text: the days that it selects, its times, and their state.
+#[derive(Debug, Default)]
+struct Part {
+    dates: Vec<DateRange>,
+    weeks: Vec<WeekRange>,
+    days: DaySelector,
+    times: Times,
+    modifier: Option<Modifier>,
+    has_comment: bool,
+    /// Whether the part says `24/7`.
+    is_always: bool,
+    mistakes: Vec<Mistake>,
 }
 
-impl<'a> Reader<'a> {
-    fn is_at_end(&mut self) -> bool {
-        self.rest = self.rest.trim_start();
-        self.rest.is_empty()
-    }
-
-    /// Skips the text when it comes next, in any case. Returns whether it did.
-    fn eats(&mut self, text: &str) -> bool {
-        let trimmed = self.rest.trim_start();
-        match trimmed.split_at_checked(text.len()) {
-            Some((start, rest)) if start.eq_ignore_ascii_case(text) => {
-                self.rest = rest;
-                true
+impl Part {
+    /// Reads a part; false when it is incomplete. What was read before stays.
+    fn read(&mut self, reader: &mut Reader<'_>) -> bool {
+        reader.label();
+        if reader.eats("24/7") {
+            self.is_always = true;
+        } else {
+            self.dates = reader.dates();
+            self.weeks = reader.weeks();
+            if !self.dates.is_empty() || !self.weeks.is_empty() {
+                reader.eats(":");
             }
-            _ => false,
+            self.days = reader.days(&mut self.mistakes);
+            self.times = reader.times();
+        }
+        self.modifier = reader.modifier();
+        self.has_comment = reader.comment();
+        // Days without times are incomplete.
+        self.is_always || !self.times.is_empty() || self.modifier.is_some() || self.has_comment
+    }
+
+    fn state(&self) -> State {
+        match self.modifier {
+            Some(Modifier::Open) => State::Open,
+            Some(Modifier::Off) => State::Closed,
+            Some(Modifier::Unknown) => State::Unknown,
+            // "10:00-12:00 "by appointment"": only a person can tell.
+            None if self.has_comment => State::Unknown,
+            None => State::Open,
         }
     }
 
-    fn eats_dash(&mut self) -> bool {
-        self.eats("-") || self.eats("\u{2013}")
-    }
-
-    /// Reads with `read`; restores the position when it returns `None`.
-    fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        let before = *self;
-        let found = read(self);
-        if found.is_none() {
-            *self = before;
+    fn rules(&self, effect: Effect) -> Vec<Rule> {
+        if self.days.is_school_only() {
+            return Vec::new();
         }
-        found
-    }
-
-    /// Reads `item, item, ...`. A comma without a following item is left for the next rule.
-    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Vec<T> {
-        let mut items = Vec::new();
-        while let Some(item) =
-            self.maybe(|reader| if items.is_empty() || reader.eats(",") { read(reader) } else { None })
-        {
-            items.push(item);
-        }
-        items
-    }
-
-    fn rule(&mut self, effect: Effect) -> Option<Rule> {
-        if self.eats("24/7") {
-            return Some(Rule { effect, ..Rule::on(Weekdays::ALL, vec![Span::DAY]) });
-        }
-        let dates = self.list(Self::date_range);
-        if !dates.is_empty() {
-            self.eats(":");
-        }
-        let days = self.list(Self::weekdays);
-        if !days.is_empty() {
-            self.eats(":");
-        }
-        let (weekdays, on_holidays) = if days.is_empty() {
-            (Weekdays::ALL, false)
-        } else {
-            let weekdays = days.iter().flatten().fold(Weekdays::NONE, |days, day| days.with(*day));
-            (weekdays, days.iter().any(Vec::is_empty))
-        };
-        let spans = self.list(Self::span);
-        let is_off = self.eats("off") || self.eats("closed");
-        let is_open = !is_off && self.eats("open");
-        let spans = match (spans.is_empty(), is_off, is_open) {
-            (false, false, _) => spans,
-            (true, true, _) => Vec::new(),
-            (true, false, true) => vec![Span::DAY],
-            // "Fr 12:00-14:00 off" removes a span, which rules cannot express; days without times are incomplete.
-            (false, true, _) | (true, false, false) => return None,
-        };
-        // A closed day replaces earlier hours, also after a comma.
-        let effect = if spans.is_empty() { Effect::Replace } else { effect };
-        Some(Rule { weekdays, on_holidays, dates, spans, effect })
-    }
-
-    /// Reads `Mo`, `Mo-Fr`, `Sa-Mo`; empty for `PH`.
-    fn weekdays(&mut self) -> Option<Vec<u8>> {
-        if self.eats("PH") {
-            return Some(Vec::new());
-        }
-        let first = self.word(&WEEKDAYS)?;
-        let Some(last) = self.maybe(|reader| if reader.eats_dash() { reader.word(&WEEKDAYS) } else { None }) else {
-            return Some(vec![first]);
-        };
-        let count = if last >= first { last - first } else { last + 7 - first };
-        Some((0..=count).map(|step| (first + step) % 7).collect())
-    }
-
-    /// Reads `Apr-Sep`, `Dec 24-26`, `Dec 24-Jan 02`, `2026 Dec 25`, `2026 Dec 24-2027 Jan 02`.
-    fn date_range(&mut self) -> Option<DateRange> {
-        let (year, month) = (self.maybe(Self::year), self.month()?);
-        let first_day = self.maybe(Self::day_of_month);
-        if !self.eats_dash() {
-            return range((year, month, first_day), (year, month, first_day));
-        }
-        if let Some(last_day) = first_day.and_then(|_| self.maybe(Self::day_of_month)) {
-            return range((year, month, first_day), (year, month, Some(last_day)));
-        }
-        let last_year = self.maybe(Self::year);
-        let last_month = self.month()?;
-        let last_day = self.maybe(Self::day_of_month);
-        if first_day.is_some() != last_day.is_some() || (last_year.is_some() && year.is_none()) {
-            return None;
-        }
-        range((year, month, first_day), (last_year.or(year), last_month, last_day))
-    }
-
-    fn year(&mut self) -> Option<i16> {
-        i16::try_from(self.number(4, 4)?).ok().filter(|year| *year >= 1_900)
-    }
-
-    fn month(&mut self) -> Option<i8> {
-        self.word(&MONTHS).and_then(|index| i8::try_from(index + 1).ok())
-    }
-
-    /// Reads one or two digits that are not an hour.
-    fn day_of_month(&mut self) -> Option<i8> {
-        let day = i8::try_from(self.number(1, 2)?).ok().filter(|day| (1..=31).contains(day))?;
-        (!self.rest.starts_with(':')).then_some(day)
-    }
-
-    /// Reads `08:00-22:00`, `22:00-02:00`, `18:00-26:00`.
-    fn span(&mut self) -> Option<Span> {
-        let from_minute = self.time_of_day()?;
-        if !self.eats_dash() {
-            return None;
-        }
-        let until = self.time_of_day()?;
-        // An open end ("22:00+") means that the closing time is unknown.
-        if self.eats("+") || from_minute >= DAY_MINUTES {
-            return None;
-        }
-        Some(Span { from_minute, until_minute: if until > from_minute { until } else { until + DAY_MINUTES } })
-    }
-
-    fn time_of_day(&mut self) -> Option<u16> {
-        let hours = self.number(1, 2)?;
-        let rest = self.rest.strip_prefix(':')?;
-        self.rest = rest;
-        let minutes = self.number(2, 2)?;
-        (hours <= 48 && minutes < 60).then_some(hours * 60 + minutes).filter(|minute| *minute <= 2 * DAY_MINUTES)
-    }
-
-    /// Reads a run of digits of this length.
-    fn number(&mut self, digits_min: usize, digits_max: usize) -> Option<u16> {
-        let trimmed = self.rest.trim_start();
-        let length = trimmed.bytes().take_while(u8::is_ascii_digit).count();
-        let (digits, rest) = trimmed.split_at_checked(length)?;
-        self.rest = rest;
-        (digits_min..=digits_max).contains(&length).then(|| digits.parse().ok())?
-    }
-
-    /// Reads one of the words and returns its index.
-    fn word(&mut self, words: &[&str]) -> Option<u8> {
-        let index = words.iter().position(|word| self.eats(word))?;
-        // "Monday" is not "Mo".
-        let is_whole = !self.rest.starts_with(|next: char| next.is_alphabetic());
-        if is_whole { u8::try_from(index).ok() } else { None }
-    }
-}
-
-type CalendarDay = (Option<i16>, i8, Option<i8>);
-
-/// The range between two dates; whole months without day numbers.
-fn range(first: CalendarDay, last: CalendarDay) -> Option<DateRange> {
-    match (first, last) {
-        ((Some(year), month, day), (Some(last_year), last_month, last_day)) => {
-            let first = Date::new(year, month, day.unwrap_or(1)).ok()?;
-            let last_day = last_day.or_else(|| Some(Date::new(last_year, last_month, 1).ok()?.days_in_month()))?;
-            let last = Date::new(last_year, last_month, last_day).ok()?;
-            (first <= last).then_some(DateRange::Once(first, last))
-        }
-        ((_, month, day), (_, last_month, last_day)) => Some(DateRange::Yearly(
-            MonthDay { month, day: day.unwrap_or(1) },
-            MonthDay { month: last_month, day: last_day.unwrap_or(31) },
-        )),
-    }
-}
-
-/// The text of a schedule.
-pub(super) fn print(schedule: &Schedule) -> String {
-    let mut text = String::new();
-    for rule in schedule.rules() {
-        separate(&mut text, rule.effect);
-        print_rule(&mut text, rule);
-    }
-    for (date, spans) in schedule.special() {
-        separate(&mut text, Effect::Replace);
-        text.push_str(&[date_of(*date), spans_of(spans)].join(" "));
-    }
-    text
-}
-
-fn separate(text: &mut String, effect: Effect) {
-    if !text.is_empty() {
-        text.push_str(if effect == Effect::Add { ", " } else { "; " });
-    }
-}
-
-fn print_rule(text: &mut String, rule: &Rule) {
-    let dates: Vec<String> = rule.dates.iter().map(dates_of).collect();
-    let days = weekdays_of(rule.weekdays, rule.on_holidays);
-    // "Every day" is omitted, except where the times would join the times of the rule before.
-    let is_every_day = rule.weekdays == Weekdays::ALL && !rule.on_holidays && rule.effect == Effect::Replace;
-    let days = if is_every_day { String::new() } else { days };
-    let parts = [dates.join(","), days, spans_of(&rule.spans)];
-    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    text.push_str(&parts.join(" "));
-}
-
-fn dates_of(range: &DateRange) -> String {
-    let yearly = |day: MonthDay| format!("{} {:02}", month_name(day.month), day.day);
-    let (first, last) = match *range {
-        DateRange::Yearly(first, last) => (yearly(first), yearly(last)),
-        DateRange::Once(first, last) => (date_of(first), date_of(last)),
-    };
-    if first == last { first } else { format!("{first}-{last}") }
-}
-
-fn date_of(date: Date) -> String {
-    format!("{:04} {} {:02}", date.year(), month_name(date.month()), date.day())
-}
-
-fn month_name(month: i8) -> &'static str {
-    usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or("Jan")
-}
-
-fn weekdays_of(weekdays: Weekdays, on_holidays: bool) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut run: Vec<&str> = Vec::new();
-    for (weekday, name) in (0_u8..).zip(WEEKDAYS.into_iter().map(Some).chain([None])) {
-        match name {
-            Some(name) if weekdays.contains(weekday) => run.push(name),
-            _ => {
-                match run.as_slice() {
-                    [] => {}
-                    [only] => parts.push((*only).to_owned()),
-                    [first, .., last] => parts.push(format!("{first}-{last}")),
-                }
-                run.clear();
+        let rule = |state, spans: Vec<Span>, effect| self.rule(state, spans, effect);
+        let Times { open, guessed } = &self.times;
+        match self.state() {
+            // A closed day replaces earlier hours, also after a comma.
+            State::Closed if self.times.is_empty() => vec![rule(State::Closed, Vec::new(), Effect::Replace)],
+            state if self.times.is_empty() => vec![rule(state, vec![Span::DAY], effect)],
+            // Closed times leave the other times of their days as they are.
+            State::Closed => vec![rule(State::Closed, [open.as_slice(), guessed].concat(), Effect::Add)],
+            State::Unknown => vec![rule(State::Unknown, [open.as_slice(), guessed].concat(), effect)],
+            State::Open if open.is_empty() => vec![rule(State::Unknown, guessed.clone(), effect)],
+            State::Open if guessed.is_empty() => vec![rule(State::Open, open.clone(), effect)],
+            State::Open => {
+                vec![rule(State::Open, open.clone(), effect), rule(State::Unknown, guessed.clone(), Effect::Fallback)]
             }
         }
     }
-    if on_holidays {
-        parts.push("PH".to_owned());
-    }
-    parts.join(",")
-}
 
-#[expect(clippy::integer_division, reason = "whole hours of minutes")]
-fn spans_of(spans: &[Span]) -> String {
-    let mut text = String::new();
-    for span in spans {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        let (from, until) = (span.from_minute, span.until_minute);
-        // An end on the next day is usually written as a time of that day, although 48:00 is allowed.
-        let wraps = until > DAY_MINUTES && until - DAY_MINUTES <= from;
-        let until = if wraps { until - DAY_MINUTES } else { until };
-        // Writing to a string cannot fail.
-        write!(text, "{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, until / 60, until % 60).unwrap_or_default();
+    /// The days of a part that cannot be read to its end, as unknown.
+    fn unknown_days(&self) -> Option<Rule> {
+        let is_named = !(self.dates.is_empty() && self.weeks.is_empty() && self.days.is_empty());
+        let is_selected = is_named || self.is_always || !self.times.is_empty();
+        let is_known = is_selected && !self.days.is_school_only();
+        is_known.then(|| self.rule(State::Unknown, vec![Span::DAY], Effect::Replace))
     }
-    if text.is_empty() { "off".to_owned() } else { text }
+
+    fn rule(&self, state: State, spans: Vec<Span>, effect: Effect) -> Rule {
+        let days = &self.days;
+        let weekdays = if days.is_empty() { Weekdays::ALL } else { days.weekdays };
+        Rule {
+            weekdays,
+            nth: days.nth.clone(),
+            on_holidays: days.on_holidays,
+            dates: self.dates.clone(),
+            weeks: self.weeks.clone(),
+            spans,
+            state,
+            effect,
+        }
+    }
 }

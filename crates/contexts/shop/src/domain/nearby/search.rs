@@ -104,7 +104,7 @@ impl<'a> Search<'a> {
     /// Whether the shop is open at the instant of the query; true when the query has none.
     fn is_open(&mut self, entry: &Entry) -> bool {
         let Some(clocks) = &mut self.clocks else { return true };
-        entry.schedule.as_deref().is_some_and(|schedule| clocks.is_open(schedule))
+        entry.schedule.as_deref().is_some_and(|schedule| clocks.is_open(schedule) == Some(true))
     }
 
     fn take(&mut self, found: Found<'a>) {
@@ -236,6 +236,9 @@ impl Around {
     /// Minimum and maximum `a` of the points of a cell.
     fn cell(&self, cell: Cell) -> (f64, f64) {
         let ((south, north), (west, east)) = (cell.lat_e7(), cell.lon_e7());
+        // Cells extend beyond the date line, but points do not. A meridian beyond it has a second name west of it, so a
+        // distance to it says nothing about the points.
+        let east = east.min(TURN_E7 >> 1);
         let lat_gap = (south - self.lat_e7).max(self.lat_e7 - north).max(0);
         let lat_gap_most = (self.lat_e7 - south).abs().max((north - self.lat_e7).abs());
         let lon_gap = self.lon_gap(west, east);

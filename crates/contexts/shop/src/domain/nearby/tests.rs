@@ -19,7 +19,9 @@ fn scan(shops: &[ShopPoint], query: &Query) -> Vec<Hit> {
         .filter(|shop| shop.rating_hundredths >= query.rating_hundredths_min)
         .filter(|shop| query.only.is_empty() || query.only.contains(&shop.id))
         .filter(|shop| {
-            query.open_at.is_none_or(|at| shop.schedule.as_ref().is_some_and(|schedule| schedule.is_open(at)))
+            query
+                .open_at
+                .is_none_or(|at| shop.schedule.as_ref().is_some_and(|schedule| schedule.is_open(at) == Some(true)))
         })
         .map(|shop| Hit { distance_mm: geo::distance_mm(query.center, shop.at), id: shop.id })
         .filter(|hit| hit.distance_mm <= u64::from(query.radius_m) * 1_000)
@@ -106,9 +108,13 @@ fn any_area() -> impl Strategy<Value = (GeoPoint, Vec<ShopPoint>)> {
         (-899_000_000, -1_800_000_000),
         (0, 0),
     ];
+    let anywhere = (-900_000_000..=900_000_000, -1_800_000_000..=1_800_000_000);
+    let near_poles =
+        (prop_oneof![-900_000_000..=-890_000_000, 890_000_000..=900_000_000], -1_800_000_000..=1_800_000_000);
+    let centers = prop_oneof![2 => prop::sample::select(centers), 1 => anywhere, 1 => near_poles];
     // From one building to more than 50 km; the smallest makes equal distances likely.
     let spreads = vec![3, 10_000, 500_000, 6_000_000];
-    (prop::sample::select(centers), prop::sample::select(spreads)).prop_flat_map(|(center, spread)| {
+    (centers, prop::sample::select(spreads)).prop_flat_map(|(center, spread)| {
         let any_shop = (scattered(center, spread), any_code(), 0_u8..=4, 0_u16..=500, any_schedule());
         (scattered(center, spread), prop::collection::vec(any_shop, 0..400)).prop_map(|(from, shops)| {
             let points = (1..).zip(shops).map(|(id, (at, category, price_level, rating_hundredths, schedule))| {
@@ -170,6 +176,21 @@ proptest! {
         let query = Query { limit: 7, ..Query::around(center, 50_000) };
         prop_assert_eq!(index.len(), shops.len());
         prop_assert_eq!(pages(&index, &query), scan(&shops, &query));
+    }
+}
+
+/// H6: near a pole, across the date line, with enough shops that the tree is divided.
+#[test]
+fn shops_across_the_date_line_near_a_pole_are_found() {
+    for (north, sign) in [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)] {
+        let others = (2..=66).map(|id| shop(id, north * 31.0, f64::from(i32::try_from(id).unwrap()) / 100.0));
+        let lonely = shop(1, north * 89.789_89, sign * 177.949_6);
+        let shops: Vec<ShopPoint> = others.chain([lonely]).collect();
+        let center = GeoPoint::from_degrees(north * 89.699_75, sign * -151.429_75).unwrap();
+        let query = Query::around(center, 20_000);
+        let hits = pages(&index_of(&shops), &query);
+        assert_eq!(hits.iter().map(|hit| hit.id.get()).collect::<Vec<_>>(), [1]);
+        assert_eq!(hits, scan(&shops, &query));
     }
 }
 
