@@ -1,4 +1,4 @@
-//! The sales that run, in memory: what the way of an admission reads instead of the store.
+//! Active sales in memory. An admission reads them instead of the database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,34 +11,34 @@ use pulse_limiter::Quota;
 
 use crate::domain::challenge::Question;
 use crate::domain::entry::{Audience, Terms};
+use crate::domain::sale_status::SaleStatus;
 use crate::domain::signed_token::TokenKey;
-use crate::domain::stage::Stage;
 use crate::store::sales::SaleRow;
 
-/// How long a ticket is good when the sale does not say.
+/// Lifetime of a ticket when the sale sets none.
 const TICKET_TTL: Duration = Duration::from_secs(300);
 
-/// A sale that runs, as one version of its row tells. It never changes; another version takes its place.
+/// Immutable snapshot of one version of a sale. A later version replaces it.
 #[derive(Debug)]
 pub(crate) struct ActiveSale {
     pub(crate) id: i64,
     pub(crate) version: i64,
-    /// Whether its gate is loaded.
+    /// Whether the admission engine has loaded the sale.
     pub(crate) is_ready: bool,
     pub(crate) terms: Terms,
-    /// What a unit costs.
+    /// Price of one unit.
     pub(crate) price: Money,
     pub(crate) payment_timeout: Duration,
     pub(crate) rate_limit: RateLimit,
-    /// What is asked before a ticket; nothing when it is empty.
+    /// Questions of the challenge. If empty, a ticket requires no answer.
     pub(crate) quiz: Vec<Question>,
-    /// How long until the next answer is read.
+    /// Minimum time between two answers of an account.
     pub(crate) wrong_answer_delay: Duration,
-    /// How many tickets are given out in a second; 0 for as many as are asked for.
+    /// Maximum number of tickets per second on this node. 0 means no limit.
     pub(crate) tickets_per_second: u32,
 }
 
-/// How often one may ask; none for no limit.
+/// Limits of admission attempts. `None` means no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RateLimit {
     pub(crate) per_account: Option<Quota>,
@@ -60,10 +60,10 @@ impl ActiveSale {
         Self {
             id: row.id,
             version: row.version,
-            is_ready: row.stage == Stage::Warm,
+            is_ready: row.status == SaleStatus::Ready,
             terms: Terms {
                 window: row.window(),
-                is_closed: !row.stage.is_running(),
+                is_closed: !row.status.is_running(),
                 is_paused: row.is_paused,
                 audience: Audience {
                     account_age_min: Duration::from_secs(u64::try_from(audience.account_age_s_min).unwrap_or(0)),
@@ -91,7 +91,7 @@ fn question(question: ChallengeQuestion) -> Question {
     Question { text: question.text, choices: question.choices, right_choice: question.right_choice }
 }
 
-/// The sales that run.
+/// Active sales by ID.
 #[derive(Debug, Default)]
 pub(crate) struct ActiveSales {
     sales: RwLock<HashMap<i64, Arc<ActiveSale>>>,
@@ -102,7 +102,7 @@ impl ActiveSales {
         self.sales.read().get(&sale).cloned()
     }
 
-    /// Shows this version of a sale, unless a newer one is shown already; gives back the one that is shown.
+    /// Adds or replaces a sale, unless a newer version is present. Returns the version that is present afterwards.
     pub(crate) fn upsert(&self, running: ActiveSale) -> Arc<ActiveSale> {
         let mut sales = self.sales.write();
         match sales.get(&running.id) {
@@ -115,12 +115,12 @@ impl ActiveSales {
         }
     }
 
-    /// Every sale that is shown.
+    /// Returns all active sales.
     pub(crate) fn all(&self) -> Vec<Arc<ActiveSale>> {
         self.sales.read().values().cloned().collect()
     }
 
-    /// Takes a sale away.
+    /// Removes a sale.
     pub(crate) fn remove(&self, sale: i64) {
         self.sales.write().remove(&sale);
     }

@@ -177,7 +177,7 @@ impl WriterTask {
         });
     }
 
-    /// Takes an admission back from the engine. If the cancellation is lost, the gate reconciler frees its units.
+    /// Cancels an admission in the engine. If the cancellation is lost, the gate reconciler releases its units.
     async fn cancel(&self, row: &AdmissionRow) {
         if let Err(error) = self.engine.cancel(request(row)).await {
             let error = error.report();

@@ -1,4 +1,4 @@
-//! What the sale context needs.
+//! Dependencies of the sale context.
 
 use std::sync::Arc;
 
@@ -13,27 +13,27 @@ use pulse_store::Store;
 use crate::config::SaleConfig;
 use crate::domain::challenge::Challenge;
 
-/// What the context needs.
+/// Dependencies of the sale context.
 #[derive(Clone)]
 pub struct SaleDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
-    /// Products and their shops.
+    /// Client of the catalog: products and their shops.
     pub catalog: CatalogClient,
-    /// Vouchers.
+    /// Client of the marketing context: templates of vouchers.
     pub coupons: CouponClient,
-    /// The units of sales.
+    /// Client of the stock context, which contains the units of sales.
     pub stock: StockClient,
-    /// Creates the orders of admitted customers.
+    /// Client of the order context, which creates the orders of admitted buyers.
     pub orders: OrderClient,
-    /// Limits how often a customer may call.
+    /// Rate limiter for admissions and answers.
     pub limiter: Arc<dyn Limiter>,
-    /// Decides which customers get units.
+    /// Admission engine: decides which buyers are admitted.
     pub sales: Arc<dyn AdmissionEngine>,
-    /// The challenge before a ticket.
+    /// Challenge that a buyer solves before a ticket is issued.
     pub challenge: Arc<dyn Challenge>,
-    /// The name of this node among those that share the database.
+    /// Name of this node, unique among the nodes that share the database.
     pub holder: String,
-    /// Its section of the configuration.
+    /// Configuration section `[sale]`.
     pub config: SaleConfig,
 }

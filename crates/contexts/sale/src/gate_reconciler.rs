@@ -14,13 +14,13 @@ use pulse_work::{Next, Step, Sweep};
 
 use crate::active_sales::ActiveSale;
 use crate::app::{self, App};
-use crate::domain::stage::Stage;
+use crate::domain::sale_status::SaleStatus;
 use crate::store::admissions::{AdmissionRow, AdmissionState};
 use crate::store::{counts, sales};
 
 /// Interval between two rounds.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Overlap of two readings of changed sales: longer than clocks and commits of nodes differ.
+/// Overlap of two readings of changed sales: longer than the clock difference of nodes plus the duration of a commit.
 const CHANGED_WITHIN: Duration = Duration::from_secs(30);
 /// Maximum number of orphaned admissions of a sale that are recovered in a round.
 const RECOVERED_MAX: u32 = 256;
@@ -66,7 +66,7 @@ impl GateReconciler {
         let now = self.app.deps.store.clock().now();
         let since = self.read_until.minus(CHANGED_WITHIN);
         for row in sales::changed_since(&self.app.deps.store, since, PAGE).await? {
-            if row.stage != Stage::Draft {
+            if row.status != SaleStatus::Draft {
                 self.app.active_sales.upsert(ActiveSale::of(&row));
             }
         }
@@ -110,7 +110,7 @@ impl GateReconciler {
                 network: 0,
                 device: 0,
             };
-            // Committed, sold out or a duplicate: in each case the engine no longer holds it unconfirmed.
+            // Committed, sold out or a duplicate: in each case the engine no longer lists it as unconfirmed.
             self.app.admission_writer.submit(row)?.await?;
             metrics::counter!("pulse_sale_admissions_recovered_total").increment(1);
         }

@@ -1,9 +1,11 @@
-//! Flash sales: many people want few units at the same instant.
+//! Flash sales: a small number of units is sold to a large number of buyers at one instant.
 //!
-//! **Invariants:** a buyer has one admission per sale, kept by a unique key; the units that buyers have are never more
-//! than those that were moved into the sale, kept by the count that every group of admissions changes; an admission is
-//! on disk before anybody hears of it; every admission ends as one order or as one reason why there is none, and units
-//! that nobody pays for can be had again.
+//! **Invariants:**
+//! - A buyer has at most one admission per sale; a unique key enforces it.
+//! - Admitted units never exceed the units that were moved into the sale; every commit of admissions changes the guarded
+//!   count of the sale.
+//! - An admission is on disk before the buyer receives it.
+//! - Every admission ends as one order or with one reason for its failure. Unpaid units return to the sale.
 
 mod active_sales;
 mod admission_writer;
@@ -38,7 +40,7 @@ pub use verify::verify;
 
 pulse_contract::forward_sale!(app::App, app);
 
-/// Starts the context. Sales that were running continue once they are in memory again.
+/// Starts the context and loads the running sales into memory.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
@@ -46,7 +48,7 @@ pub async fn start(deps: SaleDeps) -> Result<(SaleClient, Context), Error> {
     metrics::describe();
     let (store, holder, orders) = (deps.store.clone(), deps.holder.clone(), deps.orders.clone());
     let app = app::App::new(deps);
-    // On the heap: the future that starts a node contains everything that its start may wait for.
+    // Boxed: the future that starts a node contains the futures of all contexts, and would become too large.
     Box::pin(app::resume(&app)).await?;
     let client = SaleClient::in_process(app.clone(), Arc::new(store.clone()));
     let context = Context::new(&store)

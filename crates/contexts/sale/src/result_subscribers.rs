@@ -14,7 +14,8 @@ const SUBSCRIBERS_MAX: usize = 1 << 20;
 /// Poll interval for orders that other nodes create.
 const POLL: Duration = Duration::from_millis(500);
 
-/// A registry without subscribers. It goes by the clock of the machine: the time that a client waits is no business time.
+/// Creates a registry without subscribers. It uses the clock of the machine, because the wait of a client is real time
+/// also in tests with a virtual clock.
 pub(crate) fn result_subscribers() -> Arc<ResultSubscribers> {
     Arc::new(Watch::new(Clock::system(), POLL, SUBSCRIBERS_MAX))
 }

@@ -9,9 +9,9 @@ use pulse_work::{Audit, Pages};
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 use crate::store::counts::{self, Sum};
 
-/// The count of a sale is the sum of its admissions, and not above its units.
+/// The count of a sale equals the sum of its admissions and does not exceed its units.
 const COUNTED: &str = "sale.count_is_sum_of_admissions";
-/// An admission with an order has exactly one, of its buyer and for its units; the others have none.
+/// A placed or returned admission has one order of its buyer with its units; a failed admission has no order.
 const ORDERED: &str = "sale.admissions_have_their_orders";
 
 /// Maximum number of rows that are read at once.
@@ -19,10 +19,10 @@ const PAGE: i64 = 500;
 /// Maximum number of concurrent requests for orders.
 const REQUESTS_MAX: usize = 32;
 
-/// Checks the invariants of the context, which repairs nothing.
+/// Checks the invariants of the context. It repairs nothing.
 ///
 /// # Errors
-/// `STORE_UNAVAILABLE`; those of the order context when it does not answer.
+/// `STORE_UNAVAILABLE`; errors of the order context.
 pub async fn verify(store: &Store, orders: &OrderClient) -> Result<Verified, Error> {
     let mut audit = Audit::new(&[COUNTED, ORDERED], false);
     check_counts(store, &mut audit).await?;

@@ -1,7 +1,7 @@
-//! Admits somebody to a sale: the whole way of a buyer in the rush.
+//! Admits a buyer to a sale: the hot path under peak load.
 //!
-//! Until the gate has decided nothing is read from the store and nothing waits. Dropping it half way leaves nothing half
-//! done: an accepted admission is submitted to the admission writer in the same step.
+//! Before the decision of the admission engine, the database is not read for an active sale. A dropped request leaves no
+//! accepted admission unwritten: it is submitted to the admission writer without an await in between.
 
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,12 @@ use crate::domain::network::network_of;
 use crate::domain::ticket::Ticket;
 use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 
-/// How long the first request of a buyer may be under way while a second one waits for it, and how often that one looks.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// When the second one should come back.
-const SOON: Duration = Duration::from_secs(1);
+/// Maximum time that a second request of a buyer waits until the first one is written.
+const DUPLICATE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Poll interval of the second request.
+const DUPLICATE_POLL: Duration = Duration::from_millis(10);
+/// Retry delay of the second request after that time.
+const RETRY_IN: Duration = Duration::from_secs(1);
 
 pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<Admission, Error> {
     let running = active_sale(app, request.sale_id).await?;
@@ -46,14 +47,14 @@ pub(crate) async fn admit(app: &App, cx: &Cx, request: AdmitRequest) -> Result<A
     };
     match app.deps.sales.admit(admission_writer::request(&row)).await? {
         Verdict::Admitted => write(app, &running, row).await,
-        // Rare, and larger than all the rest of this future.
+        // Boxed: this case is rare, and its future is larger than the rest.
         Verdict::Duplicate { admission } => Box::pin(repeat(app, &running, (account, ticket, admission))).await,
         Verdict::SoldOut => Err(sold_out()),
         Verdict::NoSale => Err(errors::SALE_PAUSED.error("the sale is being loaded; repeat the request in a moment")),
     }
 }
 
-/// Waits until the admission is on disk.
+/// Submits the admission to the writer and waits until it is on disk.
 async fn write(app: &App, running: &ActiveSale, row: AdmissionRow) -> Result<Admission, Error> {
     let answer = match app.admission_writer.submit(row) {
         Ok(answer) => answer,
@@ -69,7 +70,7 @@ async fn write(app: &App, running: &ActiveSale, row: AdmissionRow) -> Result<Adm
     }
 }
 
-/// The buyer was admitted before: with this ticket, which is used up then, or with an earlier one.
+/// Answers a buyer who is already admitted: with an error if this ticket was used, with the first admission otherwise.
 async fn repeat(
     app: &App,
     running: &ActiveSale,
@@ -84,15 +85,15 @@ async fn repeat(
         if let Some(first) = admissions::of(&app.deps.store, running.id, account).await? {
             return Ok(view::admission(running, first.order, first.units, true));
         }
-        // It is being written at this very moment, perhaps by another node, and may yet come to nothing.
-        if began.elapsed() > WRITTEN_WITHIN {
-            return Err(errors::SALE_BUSY.error("an earlier request of the buyer is in progress").retry_in(SOON));
+        // The first request is in progress, perhaps on another node, and may still fail.
+        if began.elapsed() > DUPLICATE_WAIT_MAX {
+            return Err(errors::SALE_BUSY.error("an earlier request of the buyer is in progress").retry_in(RETRY_IN));
         }
-        sleep(LOOK_EVERY).await;
+        sleep(DUPLICATE_POLL).await;
     }
 }
 
-/// Counts one attempt of an account, a device and a network.
+/// Counts one attempt against the limits of account, device and network.
 async fn check_rate_limit(app: &App, cx: &Cx, running: &ActiveSale, who: (i64, i64, i64)) -> Result<(), Error> {
     let (account, device, network) = who;
     let rate_limit = &running.rate_limit;
@@ -108,7 +109,7 @@ async fn check_rate_limit(app: &App, cx: &Cx, running: &ActiveSale, who: (i64, i
     Ok(())
 }
 
-/// Counts one of something that somebody may do so often.
+/// Counts one attempt against one limit.
 pub(super) async fn check_one(
     app: &App,
     cx: &Cx,
@@ -129,7 +130,7 @@ fn sold_out() -> Error {
     errors::SALE_SOLD_OUT.error("no units are left")
 }
 
-/// A refusal as callers hear it.
+/// The API error of a refusal.
 pub(super) fn refused(refusal: Refusal, running: &ActiveSale, cx: &Cx) -> Error {
     let window = running.terms.window;
     match refusal {

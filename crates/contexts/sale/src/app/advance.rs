@@ -1,4 +1,4 @@
-//! What a sale does by itself: it gets its units, is brought into memory, ends, and puts back what is left.
+//! Automatic steps of a sale: transfer of units, preload, end, return of unsold units.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use pulse_store::{Commit, DueTimer};
 
 use super::{App, next, preload, put, timer, transfer_units};
 use crate::active_sales::ActiveSale;
-use crate::domain::stage::Stage;
+use crate::domain::sale_status::SaleStatus;
 use crate::store::counts;
 use crate::store::sales::{self, SaleRow};
 
-/// How long until a sale that is over looks again whether all of its units are settled; what comes back before that
-/// lets it look at once.
+/// Interval at which a closed sale checks whether all of its units are paid or returned. Returned units trigger the check
+/// immediately.
 const SETTLE_EVERY: Duration = Duration::from_secs(60);
-/// How many sales are read at a time.
+/// Maximum number of sales that are read at once.
 const PAGE: i64 = 100;
 
-/// The time has come for a sale.
+/// Handles the timer of a sale.
 pub(crate) async fn advance(app: &App, due: &DueTimer) -> Result<(), Error> {
     let store = &app.deps.store;
     let cx = Cx::system("sale.advance", store.clock().now());
@@ -28,52 +28,52 @@ pub(crate) async fn advance(app: &App, due: &DueTimer) -> Result<(), Error> {
         }
     };
     store.attempt(&cx, go).await?;
-    // Whatever comes next has moved the timer; if it has, this one is gone already.
+    // A step that set the timer again has replaced this one; then the commit finds it done.
     match store.commit(&cx, Commit::new().fired(due)).await {
         Ok(()) | Err(pulse_store::StoreError::AlreadyDone) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Does everything that a sale can do now, and sets the timer for what it does later.
+/// Executes the steps that are due, and sets the timer of the next one.
 pub(super) async fn advance_row(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
-    let row = match row.stage.is_running() {
+    let row = match row.status.is_running() {
         true => transfer_units::execute_transfer(app, cx, row).await?,
         false => row,
     };
     let window = row.window();
-    match row.stage {
-        Stage::Draft => Ok(row),
-        Stage::Scheduled | Stage::Warm if cx.now >= window.ends_at => close(app, cx, row).await,
-        Stage::Scheduled => {
-            let warm_at = window.starts_at.minus(app.deps.config.preload_before_start);
-            if cx.now < warm_at {
+    match row.status {
+        SaleStatus::Draft => Ok(row),
+        SaleStatus::Scheduled | SaleStatus::Ready if cx.now >= window.ends_at => close(app, cx, row).await,
+        SaleStatus::Scheduled => {
+            let preload_at = window.starts_at.minus(app.deps.config.preload_before_start);
+            if cx.now < preload_at {
                 app.active_sales.upsert(ActiveSale::of(&row));
-                app.deps.store.commit(cx, Commit::new().timer(timer(row.id, warm_at))).await?;
+                app.deps.store.commit(cx, Commit::new().timer(timer(row.id, preload_at))).await?;
                 return Ok(row);
             }
             preload(app, row.id).await?;
-            let row = next(&row, cx, |row| row.stage = Stage::Warm);
+            let row = next(&row, cx, |row| row.status = SaleStatus::Ready);
             put(app, cx, &row, Commit::new().timer(timer(row.id, window.ends_at))).await?;
             Ok(row)
         }
-        Stage::Warm => {
+        SaleStatus::Ready => {
             app.deps.store.commit(cx, Commit::new().timer(timer(row.id, window.ends_at))).await?;
             Ok(row)
         }
-        Stage::Closed => {
-            // Before it looks: what comes back after it has looked moves the timer again.
+        SaleStatus::Closed => {
+            // The timer is set before the check: units that return after the check move the timer again.
             app.deps.store.commit(cx, Commit::new().timer(timer(row.id, cx.now.plus(SETTLE_EVERY)))).await?;
             settle(app, cx, row).await
         }
-        // What was paid for may come back later still.
-        Stage::Settled => settle(app, cx, row).await,
+        // Units of paid orders can return later.
+        SaleStatus::Settled => settle(app, cx, row).await,
     }
 }
 
-/// Ends a sale: nobody is admitted from here on, and what nobody has goes back.
+/// Closes a sale: no further buyer is admitted, and unsold units return to the stock.
 pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
-    let row = next(&row, cx, |row| row.stage = Stage::Closed);
+    let row = next(&row, cx, |row| row.status = SaleStatus::Closed);
     let commit = counts::close(Commit::new(), row.id).timer(timer(row.id, cx.now.plus(SETTLE_EVERY)));
     put(app, cx, &row, commit).await?;
     app.active_sales.upsert(ActiveSale::of(&row));
@@ -82,30 +82,30 @@ pub(super) async fn close(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, E
     settle(app, cx, row).await
 }
 
-/// Puts back what nobody has; when nobody has anything that is not paid for, the sale is settled. Otherwise its timer,
-/// which is set, lets it look again.
+/// Returns unsold units to the stock. If no unpaid admission remains, marks the sale as settled; otherwise the timer
+/// retries.
 async fn settle(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let is_settled = transfer_units::return_unsold(app, cx, &row).await?;
-    if !is_settled || row.stage == Stage::Settled {
+    if !is_settled || row.status == SaleStatus::Settled {
         return Ok(row);
     }
-    let row = next(&row, cx, |row| row.stage = Stage::Settled);
+    let row = next(&row, cx, |row| row.status = SaleStatus::Settled);
     put(app, cx, &row, Commit::new()).await?;
     app.active_sales.remove(row.id);
     Ok(row)
 }
 
-/// Goes on with the sales that were running when the process ended: nobody is admitted until their gates are loaded.
+/// Loads the running sales at the start of the process. A sale admits buyers after the admission engine has loaded it.
 pub(crate) async fn resume(app: &App) -> Result<(), Error> {
-    for stage in [Stage::Scheduled, Stage::Warm] {
+    for status in [SaleStatus::Scheduled, SaleStatus::Ready] {
         let mut after = 0;
         loop {
-            let rows = sales::in_stage(&app.deps.store, stage, after, PAGE).await?;
+            let rows = sales::in_status(&app.deps.store, status, after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
             for row in &rows {
-                // A gate that outlives processes is open for other nodes, and the keeper loads it if it is not.
-                if stage == Stage::Warm && !app.deps.sales.is_external() {
+                // An external engine keeps the sale while processes restart; if it has lost it, the reconciler loads it.
+                if status == SaleStatus::Ready && !app.deps.sales.is_external() {
                     preload(app, row.id).await?;
                 }
                 app.active_sales.upsert(ActiveSale::of(row));

@@ -1,4 +1,4 @@
-//! Makes a sale, as a draft.
+//! Creates a sale as a draft.
 
 use pulse_contract::sale::v1::{ChallengeQuestion, CreateSaleRequest, Sale, SaleDraft, StoredSale, errors};
 use pulse_kernel::id::ShopId;
@@ -8,11 +8,11 @@ use rand::RngCore;
 
 use super::{App, view};
 use crate::domain::draft::Plan;
-use crate::domain::stage::Stage;
+use crate::domain::sale_status::SaleStatus;
 use crate::store::counts::{self, Count};
 use crate::store::sales::{self, SaleRow};
 
-/// How long the secret of a sale is.
+/// Length of the secret that signs the tokens of a sale.
 const SECRET_BYTES: usize = 32;
 
 pub(crate) async fn create_sale(app: &App, cx: &Cx, request: CreateSaleRequest) -> Result<Sale, Error> {
@@ -23,7 +23,7 @@ pub(crate) async fn create_sale(app: &App, cx: &Cx, request: CreateSaleRequest) 
     let row = SaleRow {
         id: app.deps.store.next_id(cx.now),
         shop: ShopId::new(request.shop_id),
-        stage: Stage::Draft,
+        status: SaleStatus::Draft,
         is_paused: false,
         version: 1,
         updated_at: cx.now,
@@ -35,12 +35,12 @@ pub(crate) async fn create_sale(app: &App, cx: &Cx, request: CreateSaleRequest) 
         },
     };
     let sale = view::sale(&row, &Count::default(), cx);
-    let commit = counts::begin(sales::insert(Commit::new(), &row), row.id);
+    let commit = counts::insert_empty(sales::insert(Commit::new(), &row), row.id);
     app.deps.store.commit(cx, commit.answer(cx, &sale)).await?;
     Ok(sale)
 }
 
-/// Says everything that is wrong with what a sale says.
+/// Validates a draft and returns all violations.
 pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
     let item = draft.item.unwrap_or_default();
     let rate_limit = draft.rate_limit.unwrap_or_default();
@@ -51,12 +51,13 @@ pub(super) fn check(draft: &SaleDraft, cx: &Cx) -> Result<(), Error> {
         units: draft.units,
         per_buyer_limit: draft.per_buyer_limit,
         window: sales::window_of(draft),
-        has_pace: rate_limit.per_account > 0 || rate_limit.per_device > 0 || rate_limit.per_network > 0,
-        pace_window_ms: rate_limit.window_ms,
+        has_rate_limit: rate_limit.per_account > 0 || rate_limit.per_device > 0 || rate_limit.per_network > 0,
+        rate_limit_window_ms: rate_limit.window_ms,
         has_answers: draft.challenge.iter().flat_map(|challenge| &challenge.questions).all(has_answer),
     };
     let flaws = plan.flaws(cx.now);
-    let Some((_, detail)) = flaws.first().copied() else { return Ok(()) };
+    let Some((field, rule)) = flaws.first().copied() else { return Ok(()) };
+    let detail = format!("sale.{field}: {rule}");
     let violation = |(field, message): (&'static str, &'static str)| Violation {
         field: format!("sale.{field}").into(),
         code: errors::SALE_INVALID.code.into(),

@@ -1,4 +1,4 @@
-//! Asks a question before a ticket (TR-07).
+//! Returns the challenge that a buyer answers before a ticket is issued (TR-07).
 
 use pulse_contract::sale::v1::{Challenge, GetChallengeRequest};
 use pulse_kernel::{Cx, Error};

@@ -1,4 +1,4 @@
-//! Who got what share of a sale: the report on its fairness.
+//! Fairness report: shares of networks, devices and account ages in a sale.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::domain::network::network_text;
 use crate::store::admissions;
 use crate::store::shares::{self, Share};
 
-/// How many groups of a kind are told.
+/// Maximum number of networks and of devices in the report.
 const SHARES_MAX: i64 = 20;
-/// How many admissions are read at a time.
+/// Maximum number of admissions that are read at once.
 const PAGE: i64 = 4_096;
 const DAY: Duration = Duration::from_secs(86_400);
-/// Accounts younger than this, and what that is called.
+/// Age groups: upper limit and name.
 const AGES: [(Duration, &str); 5] = [
     (Duration::from_secs(3_600), "under an hour"),
     (DAY, "under a day"),
@@ -35,7 +35,7 @@ pub(crate) async fn get_fairness_report(
     let total = shares::total(store, sale).await?;
     let networks = shares::networks(store, sale, SHARES_MAX).await?;
     let devices = shares::devices(store, sale, SHARES_MAX).await?;
-    let tell = |shares: Vec<Share>, text: fn(i64) -> String| {
+    let groups = |shares: Vec<Share>, text: fn(i64) -> String| {
         shares.into_iter().map(|share| wire(text(share.group), share, total.units)).collect()
     };
     Ok(FairnessReport {
@@ -43,8 +43,8 @@ pub(crate) async fn get_fairness_report(
         units: total.units,
         network_count: shares::network_count(store, sale).await?,
         device_count: shares::device_count(store, sale).await?,
-        networks: tell(networks, network_text),
-        devices: tell(devices, device_text),
+        networks: groups(networks, network_text),
+        devices: groups(devices, device_text),
         account_ages: account_ages(app, sale, total.units).await?,
     })
 }
@@ -63,7 +63,7 @@ fn wire(group: String, share: Share, units: i64) -> FairnessShare {
     }
 }
 
-/// By the age of the account when it was admitted: both instants are in the numbers of account and order.
+/// Shares by the age of the account at its admission. The IDs of account and order contain both times.
 async fn account_ages(app: &App, sale: i64, units: i64) -> Result<Vec<FairnessShare>, Error> {
     let mut groups: Vec<(&str, Share)> =
         AGES.iter().map(|(_, name)| *name).chain([OLDEST]).map(|name| (name, Share::default())).collect();
@@ -81,6 +81,6 @@ async fn account_ages(app: &App, sale: i64, units: i64) -> Result<Vec<FairnessSh
             }
         }
     }
-    let told = groups.into_iter().filter(|(_, share)| share.admissions > 0);
-    Ok(told.map(|(name, share)| wire(name.to_owned(), share, units)).collect())
+    let used = groups.into_iter().filter(|(_, share)| share.admissions > 0);
+    Ok(used.map(|(name, share)| wire(name.to_owned(), share, units)).collect())
 }

@@ -1,4 +1,4 @@
-//! Shows sales.
+//! Returns one sale, or the sales of a shop.
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::sale::v1::{GetSaleRequest, ListSalesRequest, ListSalesResponse, Sale};
@@ -6,14 +6,14 @@ use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error};
 
 use super::{App, not_found, view};
-use crate::domain::stage::Stage;
+use crate::domain::sale_status::SaleStatus;
 use crate::store::counts;
 use crate::store::sales;
 
 pub(crate) async fn get_sale(app: &App, cx: &Cx, request: GetSaleRequest) -> Result<Sale, Error> {
     let store = &app.deps.store;
     let row = sales::by_id(store, request.sale_id).await?;
-    let is_seen = |row: &sales::SaleRow| row.stage != Stage::Draft || cx.actor.works_for(row.shop);
+    let is_seen = |row: &sales::SaleRow| row.status != SaleStatus::Draft || cx.actor.works_for(row.shop);
     let row = row.filter(is_seen).ok_or_else(|| not_found(request.sale_id))?;
     Ok(view::sale(&row, &counts::of(store, row.id).await?, cx))
 }

@@ -1,7 +1,7 @@
-//! Makes orders of those who were admitted, many at a time (TR-31 to TR-37).
+//! Creates the orders of admitted buyers in batches (TR-31 to TR-37).
 //!
-//! The row of an admission is the sieve: only what still waits is made an order of, and the number of the order was given
-//! with the admission, so that whatever is repeated, after a crash or by two nodes, ends as one order.
+//! Only admissions in the state `Waiting` are processed, and the ID of the order is assigned with the admission. A
+//! repetition, after a crash or by another node, therefore creates the same order and not a second one.
 
 use std::collections::BTreeMap;
 
@@ -18,29 +18,29 @@ use crate::store::admissions::{self, AdmissionRow, AdmissionState};
 use crate::store::sales::{self, SaleRow};
 use crate::store::{counts, dead_letters};
 
-/// How many admissions are made orders of at a time.
+/// Maximum number of admissions per round.
 pub(crate) const BATCH: usize = 1_000;
-/// How often an admission is tried that brings down whatever it is part of.
+/// Maximum number of attempts for an admission with a permanent error.
 const ATTEMPTS_MAX: u32 = 5;
-/// Who does it, for dead letters.
+/// Name of this step in commits and dead letters.
 const CONSUMER: &str = "sale.make_orders";
 
-/// How often each admission has failed; only those that did are in it.
+/// Number of failed attempts by order ID. Admissions without a failure are absent.
 pub(crate) type Failures = BTreeMap<i64, u32>;
 
-/// What a round came to.
+/// Result of a round.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Round {
-    /// How many admissions were looked at.
+    /// Number of admissions that were read.
     pub(crate) seen: usize,
-    /// How many have come to an end.
+    /// Number of admissions that have a result now.
     pub(crate) ended: usize,
 }
 
-/// Makes orders of the oldest admissions that wait.
+/// Creates the orders of the oldest admissions without an order.
 ///
 /// # Errors
-/// When a context does not answer; nothing is lost, and the same admissions wait on.
+/// A temporary error of another context or of the store. The admissions stay pending.
 pub(crate) async fn make_orders(app: &App, failures: &mut Failures) -> Result<Round, Error> {
     let store = &app.deps.store;
     let rows = admissions::waiting(store, 0, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
@@ -49,16 +49,16 @@ pub(crate) async fn make_orders(app: &App, failures: &mut Failures) -> Result<Ro
     rows.into_iter().for_each(|row| by_sale.entry(row.sale).or_default().push(row));
     for (sale, rows) in by_sale {
         let sale = sales::by_id(store, sale).await?.ok_or_else(|| not_found(sale))?;
-        match make(app, &sale, &rows).await {
+        match place_batch(app, &sale, &rows).await {
             Ok(()) => round.ended += rows.len(),
-            // One of them brings down all: each for itself, so that it is the only one.
-            Err(error) if !is_passing(&error) => {
+            // One admission fails the batch: individual attempts isolate it.
+            Err(error) if !is_transient(&error) => {
                 tracing::warn!(
                     error = error.report(),
                     sale = sale.id,
                     "batch of admissions failed; creating their orders individually"
                 );
-                round.ended += one_by_one(app, &sale, &rows, failures).await?;
+                round.ended += place_individually(app, &sale, &rows, failures).await?;
             }
             Err(error) => return Err(error),
         }
@@ -66,19 +66,24 @@ pub(crate) async fn make_orders(app: &App, failures: &mut Failures) -> Result<Ro
     Ok(round)
 }
 
-async fn one_by_one(app: &App, sale: &SaleRow, rows: &[AdmissionRow], failures: &mut Failures) -> Result<usize, Error> {
+async fn place_individually(
+    app: &App,
+    sale: &SaleRow,
+    rows: &[AdmissionRow],
+    failures: &mut Failures,
+) -> Result<usize, Error> {
     let mut ended = 0;
     for row in rows {
-        match make(app, sale, std::slice::from_ref(row)).await {
+        match place_batch(app, sale, std::slice::from_ref(row)).await {
             Ok(()) => {
                 failures.remove(&row.order);
                 ended += 1;
             }
-            Err(error) if !is_passing(&error) => {
+            Err(error) if !is_transient(&error) => {
                 let attempts = failures.entry(row.order).or_default();
                 *attempts += 1;
                 if *attempts >= ATTEMPTS_MAX {
-                    bury(app, row, &error, *attempts).await?;
+                    dead_letter(app, row, &error, *attempts).await?;
                     failures.remove(&row.order);
                     ended += 1;
                 }
@@ -89,13 +94,13 @@ async fn one_by_one(app: &App, sale: &SaleRow, rows: &[AdmissionRow], failures: 
     Ok(ended)
 }
 
-/// Whether the same may work later without anybody doing something about it.
-fn is_passing(error: &Error) -> bool {
+/// Returns whether a retry can succeed without an intervention.
+fn is_transient(error: &Error) -> bool {
     matches!(error.kind(), Kind::Unavailable | Kind::DeadlineExceeded | Kind::Aborted | Kind::ResourceExhausted)
 }
 
-/// Gives up on an admission: its units can be had again, and somebody has to look at it.
-async fn bury(app: &App, row: &AdmissionRow, error: &Error, attempts: u32) -> Result<(), Error> {
+/// Ends an admission as a dead letter for operators, and returns its units to the sale.
+async fn dead_letter(app: &App, row: &AdmissionRow, error: &Error, attempts: u32) -> Result<(), Error> {
     let cx = Cx::system(CONSUMER, app.deps.store.clock().now());
     tracing::error!(
         error = error.report(),
@@ -105,14 +110,14 @@ async fn bury(app: &App, row: &AdmissionRow, error: &Error, attempts: u32) -> Re
     );
     let commit = admissions::change(Commit::new(), row, AdmissionState::Dead);
     let commit = dead_letters::insert(commit, row, (CONSUMER, &error.report()), (attempts, cx.now));
-    app.deps.store.commit(&cx, counts::give_back(commit, row.sale, row.units, 0)).await?;
+    app.deps.store.commit(&cx, counts::return_units(commit, row.sale, row.units, 0)).await?;
     app.deps.sales.release(admission_writer::request(row)).await?;
     app.results.notify(&(row.sale, row.account));
     Ok(())
 }
 
-/// Makes orders of some admissions of one sale, and notes what became of each.
-async fn make(app: &App, sale: &SaleRow, rows: &[AdmissionRow]) -> Result<(), Error> {
+/// Creates the orders of some admissions of one sale, and records the outcomes.
+async fn place_batch(app: &App, sale: &SaleRow, rows: &[AdmissionRow]) -> Result<(), Error> {
     let cx = Cx::system(CONSUMER, app.deps.store.clock().now());
     let running = ActiveSale::of(sale);
     let request = PlaceSaleOrdersRequest {
@@ -120,9 +125,9 @@ async fn make(app: &App, sale: &SaleRow, rows: &[AdmissionRow]) -> Result<(), Er
         orders: rows.iter().map(|row| order(&running, row)).collect(),
     };
     let outcomes = app.deps.orders.place_sale_orders(&cx, request).await?.outcomes;
-    note(&app.deps.store, &cx, rows, &outcomes).await?;
+    record_outcomes(&app.deps.store, &cx, rows, &outcomes).await?;
     for (row, outcome) in rows.iter().zip(&outcomes) {
-        // What stock does not have cannot be had by somebody else either.
+        // Only expired admissions release their units: units that the stock lacks are not available to another buyer.
         if outcome.state() == SaleOrderState::Expired {
             app.deps.sales.release(admission_writer::request(row)).await?;
         }
@@ -132,8 +137,13 @@ async fn make(app: &App, sale: &SaleRow, rows: &[AdmissionRow]) -> Result<(), Er
     Ok(())
 }
 
-/// Writes what became of each with one commit.
-async fn note(store: &Store, cx: &Cx, rows: &[AdmissionRow], outcomes: &[SaleOrderOutcome]) -> Result<(), Error> {
+/// Writes the outcomes of all admissions with one commit.
+async fn record_outcomes(
+    store: &Store,
+    cx: &Cx,
+    rows: &[AdmissionRow],
+    outcomes: &[SaleOrderOutcome],
+) -> Result<(), Error> {
     let placed = outcomes.iter().filter(|outcome| outcome.state() == SaleOrderState::Placed);
     let mut commit = Commit::new();
     let placed: Vec<i64> = placed.map(|outcome| outcome.order_id).collect();
@@ -146,7 +156,7 @@ async fn note(store: &Store, cx: &Cx, rows: &[AdmissionRow], outcomes: &[SaleOrd
             SaleOrderState::StockShort => (AdmissionState::Short, row.units),
             SaleOrderState::Placed | SaleOrderState::Unspecified => continue,
         };
-        commit = counts::give_back(admissions::change(commit, row, state), row.sale, row.units, lost);
+        commit = counts::return_units(admissions::change(commit, row, state), row.sale, row.units, lost);
     }
     Ok(store.commit(cx, commit).await?)
 }

@@ -37,7 +37,7 @@ use tokio::sync::Notify;
 use crate::active_sales::{ActiveSale, ActiveSales};
 use crate::admission_writer::AdmissionWriter;
 use crate::deps::SaleDeps;
-use crate::domain::stage::Stage;
+use crate::domain::sale_status::SaleStatus;
 use crate::result_subscribers::{ResultSubscribers, result_subscribers};
 use crate::store::sales::{self, SaleRow};
 use crate::waiting_rooms::WaitingRooms;
@@ -65,13 +65,13 @@ pub(crate) use update_sale::update_sale;
 pub(crate) use watch_queue_position::watch_queue_position;
 pub(crate) use watch_result::watch_result;
 
-/// The timer of the next thing that a sale does by itself.
+/// Kind of the timer for the next automatic step of a sale.
 pub(crate) const ADVANCE: &str = "sale.advance";
 
-/// When a sale goes on by itself with what somebody has begun, should their process die.
+/// Delay after which the timer of a sale completes a step whose process stopped.
 const RECOVER_AFTER: Duration = Duration::from_secs(30);
 
-/// What every use case works with.
+/// Dependencies and shared state of the use cases.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<SaleDeps>,
@@ -101,29 +101,29 @@ impl App {
     }
 }
 
-/// Who calls.
+/// Returns the account of the caller.
 fn caller(cx: &Cx) -> Result<AccountId, Error> {
     cx.actor.account().ok_or_else(|| common::UNAUTHENTICATED.error("sign in first"))
 }
 
-/// A sale that runs or has run, from memory when it is there.
+/// Returns a sale that is not a draft, from memory if it is present there.
 ///
 /// # Errors
-/// `SALE_NOT_FOUND` when there is none, or it is a draft.
+/// `SALE_NOT_FOUND` if the sale does not exist or is a draft.
 async fn active_sale(app: &App, sale: i64) -> Result<Arc<ActiveSale>, Error> {
     if let Some(running) = app.active_sales.get(sale) {
         return Ok(running);
     }
     let row = sales::by_id(&app.deps.store, sale).await?;
-    let row = row.filter(|row| row.stage != Stage::Draft).ok_or_else(|| not_found(sale))?;
-    // One that is over is asked for less and less, and need not stay.
-    Ok(match row.stage.is_running() {
+    let row = row.filter(|row| row.status != SaleStatus::Draft).ok_or_else(|| not_found(sale))?;
+    // A sale that has ended is requested rarely and is not kept in memory.
+    Ok(match row.status.is_running() {
         true => app.active_sales.upsert(ActiveSale::of(&row)),
         false => Arc::new(ActiveSale::of(&row)),
     })
 }
 
-/// A sale of a shop.
+/// Returns a sale of a shop.
 async fn managed(app: &App, shop: i64, sale: i64) -> Result<SaleRow, Error> {
     let row = sales::by_id(&app.deps.store, sale).await?;
     row.filter(|row| row.shop == ShopId::new(shop)).ok_or_else(|| not_found(sale))
@@ -137,23 +137,23 @@ fn conflict(detail: &'static str) -> Error {
     errors::SALE_STATE_CONFLICT.error(detail)
 }
 
-/// The next version of a sale, with what `change` makes of it.
+/// Returns the next version of a sale, with the changes of `change`.
 fn next(row: &SaleRow, cx: &Cx, change: impl FnOnce(&mut SaleRow)) -> SaleRow {
     let mut next = SaleRow { version: row.version + 1, updated_at: cx.now, ..row.clone() };
     change(&mut next);
     next
 }
 
-/// Writes the next version of a sale and what comes with it; from then on admissions follow it.
+/// Writes the next version of a sale together with `commit`. Admissions use the new version afterwards.
 async fn put(app: &App, cx: &Cx, row: &SaleRow, commit: Commit) -> Result<(), StoreError> {
     app.deps.store.commit(cx, sales::update(commit, row)).await?;
-    if row.stage.is_running() {
+    if row.status.is_running() {
         app.active_sales.upsert(ActiveSale::of(row));
     }
     Ok(())
 }
 
-/// The timer that lets a sale go on.
+/// Timer for the next automatic step of a sale.
 fn timer(sale: i64, due_at: pulse_kernel::Timestamp) -> Timer {
     Timer { kind: ADVANCE, key: sale, due_at, payload: Default::default() }
 }

@@ -1,4 +1,4 @@
-//! What a sale sells, as its shop names it.
+//! Item of a sale, as its shop offers it.
 
 use pulse_contract::marketing::v1::GetTemplateRequest;
 use pulse_contract::sale::v1::{SaleDraft, errors};
@@ -9,10 +9,10 @@ use pulse_kernel::{Cx, Error};
 
 use super::App;
 
-/// As whom others are asked.
-pub(super) const WHO: &str = "sale.offer";
+/// Actor of the calls to other contexts.
+const ACTOR: &str = "sale.offer";
 
-/// What a sale sells.
+/// Item of a sale with its names.
 #[derive(Debug)]
 pub(super) struct Offer {
     pub(super) shop_name: String,
@@ -22,12 +22,12 @@ pub(super) struct Offer {
     pub(super) currency: String,
 }
 
-/// Asks what is sold.
+/// Reads the item of a draft from the catalog or the marketing context.
 ///
 /// # Errors
-/// `SALE_INVALID` when the shop does not sell it; those of the contexts that are asked.
+/// `SALE_INVALID` if the shop does not sell the item; errors of the called contexts.
 pub(super) async fn find(app: &App, cx: &Cx, shop: ShopId, draft: &SaleDraft) -> Result<Offer, Error> {
-    let cx = cx.as_system(WHO);
+    let cx = cx.as_system(ACTOR);
     let item = draft.item.unwrap_or_default();
     let product_ids = Some(item.product_id).filter(|id| *id != 0).into_iter().collect();
     let offers = app.deps.catalog.get_offers(&cx, GetOffersRequest { shop_id: shop.get(), product_ids }).await?;
@@ -56,7 +56,7 @@ pub(super) async fn find(app: &App, cx: &Cx, shop: ShopId, draft: &SaleDraft) ->
     Ok(Offer { shop_name: offers.shop_name, item_name, variant_name: variant.name, category_code, currency })
 }
 
-/// Where the units of a sale come from.
+/// Stock resource from which the units of a sale are transferred.
 pub(super) fn source(draft: &SaleDraft) -> ResourceRef {
     let item = draft.item.unwrap_or_default();
     match item.template_id {
@@ -65,7 +65,7 @@ pub(super) fn source(draft: &SaleDraft) -> ResourceRef {
     }
 }
 
-/// The units of a sale.
+/// Stock resource with the units of a sale.
 pub(super) fn units(sale: i64) -> ResourceRef {
     ResourceRef { kind: ResourceKind::Sale.into(), id: sale }
 }

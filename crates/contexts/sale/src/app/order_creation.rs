@@ -1,4 +1,4 @@
-//! What operators see and do where admissions become orders (TR-38).
+//! Operator calls for order creation: status, pause, dead letters (TR-38).
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::sale::v1::{
@@ -12,7 +12,7 @@ use super::App;
 use crate::store::dead_letters::{self, DeadLetterRow};
 use crate::store::{admissions, switches};
 
-/// How many are counted at most.
+/// Upper limit of counts in the status and the metrics.
 pub(crate) const COUNTED_MAX: i64 = 100_000;
 
 pub(crate) async fn get_order_creation_status(

@@ -1,4 +1,4 @@
-//! Lets nobody in for a while, and goes on.
+//! Pauses and resumes the admissions of a sale.
 
 use pulse_contract::sale::v1::{PauseSaleRequest, ResumeSaleRequest, Sale};
 use pulse_kernel::{Cx, Error};
@@ -18,7 +18,7 @@ pub(crate) async fn resume_sale(app: &App, cx: &Cx, request: ResumeSaleRequest) 
 async fn set(app: &App, cx: &Cx, (shop, sale): (i64, i64), is_paused: bool) -> Result<Sale, Error> {
     let set = || async {
         let row = managed(app, shop, sale).await?;
-        if !row.stage.is_running() {
+        if !row.status.is_running() {
             return Err(conflict("only a sale that is scheduled or open can be paused"));
         }
         if row.is_paused == is_paused {

@@ -1,4 +1,4 @@
-//! Brings into memory what admissions need: who was admitted, how many units are free.
+//! Loads a sale into the admission engine: existing admissions and the number of free units.
 
 use pulse_contract::errors;
 use pulse_kernel::Error;
@@ -8,18 +8,18 @@ use super::App;
 use crate::store::admissions::{self, AdmissionRow};
 use crate::store::counts;
 
-/// How many admissions are read at a time.
+/// Maximum number of admissions that are read at once.
 const PAGE: usize = 4_096;
 
-/// Loads the gate of a sale from its rows.
+/// Loads a sale into the admission engine from the database.
 pub(crate) async fn preload(app: &App, sale: i64) -> Result<(), Error> {
-    let (store, gate) = (&app.deps.store, &app.deps.sales);
-    let loading = gate.prepare(sale).await?;
+    let (store, engine) = (&app.deps.store, &app.deps.sales);
+    let loading = engine.prepare(sale).await?;
     let mut after = 0;
     loop {
         let rows = admissions::page(store, sale, after, i64::try_from(PAGE).unwrap_or(i64::MAX)).await?;
         let known: Vec<ExistingAdmission> = rows.iter().map(known).collect();
-        if !gate.load(loading, &known).await? {
+        if !engine.load(loading, &known).await? {
             return Err(overtaken());
         }
         match rows.last() {
@@ -28,13 +28,13 @@ pub(crate) async fn preload(app: &App, sale: i64) -> Result<(), Error> {
         }
     }
     let free = counts::of(store, sale).await?.free();
-    match gate.open(loading, u64::try_from(free).unwrap_or(0)).await? {
+    match engine.open(loading, u64::try_from(free).unwrap_or(0)).await? {
         true => Ok(()),
         false => Err(overtaken()),
     }
 }
 
-/// Whoever loads the sale now opens it; whoever needs it tries again.
+/// Error of a load that another node has replaced. The caller retries.
 fn overtaken() -> Error {
     errors::GATE_UNAVAILABLE.error("another node is loading the sale into the admission engine, or the engine lost it")
 }

@@ -1,4 +1,4 @@
-//! Gives the caller a ticket, or a place in the waiting room.
+//! Issues a ticket, or a position in the waiting room.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ pub(crate) async fn take_ticket(app: &App, cx: &Cx, request: TakeTicketRequest) 
     match running.tickets_per_second {
         0 => Ok(ticket(&running, cx, (account, device))),
         rate => {
-            let place = app.rooms.join(running.id, device, cx.now, rate);
-            Ok(match app.rooms.ahead_of(running.id, place, cx.now, rate) {
+            let position = app.rooms.join(running.id, device, cx.now, rate);
+            Ok(match app.rooms.ahead_of(running.id, position, cx.now, rate) {
                 Some(0) | None => ticket(&running, cx, (account, device)),
                 Some(ahead) => TakeTicketResponse {
-                    position: Some(waiting(&running, account, place, ahead)),
+                    position: Some(waiting(&running, account, position, ahead)),
                     ..TakeTicketResponse::default()
                 },
             })
@@ -38,7 +38,7 @@ pub(crate) async fn take_ticket(app: &App, cx: &Cx, request: TakeTicketRequest) 
     }
 }
 
-/// Before the start one may have a ticket already: it is good for nothing until then.
+/// Checks that the account may take a ticket. Tickets are also issued before the start and during a pause.
 pub(super) fn check_entry(running: &ActiveSale, cx: &Cx, account: i64) -> Result<(), Error> {
     match running.terms.check_window(cx.now) {
         Ok(()) | Err(Refusal::NotStarted | Refusal::Paused) => {}
@@ -50,7 +50,7 @@ pub(super) fn check_entry(running: &ActiveSale, cx: &Cx, account: i64) -> Result
     }
 }
 
-/// A ticket that is made now.
+/// Issues a ticket.
 pub(super) fn ticket(running: &ActiveSale, cx: &Cx, (account, device): (i64, i64)) -> TakeTicketResponse {
     let ticket = Ticket { issued_at: cx.now, device };
     TakeTicketResponse {
@@ -60,18 +60,18 @@ pub(super) fn ticket(running: &ActiveSale, cx: &Cx, (account, device): (i64, i64
     }
 }
 
-/// A place with so many before it.
-pub(super) fn waiting(running: &ActiveSale, account: i64, place: QueuePosition, ahead: u64) -> WireQueuePosition {
+/// The response for a queue position with `ahead` calls before it.
+pub(super) fn waiting(running: &ActiveSale, account: i64, position: QueuePosition, ahead: u64) -> WireQueuePosition {
     let wait = wait_for(ahead, running.tickets_per_second);
     WireQueuePosition {
-        queue_token: place.sign(&running.terms.key, account),
+        queue_token: position.sign(&running.terms.key, account),
         position: i64::try_from(ahead).unwrap_or(i64::MAX),
         wait_ms: i64::try_from(wait.as_millis()).unwrap_or(i64::MAX),
         ..WireQueuePosition::default()
     }
 }
 
-/// Reads one answer; the next one only after a while, so that guessing takes long. A question is answered once.
+/// Checks the answer to a challenge. The delay between answers makes guessing slow, and a challenge is answered once.
 async fn check_answer(
     app: &App,
     cx: &Cx,
@@ -105,7 +105,7 @@ fn once_in(window: Duration) -> Option<Quota> {
     (millis > 0).then(|| Quota::new(1, millis))
 }
 
-/// A device as a number that says nothing outside of its sale; 0 when the app does not say which device it is.
+/// Hashes a device ID together with the sale, so that devices cannot be linked between sales. 0 if the ID is empty.
 fn device_of(sale: i64, device: &str) -> i64 {
     if device.is_empty() {
         return 0;

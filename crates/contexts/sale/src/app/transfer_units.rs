@@ -1,7 +1,7 @@
 //! Moves units between the stock of a shop and a sale.
 //!
-//! What is to be moved is written before it is moved, with a number; the move is made under that number, so that it
-//! happens once however often it is repeated; then it is written that it has been made.
+//! A transfer has three steps: the plan is written with a number; the stock context executes it with this number as
+//! idempotency key, so that repetitions have no further effect; the completion is written.
 
 use pulse_contract::Call;
 use pulse_contract::sale::v1::errors;
@@ -13,30 +13,30 @@ use pulse_store::Commit;
 
 use super::offer::{source, units};
 use super::{App, next, put};
-use crate::domain::stage::Stage;
+use crate::domain::sale_status::SaleStatus;
 use crate::store::sales::SaleRow;
 use crate::store::{admissions, counts};
 
-/// As whom stock is asked.
-const WHO: &str = "sale.transfer_units";
+/// Actor of the calls to the stock context.
+const ACTOR: &str = "sale.transfer_units";
 
-/// Says in `row` that units are to be moved into the sale.
+/// Plans a transfer into the sale in `row`.
 pub(super) fn plan(row: &mut SaleRow, units: i64) {
     row.stored.allotment_number += 1;
     row.stored.units_to_move = units;
 }
 
-/// Makes the move that is planned, if there is one; gives back the sale after it.
+/// Executes the planned transfer, if any. Returns the sale after it.
 ///
 /// # Errors
-/// `SALE_STOCK_SHORT` when the shop has fewer units: then nothing was moved, and the plan is taken back. A sale that never
-/// had any units is a draft again.
+/// `SALE_STOCK_SHORT` if the stock of the shop has fewer units. Then nothing was transferred and the plan is removed; a
+/// sale that never received units becomes a draft again.
 pub(super) async fn execute_transfer(app: &App, cx: &Cx, row: SaleRow) -> Result<SaleRow, Error> {
     let moving = row.stored.units_to_move;
     if moving == 0 {
         return Ok(row);
     }
-    let system = cx.as_system(WHO);
+    let system = cx.as_system(ACTOR);
     let rules = StockRules { deduct_at: DeductAt::Order.into(), is_oversell_allowed: false, warning_line: 0 };
     let resource = Some(units(row.id));
     let shop_id = row.shop.get();
@@ -64,12 +64,12 @@ pub(super) async fn execute_transfer(app: &App, cx: &Cx, row: SaleRow) -> Result
 }
 
 async fn abort_transfer(app: &App, cx: &Cx, row: &SaleRow) -> Result<(), Error> {
-    let is_first = row.stage == Stage::Scheduled && counts::of(&app.deps.store, row.id).await?.units == 0;
-    // The number stays used: a move that was begun under it must never be made with another quantity.
+    let is_first = row.status == SaleStatus::Scheduled && counts::of(&app.deps.store, row.id).await?.units == 0;
+    // The number stays used: a transfer that was begun with it must not be executed with another quantity.
     let row = next(row, cx, |row| {
         row.stored.units_to_move = 0;
         if is_first {
-            row.stage = Stage::Draft;
+            row.status = SaleStatus::Draft;
         }
     });
     if is_first {
@@ -78,7 +78,7 @@ async fn abort_transfer(app: &App, cx: &Cx, row: &SaleRow) -> Result<(), Error> 
     Ok(put(app, cx, &row, Commit::new()).await?)
 }
 
-/// The refusals of stock that mean that the shop does not have the units.
+/// Converts the errors of the stock context for missing units.
 fn short(error: Error) -> Error {
     let is_short = [stock_errors::STOCK_SHORT.code, stock_errors::STOCK_NOT_FOUND.code].contains(&error.code());
     if is_short {
@@ -88,16 +88,16 @@ fn short(error: Error) -> Error {
     }
 }
 
-/// Puts the units that nobody has back into the stock of the shop, once the count of the sale is closed. Says whether
-/// none is left.
+/// Returns unsold units to the stock of the shop, after the count of the sale is closed. Returns whether no unpaid unit
+/// remains.
 pub(super) async fn return_unsold(app: &App, cx: &Cx, row: &SaleRow) -> Result<bool, Error> {
-    let system = cx.as_system(WHO);
+    let system = cx.as_system(ACTOR);
     let (shop_id, resource) = (row.shop.get(), Some(units(row.id)));
-    // Before the stock: what becomes an order in between is then kept once too often, and goes back the next time.
+    // Read before the stock: units that become an order in between are subtracted twice, and return in the next round.
     let waiting = admissions::waiting_units(&app.deps.store, row.id).await?;
     let stock = match app.deps.stock.get_stock(&system, GetStockRequest { shop_id, resource }).await {
         Ok(stock) => stock,
-        // It never had any.
+        // The sale never received units.
         Err(error) if error.code() == stock_errors::STOCK_NOT_FOUND.code => return Ok(true),
         Err(error) => return Err(error),
     };

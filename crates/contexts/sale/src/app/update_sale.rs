@@ -1,11 +1,11 @@
-//! Changes what a sale says.
+//! Changes the fields of a sale.
 
 use pulse_contract::sale::v1::{Sale, SaleDraft, UpdateSaleRequest, errors};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
 use super::{App, conflict, create_sale, managed, next, put, timer, view};
-use crate::domain::stage::Stage;
+use crate::domain::sale_status::SaleStatus;
 use crate::store::counts;
 use crate::store::sales::SaleRow;
 
@@ -18,8 +18,8 @@ pub(crate) async fn update_sale(app: &App, cx: &Cx, request: UpdateSaleRequest) 
     }
     check_change(&row, &draft)?;
     let row = next(&row, cx, |row| row.stored.sale = Some(draft));
-    let commit = match row.stage.is_running() {
-        // Its end may have moved.
+    let commit = match row.status.is_running() {
+        // The end may have changed.
         true => Commit::new().timer(timer(row.id, cx.now)),
         false => Commit::new(),
     };
@@ -27,23 +27,23 @@ pub(crate) async fn update_sale(app: &App, cx: &Cx, request: UpdateSaleRequest) 
     Ok(view::sale(&row, &counts::of(&app.deps.store, row.id).await?, cx))
 }
 
-/// Buyers have been told the rest.
+/// Refuses changes of fields that buyers rely on after the sale is scheduled.
 fn check_change(row: &SaleRow, draft: &SaleDraft) -> Result<(), Error> {
     let old = row.draft();
-    match row.stage {
-        Stage::Draft => Ok(()),
-        Stage::Scheduled | Stage::Warm => {
-            let words = SaleDraft {
+    match row.status {
+        SaleStatus::Draft => Ok(()),
+        SaleStatus::Scheduled | SaleStatus::Ready => {
+            let allowed = SaleDraft {
                 name: draft.name.clone(),
                 description: draft.description.clone(),
                 ends_at: draft.ends_at,
                 ..old
             };
-            match words == *draft {
+            match allowed == *draft {
                 true => Ok(()),
-                false => Err(conflict("of a sale that is scheduled, only the name, the words and the end change")),
+                false => Err(conflict("after a sale is scheduled, only name, description and ends_at can change")),
             }
         }
-        Stage::Closed | Stage::Settled => Err(conflict("the sale is over")),
+        SaleStatus::Closed | SaleStatus::Settled => Err(conflict("the sale has ended")),
     }
 }

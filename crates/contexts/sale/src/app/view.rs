@@ -1,4 +1,4 @@
-//! What people see of sales and admissions.
+//! API messages of sales and admissions.
 
 use pulse_contract::sale::v1::{Admission, Sale, SaleDraft, SaleState};
 use pulse_contract::{Money, PollHints};
@@ -6,24 +6,24 @@ use pulse_kernel::snowflake;
 use pulse_kernel::{Cx, Timestamp};
 
 use crate::active_sales::ActiveSale;
-use crate::domain::stage::State;
+use crate::domain::sale_status::State;
 use crate::store::counts::Count;
 use crate::store::sales::SaleRow;
 
-/// How a client asks for the result (TR-34).
+/// Poll interval and timeout for the result of an admission (TR-34).
 const POLL: PollHints = PollHints { interval_ms_max: 2_000, give_up_ms: 30_000 };
 
-/// A sale as staff of its shop see it, or everybody else.
+/// The message of a sale: complete for staff of its shop, without private fields for others.
 pub(super) fn sale(row: &SaleRow, count: &Count, cx: &Cx) -> Sale {
     let free = count.free();
     let is_staff = cx.actor.works_for(row.shop);
-    let state = row.stage.state(row.window(), cx.now, row.is_paused, free);
+    let state = row.status.state(row.window(), cx.now, row.is_paused, free);
     Sale {
         sale_id: row.id,
         shop_id: row.shop.get(),
         sale: row.stored.sale.clone().map(|draft| if is_staff { draft } else { public(draft) }),
         state: wire_state(state).into(),
-        is_ready: row.stage == crate::domain::stage::Stage::Warm,
+        is_ready: row.status == crate::domain::sale_status::SaleStatus::Ready,
         free_units: free.max(0),
         admission_count: count.admissions,
         now: Some(cx.now.into()),
@@ -34,7 +34,7 @@ pub(super) fn sale(row: &SaleRow, count: &Count, cx: &Cx) -> Sale {
     }
 }
 
-/// Without the accounts that a sale is for, and without what it asks.
+/// Removes the accounts of the audience and the challenge.
 fn public(draft: SaleDraft) -> SaleDraft {
     let audience =
         draft.audience.map(|audience| pulse_contract::sale::v1::SaleAudience { account_ids: Vec::new(), ..audience });
@@ -54,8 +54,8 @@ fn wire_state(state: State) -> SaleState {
     }
 }
 
-/// The answer to an admission. Everything in it follows from the sale, the order's number and the units, so that it is
-/// the same whenever it is given.
+/// The message of an admission. It depends only on the sale, the order ID and the units, so that repeated answers are
+/// equal.
 pub(super) fn admission(running: &ActiveSale, order_id: i64, units: i64, is_repeated: bool) -> Admission {
     Admission {
         order_id,
@@ -71,7 +71,7 @@ pub(super) fn admission(running: &ActiveSale, order_id: i64, units: i64, is_repe
     }
 }
 
-/// Until when an order of a sale has to be paid.
+/// Payment deadline of an order of a sale.
 pub(super) fn pay_until(running: &ActiveSale, order_id: i64) -> Timestamp {
     snowflake::timestamp_of(order_id).plus(running.payment_timeout)
 }

@@ -1,4 +1,4 @@
-//! Shows how a place in the waiting room moves, and gives out the ticket when it is called.
+//! Streams the position in the waiting room, and issues the ticket when the number is called.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::active_sales::ActiveSale;
 use crate::domain::queue::wait_for;
 use crate::domain::queue_position::QueuePosition;
 
-/// How often somebody far behind hears of it.
-const TELL_EVERY: Duration = Duration::from_secs(2);
-/// How often somebody who is nearly there looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Maximum interval between two messages, for positions far behind.
+const INTERVAL_MAX: Duration = Duration::from_secs(2);
+/// Minimum interval between two messages, for the next positions.
+const INTERVAL_MIN: Duration = Duration::from_millis(50);
 
 pub(crate) async fn watch_queue_position(
     app: &App,
@@ -25,12 +25,12 @@ pub(crate) async fn watch_queue_position(
 ) -> Result<BoxStream<'static, Result<WireQueuePosition, Error>>, Error> {
     let account = caller(cx)?.get();
     let running = active_sale(app, request.sale_id).await?;
-    let place = QueuePosition::read(&running.terms.key, account, &request.queue_token)
+    let position = QueuePosition::read(&running.terms.key, account, &request.queue_token)
         .ok_or_else(|| errors::SALE_PLACE_INVALID.error("queue_token must be issued to this account for this sale"))?;
-    let watch = Watch { app: app.clone(), cx: cx.clone(), running, account, place, is_over: false, told: None };
+    let watch = Watch { app: app.clone(), cx: cx.clone(), running, account, position, is_over: false, sent: None };
     Ok(stream::try_unfold(watch, |mut watch| async move {
         let next = watch.next().await?;
-        Ok(next.map(|place| (place, watch)))
+        Ok(next.map(|message| (message, watch)))
     })
     .boxed())
 }
@@ -40,10 +40,10 @@ struct Watch {
     cx: Cx,
     running: Arc<ActiveSale>,
     account: i64,
-    place: QueuePosition,
+    position: QueuePosition,
     is_over: bool,
-    /// How many were before the place when it was last told.
-    told: Option<u64>,
+    /// Number of buyers ahead in the last message.
+    sent: Option<u64>,
 }
 
 impl Watch {
@@ -51,9 +51,9 @@ impl Watch {
         if self.is_over {
             return Ok(None);
         }
-        if let Some(ahead) = self.told {
+        if let Some(ahead) = self.sent {
             let clock = self.app.deps.store.clock();
-            let pause = wait_for(ahead, self.running.tickets_per_second).clamp(LOOK_EVERY, TELL_EVERY);
+            let pause = wait_for(ahead, self.running.tickets_per_second).clamp(INTERVAL_MIN, INTERVAL_MAX);
             clock.sleep_until(self.cx.now.plus(pause)).await;
             self.cx.now = clock.now();
         }
@@ -61,21 +61,21 @@ impl Watch {
         self.running = active_sale(&self.app, self.running.id).await?;
         take_ticket::check_entry(&self.running, &self.cx, self.account)?;
         let (sale, now, rate) = (self.running.id, self.cx.now, self.running.tickets_per_second);
-        let ahead = match self.app.rooms.ahead_of(sale, self.place, now, rate) {
+        let ahead = match self.app.rooms.ahead_of(sale, self.position, now, rate) {
             Some(ahead) => ahead,
-            // The node was started anew since: a number of the new room.
+            // The node was restarted: the buyer joins the new room.
             None => {
-                self.place = self.app.rooms.join(sale, self.place.device, now, rate);
-                self.app.rooms.ahead_of(sale, self.place, now, rate).unwrap_or(0)
+                self.position = self.app.rooms.join(sale, self.position.device, now, rate);
+                self.app.rooms.ahead_of(sale, self.position, now, rate).unwrap_or(0)
             }
         };
-        self.told = Some(ahead);
-        let mut told = take_ticket::waiting(&self.running, self.account, self.place, ahead);
+        self.sent = Some(ahead);
+        let mut message = take_ticket::waiting(&self.running, self.account, self.position, ahead);
         if ahead == 0 {
             self.is_over = true;
-            let taken = take_ticket::ticket(&self.running, &self.cx, (self.account, self.place.device));
-            (told.ticket, told.expires_at) = (taken.ticket, taken.expires_at);
+            let taken = take_ticket::ticket(&self.running, &self.cx, (self.account, self.position.device));
+            (message.ticket, message.expires_at) = (taken.ticket, taken.expires_at);
         }
-        Ok(Some(told))
+        Ok(Some(message))
     }
 }

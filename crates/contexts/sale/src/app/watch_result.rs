@@ -1,4 +1,4 @@
-//! Streams what becomes of an admission until it has come to an end.
+//! Streams the result of an admission until it is final.
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -7,7 +7,7 @@ use pulse_kernel::{Cx, Error};
 
 use super::{App, get_result};
 
-/// How long one look waits, in milliseconds.
+/// Maximum wait of one read, in milliseconds.
 const WAIT_MS: i32 = 30_000;
 
 pub(crate) async fn watch_result(
@@ -15,27 +15,30 @@ pub(crate) async fn watch_result(
     cx: &Cx,
     request: WatchResultRequest,
 ) -> Result<BoxStream<'static, Result<SaleResult, Error>>, Error> {
-    // Here, so that whoever was not admitted hears it as an answer.
+    // Read before the stream starts, so that a missing admission is an error of the call.
     let first = get_result(app, cx, GetResultRequest { sale_id: request.sale_id, wait_ms: 0 }).await?;
     let (app, cx) = (app.clone(), cx.clone());
-    Ok(stream::try_unfold(Some(Next::Tell(first)), move |next| {
+    Ok(stream::try_unfold(Some(Next::Send(first)), move |next| {
         let (app, cx) = (app.clone(), cx.clone());
         async move {
             let result = match next {
                 None => return Ok(None),
-                Some(Next::Tell(result)) => result,
-                Some(Next::Look) => {
+                Some(Next::Send(result)) => result,
+                Some(Next::Wait) => {
                     get_result(&app, &cx, GetResultRequest { sale_id: request.sale_id, wait_ms: WAIT_MS }).await?
                 }
             };
-            let next = (result.state() == ResultState::Processing).then_some(Next::Look);
+            let next = (result.state() == ResultState::Processing).then_some(Next::Wait);
             Ok(Some((result, next)))
         }
     })
     .boxed())
 }
 
+/// Next step of the stream.
 enum Next {
-    Tell(SaleResult),
-    Look,
+    /// Sends a result that is already read.
+    Send(SaleResult),
+    /// Waits for the next result.
+    Wait,
 }

@@ -1,4 +1,4 @@
-//! What slows robots down: a question before a ticket.
+//! Challenge against bots: a question that a buyer answers before a ticket is issued.
 
 use std::time::Duration;
 
@@ -7,40 +7,40 @@ use pulse_kernel::Timestamp;
 use super::signed_token::{TokenKey, TokenKind};
 use super::ticket::{millis_of_bytes, millis_to_bytes};
 
-/// How long an answer is waited for.
+/// Time within which a question must be answered.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 
-/// Asks something that people answer more easily than robots. The quiz is built in; whoever has something better, a
-/// picture puzzle or a service that judges browsers, implements this and hands it in.
+/// Poses questions and checks answers. [`Quiz`] is built in; another implementation can use, for example, a CAPTCHA
+/// service.
 pub trait Challenge: Send + Sync + 'static {
-    /// The question with this number, of a sale that asks `quiz`; the number is random.
+    /// Returns the question for a random number, from the questions of the sale. `None` if the sale has no questions.
     fn pose(&self, quiz: &[Question], number: u16) -> Option<Posed>;
 
-    /// Whether `choice` answers the question with this number.
+    /// Returns whether `choice` is the right answer to the question for `number`.
     fn is_right(&self, quiz: &[Question], number: u16, choice: i32) -> bool;
 }
 
 /// A question of a quiz.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The question.
+    /// Text of the question.
     pub text: String,
-    /// What may be chosen.
+    /// Choices of the answer.
     pub choices: Vec<String>,
-    /// Which choice is right, from 0.
+    /// Index of the right choice, from 0.
     pub right_choice: i32,
 }
 
-/// What somebody is asked.
+/// Question as the buyer receives it, without the right choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posed {
-    /// The question.
+    /// Text of the question.
     pub text: String,
-    /// What may be chosen.
+    /// Choices of the answer.
     pub choices: Vec<String>,
 }
 
-/// One of the questions of the sale, at random.
+/// Multiple-choice quiz: selects one of the questions of the sale by the random number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Quiz;
 
@@ -61,19 +61,19 @@ impl Challenge for Quiz {
     }
 }
 
-/// A question that was asked: its number and when. The account gives it back with the answer.
+/// Content of a challenge token. The buyer sends the token back with the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// When it was asked.
+    /// Time at which the question was posed.
     pub asked_at: Timestamp,
-    /// Which one.
+    /// Random number that selects the question.
     pub number: u16,
-    /// Tells it from every other time it was asked.
+    /// Random value that makes each token unique, so that it is answered once.
     pub nonce: u64,
 }
 
 impl Asked {
-    /// As text, for one account.
+    /// Encodes and signs the token for one account.
     #[must_use]
     pub fn sign(self, key: &TokenKey, account: i64) -> String {
         let mut record = [0; 16];
@@ -85,7 +85,7 @@ impl Asked {
         key.seal(TokenKind::Question, account, &record)
     }
 
-    /// The question that this account was asked, while an answer is waited for.
+    /// Verifies a token of this account. `None` if it is invalid or older than [`ANSWER_WITHIN`].
     #[must_use]
     pub fn read(key: &TokenKey, account: i64, text: &str, now: Timestamp) -> Option<Self> {
         let record = key.open::<16>(TokenKind::Question, account, text)?;
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_is_answered_by_whom_it_was_asked_and_in_time() {
+    fn a_challenge_token_is_valid_for_its_account_and_time() {
         let key = TokenKey::new(1, &[7; 32]);
         let asked = Asked { asked_at: Timestamp::from_millis(1_000), number: 515, nonce: 9 };
         let text = asked.sign(&key, 10);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quiz_knows_its_answers() {
+    fn a_quiz_checks_its_answers() {
         let question = |text: &str, right_choice| Question {
             text: text.to_owned(),
             choices: vec!["a".to_owned(), "b".to_owned()],

@@ -1,79 +1,79 @@
-//! Who may go to the gate of a sale, in a fixed order of reasons.
+//! Checks of an admission request before the admission engine decides, in a fixed order of reasons.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use pulse_kernel::{Timestamp, snowflake};
 
+use super::sale_status::Window;
 use super::signed_token::TokenKey;
-use super::stage::Window;
 use super::ticket::Ticket;
 
-/// On which terms a sale lets people in.
+/// Conditions of admission to a sale.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// From when to when.
+    /// Start and end.
     pub window: Window,
-    /// It ended before its time.
+    /// Whether the sale was closed before its end.
     pub is_closed: bool,
-    /// Nobody is let in for now.
+    /// Whether admissions are paused.
     pub is_paused: bool,
-    /// Whom it is for.
+    /// Accounts that may be admitted.
     pub audience: Audience,
-    /// How many units one buyer may have.
+    /// Maximum number of units per buyer.
     pub per_buyer_limit: u32,
-    /// How long a ticket is good.
+    /// Lifetime of a ticket.
     pub ticket_ttl: Duration,
-    /// Signs tickets, questions and places.
+    /// Key that signs tickets, challenge tokens and queue tokens.
     pub key: TokenKey,
 }
 
-/// Whom a sale is for.
+/// Accounts that may be admitted.
 #[derive(Clone, Debug, Default)]
 pub struct Audience {
-    /// How old an account must be.
+    /// Minimum age of an account. Zero means no minimum.
     pub account_age_min: Duration,
-    /// Only these; none for all.
+    /// Admitted accounts. Empty means all accounts.
     pub accounts: HashSet<i64>,
 }
 
-/// Somebody at the door.
+/// Admission request.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// When.
+    /// Time of the request.
     pub now: Timestamp,
-    /// Who.
+    /// Account of the buyer.
     pub account: i64,
-    /// With which ticket.
+    /// Ticket, as text.
     pub ticket: &'a str,
-    /// For how many units.
+    /// Requested number of units.
     pub units: u32,
 }
 
-/// Why somebody does not get to the gate.
+/// Reason for which a request does not reach the admission engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It has not begun.
+    /// The sale has not started.
     NotStarted,
-    /// It is over.
+    /// The sale has ended.
     Ended,
-    /// Nobody is let in for now.
+    /// The sale is paused.
     Paused,
-    /// It is not for this account.
+    /// The account does not belong to the audience.
     NotEligible,
-    /// The ticket is not one of this account for this sale.
+    /// The ticket was not issued to this account for this sale.
     TicketInvalid,
-    /// The ticket is too old.
+    /// The ticket has expired.
     TicketExpired,
-    /// Nobody may have so many.
+    /// The requested quantity exceeds the limit per buyer.
     BuyerLimit,
 }
 
 impl Terms {
-    /// The ticket of somebody who may go to the gate. The first reason that holds is the answer.
+    /// Returns the verified ticket, or the first reason that applies.
     ///
     /// # Errors
-    /// The reason.
+    /// The reason of the refusal.
     pub fn check(&self, asked: Asked<'_>) -> Result<Ticket, Refusal> {
         self.check_window(asked.now)?;
         if !self.audience.has(asked.account, asked.now) {
@@ -89,10 +89,10 @@ impl Terms {
         Ok(ticket)
     }
 
-    /// Whether the sale lets people in at `now`.
+    /// Checks that the sale is open at `now`.
     ///
     /// # Errors
-    /// Why not.
+    /// `NotStarted`, `Ended` or `Paused`.
     pub fn check_window(&self, now: Timestamp) -> Result<(), Refusal> {
         match self.window {
             _ if self.is_closed => Err(Refusal::Ended),
@@ -105,7 +105,7 @@ impl Terms {
 }
 
 impl Audience {
-    /// Whether it is for this account. How old an account is, its number tells.
+    /// Returns whether the account belongs to the audience. The ID of an account contains its creation time.
     #[must_use]
     pub fn has(&self, account: i64, now: Timestamp) -> bool {
         let is_old =
@@ -137,9 +137,9 @@ mod tests {
         Ticket { issued_at, device: 5 }.sign(&terms.key, BUYER)
     }
 
-    /// The order of the reasons: everything behind the first one is wrong as well.
+    /// Each request also violates all later rules; the first violated rule is returned.
     #[test]
-    fn the_first_reason_is_the_answer() {
+    fn the_first_violated_rule_is_returned() {
         let (open, paused) = (terms(), Terms { is_paused: true, ..terms() });
         let good = ticket(&open, STARTS);
         let asked = |now: Timestamp, account, ticket, units| Asked { now, account, ticket, units };
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn young_accounts_may_be_left_out() {
+    fn accounts_below_the_minimum_age_are_excluded() {
         let hour = Duration::from_secs(3_600);
         let audience = Audience { account_age_min: hour, accounts: HashSet::new() };
         let account = pulse_kernel::IdGenerator::new(1).next_id(STARTS);

@@ -1,4 +1,4 @@
-//! The rules of flash sales: pure, without a clock of their own.
+//! Rules of flash sales: pure functions; the time is an argument.
 
 pub mod challenge;
 pub mod draft;
@@ -6,6 +6,6 @@ pub mod entry;
 pub mod network;
 pub mod queue;
 pub mod queue_position;
+pub mod sale_status;
 pub mod signed_token;
-pub mod stage;
 pub mod ticket;

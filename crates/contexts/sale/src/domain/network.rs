@@ -1,20 +1,20 @@
-//! Whose addresses belong together.
+//! Networks of client addresses, for rate limits and the fairness report.
 
 use std::net::IpAddr;
 
-/// The network of an address as a number: 256 addresses of IPv4, one /48 of IPv6, which is what one customer of a
-/// provider is given. 0 when the address is not known.
+/// Returns the number of the network of an address: the /24 of IPv4 or the /48 of IPv6, the usual size of one customer
+/// of a provider. 0 if the address is unknown.
 #[must_use]
 pub fn network_of(ip: Option<IpAddr>) -> i64 {
     match ip.map(|ip| ip.to_canonical()) {
         Some(IpAddr::V4(ip)) => i64::from(ip.to_bits() >> 8),
-        // The first 48 bits, behind everything that IPv4 has.
+        // The first 48 bits. Bit 48 separates them from the numbers of IPv4.
         Some(IpAddr::V6(ip)) => i64::try_from(ip.to_bits() >> 80).unwrap_or(0) | 1 << 48,
         None => 0,
     }
 }
 
-/// The network as people write it.
+/// Formats a network in CIDR notation; `unknown` for 0.
 #[must_use]
 pub fn network_text(network: i64) -> String {
     let [_, version, bytes @ ..] = network.to_be_bytes();
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_are_one_network() {
+    fn addresses_of_one_prefix_are_one_network() {
         let of = |text: &str| network_of(Some(text.parse().unwrap()));
         assert_eq!(of("192.0.2.1"), of("192.0.2.255"));
         assert_ne!(of("192.0.2.1"), of("192.0.3.1"));

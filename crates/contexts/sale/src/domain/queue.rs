@@ -1,31 +1,31 @@
-//! The waiting room: everybody has a number, and so many numbers are called in a second.
+//! Queue of a waiting room: buyers receive consecutive numbers, which are called at a fixed rate per second.
 
 use std::time::Duration;
 
 use pulse_kernel::Timestamp;
 
-/// A queue that is called at a steady rate. It holds three numbers, however many wait.
+/// Queue with a constant rate. It needs constant memory, independent of the number of waiting buyers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// The next number to be given out.
+    /// Next number to assign.
     joined: u64,
-    /// The numbers below this are called, in thousandths.
+    /// Number of called numbers, in thousandths.
     called_milli: u64,
-    /// Up to when that was reckoned.
+    /// Time up to which `called_milli` is computed.
     at: Timestamp,
 }
 
-/// A second in milliseconds: a rate per second is thousandths per millisecond.
+/// Milliseconds per second; a rate per second is the same number of thousandths per millisecond.
 const MILLI: u64 = 1_000;
 
 impl Queue {
-    /// A queue that nobody has joined, in which a second's worth of people need not wait.
+    /// Creates an empty queue. The numbers of the first second are called immediately.
     #[must_use]
     pub fn new(now: Timestamp, per_second: u32) -> Self {
         Self { joined: 0, called_milli: u64::from(per_second).saturating_mul(MILLI), at: now }
     }
 
-    /// Takes the next number.
+    /// Assigns the next number.
     pub fn join(&mut self, now: Timestamp, per_second: u32) -> u64 {
         self.reckon(now, per_second);
         let number = self.joined;
@@ -33,13 +33,13 @@ impl Queue {
         number
     }
 
-    /// How many are to be called before `number`; 0 when it is called.
+    /// Returns the number of calls until `number` is called; 0 if it is called.
     pub fn ahead_of(&mut self, number: u64, now: Timestamp, per_second: u32) -> u64 {
         self.reckon(now, per_second);
         (number + 1).saturating_sub(self.called_milli.checked_div(MILLI).unwrap_or(0))
     }
 
-    /// Calls whom the time that has passed allows. Calls that nobody was there for are kept for a second.
+    /// Adds the calls of the passed time. Unused calls accumulate for at most one second.
     fn reckon(&mut self, now: Timestamp, per_second: u32) {
         let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
         let rate = u64::from(per_second);
@@ -49,7 +49,7 @@ impl Queue {
     }
 }
 
-/// About how long it takes until so many are called.
+/// Estimates the time until `ahead` numbers are called.
 #[must_use]
 pub fn wait_for(ahead: u64, per_second: u32) -> Duration {
     let millis = ahead.saturating_mul(MILLI).checked_div(u64::from(per_second)).unwrap_or(0);
@@ -71,7 +71,7 @@ mod tests {
         let mut queue = Queue::new(START, 10);
         let numbers: Vec<u64> = (0..30).map(|_| queue.join(START, 10)).collect();
         assert_eq!(numbers, (0..30).collect::<Vec<_>>());
-        assert_eq!(queue.ahead_of(9, START, 10), 0, "a second's worth need not wait");
+        assert_eq!(queue.ahead_of(9, START, 10), 0, "the numbers of the first second are called");
         assert_eq!((queue.ahead_of(10, START, 10), queue.ahead_of(29, START, 10)), (1, 20));
         assert_eq!(wait_for(20, 10), Duration::from_secs(2));
         assert_eq!(queue.ahead_of(10, at(99), 10), 1);
@@ -79,9 +79,9 @@ mod tests {
         assert_eq!((queue.ahead_of(29, at(1_999), 10), queue.ahead_of(29, at(2_000), 10)), (1, 0));
     }
 
-    /// A quiet hour does not let thousands in at once.
+    /// After an idle hour, only the calls of one second are available.
     #[test]
-    fn calls_that_nobody_heard_are_not_saved() {
+    fn unused_calls_accumulate_for_one_second() {
         let mut queue = Queue::new(START, 10);
         let late = at(3_600_000);
         let numbers: Vec<u64> = (0..20).map(|_| queue.join(late, 10)).collect();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_calls_nobody() {
+    fn a_clock_that_goes_back_calls_no_numbers() {
         let mut queue = Queue::new(START, 10);
         let last = (0..11).map(|_| queue.join(at(0), 10)).last();
         assert_eq!(last, Some(10));

@@ -1,23 +1,23 @@
-//! A place in the waiting room, as its owner keeps it.
+//! Content of a queue token: the position of a buyer in a waiting room.
 
 use pulse_kernel::Timestamp;
 
 use super::signed_token::{TokenKey, TokenKind};
 use super::ticket::{millis_of_bytes, millis_to_bytes};
 
-/// A place.
+/// Position in the waiting room of a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueuePosition {
-    /// When the room was opened whose number it is: a node that was started anew has another room.
+    /// Time at which the room was opened. A restarted node opens another room.
     pub room: Timestamp,
-    /// The number.
+    /// Number in the queue of the room.
     pub number: u64,
-    /// For which device.
+    /// Device of the buyer; 0 if unknown.
     pub device: i64,
 }
 
 impl QueuePosition {
-    /// As text, for one account.
+    /// Encodes and signs the position for one account.
     #[must_use]
     pub fn sign(self, key: &TokenKey, account: i64) -> String {
         let mut record = [0; 22];
@@ -29,7 +29,7 @@ impl QueuePosition {
         key.seal(TokenKind::QueuePosition, account, &record)
     }
 
-    /// The place of this account.
+    /// Verifies a queue token of this account. `None` if it is invalid.
     #[must_use]
     pub fn read(key: &TokenKey, account: i64, text: &str) -> Option<Self> {
         let record = key.open::<22>(TokenKind::QueuePosition, account, text)?;
@@ -48,11 +48,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_for_one_account() {
-        let place = QueuePosition { room: Timestamp::from_millis(77), number: 1 << 40, device: -1 };
+    fn a_queue_token_is_valid_for_one_account() {
+        let position = QueuePosition { room: Timestamp::from_millis(77), number: 1 << 40, device: -1 };
         let key = TokenKey::new(1, &[7; 32]);
-        let text = place.sign(&key, 10);
-        assert_eq!(QueuePosition::read(&key, 10, &text), Some(place));
+        let text = position.sign(&key, 10);
+        assert_eq!(QueuePosition::read(&key, 10, &text), Some(position));
         assert_eq!(QueuePosition::read(&key, 11, &text), None);
     }
 }

@@ -1,24 +1,24 @@
-//! What a sale gives out and later believes: tickets, questions, places. Nothing is kept of them; each is its own record,
-//! signed over what it is, the sale and the account it was given to.
+//! Signed tokens of a sale: tickets, challenge tokens, queue tokens. The server stores none of them: a token contains its
+//! record and a signature over its kind, the sale, the account and the record.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// 128 bits: what nobody guesses.
-const SEAL_BYTES: usize = 16;
-/// The longest record with its seal.
+/// Length of a signature: 128 bits, too many to guess.
+const SIGNATURE_BYTES: usize = 16;
+/// Maximum length of a record and its signature.
 const BYTES_MAX: usize = 64;
 
-/// What is sealed. A record of one kind is nothing as another kind.
+/// Kind of a token. A token of one kind is invalid as another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// The right to ask to be admitted.
+    /// Permission to request an admission.
     Ticket,
-    /// A question that was asked.
+    /// Challenge that was posed.
     Question,
-    /// A place in the waiting room.
+    /// Position in the waiting room.
     QueuePosition,
 }
 
@@ -32,38 +32,38 @@ impl TokenKind {
     }
 }
 
-/// The key of a sale.
+/// Signing key of a sale.
 #[derive(Clone)]
 pub struct TokenKey {
-    /// The key, prepared: each seal begins with a copy of it.
+    /// HMAC state after the key; each signature starts with a copy of it.
     mac: Hmac<Sha256>,
     sale: i64,
 }
 
 impl TokenKey {
-    /// The key of `sale`.
+    /// Creates the key of a sale from its secret.
     #[must_use]
     pub fn new(sale: i64, secret: &[u8]) -> Self {
-        // Any length is a key.
+        // HMAC accepts keys of any length, so this does not fail.
         let mac = Hmac::new_from_slice(secret).unwrap_or_else(|_| Hmac::new(&Default::default()));
         Self { mac, sale }
     }
 
-    /// A record for an account, as text. It can be read by everybody, and made by nobody else.
+    /// Signs a record for an account and encodes both as text. The record is readable, but cannot be forged.
     #[must_use]
     pub fn seal(&self, kind: TokenKind, account: i64, record: &[u8]) -> String {
         let mut bytes = Vec::with_capacity(BYTES_MAX);
         bytes.extend_from_slice(record);
-        bytes.extend(self.mac_of(kind, account, record).finalize().into_bytes().into_iter().take(SEAL_BYTES));
+        bytes.extend(self.mac_of(kind, account, record).finalize().into_bytes().into_iter().take(SIGNATURE_BYTES));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The record of `N` bytes in a text that this key made for the account.
+    /// Decodes a token and returns its record of `N` bytes. `None` unless this key signed it for this kind and account.
     #[must_use]
     pub fn open<const N: usize>(&self, kind: TokenKind, account: i64, text: &str) -> Option<[u8; N]> {
-        let mut room = [0; BYTES_MAX];
-        let bytes = room.get_mut(..N + SEAL_BYTES)?;
-        // Text of another length does not fit, and is not even decoded.
+        let mut buffer = [0; BYTES_MAX];
+        let bytes = buffer.get_mut(..N + SIGNATURE_BYTES)?;
+        // Text of another length is invalid and is not decoded.
         if text.len() != base64::encoded_len(bytes.len(), false)? {
             return None;
         }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_for_one_account_one_sale_and_one_purpose() {
+    fn a_token_is_valid_for_one_account_one_sale_and_one_kind() {
         let key = TokenKey::new(1, &[7; 32]);
         let text = key.seal(TokenKind::Ticket, 10, &[1, 2, 3]);
         assert_eq!(key.open(TokenKind::Ticket, 10, &text), Some([1, 2, 3]));
@@ -107,16 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_was_changed_is_none() {
+    fn a_changed_token_is_invalid() {
         let key = TokenKey::new(1, &[7; 32]);
         let text = key.seal(TokenKind::Ticket, 10, &[0; 14]);
-        for place in 0..text.len() {
+        for index in 0..text.len() {
             let mut forged = text.clone().into_bytes();
-            forged[place] = if forged[place] == b'B' { b'C' } else { b'B' };
+            forged[index] = if forged[index] == b'B' { b'C' } else { b'B' };
             assert_eq!(
                 key.open::<14>(TokenKind::Ticket, 10, std::str::from_utf8(&forged).unwrap()),
                 None,
-                "at {place}"
+                "at {index}"
             );
         }
         for broken in ["", "x", text.split_at(1).1, &format!("{text}A"), &"é".repeat(20)] {

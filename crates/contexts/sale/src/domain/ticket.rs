@@ -1,27 +1,26 @@
-//! Tickets: who may ask to be admitted to which sale, until when.
+//! Tickets: permission of an account to request an admission to a sale, for a limited time.
 //!
-//! Making millions of them costs no memory. A ticket is used up by the admission of its owner: one that was made before
-//! that is worth nothing.
+//! Issuing a ticket needs no storage. The admission of its owner invalidates all tickets that were issued before.
 
 use pulse_kernel::Timestamp;
 
 use super::signed_token::{TokenKey, TokenKind};
 
-/// Milliseconds and device.
+/// Length of a record: issue time in milliseconds, device.
 const BYTES: usize = TIME_BYTES + 8;
 const TIME_BYTES: usize = 6;
 
-/// What a good ticket says.
+/// Content of a valid ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// When it was made.
+    /// Issue time.
     pub issued_at: Timestamp,
-    /// For which device; 0 when the app did not say.
+    /// Device of the buyer; 0 if unknown.
     pub device: i64,
 }
 
 impl Ticket {
-    /// The ticket of an account, as text of 40 characters.
+    /// Encodes and signs the ticket for one account, as text of 40 characters.
     #[must_use]
     pub fn sign(self, key: &TokenKey, account: i64) -> String {
         let mut record = [0; BYTES];
@@ -31,7 +30,7 @@ impl Ticket {
         key.seal(TokenKind::Ticket, account, &record)
     }
 
-    /// What a ticket says, when this key made it for the account.
+    /// Verifies a ticket of this account. `None` if it is invalid.
     #[must_use]
     pub fn read(key: &TokenKey, account: i64, text: &str) -> Option<Self> {
         let record = key.open::<BYTES>(TokenKind::Ticket, account, text)?;
@@ -40,7 +39,7 @@ impl Ticket {
     }
 }
 
-/// An instant in six bytes, which last for 8,900 years.
+/// Encodes an instant as milliseconds in six bytes, which suffice for 8,900 years.
 pub(super) fn millis_to_bytes(at: Timestamp) -> [u8; TIME_BYTES] {
     let [_, _, millis @ ..] = at.as_millis().to_be_bytes();
     millis
@@ -55,9 +54,9 @@ pub(super) fn millis_of_bytes(bytes: &[u8]) -> Timestamp {
 mod tests {
     use super::*;
 
-    /// TR-05: the ticket of one account is nothing in the hands of another.
+    /// TR-05: the ticket of one account is invalid for another account.
     #[test]
-    fn a_ticket_says_what_it_said() {
+    fn a_ticket_is_valid_for_one_account() {
         let ticket = Ticket { issued_at: Timestamp::from_millis(1_800_000_000_123), device: -7 };
         let key = TokenKey::new(1, &[7; 32]);
         let text = ticket.sign(&key, 10);

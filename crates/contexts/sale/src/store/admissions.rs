@@ -1,29 +1,29 @@
-//! Admissions: who has units of which sale, and how far their order has come.
+//! Admissions: the units of buyers in sales, and the state of their orders.
 
 use pulse_contract::sale::v1::errors;
 use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, stored_enum, values};
 
-/// How far an admission has come.
+/// State of an admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum AdmissionState {
-    /// It waits for its order.
+    /// The order is not created yet.
     Waiting,
-    /// Its order is there.
+    /// The order exists.
     Placed,
-    /// It came too late for its order.
+    /// Failed: the payment deadline passed before the order was created.
     Late,
-    /// Stock had less than the sale.
+    /// Failed: the stock contained fewer units than the sale.
     Short,
-    /// It could not be made an order of, whatever was tried.
+    /// Failed: order creation failed in all attempts.
     Dead,
-    /// The order was not paid in time, or was cancelled.
+    /// The order was cancelled or not paid in time; its units are returned.
     Returned,
 }
 
 stored_enum! { AdmissionState { Waiting = 0, Placed = 1, Late = 2, Short = 3, Dead = 4, Returned = 5 } }
 
 impl AdmissionState {
-    /// Whether the buyer has the units.
+    /// Returns whether the units are assigned to the buyer.
     pub(crate) fn has_units(self) -> bool {
         matches!(self, Self::Waiting | Self::Placed)
     }
@@ -43,13 +43,13 @@ row! {
     }
 }
 
-/// The admission of an account.
+/// Returns the admission of an account to a sale.
 pub(crate) async fn of(store: &Store, sale: i64, account: i64) -> Result<Option<AdmissionRow>, StoreError> {
     let text = "SELECT * FROM sale_admissions WHERE sale_id = ? AND account_id = ?";
     store.optional(Statement::new(text, values![sale, account])).await
 }
 
-/// Those of some accounts that are admitted to a sale.
+/// Returns the admissions of some accounts to a sale.
 pub(crate) async fn of_accounts(
     store: &Store,
     sale: i64,
@@ -59,13 +59,13 @@ pub(crate) async fn of_accounts(
     store.all(Statement::listing(text, accounts, values![sale])).await
 }
 
-/// The admissions of a sale, in the order of accounts.
+/// Returns the admissions of a sale, ordered by account.
 pub(crate) async fn page(store: &Store, sale: i64, after: i64, limit: i64) -> Result<Vec<AdmissionRow>, StoreError> {
     let text = "SELECT * FROM sale_admissions WHERE sale_id = ? AND account_id > ? ORDER BY account_id LIMIT ?";
     store.all(Statement::new(text, values![sale, after, limit])).await
 }
 
-/// Every admission, in the order of sales and accounts.
+/// Returns the admissions of all sales, ordered by sale and account.
 pub(crate) async fn all_after(
     store: &Store,
     (sale, account): (i64, i64),
@@ -81,38 +81,38 @@ pub(crate) fn insert(commit: Commit, rows: &[AdmissionRow]) -> Commit {
     commit.insert(Insert::rows("sale_admissions", rows)).duplicate_is(&errors::SALE_TICKET_USED)
 }
 
-/// The admissions that wait for their orders, oldest first.
+/// Returns the admissions without an order, oldest first.
 pub(crate) async fn waiting(store: &Store, after: i64, limit: i64) -> Result<Vec<AdmissionRow>, StoreError> {
     let text = "SELECT * FROM sale_admissions WHERE state = ? AND order_id > ? ORDER BY order_id LIMIT ?";
     store.all(Statement::new(text, values![AdmissionState::Waiting, after, limit])).await
 }
 
-/// How many admissions wait for their orders, counted up to a limit.
+/// Counts the admissions without an order, up to a limit.
 pub(crate) async fn waiting_count(store: &Store, limit: i64) -> Result<i64, StoreError> {
     let text = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM sale_admissions WHERE state = ? LIMIT ?) AS counted";
     store.one(Statement::new(text, values![AdmissionState::Waiting, limit])).await
 }
 
-/// How many units those have who still wait for their orders of the sale.
+/// Sums the units of the admissions of a sale without an order.
 pub(crate) async fn waiting_units(store: &Store, sale: i64) -> Result<i64, StoreError> {
     let text = "SELECT COALESCE(SUM(units), 0) FROM sale_admissions WHERE state = ? AND sale_id = ?";
     store.one(Statement::new(text, values![AdmissionState::Waiting, sale])).await
 }
 
-/// The admission of an order whose buyer still has the units.
+/// Returns the admission of an order, if its units are still assigned to the buyer.
 pub(crate) async fn with_units(store: &Store, order: i64) -> Result<Option<AdmissionRow>, StoreError> {
     let text = "SELECT * FROM sale_admissions WHERE state IN (?, ?) AND order_id = ?";
     store.optional(Statement::new(text, values![AdmissionState::Waiting, AdmissionState::Placed, order])).await
 }
 
-/// The write that notes that the orders of these admissions are there, unless they came back meanwhile.
+/// The write that marks admissions as placed, except those whose units were returned meanwhile.
 pub(crate) fn place(orders: impl IntoIterator<Item = i64>) -> Statement {
     let text = "UPDATE sale_admissions SET state = ? WHERE state = ? AND order_id IN (??)";
     let states = values![AdmissionState::Placed, AdmissionState::Waiting];
     Statement::listing(text, orders, states)
 }
 
-/// Adds the write that moves one admission on; somebody else's write makes it a conflict.
+/// Adds the write that changes the state of one admission. A concurrent change is a conflict.
 pub(crate) fn change(commit: Commit, row: &AdmissionRow, to: AdmissionState) -> Commit {
     let text = "UPDATE sale_admissions SET state = ? WHERE sale_id = ? AND account_id = ? AND state = ?";
     let args = values![to, row.sale, row.account, row.state];

@@ -1,14 +1,14 @@
-//! Admissions that could not be made orders of.
+//! Dead letters: admissions whose order could not be created.
 
 use pulse_kernel::Timestamp;
 use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, values};
 
 use super::admissions::AdmissionRow;
 
-/// The longest text about an error, in characters.
+/// Maximum length of the text of an error, in characters.
 const ERROR_MAX: usize = 500;
 
-/// Adds the write that keeps what has gone wrong.
+/// Adds the write of a dead letter.
 pub(crate) fn insert(
     commit: Commit,
     row: &AdmissionRow,
@@ -35,18 +35,18 @@ row! {
     }
 }
 
-/// Those behind an order, in the order of their admissions.
+/// Returns dead letters after an order ID, ordered by order ID.
 pub(crate) async fn page(store: &Store, after: i64, limit: i64) -> Result<Vec<DeadLetterRow>, StoreError> {
     let text = "SELECT * FROM sale_dead_letters WHERE order_id > ? ORDER BY order_id LIMIT ?";
     store.all(Statement::new(text, values![after, limit])).await
 }
 
-/// Adds the write that strikes one off, whether it is there or not.
+/// Adds the write that deletes a dead letter, if it exists.
 pub(crate) fn delete(commit: Commit, order: i64) -> Commit {
     commit.write(Statement::new("DELETE FROM sale_dead_letters WHERE order_id = ?", values![order]))
 }
 
-/// How many there are, counted up to a limit.
+/// Counts the dead letters, up to a limit.
 pub(crate) async fn count(store: &Store, limit: i64) -> Result<i64, StoreError> {
     let text = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM sale_dead_letters LIMIT ?) AS counted";
     store.one(Statement::new(text, values![limit])).await

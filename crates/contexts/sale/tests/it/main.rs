@@ -1,6 +1,6 @@
-//! What the sale context promises, on every engine: use cases through the clients, on a real database.
+//! Behaviour of the sale context on each database: use cases through the clients.
 
-#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
 mod admissions;
 mod entry;
@@ -30,25 +30,25 @@ fn code<T>(outcome: &Result<T, Error>) -> &'static str {
     outcome.as_ref().err().map_or("ok", Error::code)
 }
 
-/// A shop with a hundred units of something.
-struct Stand {
+/// A shop with 100 units of one variant, for sales.
+struct SaleFixture {
     shop: OpenShop,
     product: Product,
 }
 
-impl Stand {
-    async fn open(node: &TestNode) -> Self {
+impl SaleFixture {
+    async fn new(node: &TestNode) -> Self {
         let shop = node.a_shop().await;
         let request = CreateProductRequest { shop_id: shop.id(), product: Some(product("lantern", 900)) };
         let product = node.catalog().create_product(&node.cx(), request).await.unwrap();
-        let stand = Self { shop, product };
+        let fixture = Self { shop, product };
         let rules = Some(StockRules { deduct_at: DeductAt::Order.into(), ..StockRules::default() });
-        let (shop_id, product_id, variant_id) = (stand.shop.id(), stand.product.product_id, stand.variant());
+        let (shop_id, product_id, variant_id) = (fixture.shop.id(), fixture.product.product_id, fixture.variant());
         node.stock().put_stock(&node.cx(), PutStockRequest { shop_id, product_id, variant_id, rules }).await.unwrap();
-        let resource = Some(stand.sku());
+        let resource = Some(fixture.sku());
         let request = ReplenishStockRequest { shop_id, resource, quantity: 100, note: String::new() };
         node.stock().replenish_stock(&node.cx(), request).await.unwrap();
-        stand
+        fixture
     }
 
     fn variant(&self) -> i64 {
@@ -59,7 +59,7 @@ impl Stand {
         ResourceRef { kind: ResourceKind::Sku.into(), id: self.variant() }
     }
 
-    /// A sale of so many units for 500, from in a minute for ten minutes.
+    /// Draft of a sale: price 5.00 CNY, starts in one minute, lasts ten minutes.
     fn draft(&self, node: &TestNode, units: i64) -> SaleDraft {
         let item = SaleItem { product_id: self.product.product_id, variant_id: self.variant(), template_id: 0 };
         SaleDraft {
@@ -85,8 +85,8 @@ impl Stand {
         node.sales().schedule_sale(&self.shop.owner.cx(), request).await
     }
 
-    /// A sale that is open.
-    async fn rush(&self, node: &TestNode, draft: SaleDraft) -> i64 {
+    /// Creates a sale, schedules it and waits until it is open.
+    async fn open_sale(&self, node: &TestNode, draft: SaleDraft) -> i64 {
         let sale_id = self.create(node, draft).await.unwrap().sale_id;
         self.schedule(node, sale_id).await.unwrap();
         node.advance(MINUTE);
@@ -104,7 +104,7 @@ impl Stand {
     }
 }
 
-/// Somebody with this number, now.
+/// Request context of the buyer with this account ID.
 fn buyer(node: &TestNode, number: i64) -> Cx {
     let principal =
         Principal { account: AccountId::new(number), session: number, roles: Vec::new(), shops: Vec::new() };
@@ -121,7 +121,7 @@ async fn admit_with(node: &TestNode, sale_id: i64, number: i64, ticket: &str) ->
     node.sales().admit(&buyer(node, number), request).await
 }
 
-/// Somebody with a fresh ticket asks for one unit.
+/// Requests one unit with a new ticket.
 async fn admit(node: &TestNode, sale_id: i64, number: i64) -> Result<Admission, Error> {
     let ticket = ticket(node, sale_id, number).await?;
     admit_with(node, sale_id, number, &ticket).await

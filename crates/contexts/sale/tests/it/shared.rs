@@ -1,4 +1,4 @@
-//! Sales whose gate is in Redis: it can be lost while they run, and can hold what a dead node left.
+//! Sales with the admission engine in Redis, which can lose its data and can contain admissions of a stopped node.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use pulse_testkit::config::SecretUrl;
 use pulse_testkit::servers::Redis;
 use pulse_testkit::{Engine, TestNode, run_with};
 
-use crate::{SECOND, Stand, admit, buyer, code};
+use crate::{SECOND, SaleFixture, admit, buyer, code};
 
-/// A node on this engine, with a Redis of its own.
+/// Runs a behaviour on a node with its own Redis.
 fn with_redis(engine: Engine, behaviour: impl AsyncFnOnce(&mut TestNode, &Redis)) {
     let redis = Redis::start().unwrap();
     let url = redis.url();
@@ -33,22 +33,22 @@ fn on_both(behaviour: impl AsyncFn(&mut TestNode, &Redis)) {
     }
 }
 
-/// Another node of the same gate.
+/// Admission engine of another node on the same Redis.
 fn other(redis: &Redis) -> RedisAdmissionEngine {
     RedisAdmissionEngine::new(RedisAdmissionOptions::new(redis.url(), "other")).unwrap()
 }
 
-/// PL-18, TR-18: Redis forgets everything in the middle of a sale: nobody is forgotten, nothing is sold twice.
+/// PL-18, TR-18: Redis loses its data during a sale: no admission is lost, no unit is sold twice.
 #[test]
 fn a_lost_redis_is_loaded_from_the_rows() {
     on_both(async |node, redis| {
-        let stand = Stand::open(node).await;
-        let sale = stand.rush(node, stand.draft(node, 3)).await;
+        let fixture = SaleFixture::new(node).await;
+        let sale = fixture.open_sale(node, fixture.draft(node, 3)).await;
         let first = admit(node, sale, 1).await.unwrap();
         node.settle().await;
         let forgotten = Command::new("redis-cli").args(["-u", &redis.url(), "flushall"]).output().unwrap();
         assert!(forgotten.status.success());
-        assert_eq!(code(&admit(node, sale, 2).await), "SALE_PAUSED", "clean, until it is loaded again");
+        assert_eq!(code(&admit(node, sale, 2).await), "SALE_PAUSED", "refused until the engine is loaded again");
         node.settle().await;
         node.advance(SECOND);
         let again = admit(node, sale, 1).await.unwrap();
@@ -62,15 +62,15 @@ fn a_lost_redis_is_loaded_from_the_rows() {
     });
 }
 
-/// T2, PL-20: a node was admitting somebody and died before it had written it: another one does.
+/// T2, PL-20: a node stopped between the decision and the write of an admission: another node writes it.
 #[test]
-fn what_a_dead_node_admitted_becomes_an_order() {
+fn an_admission_of_a_stopped_node_becomes_an_order() {
     on_both(async |node, redis| {
-        let stand = Stand::open(node).await;
-        let sale = stand.rush(node, stand.draft(node, 1)).await;
+        let fixture = SaleFixture::new(node).await;
+        let sale = fixture.open_sale(node, fixture.draft(node, 1)).await;
         let admission = node.store("sale").next_id(node.now());
-        let ask = AdmissionRequest { sale, buyer: 9, admission, units: 1 };
-        assert_eq!(other(redis).admit(ask).await.unwrap(), Verdict::Admitted);
+        let request = AdmissionRequest { sale, buyer: 9, admission, units: 1 };
+        assert_eq!(other(redis).admit(request).await.unwrap(), Verdict::Admitted);
         assert_eq!(code(&admit(node, sale, 1).await), "SALE_SOLD_OUT");
         node.settle().await;
         let request = GetResultRequest { sale_id: sale, wait_ms: 0 };
@@ -81,15 +81,15 @@ fn what_a_dead_node_admitted_becomes_an_order() {
     });
 }
 
-/// TR-17: gate and count differ, in either direction: the gate is put right by the count.
+/// TR-17: engine and count differ, in either direction: the engine is corrected to the count.
 #[test]
-fn a_gate_that_differs_is_put_right() {
+fn a_difference_of_the_engine_is_corrected() {
     on_both(async |node, redis| {
-        let stand = Stand::open(node).await;
-        let sale = stand.rush(node, stand.draft(node, 5)).await;
+        let fixture = SaleFixture::new(node).await;
+        let sale = fixture.open_sale(node, fixture.draft(node, 5)).await;
         for wrong in [3, -4] {
             other(redis).add(sale, wrong).await.unwrap();
-            // It looks twice, because what is under way makes a difference too.
+            // Two rounds: a difference is corrected when it is the same in both, because admissions in progress differ too.
             node.settle().await;
             node.settle().await;
             assert_eq!(other(redis).stats(sale).await.unwrap().unwrap().free, 5, "after {wrong}");
@@ -97,13 +97,13 @@ fn a_gate_that_differs_is_put_right() {
     });
 }
 
-/// TR-10, T20: a gate that gives away more than there is, as a stale replica does: the count refuses, and nobody who was
-/// told that they are admitted loses.
+/// TR-10, T20: an engine that admits more buyers than units, as a stale replica does: the database rejects the excess,
+/// and no confirmed admission is lost.
 #[test]
-fn the_count_is_what_is_promised() {
+fn the_count_in_the_database_decides() {
     on_both(async |node, redis| {
-        let stand = Stand::open(node).await;
-        let sale = stand.rush(node, stand.draft(node, 2)).await;
+        let fixture = SaleFixture::new(node).await;
+        let sale = fixture.open_sale(node, fixture.draft(node, 2)).await;
         other(redis).add(sale, 3).await.unwrap();
         let mut codes = Vec::new();
         for number in 1..=5 {
@@ -111,30 +111,30 @@ fn the_count_is_what_is_promised() {
         }
         assert_eq!(codes, ["ok", "ok", "SALE_SOLD_OUT", "SALE_SOLD_OUT", "SALE_SOLD_OUT"]);
         node.settle().await;
-        assert_eq!(stand.sale(node, sale).await.admission_count, 2);
+        assert_eq!(fixture.sale(node, sale).await.admission_count, 2);
         node.assert_books().await;
     });
 }
 
-/// T2: a node wrote an admission and died before it had said so; the sale is sold out. Whoever takes it over finds the row,
-/// and the buyer is still told the first answer.
+/// T2: a node stopped after the write of an admission and before its confirmation to the engine; the sale is sold out.
+/// The recovery finds the row, and the buyer receives the first answer again.
 #[test]
-fn what_was_written_and_not_confirmed_stays_admitted() {
+fn a_written_admission_without_confirmation_stays_admitted() {
     on_both(async |node, redis| {
-        let stand = Stand::open(node).await;
-        let sale = stand.rush(node, stand.draft(node, 1)).await;
+        let fixture = SaleFixture::new(node).await;
+        let sale = fixture.open_sale(node, fixture.draft(node, 1)).await;
         let first = admit(node, sale, 1).await.unwrap();
         node.settle().await;
-        // As if nothing had been confirmed: the same admission once more, and nobody says anything about it.
-        let ask = AdmissionRequest { sale, buyer: 1, admission: first.order_id, units: 1 };
-        let gate = other(redis);
-        assert!(gate.cancel(ask).await.unwrap());
-        assert_eq!(gate.admit(ask).await.unwrap(), Verdict::Admitted);
+        // Simulates a lost confirmation: the same admission again, without a confirmation.
+        let request = AdmissionRequest { sale, buyer: 1, admission: first.order_id, units: 1 };
+        let engine = other(redis);
+        assert!(engine.cancel(request).await.unwrap());
+        assert_eq!(engine.admit(request).await.unwrap(), Verdict::Admitted);
         node.settle().await;
         node.advance(SECOND);
         let again = admit(node, sale, 1).await.unwrap();
         assert!(again.is_repeated && again.order_id == first.order_id);
-        assert!(gate.claim_unconfirmed(sale, Duration::ZERO, 9).await.unwrap().is_empty());
+        assert!(engine.claim_unconfirmed(sale, Duration::ZERO, 9).await.unwrap().is_empty());
         assert_eq!(code(&admit(node, sale, 2).await), "SALE_SOLD_OUT");
         node.assert_books().await;
     });
