@@ -129,6 +129,10 @@ fn a_rule_that_is_not_understood_does_not_build() {
         (field("string a = 1 [(buf.validate.field).repeated.min_items = 1];"), "neither repeated nor a map"),
         (field("string a = 1 [(buf.validate.field).string.pattern = \"(\"];"), "is not a pattern"),
         (
+            field("string a = 1 [(buf.validate.field).string.pattern = \"a\"];"),
+            "has a pattern without (pulse.pattern_words)",
+        ),
+        (
             field("repeated string a = 1 [(buf.validate.field).repeated.unique = true];"),
             "lists of simple values that have max_items",
         ),

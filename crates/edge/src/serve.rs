@@ -224,6 +224,9 @@ impl<'a> RequestScope<'a> {
             body::discard(incoming, parts, &shared.config.limits).await;
         }
         let mut response = self.or_problem(answer);
+        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE && parts.method == Method::PATCH {
+            response.headers_mut().insert(ACCEPT_PATCH, HeaderValue::from_static(body::PATCH_TYPES));
+        }
         if let Some(status) = rate_status {
             endpoint.rpc.rate_limits.write(status, response.headers_mut());
         }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use http::{Extensions, HeaderMap};
-use pulse_contract::MethodSpec;
 use pulse_contract::grpc::{Admission, CX_HEADER};
+use pulse_contract::{MethodSpec, page};
 use pulse_kernel::{Cx, Error, Kind};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Endpoint, Server};
 
 use crate::corner::v1::{
-    All, Color, CornerClient, CornerGrpc, CountRequest, EchoRequest, FailRequest, Rules, SaveRequest,
-    echo_request::Shop,
+    All, Color, CornerClient, CornerGrpc, CountRequest, EchoRequest, FailRequest, ListNumbersRequest, Rules,
+    SaveRequest, echo_request::Shop,
 };
 use crate::{Corner, anonymous, staff};
 
@@ -167,4 +167,54 @@ async fn the_deadline_ends_the_wait() {
     let cx = Cx { deadline: crate::NOW, ..anonymous() };
     let error = CornerClient::remote(channel).save(&cx, SaveRequest::default()).await.unwrap_err();
     assert_eq!(error.code(), "DEADLINE_EXCEEDED");
+}
+
+/// E5: nodes pass keys to each other, and a public server opens and seals them.
+#[tokio::test]
+async fn tokens_are_opened_and_sealed_where_a_call_enters() {
+    let list = |page_token: String| ListNumbersRequest { page_size: 1, page_token, ..ListNumbersRequest::default() };
+    for (client, _) in clients().await {
+        let first = client.list_numbers(&anonymous(), list(String::new())).await.unwrap();
+        assert_eq!(first.next_page_token, page::token(&[1]));
+        let second = client.list_numbers(&anonymous(), list(first.next_page_token)).await.unwrap();
+        assert_eq!(second.numbers, [2]);
+    }
+    let corner = Arc::new(Corner::default());
+    let server = CornerGrpc::new(CornerClient::local(corner), Arc::new(Doorman(anonymous())));
+    let client = CornerClient::remote(serve(server).await);
+    let first = client.list_numbers(&anonymous(), list(String::new())).await.unwrap();
+    assert_ne!(first.next_page_token, page::token(&[1]));
+    let second = client.list_numbers(&anonymous(), list(first.next_page_token.clone())).await.unwrap();
+    assert_eq!(second.numbers, [2]);
+    let refused = client.list_others(&anonymous(), list(first.next_page_token)).await.unwrap_err();
+    assert_eq!(refused.code(), "PAGE_TOKEN_INVALID");
+}
+
+/// E2: U+0000 over gRPC, in a field, in a list and in a map.
+#[tokio::test]
+async fn texts_without_nul() {
+    let corner = Arc::new(Corner::default());
+    let server = CornerGrpc::new(CornerClient::local(corner), Arc::new(Doorman(staff())));
+    let client = CornerClient::remote(serve(server).await);
+    let all = |all: All| EchoRequest {
+        shop: Some(Shop { id: 7, name: String::new() }),
+        all: Some(all),
+        ..EchoRequest::default()
+    };
+    for (request, field) in [
+        (EchoRequest { name: "a\0".into(), ..all(All::default()) }, "name"),
+        (all(All { many_string: vec![String::new(), "\0".into()], ..All::default() }), "all.many_string[1]"),
+        (all(All { maybe_string: Some("\0".into()), ..All::default() }), "all.maybe_string"),
+        (all(All { by_string: [("k".to_owned(), "\0".to_owned())].into(), ..All::default() }), "all.by_string[\"k\"]"),
+        (
+            all(All { by_string: [("\0".to_owned(), "v".to_owned())].into(), ..All::default() }),
+            "all.by_string[\"\\0\"]",
+        ),
+    ] {
+        let error = client.echo(&staff(), request).await.unwrap_err();
+        let found: Vec<_> = error.violations().iter().map(|it| (&*it.field, &*it.code)).collect();
+        assert_eq!((error.code(), found), ("VALIDATION_FAILED", vec![(field, "string.nul")]));
+    }
+    let bytes = All { a_bytes: "\0".into(), ..All::default() };
+    assert!(client.echo(&staff(), all(bytes)).await.is_ok());
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use pulse_contract::page::{self, Page};
 use pulse_contract::{Json, errors};
 use pulse_kernel::id::{AccountId, ShopId};
 use pulse_kernel::{Actor, Cx, Error, Principal, Role, Timestamp};
@@ -31,8 +32,8 @@ pub mod real {
 }
 
 use corner::v1::{
-    CornerApi, CountRequest, CountResponse, EchoRequest, EchoResponse, FailRequest, FailResponse, Rules, RulesResponse,
-    SaveRequest, SaveResponse,
+    CornerApi, CountRequest, CountResponse, EchoRequest, EchoResponse, FailRequest, FailResponse, ListNumbersRequest,
+    ListNumbersResponse, Rules, RulesResponse, SaveRequest, SaveResponse,
 };
 
 /// The instant that all tests happen at.
@@ -96,6 +97,18 @@ impl CornerApi for Corner {
 
     async fn r#match(&self, _cx: &Cx, _request: Rules) -> Result<RulesResponse, Error> {
         Ok(RulesResponse {})
+    }
+
+    async fn list_numbers(&self, _cx: &Cx, request: ListNumbersRequest) -> Result<ListNumbersResponse, Error> {
+        let page = Page::new(request.page_size, &request.page_token)?;
+        let after = page.after::<1>()?.map_or(0, |[after]| after);
+        let (numbers, next_page_token) =
+            page.cut((after + 1..).take(page.size() + 1).collect(), |number| page::token(&[*number]));
+        Ok(ListNumbersResponse { numbers, next_page_token })
+    }
+
+    async fn list_others(&self, cx: &Cx, request: ListNumbersRequest) -> Result<ListNumbersResponse, Error> {
+        self.list_numbers(cx, request).await
     }
 
     async fn fail(&self, _cx: &Cx, request: FailRequest) -> Result<FailResponse, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::StreamExt;
 use pulse_contract::route::Segment;
-use pulse_contract::{RestReply, RestRequest, Route};
+use pulse_contract::{RestReply, RestRequest, Route, page};
 use pulse_kernel::{Cx, Error};
 use serde_json::{Value, json};
 
@@ -177,6 +177,32 @@ async fn nothing_is_replaced_without_a_body() {
     assert_eq!(answer(staff(), "POST", ECHO, request).await.unwrap()["item_id"], "9");
     let request = RestRequest { path: &path[..1], query: "", body: b"{}" };
     assert_eq!(answer(staff(), "PUT", ALL, request).await.unwrap()["all"]["a_string"], "");
+}
+
+/// E5: a token belongs to its list and its filters, whatever the size of the page.
+#[tokio::test]
+async fn page_tokens_belong_to_their_call() {
+    let ask = |path: &'static str, query: String| async move {
+        answer(anonymous(), "GET", path, RestRequest { path: &[], query: &query, body: b"" }).await
+    };
+    let (numbers, others) = ("/v1/corner/numbers", "/v1/corner/others");
+    let first = ask(numbers, "color=COLOR_RED&page_size=2".to_owned()).await.unwrap();
+    assert_eq!(first["numbers"], json!(["1", "2"]));
+    let token = first["next_page_token"].as_str().unwrap();
+    let second = ask(numbers, format!("color=1&page_size=3&page_token={token}")).await.unwrap();
+    assert_eq!(second["numbers"], json!(["3", "4", "5"]));
+    let request = RestRequest { path: &[("color", "COLOR_RED")], query: &format!("page_token={token}"), body: b"" };
+    let same = answer(anonymous(), "GET", "/v1/corner/colors/{color}/numbers", request).await.unwrap();
+    assert_eq!(same["numbers"][0], "3", "another path of the same call");
+    for (path, query) in [
+        (numbers, format!("color=2&page_token={token}")),
+        (numbers, format!("page_token={token}")),
+        (others, format!("color=1&page_token={token}")),
+        (numbers, format!("color=1&page_token={}", page::token(&[2]))),
+        (numbers, format!("color=1&page_token={token}A")),
+    ] {
+        assert_eq!(ask(path, query.clone()).await.unwrap_err().code(), "PAGE_TOKEN_INVALID", "{path} {query}");
+    }
 }
 
 /// E2: U+0000 is refused wherever a text comes from, with the name of its field.

@@ -113,6 +113,13 @@ fn each_rule_finds_what_breaks_it_and_nothing_else() {
     }
 }
 
+/// E14: a pattern is explained in words.
+#[test]
+fn a_pattern_is_explained_in_words() {
+    let error = Rules { pattern: "A".into(), ..good() }.validate().unwrap_err();
+    assert_eq!(error.violations()[0].message, "must be lower-case letters");
+}
+
 #[test]
 fn what_follows_the_rules_passes() {
     let table: &[Change] = &[

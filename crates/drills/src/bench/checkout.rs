@@ -99,7 +99,7 @@ impl StockedShop {
         let (node, cx) = (bench.node(), bench.cx());
         // Open at any time of day.
         let hours = Some(Hours { osm: "24/7".to_owned(), ..Hours::default() });
-        node.shops().shops.set_hours(&cx, SetHoursRequest { shop_id, hours }).await?;
+        node.shops().shops.set_hours(&cx, SetHoursRequest { shop_id, hours, ..SetHoursRequest::default() }).await?;
         let mut items = Vec::with_capacity(PRODUCTS * VARIANTS);
         for number in 0..PRODUCTS {
             let variant = |number: usize| VariantDraft {

@@ -41,7 +41,10 @@ impl DemoCity {
         if offers.terms != Some(ShopTerms::default()) {
             return Ok(());
         }
-        self.catalog.set_terms(&self.cx(), SetTermsRequest { shop_id, terms: Some(TERMS) }).await.map(drop)
+        self.catalog
+            .set_terms(&self.cx(), SetTermsRequest { shop_id, terms: Some(TERMS), ..SetTermsRequest::default() })
+            .await
+            .map(drop)
     }
 
     /// Places an order of random products in a random shop, and pays it online or in cash.

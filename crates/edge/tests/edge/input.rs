@@ -83,7 +83,11 @@ async fn bodies_of_other_types_are_rejected() {
         let patch = request("PATCH", "/v1/me").bearer(&edge.consumer()).header("content-type", kind).body("{}");
         let reply = patch.send(edge.address).await;
         assert_eq!((reply.status, reply.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"), "{kind}");
+        assert_eq!(reply.header("accept-patch"), Some("application/json"));
     }
+    // E1: nothing is changed without a body.
+    let none = request("PATCH", "/v1/me").bearer(&edge.consumer()).send(edge.address).await;
+    assert_eq!((none.status, none.json()["errors"][0]["field"].as_str()), (400, Some("body")));
     let empty = request("POST", "/test/echo").header("content-type", "text/plain").body("").send(edge.address).await;
     assert_eq!(empty.status, 200, "an empty body has no type");
 }

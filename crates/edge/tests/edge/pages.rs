@@ -6,7 +6,7 @@ use std::time::Duration;
 use pulse_telemetry::profile::{CpuProfile, Profiler, Taking};
 
 use crate::http_client::get;
-use crate::test_edge::{configured, edge};
+use crate::test_edge::{configured, edge, edge_with};
 
 /// PL-28: the OpenAPI document and the API reference, without resources of other hosts.
 #[tokio::test]
@@ -29,6 +29,26 @@ async fn the_api_reference_is_served() {
         flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, reply.body, "{link}");
     }
+}
+
+/// E12: metrics count the status of the response, also that of a redirect. E14: the link of an error leads to its page.
+#[tokio::test]
+async fn statuses_and_links_are_true() {
+    let back = axum::routing::get(|| async { axum::response::Redirect::to("/") });
+    let moved = axum::routing::get(|| async { http::StatusCode::GONE });
+    let pages = axum::Router::new().route("/pay", back).route("/gone", moved);
+    let edge = edge_with("", |edge| edge.pages(pages)).await;
+    assert_eq!(get("/pay").send(edge.address).await.status, 303);
+    assert_eq!(get("/gone").send(edge.address).await.status, 410);
+    let metrics = get("/metrics").send(edge.address).await;
+    for status in ["303", "410"] {
+        let line = format!("pulse_edge_requests_total{{route=\"page\",status=\"{status}\"}} ");
+        assert!(metrics.text().contains(&line), "{line}: {}", metrics.text());
+    }
+    let problem = get("/nothing").send(edge.address).await.json();
+    let page = get(problem["type"].as_str().unwrap()).send(edge.address).await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(page.text().contains("UNKNOWN_ROUTE"));
 }
 
 /// PL-28: metrics are readable from the configured networks and by operators.

@@ -71,7 +71,7 @@ impl Town {
         let shop = node.a_shop().await;
         let staff = shop.owner.cx();
         let terms = ShopTerms { is_cash_accepted: true, ..ShopTerms::default() };
-        let request = SetTermsRequest { shop_id: shop.id(), terms: Some(terms) };
+        let request = SetTermsRequest { shop_id: shop.id(), terms: Some(terms), ..Default::default() };
         node.catalog().set_terms(&staff, request).await.unwrap();
         let tea = on_shelf(node, &shop, "Tea", UNITS).await;
         let sale = template(node, &shop, Distribution::Purchase).await;

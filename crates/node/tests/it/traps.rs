@@ -23,7 +23,7 @@ const CONNECTIONS: u32 = 4;
 async fn street(node: &TestNode) -> (OpenShop, Person) {
     let shop = node.a_shop().await;
     let terms = ShopTerms { is_cash_accepted: true, ..ShopTerms::default() };
-    let request = SetTermsRequest { shop_id: shop.id(), terms: Some(terms) };
+    let request = SetTermsRequest { shop_id: shop.id(), terms: Some(terms), ..Default::default() };
     node.catalog().set_terms(&shop.owner.cx(), request).await.unwrap();
     (shop, node.sign_up("+8613800138000").await)
 }

@@ -81,7 +81,7 @@ pub(crate) async fn all_problems_are_reported_together(node: &mut TestNode) {
     // The shop opens on Mondays at 18:00; it is noon.
     let evening = HoursSpan { weekday: 1, opens_minute: 18 * 60, closes_minute: 22 * 60 };
     let hours = Hours { week: vec![evening], ..Hours::default() };
-    let request = SetHoursRequest { shop_id: fixture.shop.id(), hours: Some(hours) };
+    let request = SetHoursRequest { shop_id: fixture.shop.id(), hours: Some(hours), ..Default::default() };
     node.shops().set_hours(&fixture.shop.owner.cx(), request).await.unwrap();
     let far = DeliveryAddress { location: Some(place(32.0, 121.4737)), ..address() };
     let draft = OrderDraft { address: Some(far), ..fixture.delivered(fixture.teas(1)) };

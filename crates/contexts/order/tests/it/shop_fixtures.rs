@@ -87,7 +87,7 @@ impl ShopFixture {
     }
 
     pub(crate) async fn set_terms(&self, node: &TestNode, terms: ShopTerms) {
-        let request = SetTermsRequest { shop_id: self.shop.id(), terms: Some(terms) };
+        let request = SetTermsRequest { shop_id: self.shop.id(), terms: Some(terms), ..Default::default() };
         node.catalog().set_terms(&self.shop.owner.cx(), request).await.unwrap();
     }
 

@@ -113,7 +113,7 @@ pub(crate) async fn only_the_customer_pays_an_order_that_awaits_payment(node: &m
 /// Terms of a shop that accepts cash.
 pub(crate) fn with_cash(shop_id: i64) -> pulse_contract::shop::v1::SetTermsRequest {
     let terms = pulse_contract::shop::v1::ShopTerms { is_cash_accepted: true, ..Default::default() };
-    pulse_contract::shop::v1::SetTermsRequest { shop_id, terms: Some(terms) }
+    pulse_contract::shop::v1::SetTermsRequest { shop_id, terms: Some(terms), ..Default::default() }
 }
 
 pub(crate) async fn a_repeated_key_gets_the_same_answer(node: &mut TestNode) {

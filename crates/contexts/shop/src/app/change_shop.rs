@@ -66,7 +66,7 @@ pub(crate) async fn set_hours(app: &App, cx: &Cx, request: SetHoursRequest) -> R
     app.deps
         .store
         .attempt(cx, || async {
-            let mut row = load(app, id).await?;
+            let mut row = load_expected(app, id, request.expected_version).await?;
             row.details.hours = Some(hours.clone());
             commit(app, cx, row, Commit::new()).await
         })
@@ -104,6 +104,12 @@ pub(super) fn state_invalid(state: ShopState) -> Error {
 
 pub(super) async fn load(app: &App, id: ShopId) -> Result<ShopRow, Error> {
     shops::by_id(&app.deps.store, id).await?.ok_or_else(|| not_found(id))
+}
+
+/// The shop in the version that the caller has read; 0 means any version.
+pub(super) async fn load_expected(app: &App, id: ShopId, version: i64) -> Result<ShopRow, Error> {
+    let row = load(app, id).await?;
+    if version == 0 || row.version == version { Ok(row) } else { Err(stale(row.version)) }
 }
 
 fn stale(version: i64) -> Error {

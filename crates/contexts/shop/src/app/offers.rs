@@ -53,7 +53,7 @@ pub(crate) async fn set_terms(app: &App, cx: &Cx, request: SetTermsRequest) -> R
     app.deps
         .store
         .attempt(cx, || async {
-            let mut row = change_shop::load(app, id).await?;
+            let mut row = change_shop::load_expected(app, id, request.expected_version).await?;
             row.details.terms = Some(terms);
             change_shop::commit(app, cx, row, Commit::new()).await?;
             Ok(terms)

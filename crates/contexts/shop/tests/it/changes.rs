@@ -16,7 +16,7 @@ async fn update(node: &TestNode, request: UpdateShopRequest) -> Result<Shop, Err
 }
 
 async fn set_hours(node: &TestNode, shop_id: i64, hours: Hours) -> Result<Shop, Error> {
-    node.shops().set_hours(&node.cx(), SetHoursRequest { shop_id, hours: Some(hours) }).await
+    node.shops().set_hours(&node.cx(), SetHoursRequest { shop_id, hours: Some(hours), ..Default::default() }).await
 }
 
 fn rename(shop: &Shop, name: &str) -> UpdateShopRequest {
@@ -27,6 +27,47 @@ fn rename(shop: &Shop, name: &str) -> UpdateShopRequest {
 fn days(time_zone: &str, weekdays: &[i32], opens_minute: i32, closes_minute: i32) -> Hours {
     let week = weekdays.iter().map(|weekday| HoursSpan { weekday: *weekday, opens_minute, closes_minute });
     Hours { time_zone: time_zone.to_owned(), week: week.collect(), ..Default::default() }
+}
+
+/// E1, E14: hours and terms are not erased by a request without a body; every path of a violation is one of the body.
+pub(crate) async fn nothing_is_erased_without_a_body(node: &mut TestNode) {
+    let open = node.a_shop().await;
+    let (id, http) = (open.id(), node.http());
+    let terms = serde_json::json!({ "tax_basis_points": 825, "packing_fee_minor": 100 });
+    let put = |path: &str| http.ask("PUT", &format!("/v1/shops/{id}/{path}")).by(&open.owner);
+    assert_eq!(put("terms").json(&terms).send().await.status, 200);
+    let before = get(node, id).await;
+    for path in ["terms", "hours"] {
+        for reply in [put(path).send().await, put(path).body("null").send().await] {
+            assert_eq!((reply.status, reply.code().as_str()), (400, "VALIDATION_FAILED"), "{path}");
+            assert_eq!(reply.json()["errors"][0]["field"], "body", "{path}");
+        }
+    }
+    let wrong = put("terms").json(&serde_json::json!({ "tax_basis_points": -1 })).send().await;
+    assert_eq!(wrong.json()["errors"][0]["field"], "tax_basis_points");
+    assert_eq!(get(node, id).await, before);
+    let offers = http.get(&format!("/v1/shops/{id}/offers")).send().await.json();
+    assert_eq!(offers["terms"]["tax_basis_points"], 825);
+}
+
+/// E1: hours and terms are replaced in the version that the caller has read; without a version the last write wins.
+pub(crate) async fn hours_and_terms_have_a_version(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    let hours = |expected_version| {
+        let hours = Some(days("Asia/Shanghai", &[1], 9 * 60, 17 * 60));
+        SetHoursRequest { shop_id: shop.shop_id, hours, expected_version }
+    };
+    let terms = |expected_version| {
+        let terms = Some(ShopTerms::default());
+        SetTermsRequest { shop_id: shop.shop_id, terms, expected_version }
+    };
+    let changed = node.shops().set_hours(&node.cx(), hours(shop.version)).await.unwrap();
+    assert_eq!(changed.version, shop.version + 1);
+    assert_eq!(code(&node.shops().set_hours(&node.cx(), hours(shop.version)).await), "SHOP_VERSION_STALE");
+    assert_eq!(code(&node.catalog().set_terms(&node.cx(), terms(shop.version)).await), "SHOP_VERSION_STALE");
+    node.catalog().set_terms(&node.cx(), terms(changed.version)).await.unwrap();
+    node.shops().set_hours(&node.cx(), hours(0)).await.unwrap();
+    assert_eq!(get(node, shop.shop_id).await.version, shop.version + 3);
 }
 
 /// Given fields change and absent fields stay; readers see the change at once, also from the cache.

@@ -190,6 +190,31 @@ pub(crate) async fn pages_of_nearby_are_stable(node: &mut TestNode) {
     assert_eq!(crate::code(&node.shops().list_nearby(&node.anonymous(), request).await), "PAGE_TOKEN_INVALID");
 }
 
+/// E7: a search without a position is refused, and not answered for 0, 0. E5: a token belongs to its centre.
+pub(crate) async fn a_search_needs_its_position(node: &mut TestNode) {
+    let spot = || Spot { latitude: 0.0, longitude: 0.0, price_level: 0, rating_hundredths: 0 };
+    let shops = (0..8).map(|number| imported(number, spot())).collect();
+    node.shops().import_shops(&node.cx(), ImportShopsRequest { shops }).await.unwrap();
+    let http = node.http();
+    for (query, missing) in
+        [("", &["latitude", "longitude"][..]), ("?latitude=0", &["longitude"]), ("?longitude=0", &["latitude"])]
+    {
+        let reply = http.get(&format!("/v1/shops:nearby{query}")).send().await;
+        let errors = reply.json()["errors"].as_array().unwrap().clone();
+        let fields: Vec<&str> = errors.iter().filter_map(|error| error["field"].as_str()).collect();
+        assert_eq!((reply.status, fields), (400, missing.to_vec()), "{query}");
+        assert!(errors.iter().all(|error| error["code"] == "required"), "{query}");
+    }
+    let first = http.get("/v1/shops:nearby?latitude=0&longitude=0&page_size=3").send().await;
+    assert_eq!(first.status, 200);
+    let token = first.json()["next_page_token"].as_str().unwrap().to_owned();
+    let next =
+        http.get(&format!("/v1/shops:nearby?latitude=0&longitude=0&page_size=5&page_token={token}")).send().await;
+    assert_eq!(next.json()["shops"].as_array().unwrap().len(), 5);
+    let elsewhere = http.get(&format!("/v1/shops:nearby?latitude=0.001&longitude=0&page_token={token}")).send().await;
+    assert_eq!((elsewhere.status, elsewhere.code().as_str()), (400, "PAGE_TOKEN_INVALID"));
+}
+
 /// The default is the five nearest shops within five kilometres.
 pub(crate) async fn nearby_has_defaults(node: &mut TestNode) {
     let spot = |number: usize| {
