@@ -1,4 +1,4 @@
-//! The configuration: one file, then the environment, then flags. A key that is not known is an error.
+//! Configuration: one file, then environment variables, then flags. An unknown key is an error.
 
 mod verify;
 
@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use crate::tables::TABLES;
 
 pub use pulse_context::{SecretText, SecretUrl};
-pub use pulse_order::LatePayment;
+pub use pulse_order::{FullRefund, LatePayment};
 pub use verify::VerifySection;
 
-/// The whole configuration, by section.
+/// Complete configuration, by section.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -193,12 +193,12 @@ impl TelemetrySection {
     }
 }
 
-/// Every variable of the environment that sets something begins with this; `__` goes one part deeper:
-/// `PULSE_NODE__LISTEN`, `PULSE_STORE__URL`.
+/// Prefix of environment variables that set a key. `__` separates section and key: `PULSE_NODE__LISTEN`,
+/// `PULSE_STORE__URL`.
 const PREFIX: &str = "PULSE_";
 
-/// The variable that was meant by one with a single underscore, such as `PULSE_STORE_URL`. Others that begin alike are
-/// none of our business: Kubernetes makes `PULSE_SERVICE_HOST` for a service that is called pulse.
+/// Returns the intended variable for one with a single underscore, such as `PULSE_STORE_URL`. Other variables with the
+/// prefix are ignored: Kubernetes sets `PULSE_SERVICE_HOST` for a service named pulse.
 fn setting_meant_by(name: &str) -> anyhow::Result<Option<String>> {
     let rest = name.strip_prefix(PREFIX).unwrap_or_default();
     let Some((part, key)) = rest.split_once('_') else { return Ok(None) };
@@ -209,10 +209,10 @@ fn setting_meant_by(name: &str) -> anyhow::Result<Option<String>> {
 }
 
 impl Config {
-    /// Reads the file, when one is named, and lays the environment over it.
+    /// Reads the file, if any, and applies the environment variables.
     ///
     /// # Errors
-    /// When the file cannot be read or is not TOML, when a key is not known, when a value does not fit.
+    /// If the file cannot be read or is not TOML, a key is unknown, or a value has the wrong type.
     pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
         let mut table = match file {
             None => toml::Table::new(),
@@ -236,7 +236,7 @@ impl Config {
     /// Checks the range of every value.
     ///
     /// # Errors
-    /// With all values that are out of their range, and the ranges.
+    /// Lists all values outside of their ranges, with the ranges.
     pub fn check(&self) -> anyhow::Result<()> {
         let mut faults = Faults::default();
         faults.section("store", &self.store);
@@ -255,14 +255,14 @@ impl Config {
     }
 }
 
-/// Sets `PULSE_PART__FIELD=value` in the table; the value is TOML when it reads as such, otherwise text.
+/// Sets `PULSE_PART__FIELD=value` in the table. The value is parsed as TOML; if that fails, it is text.
 fn lay_over(table: &mut toml::Table, name: &str, value: &str) -> anyhow::Result<()> {
     let path: Vec<String> = name.trim_start_matches(PREFIX).split("__").map(str::to_ascii_lowercase).collect();
     let Some((field, parts)) = path.split_last() else { return Ok(()) };
     let mut place = table;
     for part in parts {
         let entry = place.entry(part.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        place = entry.as_table_mut().with_context(|| format!("{name} sets something inside of a value"))?;
+        place = entry.as_table_mut().with_context(|| format!("{name} sets a key inside of a value"))?;
     }
     let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
     place.insert(field.clone(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));

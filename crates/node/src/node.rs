@@ -1,4 +1,4 @@
-//! A running node: engines, contexts, bus and edge, wired from a configuration.
+//! Running node: databases, contexts, bus and edge, created from a configuration.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,31 +37,31 @@ use crate::pages::{self, NoChannel};
 use crate::tables::TABLES;
 use crate::verify::{VerifyTargets, Watch};
 
-/// How long this node's number belongs to it without being renewed.
+/// Duration of the lease of the node number.
 const NODE_LEASE: Duration = Duration::from_secs(30);
 
-/// What is not in the configuration, because only code can give it.
+/// Options of a node that only code can set, not the configuration.
 pub struct NodeOptions {
-    /// Where the time comes from.
+    /// Clock of the node.
     pub clock: Clock,
-    /// Brings one-time codes to people.
+    /// Sender of one-time codes.
     pub codes: Arc<dyn CodeSender>,
-    /// Further public pages.
+    /// Additional public pages.
     pub pages: Option<Router>,
-    /// Routes that answer a constant after routing only: the reference of benchmarks.
+    /// Routes that return a constant, as a reference for benchmarks.
     pub constants: Vec<(&'static str, &'static str)>,
-    /// Sleeps so long after each flush of SQLite, as a slow disk would.
+    /// Delay after each flush of SQLite, which simulates a slow disk.
     pub flush_delay: Option<Duration>,
-    /// Whether it keeps in memory what only answers to clients need.
+    /// Whether the node builds the in-memory indexes that only calls of clients need.
     pub is_serving: bool,
-    /// Whether timers fire by themselves; otherwise [`Node::fire_timers`] does it.
+    /// Whether timers fire in the background; otherwise [`Node::fire_timers`] fires them.
     pub fires_timers: bool,
-    /// What deliveries of events suffer on purpose, in tests.
+    /// Injected faults in the delivery of events, for tests.
     pub faults: Option<Faults>,
 }
 
 impl NodeOptions {
-    /// The machine's clock, these channels, nothing else.
+    /// Creates options with the clock of the machine and this sender of codes, and defaults otherwise.
     #[must_use]
     pub fn new(codes: Arc<dyn CodeSender>) -> Self {
         Self {
@@ -76,23 +76,23 @@ impl NodeOptions {
         }
     }
 
-    /// For a command that works on the data and answers no clients.
+    /// Creates the options of a command that works on the data and serves no clients.
     #[must_use]
     pub fn for_command() -> Self {
         Self { is_serving: false, fires_timers: false, ..Self::new(Arc::new(NoChannel)) }
     }
 }
 
-/// The engines and contexts of a node, without its edge.
+/// Databases, contexts and bus of a node, without its edge.
 pub struct Node {
     clients: Clients,
-    /// The tables of each context.
+    /// Store of each context.
     stores: Vec<Store>,
     services: Vec<Served>,
     verify: Vec<(Store, Verify)>,
-    /// Delivers events.
+    /// Event bus.
     pub bus: Bus,
-    /// Where the time comes from.
+    /// Clock of the node.
     pub clock: Clock,
     /// The databases, by URL.
     pub databases: Vec<Database>,
@@ -100,17 +100,17 @@ pub struct Node {
     limiter: Arc<dyn Limiter>,
     pages: Option<Router>,
     constants: Vec<(&'static str, &'static str)>,
-    /// The pumps that do not run in the background.
+    /// Pumps that do not run in the background.
     pumps: Mutex<Vec<Box<dyn Pump>>>,
     tasks: JoinSet<()>,
     folder: DataFolder,
 }
 
 impl Node {
-    /// Opens the databases, applies migrations, starts contexts and bus.
+    /// Opens the databases, applies migrations, and starts contexts and bus.
     ///
     /// # Errors
-    /// When the data folder is in use, a database does not answer, or a key is weak.
+    /// If the data folder is in use, a database is unavailable, or a key is weak.
     pub async fn start(config: &Config, options: NodeOptions) -> anyhow::Result<Self> {
         let folder = DataFolder::open(&config.node.data)?;
         let mut engines = Engines::new(config, &folder, options.flush_delay);
@@ -168,12 +168,13 @@ impl Node {
         Ok(node)
     }
 
-    /// What `pulse verify` reads.
+    /// Returns the data that `pulse verify` reads.
     #[must_use]
     pub fn verify_targets(&self) -> VerifyTargets {
         VerifyTargets {
             contexts: self.verify.clone(),
             stock: self.clients.stock.clone(),
+            coupons: self.clients.coupons.clone(),
             orders: self.clients.orders.clone(),
             payments: self.clients.payments.client.clone(),
             clock: self.clock.clone(),
@@ -182,86 +183,85 @@ impl Node {
         }
     }
 
-    /// Proves the invariants again and again; of all nodes that share a database, one does.
+    /// Creates the periodic verification of the invariants. A lease selects one of the nodes that share a database.
     ///
     /// # Errors
-    /// When there are no tables to lease that in.
+    /// If the store of the lease is missing.
     pub fn watch(&self, holder: String, config: VerifySection) -> anyhow::Result<Watch> {
-        let leases = self.store("stock").cloned().context("every context has its tables")?;
+        let leases = self.store("stock").cloned().context("the stock context has no store")?;
         Ok(Watch::new(self.verify_targets(), leases, holder, config))
     }
 
-    /// The account context.
+    /// Returns the client of the account context.
     #[must_use]
     pub fn accounts(&self) -> &AccountClient {
         &self.clients.accounts.client
     }
 
-    /// The shop context.
+    /// Returns the clients of the shop context.
     #[must_use]
     pub fn shops(&self) -> &Shops {
         &self.clients.shops
     }
 
-    /// The stock context.
+    /// Returns the client of the stock context.
     #[must_use]
     pub fn stock(&self) -> &StockClient {
         &self.clients.stock
     }
 
-    /// The marketing context.
+    /// Returns the client of the marketing context.
     #[must_use]
     pub fn coupons(&self) -> &CouponClient {
         &self.clients.coupons
     }
 
-    /// The order context.
+    /// Returns the client of the order context.
     #[must_use]
     pub fn orders(&self) -> &OrderClient {
         &self.clients.orders
     }
 
-    /// The payment context.
+    /// Returns the client of the payment context.
     #[must_use]
     pub fn payments(&self) -> &PaymentClient {
         &self.clients.payments.client
     }
 
-    /// The built-in payment provider, if configured.
+    /// Returns the built-in payment provider, if enabled.
     #[must_use]
     pub fn sandbox(&self) -> Option<&pulse_payment::Sandbox> {
         self.clients.payments.sandbox.as_ref()
     }
 
-    /// The kitchen context.
+    /// Returns the client of the kitchen context.
     #[must_use]
     pub fn kitchens(&self) -> &KitchenClient {
         &self.clients.kitchens
     }
 
-    /// The sale context.
+    /// Returns the client of the sale context.
     #[must_use]
     pub fn sales(&self) -> &SaleClient {
         &self.clients.sales
     }
 
-    /// Signs access tokens.
+    /// Returns the keys that sign access tokens.
     #[must_use]
     pub fn keys(&self) -> &KeyRing {
         &self.keys
     }
 
-    /// The tables of a context.
+    /// Returns the store of a context.
     #[must_use]
     pub fn store(&self, context: &str) -> Option<&Store> {
         self.stores.iter().find(|store| store.context() == context)
     }
 
-    /// Does everything that is due and waits for it, on a node whose pumps do not run in the background. Returns the
-    /// number of items done.
+    /// Completes all due work, on a node whose pumps do not run in the background. Returns the number of completed items.
     ///
     /// # Errors
-    /// When a database does not answer.
+    /// If a database is unavailable.
     pub async fn fire_timers(&self) -> anyhow::Result<usize> {
         let mut count = 0;
         for pump in self.pumps.lock().await.iter_mut() {
@@ -270,7 +270,7 @@ impl Node {
         Ok(count)
     }
 
-    /// Adds public pages, before the edge is bound.
+    /// Adds public pages. Must be called before [`Node::bind`].
     pub fn add_pages(&mut self, pages: Router) {
         self.pages = Some(self.pages.take().unwrap_or_default().merge(pages));
     }
@@ -278,7 +278,7 @@ impl Node {
     /// Builds the edge over the contexts and binds it.
     ///
     /// # Errors
-    /// When the address is taken, or two routes contradict each other.
+    /// If the address is in use, or two routes overlap.
     pub fn bind(&self, config: &Config, listen: SocketAddr) -> anyhow::Result<Server> {
         let access = self.clients.accounts.access.clone();
         let deps = Deps {
@@ -311,14 +311,14 @@ impl Node {
         Ok(server)
     }
 
-    /// Ends the work that nobody waits for, and hands in what is open.
+    /// Stops the event bus and the background tasks.
     pub async fn stop(mut self) {
         self.bus.stop().await;
         self.tasks.shutdown().await;
     }
 }
 
-/// URL of an address on which the node listens; this machine when it listens on all addresses.
+/// Returns the URL of a listen address; `localhost` if the node listens on all addresses.
 fn own_url(address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         return format!("http://localhost:{}", address.port());
@@ -326,9 +326,10 @@ fn own_url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-/// Leases a number for this node's ids. Losing it would let two nodes draw the same id, so the process ends instead.
+/// Leases the node number that is part of generated IDs. When the lease is lost, the process ends, because another node
+/// could generate the same IDs.
 ///
-/// The lease is about processes, so it goes by the machine's clock, also when the node's clock is moved by a test.
+/// The lease uses the clock of the machine, also if the node has the virtual clock of a test.
 async fn lease_number<'a>(
     database: &Database,
     written: impl Iterator<Item = &'a Database>,
@@ -341,13 +342,13 @@ async fn lease_number<'a>(
     let ids = Arc::new(IdGenerator::new(lease.number()));
     tasks.spawn(async move {
         let error = lease.keep().await;
-        tracing::error!(%error, "the lease of this node's number was lost; stopping, so that no id is drawn twice");
+        tracing::error!(%error, "lease of the node number lost; stopping, so that no ID is generated twice");
         std::process::exit(EXIT_LEASE_LOST);
     });
     Ok(ids)
 }
 
-/// The exit code of a node that lost its number, for whoever restarts it.
+/// Exit code of a node that lost its number, for the supervisor that restarts it.
 const EXIT_LEASE_LOST: i32 = 75;
 
 async fn start_bus(

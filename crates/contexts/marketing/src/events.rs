@@ -13,7 +13,10 @@ use crate::store::reservations;
 pub(crate) fn consumers(app: &App) -> [Consumer; 3] {
     [
         Consumer::named("marketing.coupons_of_orders").handles(app, settle_paid).handles(app, settle_cancelled),
-        Consumer::named("marketing.coupons_after_orders").handles(app, app::earn_coupons),
+        // One consumer: a refund is settled after the rewards of the completed order were issued.
+        Consumer::named("marketing.coupons_after_orders")
+            .handles(app, app::earn_coupons)
+            .handles(app, app::settle_refund),
         Consumer::named("marketing.quota_of_coupons").handles(app, app::confirm_quota),
     ]
 }

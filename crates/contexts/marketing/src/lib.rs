@@ -1,7 +1,7 @@
 //! Coupons: templates, distribution, discounts, reservations for orders.
 //!
 //! **Invariants:** at most one order reserves or uses a coupon; the same claim, grant, purchase or completed order issues a
-//! coupon once; a customer never has more coupons of a template than its limit, granted or bought; the number of issued
+//! coupon once; a refunded order has no usable coupon of its payment; a customer never has more coupons of a template than its limit, granted or bought; the number of issued
 //! coupons never exceeds the quota of the template, which is a resource of the stock context.
 
 mod app;
@@ -14,6 +14,7 @@ mod store;
 mod timers;
 mod verify;
 mod verify_quotas;
+mod verify_refunds;
 
 use std::sync::Arc;
 

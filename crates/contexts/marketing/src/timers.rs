@@ -4,16 +4,15 @@ use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, DueTimer, StoreError, TimerPump};
 
-use crate::app::{self, App, PURGE, RESERVATION_EXPIRED};
+use crate::app::{self, App, PURGE, RESERVATION_EXPIRED, REVOCATION_EXPIRED};
 use crate::domain::reservation::ReservationState;
 use crate::store::reservations;
 
 pub(crate) fn pump(app: &App) -> TimerPump {
-    TimerPump::new(&app.deps.store).handles(app, RESERVATION_EXPIRED, expire_reservation).handles(
-        app,
-        PURGE.kind(),
-        app::purge_reservations,
-    )
+    TimerPump::new(&app.deps.store)
+        .handles(app, RESERVATION_EXPIRED, expire_reservation)
+        .handles(app, REVOCATION_EXPIRED, app::expire_revocation)
+        .handles(app, PURGE.kind(), app::purge_reservations)
 }
 
 /// Returns the coupons and slots of an order that was neither paid nor cancelled in time.

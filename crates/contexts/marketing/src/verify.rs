@@ -16,6 +16,7 @@ use crate::store::coupons::{self, CouponRow};
 use crate::store::reservations::{self, ReservationRow};
 use crate::store::{purchase_slots, templates};
 use crate::verify_quotas::{COUPON_HAS_UNIT, verify_quotas};
+use crate::verify_refunds::{REFUNDS_END_COUPONS, verify_refunds};
 
 /// Maximum number of rows that are read at once.
 pub(crate) const PAGE: i64 = 500;
@@ -35,13 +36,20 @@ const CUSTOMER_LIMITS: &str = "marketing.customer_limits";
 /// # Errors
 /// `STORE_UNAVAILABLE`; those of the stock context when it does not answer.
 pub async fn verify(store: &Store, stock: &StockClient, repair: bool) -> Result<Verified, Error> {
-    let invariants =
-        [COUPON_HAS_RESERVATION, RESERVATION_HAS_COUPONS, RESERVATION_HAS_SLOTS, CUSTOMER_LIMITS, COUPON_HAS_UNIT];
+    let invariants = [
+        COUPON_HAS_RESERVATION,
+        RESERVATION_HAS_COUPONS,
+        RESERVATION_HAS_SLOTS,
+        CUSTOMER_LIMITS,
+        COUPON_HAS_UNIT,
+        REFUNDS_END_COUPONS,
+    ];
     let mut audit = Audit::new(&invariants, repair);
     verify_coupons(store, &mut audit).await?;
     verify_reservations(store, &mut audit).await?;
     verify_templates(store, &mut audit).await?;
     verify_quotas(store, stock, &mut audit).await?;
+    verify_refunds(store, &mut audit).await?;
     Ok(audit.finish())
 }
 
@@ -84,7 +92,7 @@ fn agrees(row: &CouponRow, reservation: Option<&ReservationRow>) -> bool {
             .is_some_and(|row_of| row_of.reservation.state == state && row_of.reservation.coupons.contains(&row.id))
     };
     match row.state {
-        State::Active => row.order.get() == 0,
+        State::Active | State::Revoked => row.order.get() == 0,
         State::Reserved => is_named(ReservationState::Reserved),
         State::Used => is_named(ReservationState::Redeemed),
     }

@@ -26,6 +26,9 @@ pub struct OrderConfig {
     /// Treatment of a payment that arrives after `unpaid_ttl`: `refund`, or `reserve_again` to confirm the order if
     /// everything is still available. Default refund. Since 0.1.
     pub late_payment: LatePayment,
+    /// Treatment of an order that is refunded in full before it is ready: `cancel` to cancel it, which returns its stock and
+    /// takes it off the kitchen screen, or `continue` to fulfil it, with a mark on its tickets. Default cancel. Since 0.1.
+    pub full_refund: FullRefund,
     /// Queued placement of orders for hot items.
     pub queued_placement: QueuedPlacementConfig,
 }
@@ -59,6 +62,17 @@ pub enum LatePayment {
     ReserveAgain,
 }
 
+/// Treatment of an order that is refunded in full before it is ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FullRefund {
+    /// The order is cancelled.
+    #[default]
+    Cancel,
+    /// The order is fulfilled.
+    Continue,
+}
+
 impl Default for QueuedPlacementConfig {
     fn default() -> Self {
         Self {
@@ -86,6 +100,7 @@ impl Default for OrderConfig {
             archive_after: Duration::from_secs(90 * 24 * 60 * 60),
             min_interval_per_customer: Duration::ZERO,
             late_payment: LatePayment::default(),
+            full_refund: FullRefund::default(),
             queued_placement: QueuedPlacementConfig::default(),
         }
     }

@@ -24,8 +24,8 @@ use pulse_context::Context;
 use pulse_contract::order::v1::OrderClient;
 use pulse_kernel::Error;
 
-pub use config::{LatePayment, OrderConfig, QueuedPlacementConfig};
-pub use deps::OrderDeps;
+pub use config::{FullRefund, LatePayment, OrderConfig, QueuedPlacementConfig};
+pub use deps::{OnlineAmountCheck, OrderDeps};
 pub use store::TABLES;
 pub use verify::verify;
 

@@ -2,6 +2,7 @@
 //! reserved, no paid order without ledger entries.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use pulse_contract::marketing::v1::CountBoughtCouponsRequest;
 use pulse_contract::order::v1::{
     GetOrderRequest, ListOrdersRequest, Order, OrderKind, OrderState, OrderSummary, PaymentMethod, PaymentState,
 };
@@ -21,6 +22,8 @@ const OWNED: &str = "between.held_units_have_an_owner";
 const TAKEN: &str = "between.orders_have_their_units";
 /// A paid order has ledger entries.
 const BOOKED: &str = "between.paid_orders_are_booked";
+/// As many vouchers of an order are refunded as its refunds pay back.
+const ENDED: &str = "between.refunded_vouchers_are_revoked";
 
 /// Maximum number of concurrent requests.
 const CONCURRENCY: usize = 32;
@@ -29,7 +32,7 @@ const PAGE: i32 = 100;
 
 /// Checks all reservations and all orders, page by page.
 pub(super) async fn verify(targets: &VerifyTargets, is_repair: bool) -> Result<Verified, Error> {
-    let audit = Audit::new(&[OWNED, TAKEN, BOOKED], is_repair);
+    let audit = Audit::new(&[OWNED, TAKEN, BOOKED, ENDED], is_repair);
     let mut check = CrossCheck { targets, cx: Cx::system("verify", targets.clock.now()), audit };
     check.reservations().await?;
     check.orders().await?;
@@ -118,6 +121,7 @@ impl CrossCheck<'_> {
             let page = self.targets.orders.list_orders(&self.cx, request).await?;
             self.audit.checked(TAKEN, page.orders.len());
             self.audit.checked(BOOKED, page.orders.len());
+            self.audit.checked(ENDED, page.orders.len());
             let this = &*self;
             let found: Vec<Vec<Finding>> =
                 stream::iter(page.orders).map(|order| this.order(order)).buffered(CONCURRENCY).try_collect().await?;
@@ -131,7 +135,7 @@ impl CrossCheck<'_> {
 
     async fn order(&self, summary: OrderSummary) -> Result<Vec<Finding>, Error> {
         let order = self.targets.orders.get_order(&self.cx, GetOrderRequest { order_id: summary.order_id }).await?;
-        let found = [self.units(&order).await?, self.entries(&order).await?];
+        let found = [self.units(&order).await?, self.entries(&order).await?, self.vouchers(&order).await?];
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -170,6 +174,32 @@ impl CrossCheck<'_> {
             is_repaired: false,
         }))
     }
+
+    async fn vouchers(&self, order: &Order) -> Result<Option<Finding>, Error> {
+        let total = order.price.as_ref().map_or(0, |price| price.total_minor);
+        if order.kind() != OrderKind::VirtualVoucher || order.state() != OrderState::Completed || total == 0 {
+            return Ok(None);
+        }
+        let request = CountBoughtCouponsRequest { order_id: order.order_id };
+        let counts = self.targets.coupons.count_bought_coupons(&self.cx, request).await?;
+        let (bought, found) = (i64::from(counts.bought_quantity), i64::from(counts.refunded_quantity));
+        let expected = vouchers_for(total, order.refunded_minor, bought);
+        // A refund that is being requested has revoked its vouchers already.
+        Ok((found < expected).then(|| Finding {
+            invariant: ENDED,
+            subject: format!("voucher order {}", order.order_id),
+            detail: format!("{} was refunded, but {found} of {expected} vouchers are", order.refunded_minor),
+            is_repaired: false,
+        }))
+    }
+}
+
+/// Number of vouchers that pay back refunds of a voucher order: the smallest whose share of the payment covers them.
+fn vouchers_for(paid_minor: i64, refunded_minor: i64, bought: i64) -> i64 {
+    let is_covered = |quantity: &i64| {
+        i128::from(paid_minor) * i128::from(*quantity) >= i128::from(refunded_minor) * i128::from(bought)
+    };
+    (0..=bought).find(is_covered).unwrap_or(bought)
 }
 
 /// Whether the states of an order and of its reservation fit together.
@@ -219,6 +249,14 @@ mod tests {
     use super::*;
     use pulse_contract::order::v1::OrderLine;
     use pulse_contract::stock::v1::ReservedLine;
+
+    #[test]
+    fn vouchers_cover_the_refunds() {
+        for (refunded, expected) in [(0, 0), (1, 1), (33, 1), (34, 2), (66, 2), (67, 3), (100, 3)] {
+            assert_eq!(vouchers_for(100, refunded, 3), expected, "{refunded}");
+        }
+        assert_eq!(vouchers_for(100, 100, 0), 0, "coupons that are not issued yet");
+    }
 
     #[test]
     fn an_order_has_the_units_of_its_sale_and_no_other() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use pulse_bus::Bus;
 use pulse_context::Verify;
+use pulse_contract::marketing::v1::CouponClient;
 use pulse_contract::order::v1::OrderClient;
 use pulse_contract::payment::v1::PaymentClient;
 use pulse_contract::stock::v1::StockClient;
@@ -58,12 +59,13 @@ impl Report {
     }
 }
 
-/// What is verified: the tables of every context with their proofs, and the clients to compare contexts by. Cheap to
-/// clone.
+/// Targets of a verification: the stores and audits of the contexts, and the clients for checks between contexts. Cheap
+/// to clone.
 #[derive(Clone)]
 pub struct VerifyTargets {
     pub(crate) contexts: Vec<(Store, Verify)>,
     pub(crate) stock: StockClient,
+    pub(crate) coupons: CouponClient,
     pub(crate) orders: OrderClient,
     pub(crate) payments: PaymentClient,
     pub(crate) clock: Clock,
@@ -74,14 +76,14 @@ pub struct VerifyTargets {
 }
 
 impl VerifyTargets {
-    /// The same, read in no more than a share of the time.
+    /// Returns the same targets with a limited share of the time for reads.
     fn throttled(self, throttle: &Arc<Throttle>) -> Self {
         let contexts = self.contexts.iter().map(|(store, verify)| (store.throttled(throttle), Arc::clone(verify)));
         Self { contexts: contexts.collect(), throttle: Some(Arc::clone(throttle)), ..self }
     }
 }
 
-/// What is repaired.
+/// Scope of repairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repair {
     /// Nothing; violations are only reported.
@@ -135,7 +137,7 @@ fn coded(error: Error) -> anyhow::Error {
     anyhow!(error.report())
 }
 
-/// Every event was handled by every consumer of its topic, or waits for an operator.
+/// Every event is handled by every consumer of its topic, or waits for an operator.
 fn undelivered(bus: &Bus, left: Vec<String>) -> Verified {
     let findings = left.into_iter().map(|detail| Finding {
         invariant: "events.delivered",

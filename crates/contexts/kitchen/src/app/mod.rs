@@ -3,6 +3,7 @@
 mod cancel_order;
 mod complete_order;
 mod list_tickets;
+mod mark_refunded;
 mod move_ticket;
 mod purge_orders;
 mod set_item_out;
@@ -25,6 +26,7 @@ use crate::ticket_subscribers::{TicketSubscribers, ticket_subscribers};
 pub(crate) use cancel_order::cancel_order;
 pub(crate) use complete_order::complete_order;
 pub(crate) use list_tickets::list_tickets;
+pub(crate) use mark_refunded::mark_refunded;
 pub(crate) use move_ticket::{emit_milestones, move_ticket};
 pub(crate) use purge_orders::{PURGE, purge_orders};
 pub(crate) use set_item_out::set_item_out;

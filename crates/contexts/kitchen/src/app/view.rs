@@ -20,6 +20,7 @@ pub(super) fn ticket(row: TicketRow) -> Ticket {
         ready_estimate_at: row.details.ready_estimate_at,
         ready_at: row.details.ready_at,
         version: row.version,
+        is_refunded: row.details.is_refunded,
     }
 }
 

@@ -3,24 +3,31 @@
 use pulse_bus::Delivery;
 use pulse_contract::marketing::v1::errors;
 use pulse_contract::order::v1::OrderCompleted;
-use pulse_kernel::id::{AccountId, CouponId, ShopId};
+use pulse_kernel::id::{AccountId, CouponId, OrderId, ShopId};
 use pulse_kernel::{Cx, Error, Kind};
 use pulse_store::Commit;
 
 use super::issue_coupon::{Issuance, emit_obtained};
 use super::{App, quota, templates};
 use crate::domain::coupon::Origin;
+use crate::domain::revocation::still_qualifies;
 use crate::domain::template::IssueChannel;
 use crate::metrics;
 use crate::store::coupons::{self, CouponRow, Source};
+use crate::store::order_refunds;
 use crate::store::rewards::{self, RewardRow};
 
 pub(crate) async fn earn_coupons(app: &App, cx: &Cx, delivery: &Delivery, event: OrderCompleted) -> Result<(), Error> {
     let order = &event;
     let store = &app.deps.store;
     let running = rewards::running(store, ShopId::new(order.shop_id), delivery.event.occurred_at).await?;
+    let refund = order_refunds::of_order(store, OrderId::new(order.order_id)).await?;
     let mut earned: Vec<CouponRow> = Vec::new();
     for reward in running {
+        // The refund of a completed order can be processed first, when this event was a dead letter.
+        if !still_qualifies(reward.draft.threshold_minor, refund.paid_minor, refund.refunded_minor) {
+            continue;
+        }
         match earn(app, cx, order, &reward, &earned).await {
             Ok(row) => earned.extend(row),
             // The limit of the customer or the quota is reached, or the template is not open: no coupon.

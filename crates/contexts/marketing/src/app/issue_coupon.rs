@@ -69,6 +69,7 @@ impl Issuance {
             source,
             state: State::Active,
             order: OrderId::new(0),
+            is_order_refunded: false,
             obtained_at: now,
             expires_at: expires_at(&self.rules, source.origin, now),
             version: 1,

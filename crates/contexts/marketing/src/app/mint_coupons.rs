@@ -10,6 +10,7 @@ use super::{App, templates as load, view};
 use crate::domain::coupon::Origin;
 use crate::domain::template::TemplateId;
 use crate::store::coupons::{self, Source};
+use crate::store::order_refunds;
 use crate::store::templates;
 
 /// Adds the writes of the bought coupons that do not exist yet. Returns the commit and the number of new coupons.
@@ -27,6 +28,7 @@ pub(crate) async fn mint_coupons(
     let before = coupons::from(store, Origin::Purchase, id.get()).await?;
     let ids = order.lines.iter().map(|line| TemplateId::new(line.product_id)).collect();
     let sold = templates::by_ids(store, ids).await?;
+    let refund = order_refunds::of_order(store, id).await?;
     let mut rows = Vec::new();
     let mut part = 0;
     for line in &order.lines {
@@ -45,5 +47,16 @@ pub(crate) async fn mint_coupons(
             rows.push(issuance.coupon(coupon, (account, coupon.get()), source, cx.now));
         }
     }
+    if rows.is_empty() {
+        return Ok((commit, 0));
+    }
+    // The refund of the order can be processed first, when this event was a dead letter. Its row orders the two commits.
+    let refunded_before = before.iter().filter(|row| row.is_order_refunded).count();
+    let refunded = usize::try_from(refund.quantity()).unwrap_or(0).saturating_sub(refunded_before);
+    for row in rows.iter_mut().take(refunded) {
+        let coupon = row.order_coupon().refunded();
+        (row.state, row.is_order_refunded) = (coupon.state, coupon.is_order_refunded);
+    }
+    let commit = order_refunds::put(commit, &refund);
     Ok((rows.iter().fold(coupons::insert(commit, &rows), emit_obtained), rows.len()))
 }

@@ -13,7 +13,9 @@ mod redeem_coupons;
 mod reserve_coupons;
 mod reserve_voucher_slots;
 mod return_coupons;
+mod revoke_bought_coupons;
 mod rewards;
+mod settle_refund;
 mod templates;
 mod validate_coupons;
 mod view;
@@ -37,7 +39,11 @@ pub(crate) use redeem_coupons::{PaidOrder, RedemptionPlan, plan_redemption, rede
 pub(crate) use reserve_coupons::{RESERVATION_EXPIRED, reserve_coupons};
 pub(crate) use reserve_voucher_slots::reserve_voucher_slots;
 pub(crate) use return_coupons::{expire_bought, plan_return, return_coupons};
+pub(crate) use revoke_bought_coupons::{
+    REVOCATION_EXPIRED, count_bought_coupons, expire_revocation, revoke_bought_coupons,
+};
 pub(crate) use rewards::{create_post_order_reward, list_post_order_rewards};
+pub(crate) use settle_refund::settle_refund;
 pub(crate) use templates::{close_template, create_platform_template, create_template, get_template, list_templates};
 pub(crate) use validate_coupons::validate_coupons;
 pub(crate) use wallet::{get_coupon, list_my_coupons};

@@ -93,7 +93,7 @@ pub(crate) async fn confirm_quota(app: &App, cx: &Cx, delivery: &Delivery, event
     );
     let commit = match row.state {
         // It expires at its issue time, which distinguishes it from coupons with a confirmed unit.
-        State::Active => coupons::expire(Commit::new(), &row, row.obtained_at),
+        State::Active | State::Revoked => coupons::expire(Commit::new(), &row, row.obtained_at),
         State::Reserved | State::Used => Commit::new(),
     };
     Ok(delivery.commit(store, cx, commit).await?)

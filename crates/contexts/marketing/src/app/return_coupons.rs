@@ -82,7 +82,7 @@ fn empty(order: OrderId, cx: &Cx) -> ReservationRow {
 
 fn return_coupon(commit: Commit, row: &CouponRow, order: OrderId) -> Commit {
     let event = CouponReturned { coupon_id: row.id.get(), account_id: row.account.get(), order_id: order.get() };
-    coupons::change(commit, row, State::Active, OrderId::new(0)).event(row.id.get(), &event)
+    coupons::change(commit, row, State::returned(row.is_order_refunded), OrderId::new(0)).event(row.id.get(), &event)
 }
 
 /// Adds the writes that expire the coupons that a cancelled order bought, because its payment is refunded.

@@ -82,6 +82,7 @@ pub(super) fn coupon(row: &CouponRow, template: &TemplateRow, now: Timestamp) ->
         State::Active => wire::CouponState::Active,
         State::Reserved => wire::CouponState::Reserved,
         State::Used => wire::CouponState::Used,
+        State::Revoked => wire::CouponState::Revoked,
     };
     let shop = match scope(template).shops.as_slice() {
         [only] => only.get(),
@@ -97,6 +98,7 @@ pub(super) fn coupon(row: &CouponRow, template: &TemplateRow, now: Timestamp) ->
         obtained_at: Some(row.obtained_at.into()),
         expires_at: Some(row.expires_at.into()),
         order_id: row.order.get(),
+        is_order_refunded: row.is_order_refunded,
         version: row.version,
     }
 }

@@ -25,6 +25,7 @@ pub(crate) async fn list_my_coupons(
         CouponState::Active => Shown::In(State::Active),
         CouponState::Reserved => Shown::In(State::Reserved),
         CouponState::Used => Shown::In(State::Used),
+        CouponState::Revoked => Shown::In(State::Revoked),
         CouponState::Expired => Shown::Expired,
     };
     let found = coupons::of_account(store, account, shown, cx.now, (before, page.limit_plus_one())).await?;

@@ -19,6 +19,16 @@ pub enum State {
     Reserved,
     /// A paid order used the coupon.
     Used,
+    /// The order that bought or earned the coupon was refunded before the coupon was used.
+    Revoked,
+}
+
+impl State {
+    /// The state after the order that reserved or used the coupon has returned it.
+    #[must_use]
+    pub const fn returned(is_order_refunded: bool) -> Self {
+        if is_order_refunded { Self::Revoked } else { Self::Active }
+    }
 }
 
 /// Origin of a coupon. The same origin issues a coupon once.

@@ -5,4 +5,5 @@ pub mod coupon;
 pub mod discount;
 pub mod prorate;
 pub mod reservation;
+pub mod revocation;
 pub mod template;

@@ -100,7 +100,7 @@ pub fn redeem(
 pub fn coupons_to_return(order: OrderId, coupons: &[CouponSnapshot]) -> Vec<CouponId> {
     let belongs = |coupon: &&CouponSnapshot| match coupon.state {
         State::Reserved | State::Used => coupon.order == order,
-        State::Active => false,
+        State::Active | State::Revoked => false,
     };
     coupons.iter().filter(belongs).map(|coupon| coupon.coupon).collect()
 }

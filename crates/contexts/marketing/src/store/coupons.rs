@@ -7,6 +7,7 @@ use pulse_store::{Commit, Insert, Statement, Store, StoreError, row, stored_enum
 
 use crate::domain::coupon::{Origin, State};
 use crate::domain::reservation::CouponSnapshot;
+use crate::domain::revocation::OrderCoupon;
 use crate::domain::template::TemplateId;
 
 /// Maximum number of coupons of one origin: more than 100 lines of an order with 20 units each.
@@ -22,7 +23,7 @@ pub(crate) struct Source {
     pub(crate) part: i64,
 }
 
-stored_enum! { State { Active = 1, Reserved = 2, Used = 3 } }
+stored_enum! { State { Active = 1, Reserved = 2, Used = 3, Revoked = 4 } }
 stored_enum! { Origin { Claim = 1, Grant = 2, Purchase = 3, PostOrderReward = 4 } }
 
 row! {
@@ -39,6 +40,8 @@ row! {
         pub(crate) order: OrderId = "order_id",
         pub(crate) obtained_at: Timestamp = "obtained_at",
         pub(crate) expires_at: Timestamp = "expires_at",
+        /// Whether the payment of the order that bought or earned the coupon was refunded.
+        pub(crate) is_order_refunded: bool = "is_order_refunded",
         pub(crate) version: i64 = "version",
     } with {
         pub(crate) source: Source { origin = "origin", id = "origin_id", part = "origin_part" },
@@ -49,6 +52,11 @@ impl CouponRow {
     /// The state of the coupon for decisions about orders.
     pub(crate) fn snapshot(&self) -> CouponSnapshot {
         CouponSnapshot { coupon: self.id, account: self.account, state: self.state, order: self.order }
+    }
+
+    /// The coupon for decisions about refunds.
+    pub(crate) fn order_coupon(&self) -> OrderCoupon {
+        OrderCoupon { state: self.state, is_order_refunded: self.is_order_refunded }
     }
 
     /// Order that bought or earned the coupon; 0 for none.
@@ -101,7 +109,7 @@ pub(crate) async fn of_account(
              ORDER BY id DESC LIMIT ?",
             values![account, before, State::Active, now, limit],
         ),
-        Shown::In(state @ (State::Reserved | State::Used)) => Statement::new(
+        Shown::In(state @ (State::Reserved | State::Used | State::Revoked)) => Statement::new(
             "SELECT * FROM marketing_coupons WHERE account_id = ? AND id < ? AND state = ? ORDER BY id DESC LIMIT ?",
             values![account, before, state, limit],
         ),
@@ -171,6 +179,16 @@ pub(crate) fn change(commit: Commit, row: &CouponRow, state: State, order: Order
     let statement = Statement::new(
         "UPDATE marketing_coupons SET state = ?, order_id = ?, version = version + 1 WHERE id = ? AND version = ?",
         values![state, order, row.id, row.version],
+    );
+    commit.write(statement).expect_rows(1)
+}
+
+/// Adds the write of a coupon that was refunded or restored; a concurrent write makes it a conflict.
+pub(crate) fn set_refunded(commit: Commit, (row, coupon): (&CouponRow, OrderCoupon)) -> Commit {
+    let statement = Statement::new(
+        "UPDATE marketing_coupons SET state = ?, is_order_refunded = ?, version = version + 1 \
+         WHERE id = ? AND version = ?",
+        values![coupon.state, coupon.is_order_refunded, row.id, row.version],
     );
     commit.write(statement).expect_rows(1)
 }

@@ -1,6 +1,7 @@
 //! Tables of the marketing context: rows, queries, and the writes of commits.
 
 pub(crate) mod coupons;
+pub(crate) mod order_refunds;
 pub(crate) mod purchase_slots;
 pub(crate) mod reservations;
 pub(crate) mod rewards;
@@ -14,7 +15,10 @@ use crate::domain::template::TemplateId;
 /// The tables of the context.
 pub const TABLES: Tables = Tables {
     context: "marketing",
-    migrations: &[Migration { version: 1, name: "coupons", sql: include_str!("../../migrations/0001_coupons.sql") }],
+    migrations: &[
+        Migration { version: 1, name: "coupons", sql: include_str!("../../migrations/0001_coupons.sql") },
+        Migration { version: 2, name: "order_refunds", sql: include_str!("../../migrations/0002_order_refunds.sql") },
+    ],
 };
 
 stored_id!(TemplateId);

@@ -25,6 +25,10 @@ impl FromRow for RewardRow {
     }
 }
 
+pub(crate) async fn by_id(store: &Store, id: i64) -> Result<Option<RewardRow>, StoreError> {
+    store.optional(Statement::new("SELECT * FROM marketing_post_order_rewards WHERE id = ?", values![id])).await
+}
+
 /// The newest [`REWARDS_MAX`] rewards, oldest first.
 pub(crate) async fn newest(store: &Store) -> Result<Vec<RewardRow>, StoreError> {
     let text = "SELECT * FROM marketing_post_order_rewards ORDER BY id DESC LIMIT ?";

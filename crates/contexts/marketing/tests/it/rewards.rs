@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
-use pulse_contract::order::v1::{OrderCompleted, OrderPaid};
+use pulse_contract::order::v1::{OrderCompleted, OrderPaid, OrderRefunded};
 use pulse_kernel::Error;
 use pulse_testkit::{TestNode, cny};
 
@@ -130,4 +130,58 @@ pub(crate) async fn impossible_activities_are_refused(node: &mut TestNode) {
     assert_eq!(code(&create(node, draft(node, template_id)).await), "MARKETING_ACTIVITY_LIMIT");
     later(node, DAY).await;
     assert_eq!(code(&create(node, draft(node, template_id)).await), "ok", "what is over does not count");
+}
+
+fn refunded(order_id: i64, version: i64, refunded_minor: i64) -> OrderRefunded {
+    let (shop_id, paid_minor) = (SHOP, 10_000);
+    OrderRefunded {
+        order_id,
+        shop_id,
+        customer_account_id: 1,
+        paid_minor,
+        refunded_minor,
+        version,
+        ..Default::default()
+    }
+}
+
+async fn refund(node: &TestNode, event: OrderRefunded) {
+    say(node, event.order_id, &event).await;
+    node.settle().await;
+}
+
+/// M2: a reward ends when its order is paid back, in full or below the threshold; a used one is marked.
+pub(crate) async fn a_refunded_order_loses_its_reward(node: &mut TestNode) {
+    let template_id = template(node, given(node)).await.template_id;
+    create(node, PostOrderRewardDraft { threshold_minor: 6_000, ..draft(node, template_id) }).await.unwrap();
+    for order in 7..=9 {
+        completed(node, goods(order, 5, &[])).await;
+    }
+    let wallet = async || {
+        let request = ListMyCouponsRequest::default();
+        let mut coupons = node.coupons().list_my_coupons(&customer(node, 1), request).await.unwrap().coupons;
+        coupons.reverse();
+        coupons
+    };
+    let states = async || wallet().await.iter().map(|one| (one.state(), one.is_order_refunded)).collect::<Vec<_>>();
+    use CouponState::{Active, Revoked, Used};
+    refund(node, refunded(7, 6, 4_000)).await;
+    assert_eq!(states().await, [(Active, false); 3], "the rest still reaches the threshold");
+    refund(node, refunded(7, 7, 4_001)).await;
+    assert_eq!(states().await, [(Revoked, true), (Active, false), (Active, false)]);
+    // An older event that arrives later changes nothing; a failed refund restores the reward.
+    refund(node, refunded(7, 6, 4_000)).await;
+    assert_eq!(states().await[0], (Revoked, true));
+    refund(node, refunded(7, 8, 0)).await;
+    assert_eq!(states().await[0], (Active, false));
+    let used = wallet().await[1].clone();
+    crate::reserve(node, 20, &[&used]).await.unwrap();
+    crate::redeem(node, 20, &[&used]).await.unwrap();
+    refund(node, refunded(8, 6, 10_000)).await;
+    assert_eq!(states().await[1], (Used, true));
+    // A refund that is processed before the completion: no reward.
+    refund(node, refunded(10, 6, 10_000)).await;
+    completed(node, goods(10, 5, &[])).await;
+    assert_eq!(coupon_count(node).await, 3);
+    assert_sound(node).await;
 }

@@ -34,6 +34,7 @@ pub(crate) async fn a_correct_state_has_no_findings(node: &mut TestNode) {
         ("marketing.reservation_has_slots", 0),
         ("marketing.customer_limits", 30),
         ("marketing.coupon_has_unit", 30),
+        ("marketing.refunds_end_coupons", 0),
     ];
     assert_eq!(checked, expected);
 }

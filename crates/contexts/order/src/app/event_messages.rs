@@ -1,10 +1,12 @@
 //! Events of orders, made from rows. They contain no recipient, phone number or address.
 
 use pulse_contract::order::v1::{
-    CancelReason, OrderCancelled, OrderCompleted, OrderLine, OrderMoved, OrderPaid, OrderPlaced, order_paid,
+    CancelReason, OrderCancelled, OrderCompleted, OrderLine, OrderMoved, OrderPaid, OrderPlaced, OrderRefunded,
+    order_paid,
 };
 
 use super::view;
+use crate::domain::{refund, voucher_refund};
 use crate::store::orders::OrderRow;
 
 pub(super) fn placed(row: &OrderRow) -> OrderPlaced {
@@ -73,6 +75,22 @@ pub(super) fn moved(row: &OrderRow) -> OrderMoved {
         shop_id: row.shop.get(),
         customer_account_id: row.customer.get(),
         state: row.state.into(),
+        version: row.version,
+    }
+}
+
+pub(super) fn refunded(row: &OrderRow) -> OrderRefunded {
+    let (paid_minor, refunded_minor) = (view::paid_minor(row), refund::refunded_minor(&view::refunds(row)));
+    let vouchers = voucher_refund::quantity_for(paid_minor, view::voucher_quantity(row), refunded_minor);
+    OrderRefunded {
+        order_id: row.id.get(),
+        shop_id: row.shop.get(),
+        customer_account_id: row.customer.get(),
+        kind: row.stored.order.as_ref().map_or(0, |order| order.kind),
+        currency: total(row).0,
+        paid_minor,
+        refunded_minor,
+        refunded_voucher_quantity: i32::try_from(vouchers).unwrap_or(i32::MAX),
         version: row.version,
     }
 }

@@ -6,9 +6,11 @@ use pulse_contract::payment::v1::{PaymentRefundFailed, PaymentRefunded};
 use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error};
 
+use super::refund_order::conclude;
 use super::transition::Transition;
 use super::{App, view};
 use crate::domain::ids::RefundId;
+use crate::domain::machine::Role;
 use crate::domain::refund::{self, RefundState};
 use crate::store::orders;
 
@@ -53,6 +55,7 @@ async fn record(app: &App, cx: &Cx, delivery: &Delivery, result: RefundResult) -
     if row.stored.returned.iter().any(|payment| payment.attempt_id == refund_id) {
         return Ok(());
     }
+    let refunded_before = refund::refunded_minor(&view::refunds(&row));
     let mut order = Transition::of(row, cx);
     let refunds = &mut order.row.stored.refunds;
     match refunds.iter_mut().find(|refund| refund.refund_id == refund_id) {
@@ -73,6 +76,9 @@ async fn record(app: &App, cx: &Cx, delivery: &Delivery, result: RefundResult) -
         None => return Ok(()),
     }
     order.update_payment_state();
+    if refund::refunded_minor(&view::refunds(&order.row)) != refunded_before {
+        conclude(app, cx, &mut order, &[Role::System])?;
+    }
     let (_, commit) = order.finish();
     Ok(delivery.commit(store, cx, commit).await?)
 }

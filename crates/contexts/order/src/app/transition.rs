@@ -109,6 +109,13 @@ impl Transition {
         });
     }
 
+    /// Emits that the refunded amount has changed. The cancellation of an order covers its refund.
+    pub(super) fn emit_refunded(&mut self) {
+        if self.row.state != OrderState::Cancelled {
+            self.with(|commit, row| commit.event(row.id.get(), &event_messages::refunded(row)));
+        }
+    }
+
     /// Requests a refund of the accepted payment.
     pub(super) fn request_refund(&mut self, refund: &RequestedRefund<'_>) {
         self.row.stored.refunds.push(StoredRefund {

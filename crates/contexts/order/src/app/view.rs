@@ -113,6 +113,12 @@ pub(crate) fn paid_minor(row: &OrderRow) -> i64 {
     row.stored.payment.as_ref().map_or(0, |payment| payment.amount_minor)
 }
 
+/// Number of vouchers that the order buys; 0 for an order of goods.
+pub(crate) fn voucher_quantity(row: &OrderRow) -> i64 {
+    let order = row.stored.order.as_ref().filter(|order| order.kind() == OrderKind::VirtualVoucher);
+    order.map_or(0, |order| order.lines.iter().map(|line| i64::from(line.quantity)).sum())
+}
+
 /// Refunds of the accepted payment.
 pub(crate) fn refunds(row: &OrderRow) -> Vec<Refund> {
     row.stored.refunds.iter().map(refund).collect()

@@ -8,6 +8,7 @@ pub mod payment;
 pub mod quote;
 pub mod refund;
 pub mod search;
+pub mod voucher_refund;
 
 #[cfg(test)]
 mod machine_tests;

@@ -75,6 +75,7 @@ pub(crate) async fn no_event_contains_personal_data(node: &mut TestNode) {
         "OrderPaymentTimedOut",
         "OrderPlaced",
         "OrderRefundRequested",
+        "OrderRefunded",
     ];
     assert_eq!(topics, expected.map(str::to_owned).into());
     for text in [RECIPIENT, PHONE, PHONE.trim_start_matches('+'), ADDRESS] {

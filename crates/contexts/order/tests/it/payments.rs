@@ -1,14 +1,17 @@
 //! Payments in time, too late and twice; and refunds.
 
 use futures::future::join_all;
+use pulse_contract::kitchen::v1::ListTicketsRequest;
 use pulse_contract::order::v1::*;
 use pulse_contract::payment::v1::*;
 use pulse_contract::stock::v1::AdjustStockRequest;
 use pulse_kernel::Error;
-use pulse_testkit::config::LatePayment;
+use pulse_testkit::config::{FullRefund, LatePayment};
 use pulse_testkit::{Engine, TestNode, cny, run_with};
 
-use crate::shop_fixtures::{ShopFixture, assert_clean, paid, pay, publish, published};
+use crate::shop_fixtures::{
+    ShopFixture, assert_clean, paid, pause_payments, pay, publish, published, resume_payments, settle_without_payments,
+};
 use crate::{MINUTE, SECOND, code};
 
 /// Requested refunds: ID, amount and payment.
@@ -319,8 +322,74 @@ pub(crate) async fn results_of_refunds_are_recorded(node: &mut TestNode) {
     // The amount can be refunded once more, up to what is left.
     assert_eq!(code(&refund(node, &fixture, &order, total - 299).await), "ORDER_REFUND_TOO_MUCH");
     assert_eq!(refund(node, &fixture, &order, 0).await.unwrap().refunded_minor, total);
-    assert_eq!(fixture.seen(node, order_id).await.state(), OrderState::Confirmed);
+    let seen = fixture.seen(node, order_id).await;
+    assert_eq!(
+        (seen.state(), seen.cancel_reason()),
+        (OrderState::Cancelled, CancelReason::ByOperator),
+        "by the full refund at the provider"
+    );
     assert_clean(node).await;
+}
+
+/// M8: a full refund before the order is ready cancels it, so that it is not prepared and its units return.
+pub(crate) async fn a_full_refund_cancels_an_order_that_is_not_ready(node: &mut TestNode) {
+    let fixture = ShopFixture::with_tea(node, 10).await;
+    let orders = [
+        fixture.place(node, fixture.teas(1)).await.unwrap(),
+        fixture.place(node, fixture.teas(2)).await.unwrap(),
+        fixture.place(node, fixture.teas(3)).await.unwrap(),
+    ];
+    for order in &orders {
+        pay(node, order).await;
+    }
+    pause_payments(node).await;
+    let tickets = async || {
+        settle_without_payments(node).await;
+        let request = ListTicketsRequest { shop_id: fixture.shop.id(), ..ListTicketsRequest::default() };
+        let listed = node.kitchens().list_tickets(&fixture.shop.owner.cx(), request).await.unwrap();
+        listed.tickets.iter().map(|ticket| (ticket.order_id, ticket.is_refunded)).collect::<Vec<_>>()
+    };
+    assert_eq!(tickets().await.len(), 3);
+    let [whole, part, done] = &orders;
+    // Two partial refunds are a full one; a partial one changes nothing.
+    refund(node, &fixture, whole, 1).await.unwrap();
+    refund(node, &fixture, part, 1).await.unwrap();
+    let refunded = refund(node, &fixture, whole, 0).await.unwrap();
+    assert_eq!((refunded.state(), refunded.cancel_reason()), (OrderState::Cancelled, CancelReason::ByShop));
+    assert_eq!(refunded.refunded_minor, ShopFixture::tea_total(1));
+    assert_eq!(fixture.seen(node, part.order_id).await.state(), OrderState::Confirmed);
+    assert_eq!(tickets().await, [(part.order_id, false), (done.order_id, false)]);
+    assert_eq!(fixture.tea_stock(node).await, (5, 0), "the unit of the cancelled order returned");
+    // What the customer has received stays received.
+    let (shop_id, order_id) = (done.shop_id, done.order_id);
+    let owner = fixture.shop.owner.cx();
+    node.orders().accept_order(&owner, AcceptOrderRequest { shop_id, order_id }).await.unwrap();
+    node.orders().complete_order(&owner, CompleteOrderRequest { order_id }).await.unwrap();
+    assert_eq!(refund(node, &fixture, done, 0).await.unwrap().state(), OrderState::Completed);
+    resume_payments(node).await;
+    assert_clean(node).await;
+}
+
+/// M8: with `full_refund = "continue"` the order is fulfilled, and its ticket shows the refund.
+#[test]
+fn a_refunded_order_is_marked_in_the_kitchen() {
+    run_with(
+        Engine::Sqlite,
+        |config| config.order.full_refund = FullRefund::Continue,
+        async |node| {
+            let fixture = ShopFixture::with_tea(node, 10).await;
+            let order = fixture.place(node, fixture.teas(1)).await.unwrap();
+            pay(node, &order).await;
+            pause_payments(node).await;
+            assert_eq!(refund(node, &fixture, &order, 0).await.unwrap().state(), OrderState::Confirmed);
+            settle_without_payments(node).await;
+            let request = ListTicketsRequest { shop_id: fixture.shop.id(), ..ListTicketsRequest::default() };
+            let listed = node.kitchens().list_tickets(&fixture.shop.owner.cx(), request).await.unwrap();
+            assert_eq!(listed.tickets.iter().map(|ticket| ticket.is_refunded).collect::<Vec<_>>(), [true]);
+            resume_payments(node).await;
+            assert_clean(node).await;
+        },
+    );
 }
 
 /// A cash order confirms its reservations when it is placed, and records the payment later.

@@ -3,10 +3,15 @@
 use futures::future::join_all;
 use pulse_contract::marketing::v1::*;
 use pulse_contract::order::v1::*;
+use pulse_contract::payment::v1::{PaymentRefundFailed, PaymentRefunded};
 use pulse_contract::stock::v1::{GetStockRequest, ResourceKind, ResourceRef};
+use pulse_kernel::Error;
 use pulse_testkit::{TestNode, cny};
 
-use crate::shop_fixtures::{ShopFixture, assert_clean, pay, placing, publish, published};
+use crate::shop_fixtures::{
+    ShopFixture, assert_clean, pause_payments, pay, placing, publish, published, resume_payments,
+    settle_without_payments,
+};
 use crate::{DAY, MINUTE, code};
 
 pub(crate) async fn voucher(
@@ -154,5 +159,119 @@ pub(crate) async fn a_voucher_without_its_slots_is_refunded(node: &mut TestNode)
     assert_eq!((seen.state(), seen.cancel_reason()), (OrderState::Cancelled, CancelReason::OutOfStock));
     assert_eq!((coupons(node, &fixture).await, published::<OrderPaid>(node).await), (vec![], vec![]));
     assert_eq!(published::<OrderRefundRequested>(node).await[0].amount_minor, 6 * 1_500);
+    assert_clean(node).await;
+}
+
+async fn refund(node: &TestNode, fixture: &ShopFixture, order: &Order, minor: i64) -> Result<Order, Error> {
+    let request = RefundOrderRequest {
+        shop_id: order.shop_id,
+        order_id: order.order_id,
+        amount_minor: minor,
+        reason: "not wanted".to_owned(),
+    };
+    node.orders().refund_order(&fixture.shop.owner.cx(), request).await
+}
+
+async fn states(node: &TestNode, fixture: &ShopFixture) -> Vec<CouponState> {
+    let mut states: Vec<CouponState> = coupons(node, fixture).await.iter().map(Coupon::state).collect();
+    states.sort_unstable_by_key(|state| i32::from(*state));
+    states
+}
+
+/// M1: a refund revokes the unused vouchers that it pays back, at once; used and reserved ones are not refunded.
+pub(crate) async fn a_refund_revokes_unused_vouchers(node: &mut TestNode) {
+    use CouponState::{Active, Reserved, Revoked, Used};
+    let fixture = ShopFixture::with_tea(node, 20).await;
+    let template = voucher(node, &fixture, Distribution::Purchase, 10).await;
+    let order = fixture.place(node, buying(&fixture, &template, 4)).await.unwrap();
+    pay(node, &order).await;
+    let bought = coupons(node, &fixture).await;
+    let spending = |coupon: &Coupon| OrderDraft { coupon_ids: vec![coupon.coupon_id], ..fixture.teas(2) };
+    let goods = fixture.place(node, spending(&bought[0])).await.unwrap();
+    pay(node, &goods).await;
+    // The payment context knows nothing of this money and would fail the refunds.
+    pause_payments(node).await;
+    let reserving = fixture.place(node, spending(&bought[1])).await.unwrap();
+    let refused = refund(node, &fixture, &order, 6_000).await.unwrap_err();
+    assert_eq!((refused.code(), refused.metadata()[0].1.as_ref()), ("ORDER_VOUCHERS_USED", "3000"));
+    assert_eq!(states(node, &fixture).await, [Active, Active, Reserved, Used], "a refused refund revokes nothing");
+    assert_eq!(refund(node, &fixture, &order, 1_000).await.unwrap().refunded_minor, 1_000);
+    assert_eq!(states(node, &fixture).await, [Active, Reserved, Used, Revoked]);
+    // The whole rest is the value of the unused vouchers.
+    assert_eq!(refund(node, &fixture, &order, 0).await.unwrap().refunded_minor, 3_000);
+    assert_eq!(states(node, &fixture).await, [Reserved, Used, Revoked, Revoked]);
+    let again = refund(node, &fixture, &order, 0).await;
+    assert_eq!(code(&again), "ORDER_VOUCHERS_USED");
+    settle_without_payments(node).await;
+    let revoked = coupons(node, &fixture).await.into_iter().find(|coupon| coupon.state() == Revoked).unwrap();
+    assert!(fixture.place(node, spending(&revoked)).await.is_err(), "a revoked coupon takes no money off");
+    // The order that reserved a voucher gives it back, and it can be refunded, too.
+    fixture.cancel(node, reserving.order_id).await.unwrap();
+    settle_without_payments(node).await;
+    assert_eq!(refund(node, &fixture, &order, 0).await.unwrap().refunded_minor, 4_500);
+    node.advance(DAY / 24);
+    settle_without_payments(node).await;
+    assert_eq!(states(node, &fixture).await, [Used, Revoked, Revoked, Revoked], "the revocations are confirmed");
+    resume_payments(node).await;
+    node.assert_books_of("marketing").await;
+    assert_clean(node).await;
+}
+
+/// M1: a refund at the payment provider revokes the vouchers, too; when the bank returns it, they are active again.
+pub(crate) async fn a_refund_at_the_provider_revokes_vouchers(node: &mut TestNode) {
+    use CouponState::{Active, Revoked, Used};
+    let fixture = ShopFixture::with_tea(node, 20).await;
+    let template = voucher(node, &fixture, Distribution::Purchase, 10).await;
+    let order = fixture.place(node, buying(&fixture, &template, 2)).await.unwrap();
+    let (payment_id, _) = pay(node, &order).await;
+    let order_id = order.order_id;
+    let back = PaymentRefunded { payment_id, order_id, refund_id: 4_711, amount: Some(cny(3_000)) };
+    publish(node, order_id, &back).await;
+    node.settle().await;
+    assert_eq!(states(node, &fixture).await, [Revoked, Revoked]);
+    let failure = "account closed".to_owned();
+    let failed = PaymentRefundFailed { payment_id, order_id, refund_id: 4_711, failure, is_undone: true };
+    publish(node, order_id, &failed).await;
+    node.settle().await;
+    assert_eq!(states(node, &fixture).await, [Active, Active]);
+    let used = coupons(node, &fixture).await[0].coupon_id;
+    let goods = fixture.place(node, OrderDraft { coupon_ids: vec![used], ..fixture.teas(2) }).await.unwrap();
+    pay(node, &goods).await;
+    publish(node, order_id, &PaymentRefunded { refund_id: 4_712, ..back }).await;
+    node.settle().await;
+    assert_eq!(states(node, &fixture).await, [Used, Revoked]);
+    assert!(coupons(node, &fixture).await.iter().all(|coupon| coupon.is_order_refunded), "the used one is marked");
+    // The order that used it is cancelled: what it gets back is worth nothing anymore.
+    fixture.cancel(node, goods.order_id).await.unwrap();
+    node.settle().await;
+    assert_eq!(states(node, &fixture).await, [Revoked, Revoked]);
+    node.assert_books_of("marketing").await;
+}
+
+/// M1: vouchers are refunded or spent, never both, also when everything happens at once.
+pub(crate) async fn a_voucher_is_refunded_or_spent(node: &mut TestNode) {
+    let fixture = ShopFixture::with_tea(node, 50).await;
+    let template = voucher(node, &fixture, Distribution::Purchase, 10).await;
+    let order = fixture.place(node, buying(&fixture, &template, 6)).await.unwrap();
+    pay(node, &order).await;
+    let bought = coupons(node, &fixture).await;
+    pause_payments(node).await;
+    let spend = async |coupon: &Coupon| {
+        let draft = OrderDraft { coupon_ids: vec![coupon.coupon_id], ..fixture.teas(2) };
+        fixture.place(node, draft).await.is_ok()
+    };
+    let (spent, refunds) = futures::future::join(
+        join_all(bought.iter().map(spend)),
+        join_all((0..4).map(|_| refund(node, &fixture, &order, 1_500))),
+    )
+    .await;
+    settle_without_payments(node).await;
+    let spent = spent.into_iter().filter(|is_ok| *is_ok).count();
+    let revoked = coupons(node, &fixture).await.iter().filter(|coupon| coupon.state() == CouponState::Revoked).count();
+    let refunded = fixture.seen(node, order.order_id).await.refunded_minor;
+    assert_eq!(i64::try_from(revoked).unwrap() * 1_500, refunded, "{refunds:?}");
+    assert!(spent + revoked <= 6, "{spent} spent, {revoked} revoked");
+    resume_payments(node).await;
+    node.assert_books_of("marketing").await;
     assert_clean(node).await;
 }
