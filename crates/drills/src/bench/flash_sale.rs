@@ -49,7 +49,7 @@ pub(super) async fn admitted(plan: &BenchPlan, output: &mut Output<'_>) -> anyho
         let buyers = plan.buyers.unwrap_or(BUYERS);
         let sale = OpenSale::create(&node, i64::from(buyers)).await.map_err(|error| anyhow!(error.report()))?;
         // Without it, orders of one round would be created during the next round of the constant route.
-        let pause = SetOrderCreationPausedRequest { is_paused: true };
+        let pause = SetOrderCreationPausedRequest { is_paused: Some(true) };
         node.node()
             .sales()
             .set_order_creation_paused(&node.cx(), pause)

@@ -1,5 +1,6 @@
 //! Operator calls for order creation: status, pause, dead letters (TR-38).
 
+use pulse_contract::errors;
 use pulse_contract::page::{self, Page};
 use pulse_contract::sale::v1::{
     DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, GetOrderCreationStatusRequest,
@@ -33,8 +34,9 @@ pub(crate) async fn set_order_creation_paused(
     cx: &Cx,
     request: SetOrderCreationPausedRequest,
 ) -> Result<OrderCreationStatus, Error> {
-    app.deps.store.commit(cx, switches::set_order_creation_paused(Commit::new(), request.is_paused)).await?;
-    tracing::warn!(is_paused = request.is_paused, "order creation of flash sales was paused or resumed by an operator");
+    let is_paused = request.is_paused.ok_or_else(|| errors::VALIDATION_FAILED.error("is_paused is required"))?;
+    app.deps.store.commit(cx, switches::set_order_creation_paused(Commit::new(), is_paused)).await?;
+    tracing::warn!(is_paused, "order creation of flash sales was paused or resumed by an operator");
     // Wakes the worker of this node.
     app.admitted.notify_one();
     get_order_creation_status(app, cx, GetOrderCreationStatusRequest {}).await

@@ -184,7 +184,7 @@ async fn occupy_order_id(node: &TestNode, fixture: &SaleFixture, (sale_id, order
 pub(crate) async fn paused_orders_are_created_afterwards(node: &mut TestNode) {
     let fixture = SaleFixture::new(node).await;
     let sale_id = fixture.open_sale(node, fixture.draft(node, 5)).await;
-    let set = |is_paused| SetOrderCreationPausedRequest { is_paused };
+    let set = |is_paused| SetOrderCreationPausedRequest { is_paused: Some(is_paused) };
     assert!(node.sales().set_order_creation_paused(&node.cx(), set(true)).await.unwrap().is_paused);
     node.restart().await;
     assert_eq!(code(&admit(node, sale_id, 1).await), "ok");
