@@ -2,6 +2,7 @@
 //!
 //! One row of at most [`ROW_BYTES_MAX`] is in memory at a time.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::str::FromStr;
@@ -54,7 +55,7 @@ pub(crate) enum Frame {
     /// The row is rejected, with the reason; reading continues with the next row.
     Refused(&'static str),
     /// The rest of the stream cannot be read, with the reason.
-    Broken(&'static str),
+    Broken(Cow<'static, str>),
 }
 
 /// Separation of rows.
@@ -66,6 +67,8 @@ pub(crate) enum Framing {
     Table(u8),
     /// Items of the top-level array, or of its member `features` or `elements`.
     Items,
+    /// JSON objects one after the other, each over several lines.
+    Values,
 }
 
 const TOO_LONG: &str = "the row must have at most 4 MiB";
@@ -79,13 +82,45 @@ pub(crate) struct Source<R> {
     pub(crate) position: Position,
     /// Line on which the last row starts, from 1.
     pub(crate) row_line: u64,
+    /// End of a line: a line feed, or a carriage return in files that have no line feed behind it.
+    line_end: u8,
     is_in_array: bool,
+    /// Whether the array is the member of an object.
+    is_in_object: bool,
+    /// Remark of the server about an incomplete response.
+    remark: Option<String>,
     is_over: bool,
 }
 
+const BOM: &[u8] = "\u{feff}".as_bytes();
+/// Maximum length of the remark of a server in a message, in characters.
+const REMARK_CHARS_MAX: usize = 300;
+
+fn broken(reason: &'static str) -> Frame {
+    Frame::Broken(Cow::Borrowed(reason))
+}
+
+/// The end of a line in the first bytes of a file.
+pub(crate) fn line_end(head: &[u8]) -> u8 {
+    let first = head.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    match first.map(|first| (head.get(first), head.get(first + 1))) {
+        Some((Some(b'\r'), next)) if next != Some(&b'\n') => b'\r',
+        _ => b'\n',
+    }
+}
+
 impl<R: BufRead> Source<R> {
-    pub(crate) fn new(reader: R) -> Self {
-        Self { reader, position: Position::default(), row_line: 1, is_in_array: false, is_over: false }
+    pub(crate) fn new(reader: R, line_end: u8) -> Self {
+        Self {
+            reader,
+            position: Position::default(),
+            row_line: 1,
+            line_end,
+            is_in_array: false,
+            is_in_object: false,
+            remark: None,
+            is_over: false,
+        }
     }
 
     /// Continues at a position to which the reader was moved.
@@ -100,16 +135,26 @@ impl<R: BufRead> Source<R> {
         if self.is_over {
             return Ok(Frame::End);
         }
+        self.skip_byte_order_mark()?;
         let frame = match framing {
             Framing::Lines => self.next_line(row)?,
             Framing::Table(delimiter) => self.next_table_row(delimiter, row)?,
             Framing::Items => self.next_item(row)?,
+            Framing::Values => self.next_value(row)?,
         };
         match frame {
             Frame::Row | Frame::Refused(_) => self.position.rows += 1,
             Frame::End | Frame::Broken(_) => self.is_over = true,
         }
         Ok(frame)
+    }
+
+    fn skip_byte_order_mark(&mut self) -> io::Result<()> {
+        if self.position.bytes == 0 && self.reader.fill_buf()?.starts_with(BOM) {
+            self.reader.consume(BOM.len());
+            self.position.bytes = 3;
+        }
+        Ok(())
     }
 
     fn next_line(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
@@ -154,11 +199,11 @@ impl<R: BufRead> Source<R> {
     fn append_line(&mut self, row: &mut Vec<u8>) -> io::Result<usize> {
         let before = row.len();
         let room = u64::try_from(ROW_BYTES_MAX + 1 - before.min(ROW_BYTES_MAX)).unwrap_or(u64::MAX);
-        let mut length = self.reader.by_ref().take(room).read_until(b'\n', row)?;
-        let is_whole = row.last() == Some(&b'\n') || row.len() <= ROW_BYTES_MAX;
-        let mut has_line_feed = length > 0 && row.last() == Some(&b'\n');
+        let mut length = self.reader.by_ref().take(room).read_until(self.line_end, row)?;
+        let is_whole = row.last() == Some(&self.line_end) || row.len() <= ROW_BYTES_MAX;
+        let mut has_line_feed = length > 0 && row.last() == Some(&self.line_end);
         if !is_whole {
-            let skipped = self.reader.skip_until(b'\n')?;
+            let skipped = self.reader.skip_until(self.line_end)?;
             length += skipped;
             has_line_feed = skipped > 0;
         }
@@ -168,16 +213,16 @@ impl<R: BufRead> Source<R> {
     }
 
     fn next_item(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
-        if !self.is_in_array {
-            if let Some(broken) = self.find_array(row)? {
-                return Ok(broken);
-            }
-            self.is_in_array = true;
+        if let Some(broken) = self.enter_array(row)? {
+            return Ok(broken);
         }
         loop {
             match self.peek()? {
-                None => return Ok(Frame::Broken("the file ends within the array")),
-                Some(b']') => return Ok(Frame::End),
+                None => return Ok(self.broken_here("the file ends within the array")),
+                Some(b']') => {
+                    self.skip()?;
+                    return self.finish_object(row);
+                }
                 Some(b',') => self.skip()?,
                 Some(_) => break,
             }
@@ -186,41 +231,94 @@ impl<R: BufRead> Source<R> {
         self.value(row)
     }
 
-    /// Reads up to the array; returns an error frame if there is none.
-    fn find_array(&mut self, row: &mut Vec<u8>) -> io::Result<Option<Frame>> {
-        const NO_ARRAY: Frame = Frame::Broken("there is no array of features or elements");
-        if self.reader.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
-            self.reader.consume(3);
-            self.position.bytes += 3;
+    fn next_value(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
+        loop {
+            match self.peek()? {
+                None => return Ok(Frame::End),
+                Some(b'{') => break,
+                // The record separator of RFC 8142.
+                Some(0x1e) => self.skip()?,
+                Some(_) => return Ok(self.broken_here("there is text that is not a JSON object")),
+            }
         }
+        self.row_line = self.position.line_feeds + 1;
+        self.value(row)
+    }
+
+    /// An error at the current line.
+    fn broken_here(&mut self, reason: &'static str) -> Frame {
+        self.row_line = self.position.line_feeds + 1;
+        broken(reason)
+    }
+
+    /// Reads up to the array, unless it was read before; returns an error frame if there is none.
+    pub(crate) fn enter_array(&mut self, row: &mut Vec<u8>) -> io::Result<Option<Frame>> {
+        const NO_ARRAY: &str = "there is no array of features or elements";
+        if self.is_in_array {
+            return Ok(None);
+        }
+        self.skip_byte_order_mark()?;
         let start = self.peek()?;
         if start != Some(b'[') && start != Some(b'{') {
-            return Ok(Some(NO_ARRAY));
+            return Ok(Some(broken(NO_ARRAY)));
         }
         self.skip()?;
-        while start == Some(b'{') {
+        self.is_in_object = start == Some(b'{');
+        if self.is_in_object && !self.members(row)? {
+            return Ok(Some(broken(NO_ARRAY)));
+        }
+        self.is_in_array = true;
+        row.clear();
+        Ok(None)
+    }
+
+    /// Reads members up to the array of features or elements. Returns whether it was found.
+    fn members(&mut self, row: &mut Vec<u8>) -> io::Result<bool> {
+        loop {
             while self.peek()? == Some(b',') {
                 self.skip()?;
             }
             if self.peek()? != Some(b'"') {
-                return Ok(Some(NO_ARRAY));
+                return Ok(false);
             }
             row.clear();
             self.value(row)?;
             if self.peek()? != Some(b':') {
-                return Ok(Some(NO_ARRAY));
+                return Ok(false);
             }
             self.skip()?;
-            let is_wanted = matches!(row.as_slice(), b"\"features\"" | b"\"elements\"");
+            let is_wanted = !self.is_in_array && matches!(row.as_slice(), b"\"features\"" | b"\"elements\"");
             if is_wanted && self.peek()? == Some(b'[') {
                 self.skip()?;
-                break;
+                return Ok(true);
             }
+            let is_remark = row.as_slice() == b"\"remark\"";
             row.clear();
             self.value(row)?;
+            if is_remark {
+                self.remark = serde_json::from_slice(row).ok();
+            }
+        }
+    }
+
+    /// Reads what follows the array: further members, and nothing after the object.
+    fn finish_object(&mut self, row: &mut Vec<u8>) -> io::Result<Frame> {
+        if self.is_in_object {
+            self.members(row)?;
+            match self.peek()? {
+                Some(b'}') => self.skip()?,
+                None => return Ok(self.broken_here("the file ends within the object of the array")),
+                Some(_) => return Ok(self.broken_here("there is text that is not a member of the object")),
+            }
         }
         row.clear();
-        Ok(None)
+        if self.peek()?.is_some() {
+            return Ok(self.broken_here("there is more text after the end of the data; it was not read"));
+        }
+        let Some(remark) = self.remark.take() else { return Ok(Frame::End) };
+        self.row_line = self.position.line_feeds + 1;
+        let remark: String = remark.chars().take(REMARK_CHARS_MAX).collect();
+        Ok(Frame::Broken(format!("the server states that the file is not complete: {remark}").into()))
     }
 
     /// The next byte that is not white space.
@@ -248,7 +346,7 @@ impl<R: BufRead> Source<R> {
         loop {
             let chunk = self.reader.fill_buf()?;
             if chunk.is_empty() {
-                return Ok(Frame::Broken(CUT_OFF));
+                return Ok(broken(CUT_OFF));
             }
             let (taken, is_done) = scan.advance(chunk);
             let room = ROW_BYTES_MAX.saturating_sub(row.len());
@@ -263,7 +361,7 @@ impl<R: BufRead> Source<R> {
         self.position.line_feeds += scan.line_feeds;
         match scan {
             // A closing bracket without an opening one: reading would not advance.
-            Scan { .. } if row.is_empty() => Ok(Frame::Broken("a closing bracket has no opening bracket")),
+            Scan { .. } if row.is_empty() => Ok(broken("a closing bracket has no opening bracket")),
             Scan { is_too_long: true, .. } => Ok(Frame::Refused(TOO_LONG)),
             Scan { depth_most, .. } if depth_most > NESTING_MAX => Ok(Frame::Refused(TOO_DEEP)),
             Scan { .. } => Ok(Frame::Row),

@@ -47,13 +47,21 @@ struct Shape<'a> {
     coordinates: Option<&'a RawValue>,
 }
 
+/// Types of geometries with coordinates. A collection has none, and no single position.
+const KINDS: [&str; 6] = ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"];
+
 /// The centroid of a geometry.
 pub(crate) fn center(geometry: &RawValue) -> Result<Vertex, Fault> {
     let broken = |error: serde_json::Error| Fault::at("geometry", error.to_string());
     let shape: Option<Shape<'_>> = serde_json::from_str(geometry.get()).map_err(broken)?;
-    let Some(Shape { kind, coordinates: Some(coordinates) }) = shape else {
-        return Err(Fault::at("geometry", "missing"));
-    };
+    let Some(Shape { kind, coordinates }) = shape else { return Err(Fault::at("geometry", "missing")) };
+    if !KINDS.contains(&kind.as_ref()) {
+        return Err(Fault::at(
+            "geometry",
+            format!("the type {kind} is not supported; supported are {}", KINDS.join(", ")),
+        ));
+    }
+    let Some(coordinates) = coordinates else { return Err(Fault::at("geometry", "coordinates are missing")) };
     let text = coordinates.get();
     let center = match kind.as_ref() {
         "Point" => Some(serde_json::from_str(text).map_err(broken)?),
@@ -61,8 +69,7 @@ pub(crate) fn center(geometry: &RawValue) -> Result<Vertex, Fault> {
         "LineString" => of_lines(&[serde_json::from_str(text).map_err(broken)?]),
         "MultiLineString" => of_lines(&serde_json::from_str::<Vec<_>>(text).map_err(broken)?),
         "Polygon" => of_polygons(&[serde_json::from_str(text).map_err(broken)?]),
-        "MultiPolygon" => of_polygons(&serde_json::from_str::<Vec<_>>(text).map_err(broken)?),
-        other => return Err(Fault::at("geometry", format!("the type {other} is not supported"))),
+        _ => of_polygons(&serde_json::from_str::<Vec<_>>(text).map_err(broken)?),
     };
     center.ok_or_else(|| Fault::at("geometry", "empty"))
 }

@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::frame::Framing;
 use crate::geometry::{self, Vertex};
 use crate::record::{Draft, Fault, Field, ShopRecord, TAGS_MAX, degrees};
 
 /// Parses a row. `prefix` is the source of IDs without one.
 pub(crate) fn parse(row: &[u8], prefix: &str) -> Result<ShopRecord, Fault> {
     let Ok(text) = str::from_utf8(row) else { return Err(Fault::row("the row must be valid UTF-8")) };
-    let object = Object::parse(text.trim_start_matches(['\u{feff}', '\u{1e}']))?;
+    let object = Object::whole(text.trim_start_matches(['\u{feff}', '\u{1e}']))?;
     match object.text("type").as_deref() {
         Some("Feature") => feature(&object, prefix),
         Some(kind @ ("node" | "way" | "relation")) if object.raw("id").is_some() => element(&object, kind, prefix),
@@ -22,7 +23,7 @@ pub(crate) fn parse(row: &[u8], prefix: &str) -> Result<ShopRecord, Fault> {
 }
 
 fn feature(object: &Object<'_>, prefix: &str) -> Result<ShopRecord, Fault> {
-    let mut draft = Draft::default();
+    let mut draft = Draft { is_tagged: true, ..Draft::default() };
     let center = geometry::center(object.raw("geometry").ok_or_else(|| Fault::at("geometry", "missing"))?)?;
     (draft.lon, draft.lat) = (Some(center.lon), Some(center.lat));
     if let Some(id) = object.text("id") {
@@ -40,7 +41,7 @@ fn feature(object: &Object<'_>, prefix: &str) -> Result<ShopRecord, Fault> {
 
 fn element(object: &Object<'_>, kind: &str, prefix: &str) -> Result<ShopRecord, Fault> {
     let id = object.text("id").map(|id| [kind, "/", &id].concat());
-    let mut draft = Draft { id, ..Draft::default() };
+    let mut draft = Draft { id, is_tagged: true, ..Draft::default() };
     let Some(tags) = object.raw("tags") else { return Err(Fault::at("tags", "missing")) };
     let center = element_center(object)?;
     (draft.lon, draft.lat) = (Some(center.lon), Some(center.lat));
@@ -85,6 +86,15 @@ pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 impl<'a> Object<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, Fault> {
         serde_json::from_str(text).map_err(|error| Fault::row(format!("not a JSON object: {error}")))
+    }
+
+    /// Parses the text of a whole row or cell. Half of a surrogate pair is no text, so the row is refused.
+    pub(crate) fn whole(text: &'a str) -> Result<Self, Fault> {
+        let object = Self::parse(text)?;
+        match lone_surrogate(text) {
+            Some(half) => Err(Fault::row(format!("{half} is half of a character; write the whole pair"))),
+            None => Ok(object),
+        }
     }
 
     fn raw(&self, key: &str) -> Option<&'a RawValue> {
@@ -209,6 +219,39 @@ fn time(text: &str) -> Option<String> {
     let (hours, minutes) = text.trim().split_once(':')?;
     let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
     (hours < 24 && minutes < 60).then(|| format!("{hours:02}:{minutes:02}"))
+}
+
+/// Framing of rows by lines: one object over several lines is not a line.
+pub(crate) fn framing(head: &[u8]) -> Framing {
+    let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
+    let text = text.strip_prefix(b"\x1e").unwrap_or(text);
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let first_line = lines.next().unwrap_or_default();
+    let is_cut = serde_json::from_slice::<IgnoredAny>(first_line).is_err_and(|error| error.is_eof());
+    // Without a line feed, the first bytes are part of a long line.
+    if is_cut && first_line.starts_with(b"{") && lines.next().is_some() { Framing::Values } else { Framing::Lines }
+}
+
+/// The first escape of a surrogate without its other half, for example `\ud83c`.
+fn lone_surrogate(text: &str) -> Option<&str> {
+    let mut rest = text;
+    let mut leading: Option<&str> = None;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at_checked(at)?;
+        let code =
+            escape.get(2..6).filter(|_| escape.starts_with("\\u")).and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        let written = escape.get(..6).unwrap_or(escape);
+        match (leading.take(), code) {
+            (Some(_), Some(0xdc00..=0xdfff)) if before.is_empty() => {}
+            (Some(half), _) => return Some(half),
+            (None, Some(0xdc00..=0xdfff)) => return Some(written),
+            (None, Some(0xd800..=0xdbff)) => leading = Some(written),
+            (None, _) => {}
+        }
+        // After an escape of one character, which may be a backslash.
+        rest = escape.get(if code.is_some() { 6 } else { 2 }..)?;
+    }
+    leading
 }
 
 fn set_text(draft: &mut Draft, key: &str, value: &RawValue, kept: &impl Fn(&Field) -> bool) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Seek, SeekFrom};
 
 use crate::format::Format;
-use crate::frame::{Frame, Framing, Position, Source};
+use crate::frame::{self, Frame, Framing, Position, Source};
 use crate::json;
 use crate::record::{Fault, RefusedRow, ShopRecord};
 use crate::table::{self, ColumnMapping, Header};
@@ -38,6 +38,8 @@ pub enum OpenError {
 pub struct Row {
     /// Line on which the row starts, from 1.
     pub line: u64,
+    /// Number of the feature or element in the file, from 1; `None` in files of lines, where the line tells.
+    pub number: Option<u64>,
     /// End of the row, for [`ShopReader::resume`].
     pub position: Position,
     /// The record, or the reason of the rejection.
@@ -70,23 +72,35 @@ impl<R: BufRead> ShopReader<R> {
         let format = options.format.or_else(|| Format::detect(file_name, head)).ok_or(OpenError::FormatUnknown)?;
         let (framing, prefix) = match format {
             Format::GeoJson | Format::Overpass => (Framing::Items, "geojson"),
-            Format::GeoJsonLines => (Framing::Lines, "geojson"),
-            Format::JsonLines => (Framing::Lines, "json"),
+            Format::GeoJsonLines => (json::framing(head), "geojson"),
+            Format::JsonLines => (json::framing(head), "json"),
             Format::Csv => (Framing::Table(options.delimiter.unwrap_or_else(|| table::delimiter(head))), "csv"),
         };
-        let (source, row) = (Source::new(reader), Vec::new());
+        let line_end = match framing {
+            Framing::Table(_) | Framing::Lines => frame::line_end(head),
+            Framing::Items | Framing::Values => b'\n',
+        };
+        let (source, row) = (Source::new(reader, line_end), Vec::new());
         let mut opened = Self { source, framing, header: None, prefix, row, has_failed: false };
-        if let Framing::Table(delimiter) = framing {
-            opened.read_header(delimiter, &options.columns)?;
+        if matches!(framing, Framing::Table(_)) {
+            opened.read_header(options)?;
         }
         Ok(opened)
     }
 
-    fn read_header(&mut self, delimiter: u8, mappings: &[ColumnMapping]) -> Result<(), OpenError> {
-        let header = match self.source.next(self.framing, &mut self.row)? {
-            Frame::Row => Header::parse(&self.row, delimiter, mappings),
+    fn read_header(&mut self, options: &ReadOptions) -> Result<(), OpenError> {
+        let mut frame = self.source.next(self.framing, &mut self.row)?;
+        // Spreadsheets write their delimiter in front of the header: `sep=;`.
+        if let Some(delimiter) = table::separator_line(&self.row).filter(|_| frame == Frame::Row) {
+            self.framing = Framing::Table(options.delimiter.unwrap_or(delimiter));
+            frame = self.source.next(self.framing, &mut self.row)?;
+        }
+        let Framing::Table(delimiter) = self.framing else { return Ok(()) };
+        let header = match frame {
+            Frame::Row => Header::parse(&self.row, delimiter, &options.columns),
             Frame::End => Err("the table must have a header".to_owned()),
-            Frame::Refused(reason) | Frame::Broken(reason) => Err(reason.to_owned()),
+            Frame::Refused(reason) => Err(reason.to_owned()),
+            Frame::Broken(reason) => Err(reason.into_owned()),
         };
         self.header = Some(header.map_err(OpenError::Header)?);
         self.source.position.rows = 0;
@@ -95,17 +109,23 @@ impl<R: BufRead> ShopReader<R> {
 
     fn read_row(&mut self) -> io::Result<Option<Row>> {
         let frame = self.source.next(self.framing, &mut self.row)?;
+        let is_broken = matches!(frame, Frame::Broken(_));
         let content = match frame {
             Frame::End => return Ok(None),
             Frame::Row => match &self.header {
                 Some(header) => header.record(&self.row, self.prefix),
                 None => json::parse(&self.row, self.prefix),
             },
-            Frame::Refused(reason) | Frame::Broken(reason) => Err(Fault::row(reason)),
+            Frame::Refused(reason) => Err(Fault::row(reason)),
+            Frame::Broken(reason) => Err(Fault::row(reason)),
         };
         let line = self.source.row_line;
         let content = content.map_err(|Fault { column, reason }| RefusedRow { line, column, reason });
-        Ok(Some(Row { line, position: self.source.position, content }))
+        let number = match self.framing {
+            Framing::Items | Framing::Values if !is_broken => Some(self.source.position.rows),
+            Framing::Items | Framing::Values | Framing::Table(_) | Framing::Lines => None,
+        };
+        Ok(Some(Row { line, number, position: self.source.position, content }))
     }
 }
 
@@ -117,6 +137,10 @@ impl<R: BufRead + Seek> ShopReader<R> {
     pub fn resume(reader: R, file_name: &str, options: &ReadOptions, position: Position) -> Result<Self, OpenError> {
         let mut opened = Self::open(reader, file_name, options)?;
         if position != Position::default() {
+            if opened.framing == Framing::Items {
+                // What is in front of the array tells what must follow it.
+                opened.source.enter_array(&mut opened.row)?;
+            }
             opened.source.reader.seek(SeekFrom::Start(position.bytes))?;
             opened.source.resume_at(position);
         }

@@ -6,6 +6,10 @@ use std::fmt::{self, Write};
 /// Maximum number of tags of a record.
 pub const TAGS_MAX: usize = 1_024;
 
+/// Tag of the keys that a GeoJSON file had for text fields, if they are not the usual ones: a JSON object such as
+/// `{"phone":"contact:phone"}`.
+pub(crate) const KEYS_TAG: &str = "pulse:keys";
+
 /// A shop in a file. Texts are unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShopRecord {
@@ -227,6 +231,10 @@ pub(crate) struct Draft {
     pub(crate) id: Option<String>,
     pub(crate) lat: Option<f64>,
     pub(crate) lon: Option<f64>,
+    /// Whether the row has OpenStreetMap tags, which are written with the same keys again.
+    pub(crate) is_tagged: bool,
+    /// Keys of text fields that are not the usual ones, by the usual one.
+    pub(crate) keys: BTreeMap<&'static str, String>,
 }
 
 impl Draft {
@@ -234,6 +242,9 @@ impl Draft {
     pub(crate) fn set(&mut self, field: &Field, key: &str, value: &str) -> Result<(), Fault> {
         if value.trim().is_empty() {
             return Ok(());
+        }
+        if let Field::Text(text) = field {
+            return self.set_text(*text, key, value);
         }
         let record = &mut self.record;
         let is_used = match field {
@@ -256,7 +267,7 @@ impl Draft {
                 record.categories.extend(words.map(str::to_owned));
                 true
             }
-            Field::Text(field) => fill(record.text_slot(*field), || Some(value.to_owned())),
+            Field::Text(_) => false,
             Field::PriceLevel => {
                 fill(&mut record.price_level, || value.parse().ok().filter(|level| (1..=4).contains(level)))
             }
@@ -266,6 +277,26 @@ impl Draft {
             Field::Tag => false,
         };
         if is_used { Ok(()) } else { self.keep(field, key, value) }
+    }
+
+    /// Sets a text field. The usual key of a field has priority over its other keys.
+    fn set_text(&mut self, field: TextField, key: &str, value: &str) -> Result<(), Fault> {
+        let usual = usual_key(field);
+        let slot = self.record.text_slot(field);
+        if slot.is_none() {
+            *slot = Some(value.to_owned());
+            if self.is_tagged && key != usual {
+                self.keys.insert(usual, key.to_owned());
+            }
+            return Ok(());
+        }
+        if key == usual
+            && let Some(other) = self.keys.remove(usual)
+        {
+            let earlier = slot.replace(value.to_owned()).unwrap_or_default();
+            return self.keep(&Field::Tag, &other, &earlier);
+        }
+        self.keep(&Field::Text(field), key, value)
     }
 
     /// Keeps a tag. The key of a field that is set gets a suffix, so that no written file has a key twice.
@@ -301,7 +332,11 @@ impl Draft {
 
     /// The record; coordinates are required. `prefix` is the source of an ID without one.
     pub(crate) fn finish(self, prefix: &str) -> Result<ShopRecord, Fault> {
-        let Self { mut record, id, lat, lon } = self;
+        let Self { mut record, id, lat, lon, keys, .. } = self;
+        if !keys.is_empty() {
+            let keys = serde_json::to_string(&keys).unwrap_or_default();
+            record.tags.entry(KEYS_TAG.to_owned()).or_insert(keys);
+        }
         record.lat = lat.ok_or_else(|| Fault::at("latitude", "missing"))?;
         record.lon = lon.ok_or_else(|| Fault::at("longitude", "missing"))?;
         if !(-90.0..=90.0).contains(&record.lat) {
@@ -320,6 +355,11 @@ impl Draft {
         };
         Ok(record)
     }
+}
+
+/// The usual key of a text field.
+fn usual_key(field: TextField) -> &'static str {
+    TEXT_FIELDS.iter().find(|(text, _)| *text == field).map_or("", |(_, key)| key)
 }
 
 /// Key of a field in the properties of a written GeoJSON feature.

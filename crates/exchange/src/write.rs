@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::format::Format;
-use crate::record::{CATEGORY_KEYS, ShopRecord, TEXT_FIELDS, TextField, category_rank, is_osm_id, stars};
+use crate::record::{
+    CATEGORY_KEYS, Field, KEYS_TAG, ShopRecord, TEXT_FIELDS, TextField, category_rank, is_osm_id, stars,
+};
 
 /// Writes a file of shops. The file is complete after [`ShopWriter::finish`].
 #[derive(Debug)]
@@ -13,6 +15,7 @@ pub struct ShopWriter<W> {
     format: Format,
     row: Vec<u8>,
     is_empty: bool,
+    is_spreadsheet_safe: bool,
 }
 
 /// Names of the text fields outside of OpenStreetMap tags.
@@ -42,7 +45,15 @@ impl<W: Write> ShopWriter<W> {
             Format::GeoJsonLines | Format::JsonLines => {}
             Format::Overpass => return Err(io::Error::new(io::ErrorKind::Unsupported, "Overpass is only read")),
         }
-        Ok(Self { out, format, row: Vec::new(), is_empty: true })
+        Ok(Self { out, format, row: Vec::new(), is_empty: true, is_spreadsheet_safe: false })
+    }
+
+    /// Makes a CSV file safe to open in spreadsheets: a text that they would execute as a formula gets an apostrophe in
+    /// front. Such texts are not read back unchanged. Other formats are not affected.
+    #[must_use]
+    pub fn spreadsheet_safe(mut self, is_safe: bool) -> Self {
+        self.is_spreadsheet_safe = is_safe;
+        self
     }
 
     /// Writes a shop.
@@ -61,7 +72,7 @@ impl<W: Write> ShopWriter<W> {
             }
             Format::GeoJsonLines => feature(&mut self.row, record)?,
             Format::JsonLines => plain(&mut self.row, record)?,
-            Format::Csv => table_row(&mut self.row, record)?,
+            Format::Csv => table_row(&mut self.row, record, self.is_spreadsheet_safe)?,
             Format::Overpass => {}
         }
         if self.format != Format::GeoJson {
@@ -164,15 +175,27 @@ fn feature(out: &mut Vec<u8>, record: &ShopRecord) -> io::Result<()> {
     if !words.is_empty() {
         serde_json::to_writer(properties.key("categories")?, &words)?;
     }
-    properties.texts(TEXT_FIELDS.iter().filter_map(|(field, key)| Some((*key, record.text(*field)?))))?;
+    let keys = keys_of(record);
+    let key_of = |field: TextField, usual: &'static str| {
+        let other = keys.get(usual).map(String::as_str);
+        other.filter(|key| Field::of_key(key) == Field::Text(field) && !record.tags.contains_key(*key)).unwrap_or(usual)
+    };
+    properties
+        .texts(TEXT_FIELDS.iter().filter_map(|(field, key)| Some((key_of(*field, key), record.text(*field)?))))?;
     if let Some(level) = record.price_level {
         properties.number("price_level", level)?;
     }
     counts(&mut properties, record)?;
-    properties.texts(record.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
+    let tags = record.tags.iter().filter(|(key, _)| *key != KEYS_TAG || keys.is_empty());
+    properties.texts(tags.map(|(key, value)| (key.as_str(), value.as_str())))?;
     properties.close();
     feature.close();
     Ok(())
+}
+
+/// The keys of text fields in the file of the record, by their usual keys.
+fn keys_of(record: &ShopRecord) -> BTreeMap<String, String> {
+    record.tags.get(KEYS_TAG).and_then(|keys| serde_json::from_str(keys).ok()).unwrap_or_default()
 }
 
 /// The value of a word `key=value` if a semicolon list can contain it.
@@ -247,18 +270,19 @@ fn csv_header() -> String {
     names.join(",") + "\n"
 }
 
-fn table_row(out: &mut Vec<u8>, record: &ShopRecord) -> io::Result<()> {
+fn table_row(out: &mut Vec<u8>, record: &ShopRecord, is_safe: bool) -> io::Result<()> {
     let object = |texts: &BTreeMap<String, String>| match texts.is_empty() {
         true => Ok(String::new()),
         false => serde_json::to_string(texts),
     };
-    cell(out, &record.external_id);
-    next_cell(out, record.name.as_deref().unwrap_or_default());
+    let text = |text: &str| if is_safe && is_formula(text) { ["'", text].concat() } else { text.to_owned() };
+    cell(out, &text(&record.external_id));
+    next_cell(out, &text(record.name.as_deref().unwrap_or_default()));
     next_cell(out, &record.lat.to_string());
     next_cell(out, &record.lon.to_string());
-    next_cell(out, &word_list(record, ";")?);
+    next_cell(out, &text(&word_list(record, ";")?));
     for (field, _) in PLAIN_KEYS {
-        next_cell(out, record.text(field).unwrap_or_default());
+        next_cell(out, &text(record.text(field).unwrap_or_default()));
     }
     let numbers = [
         record.price_level.map(|level| level.to_string()),
@@ -270,6 +294,12 @@ fn table_row(out: &mut Vec<u8>, record: &ShopRecord) -> io::Result<()> {
     next_cell(out, &object(&record.names)?);
     next_cell(out, &object(&record.tags)?);
     Ok(())
+}
+
+/// Whether a spreadsheet may execute the text, also after blanks and in full-width characters.
+fn is_formula(text: &str) -> bool {
+    let starts = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(starts)
 }
 
 fn next_cell(out: &mut Vec<u8>, text: &str) {

@@ -11,6 +11,7 @@ pub mod id;
 pub mod locale;
 pub mod money;
 pub mod snowflake;
+pub mod text;
 
 pub use clock::{Clock, Timestamp};
 pub use cx::{Actor, Cx, Idempotency, Principal, Role, TraceContext};
