@@ -80,6 +80,31 @@ proptest! {
         }
     }
 
+    /// E3: every form of a whole number is that number.
+    #[test]
+    fn a_whole_number_has_many_forms(number: i64, zeros in 1_usize..5) {
+        let (padding, digits) = ("0".repeat(zeros), number.unsigned_abs().to_string());
+        let sign = if number < 0 { "-" } else { "" };
+        let (first, rest) = digits.split_at(1);
+        let fraction = if rest.is_empty() { "0" } else { rest };
+        for form in [
+            format!("{number}.{padding}"),
+            format!("{number}e0"),
+            format!("{number}{padding}E-{zeros}"),
+            format!("{sign}{first}.{fraction}e+{}", rest.len()),
+        ] {
+            // A zero before other digits is no number of JSON, so `0` itself has no padding.
+            let is_json = serde_json::from_str::<Value>(&form).is_ok();
+            for text in [form.clone(), format!("\"{form}\"")] {
+                let read = All::from_json(format!("{{\"an_int64\":{text}}}").as_bytes());
+                match read {
+                    Ok(all) => prop_assert!(is_json && all.an_int64 == number, "{text}"),
+                    Err(error) => prop_assert!(!is_json, "{text}: {error}"),
+                }
+            }
+        }
+    }
+
     #[test]
     fn broken_json_never_panics(json in proptest::collection::vec(any::<u8>(), 0..64), cut in 0_usize..64) {
         for json in [&json[..], &json[..cut.min(json.len())]] {
