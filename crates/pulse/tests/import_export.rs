@@ -14,7 +14,7 @@ use pulse_contract::shop::v1::{
 };
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Actor, Cx, Principal};
-use pulse_node::pages::NoChannel;
+use pulse_node::codes::CodeChannels;
 use pulse_node::{Config, Node, NodeOptions};
 use pulse_testkit::{draft, place};
 use serde_json::Value;
@@ -35,6 +35,7 @@ fn text(path: &Path) -> &str {
 
 /// Imports and gives the report.
 fn import(data: &Path, file: &Path, more: &[&str]) -> (Option<i32>, Value) {
+    fs::create_dir_all(data).unwrap();
     let output = run(data, &[&["import", "shops", text(file), "--json"], more].concat());
     let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
         panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
@@ -78,7 +79,7 @@ fn collection(folder: &Path, features: impl Iterator<Item = String>) -> PathBuf 
 async fn trade(data: &Path) {
     let mut config = Config::default();
     data.clone_into(&mut config.node.data);
-    let node = Node::start(&config, NodeOptions::new(Arc::new(NoChannel))).await.unwrap();
+    let node = Node::start(&config, NodeOptions::new(Arc::new(CodeChannels::default()))).await.unwrap();
     let shops = &node.shops().shops;
     let operator = Cx::system("test", node.clock.now());
     let account = AccountId::new(7);
@@ -97,7 +98,7 @@ async fn trade(data: &Path) {
         phone: "+86 21 5555 0000".into(),
         website: "https://tea.example".into(),
         hours: Some(Hours { week: week.clone(), ..Hours::default() }),
-        image_urls: vec!["images/1".into()],
+        image_urls: vec!["https://tea.example/1.png".into()],
         description: "Quiet, \"cosy\"".into(),
         ..draft(name)
     };
@@ -155,6 +156,149 @@ fn shops_of_ours_are_not_made_again() {
         );
         export(&data, &again);
         assert_eq!(lines(&first), lines(&again), "{name}");
+    }
+}
+
+/// I7: an export brings its categories; a category that cannot be there is named by its code.
+#[test]
+fn an_export_brings_its_categories() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    tokio::runtime::Runtime::new().unwrap().block_on(trade(&data));
+    for name in ["out.geojson", "out.csv", "out.jsonl"] {
+        let (first, again) = (temp.path().join(name), temp.path().join(["again-", name].concat()));
+        let fresh = temp.path().join(["data-", name].concat());
+        export(&data, &first);
+        let (code, report) = import(&fresh, &first, &[]);
+        assert_eq!((code, count(&report, "created_count")), (Some(0), 2), "{name}: {report}");
+        export(&fresh, &again);
+        assert_eq!(lines(&first), lines(&again), "{name}");
+        let (code, report) = import(&fresh, &first, &[]);
+        assert_eq!((code, count(&report, "unchanged_count")), (Some(0), 2), "{name}: {report}");
+    }
+    let (file, fresh) = (temp.path().join("codes.csv"), temp.path().join("codes"));
+    fs::write(&file, "id,name,lat,lon,pulse:category\n1,Tea,1,2,50120002\n").unwrap();
+    let (code, report) = import(&fresh, &file, &[]);
+    assert_eq!(code, Some(3), "{report}");
+    assert_eq!(report["refused"][0]["code"], "SHOP_CATEGORY_NOT_FOUND");
+    assert!(report["refused"][0]["reason"].as_str().unwrap().contains("50120002"), "{report}");
+}
+
+fn data_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+/// I6: files with equal ids are different sources by their names; names with a meaning of their own get a suffix.
+#[test]
+fn the_name_of_a_file_is_its_source() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    for name in ["cafes.csv", "bars.csv"] {
+        let (code, report) = import(&data, &data_file(name), &[]);
+        assert_eq!((code, count(&report, "created_count"), count(&report, "updated_count")), (Some(0), 2, 0), "{name}");
+        let (_, report) = import(&data, &data_file(name), &["--restart"]);
+        assert_eq!(count(&report, "unchanged_count"), 2, "{name}");
+    }
+    let named = temp.path().join("pulse.csv");
+    fs::copy(data_file("bars.csv"), &named).unwrap();
+    assert_eq!(count(&import(&data, &named, &[]).1, "created_count"), 2);
+    let out = temp.path().join("out.csv");
+    export(&data, &out);
+    let written = fs::read_to_string(&out).unwrap();
+    for id in ["cafes:1,Cafe One", "cafes:2,Cafe Two", "bars:1,Bar One", "bars:2,Bar Two", "pulse-file:1,Bar One"] {
+        assert!(written.contains(&format!("\n{id},")), "{id}: {written}");
+    }
+}
+
+/// I9: commands that read data refuse a folder that is not there, and create none.
+#[test]
+fn only_a_server_creates_a_data_folder() {
+    let temp = tempfile::tempdir().unwrap();
+    let (typo, out) = (temp.path().join("typo"), temp.path().join("out.csv"));
+    let list = data_file("cafes.csv");
+    let commands: [&[&str]; 5] = [
+        &["export", "shops", text(&out)],
+        &["import", "shops", text(&list)],
+        &["verify"],
+        &["migrate"],
+        &["admin", "grant-operator", "--phone", "+8613800000000"],
+    ];
+    for command in commands {
+        let output = run(&typo, command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("typo does not exist"), "{command:?} {output:?}");
+        assert!(!typo.exists() && !out.exists(), "{command:?}");
+    }
+    fs::create_dir(&typo).unwrap();
+    let output = run(&typo, &["export", "shops", text(&out)]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no data at"), "{output:?}");
+    assert_eq!(fs::read_dir(&typo).unwrap().count(), 0);
+}
+
+/// I9: a reader that ends early, such as `head`, is no error.
+#[test]
+fn a_closed_output_is_no_error() {
+    for arguments in [&["completions", "bash"][..], &["openapi"], &["--help"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pulse"));
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?} {output:?}");
+    }
+}
+
+/// T4: an export can be safe to open in spreadsheets.
+#[test]
+fn an_export_can_be_safe_for_spreadsheets() {
+    let temp = tempfile::tempdir().unwrap();
+    let (data, file, out) = (temp.path().join("data"), temp.path().join("f.csv"), temp.path().join("out.csv"));
+    fs::write(&file, "id,name,lat,lon,phone\n1,=1+1,1,-2,+44 131\n").unwrap();
+    import(&data, &file, &[]);
+    for (option, expected) in
+        [("--spreadsheet-safe", "f:1,'=1+1,1,-2,"), ("--spreadsheet-safe=false", "f:1,=1+1,1,-2,")]
+    {
+        assert!(run(&data, &["export", "shops", text(&out), option]).status.success());
+        let written = fs::read_to_string(&out).unwrap();
+        assert!(written.contains(expected), "{written}");
+    }
+    let help = run(&data, &["export", "shops", "--help"]);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("spreadsheets"), "{help:?}");
+}
+
+/// T1, T2: rows with a name that nobody sees or an address that is no web page are refused; a bare domain stays a tag.
+#[test]
+fn texts_of_a_file_follow_the_rules_of_the_api() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    let refused_of = |name: &str| {
+        let (code, report) = import(&data, &data_file(name), &[]);
+        assert_eq!(code, Some(3), "{report}");
+        let refused = report["refused"].as_array().unwrap().clone();
+        refused.iter().map(|row| row["external_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused_of("names.csv"), ["names:1", "names:2", "names:3", "names:4"]);
+    assert_eq!(refused_of("websites.csv"), ["websites:1", "websites:2"]);
+    let out = temp.path().join("out.csv");
+    export(&data, &out);
+    let written = fs::read_to_string(&out).unwrap();
+    assert!(written.contains("\nnames:5,padded,") && written.contains("Familie"), "{written}");
+    assert!(written.contains("www.anker.example") && !written.contains("javascript"), "{written}");
+}
+
+/// I5: a file of one line names the number of the feature.
+#[test]
+fn a_file_of_one_line_names_the_feature() {
+    let temp = tempfile::tempdir().unwrap();
+    let (data, file) = (temp.path().join("data"), temp.path().join("one.geojson"));
+    let broken = feature(2).replace("Point", "GeometryCollection");
+    let long = feature(3).replace("Tea house 3", &"x".repeat(121));
+    fs::write(&file, format!("[{},{broken},{long}]", feature(1))).unwrap();
+    fs::create_dir(&data).unwrap();
+    let people = run(&data, &["import", "shops", text(&file)]);
+    assert_eq!(people.status.code(), Some(3));
+    let written = String::from_utf8_lossy(&people.stdout);
+    for place in ["line 1, feature 2: geometry: the type GeometryCollection", "line 1, feature 3: name: "] {
+        assert!(written.contains(place), "{written}");
     }
 }
 
@@ -270,6 +414,7 @@ impl Drop for Killed {
 
 /// Starts an import and kills it when its first checkpoint is there, which is written with the first batch.
 fn kill_after_first_checkpoint(data: &Path, arguments: &[&str]) {
+    fs::create_dir_all(data).unwrap();
     let mut child = Killed(pulse(data, arguments).stdout(Stdio::piped()).spawn().unwrap());
     let is_checkpoint = |file: fs::DirEntry| file.path().extension().is_some_and(|extension| extension == "json");
     let has_begun =
@@ -305,6 +450,7 @@ fn an_import_that_was_killed_goes_on() {
 #[test]
 fn administration_says_what_is_wrong_and_rotates_keys() {
     let temp = tempfile::tempdir().unwrap();
+    assert!(run(temp.path(), &["migrate"]).status.success());
     let output = run(temp.path(), &["admin", "grant-operator", "--phone", "+8613800000000"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no account has the phone number +8613800000000"));

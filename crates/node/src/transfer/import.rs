@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -20,9 +21,10 @@ use pulse_kernel::{Clock, Cx, Error};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::category_tree::{CategoryPath, CategoryTree, category_path};
 use super::checkpoint::{Checkpoint, Checkpoints, Identity};
 use super::record::imported;
-use super::report::{Refused, Report};
+use super::report::{Notice, Refused, Report};
 
 /// Number of rows per call.
 const BATCH: usize = 500;
@@ -34,6 +36,8 @@ const QUEUE: usize = 2;
 const READ_BYTES: usize = 256 * 1024;
 /// Maximum number of refused rows in a report; the file of refused rows contains all.
 const REFUSED_SHOWN_MAX: usize = 20;
+/// Maximum length of a source that is the name of the file, in characters.
+const SOURCE_CHARS_MAX: usize = 60;
 /// Interval of checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 
@@ -62,11 +66,20 @@ struct Batch {
     shops: Vec<ImportedShop>,
     /// External ids of the shops, while the call is in progress.
     external_ids: Vec<String>,
-    /// Line number of each shop.
-    lines: Vec<u64>,
+    /// Place of each shop in the file.
+    places: Vec<Place>,
+    /// Category of each shop by its names, if the file states it.
+    category_paths: Vec<Option<CategoryPath>>,
     refused: Vec<Refused>,
     rows: u64,
     position: Position,
+}
+
+/// Place of a row in the file.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    line: u64,
+    feature: Option<u64>,
 }
 
 /// Imports the file of the job; `folder` is the data folder, which keeps the checkpoint.
@@ -84,7 +97,7 @@ pub async fn import(
     let (sender, mut batches) = mpsc::channel(QUEUE);
     let position = progress.position;
     let reading = tokio::task::spawn_blocking(move || read(&job, position, &sender));
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(shops);
     let mut waiting: Option<Batch> = None;
     loop {
         if let Some(batch) = waiting.take_if(|batch| calls.may_begin(batch)) {
@@ -114,14 +127,19 @@ pub async fn import(
 type Answer = anyhow::Result<(Batch, ImportShopsResponse)>;
 
 /// The calls in progress, in the order of the file.
-#[derive(Default)]
 struct Calls {
+    categories: Arc<CategoryTree>,
     open: FuturesOrdered<JoinHandle<Answer>>,
     /// External ids of their shops.
     external_ids: HashSet<String>,
 }
 
 impl Calls {
+    fn new(shops: &ShopClient) -> Self {
+        let categories = Arc::new(CategoryTree::new(shops.clone()));
+        Self { categories, open: FuturesOrdered::new(), external_ids: HashSet::new() }
+    }
+
     /// Whether a batch may start: there is a free slot, and no call in progress has a common id. Otherwise either row could
     /// win.
     fn may_begin(&self, batch: &Batch) -> bool {
@@ -131,9 +149,9 @@ impl Calls {
     fn begin(&mut self, shops: &ShopClient, clock: &Clock, mut batch: Batch) {
         batch.external_ids = batch.shops.iter().map(|shop| shop.external_id.clone()).collect();
         self.external_ids.extend(batch.external_ids.iter().cloned());
-        let (shops, clock) = (shops.clone(), clock.clone());
+        let (shops, clock, categories) = (shops.clone(), clock.clone(), Arc::clone(&self.categories));
         // One task per call, so that validation and encoding use every core.
-        self.open.push_back(tokio::spawn(async move { send(&shops, &clock, batch).await }));
+        self.open.push_back(tokio::spawn(async move { send(&shops, &categories, &clock, batch).await }));
     }
 
     /// Result of the oldest call; `None` when there is none.
@@ -151,13 +169,18 @@ impl Calls {
     }
 }
 
-async fn send(shops: &ShopClient, clock: &Clock, batch: Batch) -> Answer {
+async fn send(shops: &ShopClient, categories: &CategoryTree, clock: &Clock, batch: Batch) -> Answer {
     let mut batch = batch;
-    let taken = std::mem::take(&mut batch.shops);
+    let mut taken = std::mem::take(&mut batch.shops);
     if taken.is_empty() {
         return Ok((batch, ImportShopsResponse::default()));
     }
     let cx = Cx::system("import", clock.now());
+    for (shop, path) in taken.iter_mut().zip(&batch.category_paths) {
+        if let (Some(draft), Some(path)) = (&mut shop.shop, path) {
+            draft.category_code = categories.code_of(&cx, path, draft.category_code).await?;
+        }
+    }
     let response = shops.import_shops(&cx, ImportShopsRequest { shops: taken }).await;
     match response {
         Ok(response) => Ok((batch, response)),
@@ -182,6 +205,7 @@ fn read(job: &Job, position: Position, batches: &mpsc::Sender<Batch>) -> anyhow:
 
 fn hand_over(job: &Job, reader: ShopReader<impl BufRead>, batches: &mpsc::Sender<Batch>) -> anyhow::Result<()> {
     let mut batch = Batch::default();
+    let source = job.source.clone().unwrap_or_else(|| source_of(&job.file));
     for row in reader {
         let row = row.with_context(|| format!("cannot read {} to its end", job.file.display()))?;
         batch.rows += 1;
@@ -193,19 +217,27 @@ fn hand_over(job: &Job, reader: ShopReader<impl BufRead>, batches: &mpsc::Sender
                     None => refused.reason,
                 };
                 let code = pulse_contract::errors::VALIDATION_FAILED.code.to_owned();
-                batch.refused.push(Refused { line: refused.line, external_id: String::new(), code, reason });
+                batch.refused.push(Refused {
+                    line: refused.line,
+                    feature: row.number,
+                    external_id: String::new(),
+                    code,
+                    reason,
+                });
             }
             Ok(mut record) => {
-                if let Some(source) = &job.source {
-                    record.external_id = from_source(&record.external_id, source);
-                }
+                record.external_id = from_source(&record.external_id, &source);
+                let path = category_path(&mut record);
                 let shop = imported(record, &job.time_zone);
                 match shop.validate() {
                     Ok(()) => {
-                        batch.lines.push(row.line);
+                        batch.places.push(Place { line: row.line, feature: row.number });
+                        batch.category_paths.push(path);
                         batch.shops.push(shop);
                     }
-                    Err(error) => batch.refused.push(refused(row.line, shop.external_id, &error)),
+                    Err(error) => {
+                        batch.refused.push(refused(row.line, row.number, shop.external_id, &error));
+                    }
                 }
             }
         }
@@ -223,6 +255,19 @@ fn hand_over(job: &Job, reader: ShopReader<impl BufRead>, batches: &mpsc::Sender
     Ok(())
 }
 
+/// The source of a file: its name without the extension, so that files with equal ids are different sources. Names with a
+/// meaning of their own get a suffix.
+fn source_of(file: &Path) -> String {
+    let name = file.file_stem().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let name: String = name.trim().chars().map(|c| if c == ':' || c.is_control() { '_' } else { c }).collect();
+    let name: String = name.chars().take(SOURCE_CHARS_MAX).collect();
+    match name.as_str() {
+        "" | "-" => "stdin".to_owned(),
+        "pulse" | "osm" | "yelp" | "place" => name + "-file",
+        _ => name,
+    }
+}
+
 /// Replaces the default prefix of an id, which is the file format, by the source of the job.
 fn from_source(external_id: &str, source: &str) -> String {
     match external_id.split_once(':') {
@@ -231,7 +276,7 @@ fn from_source(external_id: &str, source: &str) -> String {
     }
 }
 
-fn refused(line: u64, external_id: String, error: &Error) -> Refused {
+fn refused(line: u64, feature: Option<u64>, external_id: String, error: &Error) -> Refused {
     let violations = error.violations().iter().map(|violation| {
         let field = violation.field.strip_prefix("shop.").unwrap_or(&violation.field);
         format!("{field}: {}", violation.message)
@@ -240,7 +285,7 @@ fn refused(line: u64, external_id: String, error: &Error) -> Refused {
     if reason.is_empty() {
         error.detail().clone_into(&mut reason);
     }
-    Refused { line, external_id, code: error.code().to_owned(), reason }
+    Refused { line, feature, external_id, code: error.code().to_owned(), reason }
 }
 
 /// State of an import: report, position, checkpoint and progress bar.
@@ -296,18 +341,26 @@ impl Progress {
     }
 
     fn advance(&mut self, batch: Batch, response: ImportShopsResponse) -> anyhow::Result<()> {
-        let Batch { lines, mut refused, rows, position, .. } = batch;
+        let Batch { places, mut refused, rows, position, .. } = batch;
         let count = |count: i32| u64::try_from(count).unwrap_or_default();
+        let place_of =
+            |index: i32| usize::try_from(index).ok().and_then(|index| places.get(index)).copied().unwrap_or_default();
         self.report.read_count += rows;
         self.report.created_count += count(response.created_count);
         self.report.updated_count += count(response.updated_count);
         self.report.unchanged_count += count(response.unchanged_count);
-        refused.extend(response.refused.into_iter().map(|shop| Refused {
-            line: usize::try_from(shop.index).ok().and_then(|index| lines.get(index)).copied().unwrap_or_default(),
-            external_id: shop.external_id,
-            code: shop.code,
-            reason: shop.reason,
+        refused.extend(response.refused.into_iter().map(|shop| {
+            let Place { line, feature } = place_of(shop.index);
+            Refused { line, feature, external_id: shop.external_id, code: shop.code, reason: shop.reason }
         }));
+        for notice in response.notices {
+            let Place { line, feature } = place_of(notice.index);
+            self.report.notice_count += 1;
+            if self.report.notices.len() < REFUSED_SHOWN_MAX {
+                let (external_id, text) = (notice.external_id, notice.text);
+                self.report.notices.push(Notice { line, feature, external_id, text });
+            }
+        }
         refused.sort_by_key(|refused| refused.line);
         for refused in refused {
             self.report.refused_count += 1;

@@ -1,5 +1,6 @@
 //! Import and export of shops, by the same calls that an operator makes.
 
+mod category_tree;
 mod checkpoint;
 pub mod export;
 pub mod import;

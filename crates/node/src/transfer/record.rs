@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use pulse_contract::shop::v1::{Hours, ImportedShop, Shop, ShopDraft, ShopState};
 use pulse_contract::{GeoPoint, Json as _};
 use pulse_exchange::{Address, CATEGORY_KEYS, ShopRecord};
+use pulse_kernel::text::{self, WebAddressFault};
 
 /// Tags of values that only Pulse has.
 const CATEGORY_TAG: &str = "pulse:category";
 const HOURS_TAG: &str = "pulse:hours";
 const ZONE_TAG: &str = "pulse:time_zone";
 const IMAGES_TAG: &str = "pulse:images";
+/// Language of the name of a shop that has no name without a language.
+const NAME_TAG: &str = "pulse:name_language";
 /// Tag of categories that are not OpenStreetMap tags.
 const WORDS_TAG: &str = "categories";
 const DESCRIPTION_TAG: &str = "description";
@@ -35,8 +38,15 @@ pub(super) fn imported(record: ShopRecord, time_zone: &str) -> ImportedShop {
     let name_en = names.remove("en").unwrap_or_default();
     let (name, name_en) = match name {
         Some(name) => (name, name_en),
-        None if !name_en.is_empty() => (name_en, String::new()),
-        None => (names.values().next().cloned().unwrap_or_default(), String::new()),
+        None if !name_en.is_empty() => {
+            tags.insert(NAME_TAG.to_owned(), "en".to_owned());
+            (name_en, String::new())
+        }
+        None => {
+            let first = names.pop_first();
+            tags.extend(first.iter().map(|(language, _)| (NAME_TAG.to_owned(), language.clone())));
+            (first.map(|(_, name)| name).unwrap_or_default(), String::new())
+        }
     };
     tags.extend(names.into_iter().map(|(language, name)| (["name:", &language].concat(), name)));
     keep_words(&mut tags, categories);
@@ -51,7 +61,7 @@ pub(super) fn imported(record: ShopRecord, time_zone: &str) -> ImportedShop {
         location: Some(GeoPoint { latitude: Some(lat), longitude: Some(lon) }),
         address: line_of(&mut tags, address),
         phone: fitting(&mut tags, "phone", phone, PHONE_CHARS_MAX),
-        website: fitting(&mut tags, "website", website, WEBSITE_CHARS_MAX),
+        website: web_address(&mut tags, website),
         price_level: record.price_level.unwrap_or_default().into(),
         hours,
         image_urls,
@@ -81,6 +91,10 @@ pub fn record(shop: Shop) -> ShopRecord {
     if !shop.name_en.is_empty() {
         names.insert("en".to_owned(), shop.name_en);
     }
+    let mut name = Some(shop.name);
+    if let Some(language) = tags.remove(NAME_TAG) {
+        names.extend(name.take().map(|name| (language, name)));
+    }
     let hours = written_hours(&mut tags, shop.hours.unwrap_or_default());
     if shop.category_code != 0 {
         tags.insert(CATEGORY_TAG.to_owned(), shop.category_code.to_string());
@@ -98,7 +112,7 @@ pub fn record(shop: Shop) -> ShopRecord {
     let location = shop.location.unwrap_or_default();
     ShopRecord {
         external_id,
-        name: Some(shop.name),
+        name,
         names,
         lat: location.latitude.unwrap_or_default(),
         lon: location.longitude.unwrap_or_default(),
@@ -134,6 +148,19 @@ fn fitting(tags: &mut Tags, key: &str, text: Option<String>, chars_max: usize) -
     }
     tags.insert(key.to_owned(), text);
     String::new()
+}
+
+/// The website of a shop. A text that is no address, such as `www.tea.example`, becomes a tag. An address with a foreign scheme
+/// stays, and its row is refused.
+fn web_address(tags: &mut Tags, website: Option<String>) -> String {
+    let website = fitting(tags, "website", website, WEBSITE_CHARS_MAX);
+    match text::web_address(&website) {
+        Err(WebAddressFault::Malformed) if !website.is_empty() => {
+            tags.insert("website".to_owned(), website);
+            String::new()
+        }
+        Ok(()) | Err(WebAddressFault::Malformed | WebAddressFault::Scheme(_)) => website,
+    }
 }
 
 /// Stores categories as tags: `amenity=cafe` under its key, several values of one key as a list, plain words as one list.
@@ -186,7 +213,7 @@ fn hours(tags: &mut Tags, text: Option<String>, time_zone: &str) -> Option<Hours
 }
 
 fn written_hours(tags: &mut Tags, hours: Hours) -> Option<String> {
-    if !hours.week.is_empty() || !hours.exceptions.is_empty() {
+    if !hours.week.is_empty() || !hours.exceptions.is_empty() || hours.is_orderable_when_unknown {
         tags.insert(HOURS_TAG.to_owned(), String::from_utf8_lossy(&hours.to_json()).into_owned());
     } else if !hours.time_zone.is_empty() {
         tags.insert(ZONE_TAG.to_owned(), hours.time_zone);
@@ -287,6 +314,18 @@ mod tests {
         let zoned = record(shop(imported(full(), "Europe/London")));
         assert_eq!(zoned.tags.get(ZONE_TAG).map(String::as_str), Some("Europe/London"));
         assert_eq!(record(shop(imported(zoned.clone(), "Asia/Tokyo"))), zoned);
+    }
+
+    /// I8: a shop that has a name in a language only comes back with that name.
+    #[test]
+    fn a_name_in_a_language_stays_one() {
+        for names in [vec![("en", "Tea")], vec![("fr", "Thé"), ("zh", "茶")], vec![("en", "Tea"), ("fr", "Thé")]] {
+            let names = names.into_iter().map(|(language, name)| (language.to_owned(), name.to_owned())).collect();
+            let file = ShopRecord { name: None, names, ..full() };
+            let shop = shop(imported(file.clone(), ""));
+            assert!(!shop.name.is_empty());
+            assert_eq!(record(shop), file);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use pulse_node::data_folder::DataFolder;
 use pulse_node::{Node, NodeOptions};
 use pulse_token::KeyRing;
 
-use super::arguments::{GrantOperator, RotateKeys};
+use super::arguments::{GrantOperator, RotateKeys, require_data};
 use super::show::print;
 
 /// `pulse admin grant-operator`. Calls the node that uses the data folder, or opens the data when none does.
@@ -23,6 +23,7 @@ pub(super) async fn grant_operator(arguments: GrantOperator) -> anyhow::Result<(
         })?;
         return print(&granted(&name, account_id));
     }
+    require_data(&config)?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let node = Node::start(&config, NodeOptions::for_command()).await?;
     let outcome = grant(&node, &arguments.phone).await;

@@ -17,7 +17,7 @@ pub(super) use admin::{Admin, GrantOperator, RotateKeys};
 pub(super) use bench::BenchArguments;
 pub(super) use crash_test::CrashTestArguments;
 pub(super) use load_test::LoadTestArguments;
-pub(super) use node::{CheckConfig, Demo, Migrate, Serve, Verify};
+pub(super) use node::{CheckConfig, Demo, Migrate, Serve, Verify, require_data, require_folder};
 pub(super) use race::RaceArguments;
 pub(super) use transfer::{Export, ExportShops, Import, ImportShops};
 

@@ -1,18 +1,19 @@
 //! `pulse export`.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, IsTerminal};
 
 use anyhow::Context;
 use pulse_exchange::Format;
 use pulse_node::transfer::export::export;
 use pulse_node::{Node, NodeOptions};
 
-use super::arguments::ExportShops;
+use super::arguments::{ExportShops, require_data};
 
 /// `pulse export shops`.
 pub(super) async fn shops(arguments: ExportShops) -> anyhow::Result<()> {
     let config = arguments.node.quiet_config()?;
+    require_data(&config)?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let node = Node::start(&config, NodeOptions::for_command()).await?;
     let outcome = write(&node, &arguments).await;
@@ -26,13 +27,16 @@ pub(super) async fn shops(arguments: ExportShops) -> anyhow::Result<()> {
 async fn write(node: &Node, arguments: &ExportShops) -> anyhow::Result<u64> {
     let (shops, clock, file) = (&node.shops().shops, &node.clock, &arguments.file);
     if file.as_os_str() == "-" {
-        return export(shops, clock, BufWriter::new(io::stdout()), arguments.format.unwrap_or(Format::GeoJson)).await;
+        let (out, format) = (io::stdout(), arguments.format.unwrap_or(Format::GeoJson));
+        let is_safe = arguments.spreadsheet_safe.unwrap_or_else(|| out.is_terminal());
+        return export(shops, clock, BufWriter::new(out), format, is_safe).await;
     }
     let format = arguments.format.unwrap_or_else(|| format_of(&file.to_string_lossy()));
+    let is_safe = arguments.spreadsheet_safe.unwrap_or(false);
     // Written to a second file and renamed, so that a reader never sees an incomplete file.
     let beside = file.with_added_extension("part");
     let out = File::create(&beside).with_context(|| format!("cannot write {}", beside.display()))?;
-    let count = export(shops, clock, BufWriter::new(out), format).await?;
+    let count = export(shops, clock, BufWriter::new(out), format, is_safe).await?;
     fs::rename(&beside, file).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(count)
 }

@@ -12,7 +12,7 @@ use pulse_node::transfer::report::Report;
 use pulse_node::{Config, Node, NodeOptions};
 use pulse_store::{Statement, values};
 
-use super::arguments::ImportShops;
+use super::arguments::{ImportShops, require_folder};
 use super::show::print;
 
 /// Exit code of an import that read the whole file and refused some rows.
@@ -21,6 +21,7 @@ const EXIT_REFUSED: u8 = 3;
 /// `pulse import shops`.
 pub(super) async fn shops(arguments: ImportShops) -> anyhow::Result<ExitCode> {
     let config = arguments.node.quiet_config()?;
+    require_folder(&config)?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let node = Node::start(&config, NodeOptions::for_command()).await?;
     let begun = Instant::now();
@@ -98,11 +99,26 @@ fn text_of(report: &Report, rows_per_s: u128) -> String {
         text += &format!("\nContinued an interrupted import after row {}.", report.resumed_after_count);
     }
     for refused in &report.refused {
-        text += &format!("\n  line {}: {} {}", refused.line, refused.reason, refused.external_id);
+        let place = place(refused.line, refused.feature);
+        text += &format!("\n  {place}: {} {}", refused.reason, refused.external_id);
     }
     let shown = u64::try_from(report.refused.len()).unwrap_or(u64::MAX);
     if *refused_count > shown {
         text += &format!("\n  and {} more; use --refused FILE to write all of them", refused_count - shown);
     }
+    if report.notice_count > 0 {
+        text += &format!("\n{} imported rows have a value without effect:", report.notice_count);
+    }
+    for notice in &report.notices {
+        text += &format!("\n  {}: {} {}", place(notice.line, notice.feature), notice.text, notice.external_id);
+    }
     text
+}
+
+/// `line 3`, or `line 1, feature 7` in a JSON file, which may have one line only.
+fn place(line: u64, feature: Option<u64>) -> String {
+    match feature {
+        Some(feature) => format!("line {line}, feature {feature}"),
+        None => format!("line {line}"),
+    }
 }

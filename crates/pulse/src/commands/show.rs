@@ -5,11 +5,14 @@ use std::io::Write;
 use clap::CommandFactory;
 use pulse_node::{Node, NodeOptions};
 
-use super::arguments::{Arguments, CheckConfig, Completions, Migrate};
+use super::arguments::{Arguments, CheckConfig, Completions, Migrate, require_folder};
 
 /// Prints the configuration in force.
 pub(super) fn check_config(check: &CheckConfig) -> anyhow::Result<()> {
     let config = check.node.config()?;
+    if let Some(warning) = config.codes.warning().filter(|_| !config.node.has_dev_inbox) {
+        eprintln!("warning: {warning}");
+    }
     let text = if check.json { serde_json::to_string_pretty(&config)? } else { toml::to_string_pretty(&config)? };
     print(text.trim_end())
 }
@@ -21,13 +24,16 @@ pub(super) fn openapi() -> anyhow::Result<()> {
 
 /// Prints the completion script of a shell.
 pub(super) fn completions(completions: &Completions) -> anyhow::Result<()> {
-    clap_complete::generate(completions.shell, &mut Arguments::command(), "pulse", &mut std::io::stdout());
-    Ok(())
+    // The generator panics when its output is closed, as by `head`.
+    let mut script = Vec::new();
+    clap_complete::generate(completions.shell, &mut Arguments::command(), "pulse", &mut script);
+    print(String::from_utf8(script)?.trim_end())
 }
 
 /// Applies the pending migrations.
 pub(super) async fn migrate(arguments: Migrate) -> anyhow::Result<()> {
     let config = arguments.node.config()?;
+    require_folder(&config)?;
     // Starting a node applies the migrations of every context.
     let node = Node::start(&config, NodeOptions::for_command()).await?;
     node.stop().await;

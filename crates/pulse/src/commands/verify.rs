@@ -11,6 +11,7 @@ use super::show::print;
 
 pub(super) async fn verify(arguments: Verify) -> anyhow::Result<ExitCode> {
     let config = arguments.node.quiet_config()?;
+    super::arguments::require_data(&config)?;
     let telemetry = pulse_telemetry::init(&config.telemetry.telemetry())?;
     let node = Node::start(&config, NodeOptions::for_command()).await?;
     let repair = match (arguments.repair, arguments.exclusive) {

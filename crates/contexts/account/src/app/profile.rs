@@ -3,7 +3,7 @@
 use pulse_contract::account::v1::{Account, GetMeRequest, GetProfileRequest, Profile, UpdateMeRequest, errors};
 use pulse_contract::errors as common;
 use pulse_kernel::id::AccountId;
-use pulse_kernel::{Cx, Error};
+use pulse_kernel::{Cx, Error, text};
 use pulse_store::Commit;
 
 use super::{App, view};
@@ -24,6 +24,10 @@ pub(crate) async fn update_me(app: &App, cx: &Cx, request: UpdateMeRequest) -> R
     {
         return Err(errors::ACCOUNT_TIME_ZONE_UNKNOWN
             .error(format!("time_zone must be an IANA name such as Asia/Shanghai, got {zone:?}")));
+    }
+    if let Some(url) = request.avatar_url.as_deref().filter(|url| !url.is_empty()) {
+        let invalid = |fault| common::VALIDATION_FAILED.error(format!("avatar_url {fault}"));
+        text::web_address(url).map_err(invalid)?;
     }
     let store = &app.deps.store;
     store

@@ -20,6 +20,11 @@ pub(crate) async fn a_profile_changes_field_by_field(node: &mut TestNode) {
     let profile = node.accounts().get_profile(&node.anonymous(), request).await.unwrap();
     assert_eq!((profile.display_name.as_str(), profile.bio.as_str()), ("王芳", "茶 and books"));
     assert_eq!(profile.avatar_url, "https://pictures.example/me.png");
+    // T1: a picture has the address of a web page.
+    for address in ["https://a b", "https://user@a.example/x.png", "https:///x.png"] {
+        let refused = update(UpdateMeRequest { avatar_url: Some(address.to_owned()), ..Default::default() }).await;
+        assert_eq!(refused.unwrap_err().code(), "VALIDATION_FAILED", "{address}");
+    }
     let none = update(UpdateMeRequest { avatar_url: Some(String::new()), ..Default::default() }).await.unwrap();
     assert_eq!(none.avatar_url, "");
 }

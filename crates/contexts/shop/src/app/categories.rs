@@ -12,6 +12,7 @@ use pulse_store::Commit;
 
 use super::App;
 use super::submit_shop_application::{category, check_category};
+use super::text_rules::TextRules;
 use crate::domain::category::{CHILDREN_MAX, Code, DEPTH_MAX, Refusal};
 use crate::store::categories::{self, CategoryRow};
 
@@ -45,6 +46,11 @@ async fn load(app: &App, parent: Code) -> Result<Arc<ListCategoriesResponse>, Er
 
 pub(crate) async fn create_category(app: &App, cx: &Cx, request: CreateCategoryRequest) -> Result<Category, Error> {
     let parent = category(request.parent_code)?;
+    let mut rules = TextRules::default();
+    let name = rules.name("name", request.name.clone());
+    let name_zh = rules.optional_name("name_zh", request.name_zh.clone());
+    rules.check()?;
+    let request = CreateCategoryRequest { name, name_zh, ..request };
     app.deps.store.attempt(cx, || create(app, cx, parent, &request)).await
 }
 

@@ -9,6 +9,7 @@ use pulse_store::Commit;
 
 use super::get_shop::not_found;
 use super::submit_shop_application::{category, check_category, position_of};
+use super::text_rules::TextRules;
 use super::{App, view};
 use crate::domain::category::Code;
 use crate::store::categories;
@@ -42,13 +43,17 @@ fn apply(read: ShopRow, request: UpdateShopRequest) -> Result<ShopRow, Error> {
     if let Some(code) = request.category_code {
         row.category = category(code)?;
     }
-    row.name = request.name.unwrap_or(row.name);
+    let mut rules = TextRules::default();
+    if let Some(name) = request.name {
+        row.name = rules.name("name", name);
+    }
     row.price_level = request.price_level.and_then(|level| u8::try_from(level).ok()).unwrap_or(row.price_level);
     let details = &mut row.details;
-    replace(&mut details.name_en, request.name_en);
+    replace(&mut details.name_en, request.name_en.map(|name| rules.optional_name("name_en", name)));
     replace(&mut details.address, request.address);
     replace(&mut details.phone, request.phone);
-    replace(&mut details.website, request.website);
+    replace(&mut details.website, request.website.map(|website| rules.web_address("website", website)));
+    rules.check()?;
     replace(&mut details.description, request.description);
     Ok(row)
 }

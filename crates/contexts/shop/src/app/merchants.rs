@@ -10,16 +10,21 @@ use pulse_kernel::id::{AccountId, MerchantId};
 use pulse_kernel::{Actor, Cx, Error, Role};
 use pulse_store::Commit;
 
+use super::text_rules::TextRules;
 use super::{App, view};
 use crate::store::merchants::{self, MerchantRow};
 
 pub(crate) async fn create_merchant(app: &App, cx: &Cx, request: CreateMerchantRequest) -> Result<Merchant, Error> {
     let store = &app.deps.store;
+    let mut rules = TextRules::default();
+    let name = rules.name("name", request.name);
+    let legal_name = rules.optional_name("legal_name", request.legal_name);
+    rules.check()?;
     let row = MerchantRow {
         id: MerchantId::new(store.next_id(cx.now)),
         owner: caller(cx)?,
-        name: request.name,
-        legal_name: request.legal_name,
+        name,
+        legal_name,
         contact_phone: request.contact_phone,
         shop_count: 0,
         created_at: cx.now,

@@ -17,6 +17,7 @@ mod products;
 mod review_shop;
 mod submit_shop_application;
 mod supplier_items;
+mod text_rules;
 mod view;
 mod withdraw_shop_application;
 

@@ -8,13 +8,14 @@ use pulse_kernel::{Cx, Error, Violation};
 
 use super::App;
 use super::submit_shop_application::category;
+use super::text_rules::TextRules;
 use crate::domain::menu::{self, CHOICES_MAX, FaultKind, GROUPS_MAX, Group, MODIFIERS_MAX, Modifier};
 use crate::store::products::{ProductId, ProductRow};
 
 /// The row of a new product; `known` are the variants whose IDs it may keep.
 ///
 /// # Errors
-/// `SHOP_PRODUCT_INVALID` with all violations.
+/// `VALIDATION_FAILED` for texts; `SHOP_PRODUCT_INVALID` with all other violations.
 pub(super) fn row(
     app: &App,
     cx: &Cx,
@@ -22,6 +23,7 @@ pub(super) fn row(
     draft: ProductDraft,
     known: &[Variant],
 ) -> Result<ProductRow, Error> {
+    let draft = with_checked_texts(draft)?;
     let mut violations = variant_violations(&draft, known);
     let groups: Vec<Group> = draft.modifier_groups.iter().map(group).collect();
     if let Err(faults) = menu::check_groups(&groups) {
@@ -64,6 +66,29 @@ pub(super) fn row(
         version: 1,
         created_at: cx.now,
     })
+}
+
+/// The draft with its names trimmed, before names are compared.
+fn with_checked_texts(mut draft: ProductDraft) -> Result<ProductDraft, Error> {
+    let mut rules = TextRules::default();
+    draft.name = rules.name("product.name", draft.name);
+    draft.name_en = rules.optional_name("product.name_en", draft.name_en);
+    draft.section = rules.optional_name("product.section", draft.section);
+    draft.image_urls = rules.pictures("product.image_urls", draft.image_urls);
+    for (index, variant) in draft.variants.iter_mut().enumerate() {
+        let field = format!("product.variants[{index}].name");
+        variant.name = rules.name(&field, std::mem::take(&mut variant.name));
+    }
+    for (index, group) in draft.modifier_groups.iter_mut().enumerate() {
+        let field = format!("product.modifier_groups[{index}]");
+        group.name = rules.optional_name(&[&field, ".name"].concat(), std::mem::take(&mut group.name));
+        for (index, modifier) in group.modifiers.iter_mut().enumerate() {
+            let field = format!("{field}.modifiers[{index}].name");
+            modifier.name = rules.optional_name(&field, std::mem::take(&mut modifier.name));
+        }
+    }
+    rules.check()?;
+    Ok(draft)
 }
 
 fn variant_violations(draft: &ProductDraft, known: &[Variant]) -> Vec<Violation> {

@@ -8,6 +8,7 @@ use pulse_kernel::id::{MerchantId, ShopId};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
+use super::text_rules::TextRules;
 use super::{App, merchants::owned, view};
 use crate::domain::category::Code;
 use crate::domain::geo::GeoPoint;
@@ -53,17 +54,24 @@ async fn commit(app: &App, cx: &Cx, merchant: MerchantId, row: &ShopRow) -> Resu
 /// The row of a new active shop without an owner, with checked hours and position.
 ///
 /// # Errors
-/// `SHOP_HOURS_INVALID`, `SHOP_TIME_ZONE_UNKNOWN`; `VALIDATION_FAILED` for a position outside of the earth;
+/// `SHOP_HOURS_INVALID`, `SHOP_TIME_ZONE_UNKNOWN`; `VALIDATION_FAILED` for a position outside of the earth, an invisible
+/// name, or an address that is no web address;
 /// `SHOP_CATEGORY_NOT_FOUND` for an invalid code.
 pub(super) fn draft_row(app: &App, cx: &Cx, id: ShopId, draft: ShopDraft) -> Result<ShopRow, Error> {
     if let Some(hours) = &draft.hours {
         app.zones.read(hours)?;
     }
     let location = draft.location.unwrap_or_default();
+    let mut rules = TextRules::default();
+    let name = rules.name("shop.name", draft.name);
+    let name_en = rules.optional_name("shop.name_en", draft.name_en);
+    let website = rules.web_address("shop.website", draft.website);
+    let image_urls = rules.pictures("shop.image_urls", draft.image_urls);
+    rules.check()?;
     Ok(ShopRow {
         id,
         merchant: MerchantId::new(0),
-        name: draft.name,
+        name,
         state: ShopState::Active,
         external_id: None,
         category: category(draft.category_code)?,
@@ -72,12 +80,12 @@ pub(super) fn draft_row(app: &App, cx: &Cx, id: ShopId, draft: ShopDraft) -> Res
         rating_hundredths: 0,
         rating_count: 0,
         details: StoredShop {
-            name_en: draft.name_en,
+            name_en,
             address: draft.address,
             phone: draft.phone,
-            website: draft.website,
+            website,
             hours: draft.hours,
-            image_urls: draft.image_urls,
+            image_urls,
             description: draft.description,
             ..StoredShop::default()
         },

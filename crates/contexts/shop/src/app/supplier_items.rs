@@ -16,6 +16,7 @@ use pulse_store::Commit;
 use super::App;
 use super::merchants::owned;
 use super::submit_shop_application::{category, check_category};
+use super::text_rules::TextRules;
 use crate::store::categories;
 use crate::store::items::{self, ItemRow};
 
@@ -32,7 +33,18 @@ pub(crate) async fn put_supplier_items(
         let detail = format!("items[{index}].item_code must be unique within the batch, got {code:?} twice");
         return Err(common::VALIDATION_FAILED.error(detail));
     }
-    app.deps.store.attempt(cx, || put(app, cx, merchant, &request.items)).await
+    let mut rules = TextRules::default();
+    let items: Vec<SupplierItemDraft> = request
+        .items
+        .into_iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let name = rules.name(&format!("items[{index}].name"), item.name.clone());
+            SupplierItemDraft { name, ..item }
+        })
+        .collect();
+    rules.check()?;
+    app.deps.store.attempt(cx, || put(app, cx, merchant, &items)).await
 }
 
 async fn put(

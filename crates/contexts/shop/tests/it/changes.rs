@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use pulse_contract::shop::v1::*;
 use pulse_kernel::Error;
-use pulse_testkit::{TestNode, draft, place};
+use pulse_testkit::{TestNode, draft, place, product};
 
 use crate::{SECOND, code, tally};
 
@@ -207,6 +207,59 @@ pub(crate) async fn hours_that_cannot_be_read_are_refused(node: &mut TestNode) {
     let seen = get(node, found.shop_id).await;
     assert_eq!((seen.is_open, seen.hours.as_ref()), (None, Some(&hours)));
     assert_eq!(seen.hours_mistakes, [HoursMistake { position: 7, text: "9am-5pm".into() }]);
+}
+
+/// T1, T2: names are visible and trimmed, and addresses are those of web pages, for shops, merchants, products, categories
+/// and imports.
+pub(crate) async fn names_are_visible_and_addresses_are_of_web_pages(node: &mut TestNode) {
+    let shop = node.a_shop().await.shop;
+    let (merchant_id, shop_id) = (shop.merchant_id, shop.shop_id);
+    let shops = node.shops();
+    for name in ["   ", "\u{200b}", "\u{202e}gnp.exe", "\u{2800}\u{2800}", "a\nb"] {
+        assert_eq!(code(&update(node, rename(&shop, name)).await), "VALIDATION_FAILED", "{name:?}");
+        let request = SubmitShopApplicationRequest { merchant_id, shop: Some(draft(name)) };
+        assert_eq!(code(&shops.submit_shop_application(&node.cx(), request).await), "VALIDATION_FAILED", "{name:?}");
+        let request = CreateMerchantRequest { name: name.to_owned(), ..Default::default() };
+        assert_eq!(code(&shops.create_merchant(&node.cx(), request).await), "VALIDATION_FAILED", "{name:?}");
+        let request = CreateCategoryRequest { name: name.to_owned(), ..Default::default() };
+        assert_eq!(code(&shops.create_category(&node.cx(), request).await), "VALIDATION_FAILED", "{name:?}");
+        let request = CreateProductRequest { shop_id, product: Some(product(name, 100)) };
+        assert_eq!(code(&node.catalog().create_product(&node.cx(), request).await), "VALIDATION_FAILED", "{name:?}");
+    }
+    for address in ["javascript:alert(1)", "data:text/html,x", "www.anker.example", "images/1", "https://a@b.example"] {
+        let request = UpdateShopRequest { website: Some(address.to_owned()), ..rename(&shop, "Tea") };
+        assert_eq!(code(&update(node, request).await), "VALIDATION_FAILED", "{address}");
+        let pictures = vec!["https://a.example/1.png".to_owned(), address.to_owned()];
+        let shop = ShopDraft { image_urls: pictures.clone(), ..draft("Tea") };
+        let request = SubmitShopApplicationRequest { merchant_id, shop: Some(shop) };
+        let error = shops.submit_shop_application(&node.cx(), request).await.unwrap_err();
+        assert_eq!(error.violations()[0].field, "shop.image_urls[1]", "{address}");
+        let request =
+            CreateProductRequest { shop_id, product: Some(ProductDraft { image_urls: pictures, ..product("Tea", 1) }) };
+        assert_eq!(code(&node.catalog().create_product(&node.cx(), request).await), "VALIDATION_FAILED", "{address}");
+    }
+    assert_eq!(get(node, shop_id).await, shop);
+    let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} Familie";
+    let request =
+        UpdateShopRequest { website: Some("https://a.example".into()), ..rename(&shop, &format!(" {family} ")) };
+    let changed = update(node, request).await.unwrap();
+    assert_eq!((changed.name.as_str(), changed.website.as_str()), (family, "https://a.example"));
+    let imported = |number: i32, name: &str, website: &str| ImportedShop {
+        external_id: format!("test:{number}"),
+        shop: Some(ShopDraft { website: website.to_owned(), ..draft(name) }),
+        ..Default::default()
+    };
+    let batch = vec![
+        imported(1, " padded ", ""),
+        imported(2, "\u{202e}gnp.exe", ""),
+        imported(3, "Evil", "javascript:alert(document.cookie)"),
+        imported(4, "\u{200b}", ""),
+    ];
+    let response = shops.import_shops(&node.cx(), ImportShopsRequest { shops: batch }).await.unwrap();
+    assert_eq!(response.created_count, 1);
+    let reasons: Vec<&str> = response.refused.iter().map(|refused| refused.reason.as_str()).collect();
+    assert!(reasons[0].contains("U+202E") && reasons[1].contains("javascript"), "{reasons:?}");
+    assert_eq!(reasons[2], "shop.name must contain a visible character");
 }
 
 /// H2: a shop whose hours are unknown takes no orders, unless it says so.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 use pulse_node::Config;
 use pulse_node::config::SecretUrl;
@@ -13,7 +14,7 @@ pub(in crate::commands) struct NodeArguments {
     /// Configuration file in TOML.
     #[arg(long, value_name = "FILE", env = "PULSE_CONFIG", hide_env_values = true)]
     pub(in crate::commands) config: Option<PathBuf>,
-    /// Data folder; created if it does not exist [default: data].
+    /// Data folder; serve and demo create it if it does not exist [default: data].
     #[arg(long, value_name = "DIR")]
     pub(in crate::commands) data: Option<PathBuf>,
     /// Address of the node; port 0 selects a free port [default: 127.0.0.1:8080].
@@ -26,6 +27,34 @@ pub(in crate::commands) struct NodeArguments {
     /// Log filter, for example info or pulse_shop=debug [default: info; warn for commands that run once].
     #[arg(long, value_name = "FILTER")]
     pub(in crate::commands) log: Option<String>,
+}
+
+/// File of the embedded database; `None` for a database server.
+fn embedded_file(config: &Config) -> Option<PathBuf> {
+    match config.store.url.expose() {
+        "" => Some(config.node.data.join("pulse.db")),
+        url => url.strip_prefix("sqlite:").map(|path| PathBuf::from(path.split('?').next().unwrap_or(path))),
+    }
+}
+
+/// Refuses a data folder that does not exist, unless a database server has the data. Only `serve` and `demo` create folders.
+pub(in crate::commands) fn require_folder(config: &Config) -> anyhow::Result<()> {
+    let folder = &config.node.data;
+    if embedded_file(config).is_some() && !folder.is_dir() {
+        bail!("the data folder {} does not exist; set --data to the data folder of the node", folder.display());
+    }
+    Ok(())
+}
+
+/// Refuses a data folder without data, unless a database server has the data.
+pub(in crate::commands) fn require_data(config: &Config) -> anyhow::Result<()> {
+    require_folder(config)?;
+    match embedded_file(config) {
+        Some(file) if !file.is_file() => {
+            bail!("there is no data at {}; set --data to the data folder of the node", file.display())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Environment variables with valid UTF-8.

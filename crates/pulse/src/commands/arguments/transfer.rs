@@ -43,8 +43,8 @@ pub(in crate::commands) struct ImportShops {
     /// Cell separator of a CSV file: one ASCII character, or tab [default: detected].
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(in crate::commands) delimiter: Option<u8>,
-    /// Prefix of ids without a source: with --source register, row 17 has the external id register:17 [default: csv, geojson
-    /// or json].
+    /// Prefix of ids without a source: with --source register, row 17 has the external id register:17. Use one name for all
+    /// versions of a list [default: the name of the file without its extension].
     #[arg(long, value_name = "NAME")]
     pub(in crate::commands) source: Option<String>,
     /// Time zone of the opening hours, an IANA name such as Europe/London [default: shop.time_zone of the configuration].
@@ -70,11 +70,12 @@ pub(in crate::commands) enum Export {
 /// Export the shops to a file that can be imported again.
 ///
 /// The file contains every shop that is or was open, in the order of creation, without applications that an operator has
-/// not approved. Stop the node before the export if it uses the same data folder.
+/// not approved. Shops name their categories, and an import creates the missing ones. Stop the node before the export if it uses the same data folder.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   pulse export shops shops.geojson --data /var/lib/pulse
-  pulse export shops --format csv > shops.csv")]
+  pulse export shops --format csv > shops.csv
+  pulse export shops shops.csv --spreadsheet-safe")]
 pub(in crate::commands) struct ExportShops {
     /// File to write; it appears when it is complete. - for standard output.
     #[arg(default_value = "-")]
@@ -84,6 +85,10 @@ pub(in crate::commands) struct ExportShops {
     /// Format of the file: geojson, geojson-lines, csv or jsonl [default: from the file name, otherwise geojson].
     #[arg(long, value_parser = format)]
     pub(in crate::commands) format: Option<Format>,
+    /// Make a CSV file safe to open in spreadsheets: texts that they would execute as formulas get an apostrophe in front,
+    /// and are not imported unchanged [default: true on a terminal, otherwise false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(in crate::commands) spreadsheet_safe: Option<bool>,
 }
 
 fn format(text: &str) -> Result<Format, String> {
