@@ -1,8 +1,8 @@
-//! Measures reservations of one variant that everybody wants: through the batcher, and with one transaction each, on the
-//! same tables in the same run.
+//! Benchmark of concurrent reservations of one hot variant: through the batcher, and as a reference with one transaction
+//! each, on the same tables in the same run.
 //!
-//! A reservation is what an order makes: a row of its own, a line of the journal, a changed resource and a timer, flushed
-//! before the answer.
+//! A reservation writes the same rows as that of an order: the reservation, a movement, the resource and a timer, flushed
+//! to disk before the answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,34 +24,34 @@ use crate::timers;
 use crate::verify::verify;
 use crate::{StockConfig, TABLES};
 
-/// What to measure.
+/// Parameters of the benchmark.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The database, for example `sqlite:/tmp/hot.db` or `postgres://...`.
+    /// URL of the database, for example `sqlite:/tmp/hot.db` or `postgres://...`.
     pub url: String,
     /// Number of reservations through the batcher.
     pub reservations: u32,
-    /// How many callers there are.
+    /// Number of concurrent callers of the batcher.
     pub concurrency: u32,
-    /// How many reservations are made with one transaction each.
+    /// Number of reservations with one transaction each.
     pub reference_reservations: u32,
-    /// How many of them at the same time.
+    /// Number of concurrent callers of the reference.
     pub reference_concurrency: u32,
 }
 
-/// Both runs.
+/// Results of both runs.
 #[derive(Clone, Debug)]
 pub struct HotSku {
-    /// Through the batcher.
+    /// Run through the batcher.
     pub batched: Run,
-    /// One transaction each: a guarded change of the hot row, the same rows beside it.
+    /// Run with one transaction each: a guarded change of the hot row, and the same other rows.
     pub reference: Run,
 }
 
-/// How long a reservation is held: longer than any measurement.
+/// Time until a reservation expires: longer than any measurement.
 const HELD_FOR: Duration = Duration::from_secs(86_400);
 
-/// Runs the plan, and makes sure that no unit was created or lost.
+/// Runs the benchmark, and verifies that no unit was created or lost.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`; `INTERNAL` when the ledger violates an invariant afterwards.
@@ -75,12 +75,13 @@ pub async fn hot_sku(plan: &Plan) -> Result<HotSku, Error> {
     let sold = resources::by_ref(&store, hot.resource).await?.map(|row| row.available());
     let wrong = verify(&store, false).await?.findings;
     if sold != Some(0) || !wrong.is_empty() {
-        return Err(errors::INTERNAL.error("the ledger is not whole").caused_by(format!("{sold:?} left: {wrong:?}")));
+        let detail = format!("{sold:?} units are left; findings: {wrong:?}");
+        return Err(errors::INTERNAL.error("the ledger violates an invariant").caused_by(detail));
     }
     Ok(HotSku { batched, reference })
 }
 
-/// The variant that everybody wants, and the ways to it.
+/// The hot variant, and the access to it.
 #[derive(Clone)]
 struct Hot {
     resource: ResourceRef,
@@ -95,7 +96,7 @@ async fn open(batcher: &StockBatcher, store: &Store, units: u32) -> Result<Resou
     batcher.execute(&cx, verb).await.map(|_reply| resource)
 }
 
-/// So many calls, shared by so many callers who each wait for their answer.
+/// Makes `count` calls from `callers` concurrent tasks. Each task waits for an answer before its next call.
 async fn race<F>(count: u32, callers: u32, call: impl Fn() -> F + Clone + Send + 'static) -> Result<Run, Error>
 where
     F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -103,7 +104,7 @@ where
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for caller in 0..callers.max(1) {
-        // The first ones take what does not divide.
+        // The first callers make the remainder of the division.
         let share = (count + callers.saturating_sub(1) - caller).checked_div(callers.max(1)).unwrap_or(0);
         let call = call.clone();
         tasks.spawn(async move {
@@ -135,7 +136,7 @@ async fn reserve_batched(hot: Hot) -> Result<(), Error> {
         moment: Moment::Order,
     };
     let reply = hot.batcher.execute(&cx, verb).await?;
-    if matches!(&reply, Reply::Reservation(told) if told.state == Some(State::Active)) {
+    if matches!(&reply, Reply::Reservation(result) if result.state == Some(State::Active)) {
         return Ok(());
     }
     Err(errors::INTERNAL
@@ -143,14 +144,14 @@ async fn reserve_batched(hot: Hot) -> Result<(), Error> {
         .caused_by(format!("{reply:?}")))
 }
 
-/// The same rows, as one would write them without a batcher: the database guards the hot row, and whoever comes waits for it.
+/// Writes the same rows without the batcher: the database guards the hot row, and concurrent callers wait for its lock.
 async fn one_each(hot: Hot) -> Result<(), Error> {
     let cx = Cx::system("bench", hot.store.clock().now());
     let key = Key { id: hot.store.next_id(cx.now), owner: Owner::Order };
     loop {
         match hot.store.commit(&cx, guarded(&hot, &cx, key)).await {
             Ok(()) => return Ok(()),
-            // Locked for too long: again.
+            // The lock was not acquired in time: retry.
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
@@ -183,10 +184,10 @@ fn guarded(hot: &Hot, cx: &Cx, key: Key) -> Commit {
 
 fn reservation(resource: ResourceRef, key: Key, now: Timestamp, expires_at: Timestamp) -> Insert {
     use crate::domain::ledger::Changed;
-    use crate::domain::reservation::{JudgedLine, Reservation};
+    use crate::domain::reservation::{LineOutcome, Reservation};
     use crate::domain::resource::LineStatus;
     let line = Line { resource, quantity: 1 };
-    let lines = vec![JudgedLine { line, status: LineStatus::Ok, available: 0 }];
+    let lines = vec![LineOutcome { line, status: LineStatus::Ok, available: 0 }];
     let is = Reservation { state: State::Active, lines, expires_at: Some(expires_at), created_at: now };
     crate::store::reservations::rows(&[Changed { key, was: None, is }], now)
 }
@@ -195,7 +196,7 @@ fn reservation(resource: ResourceRef, key: Key, now: Timestamp, expires_at: Time
 mod tests {
     use super::*;
 
-    /// TR-20: the measurement itself says whether a unit was created or lost.
+    /// TR-20: the benchmark fails if a unit was created or lost.
     #[tokio::test]
     async fn every_measured_reservation_happened_once() {
         let plan = Plan {

@@ -1,4 +1,4 @@
-//! What the stock context needs.
+//! Dependencies of the stock context.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use pulse_store::Store;
 
 use crate::config::StockConfig;
 
-/// What the context needs.
+/// Dependencies of the stock context.
 #[derive(Clone)]
 pub struct StockDeps {
-    /// Its own tables.
+    /// Tables of the context.
     pub store: Store,
-    /// Products and their shops.
+    /// Client of the catalog: products and their shops.
     pub catalog: CatalogClient,
     /// Leases the permits that bound the concurrent reservations of a resource.
     pub limiter: Arc<dyn Limiter>,
-    /// Its section of the configuration.
+    /// Configuration section `[stock]`.
     pub config: StockConfig,
 }

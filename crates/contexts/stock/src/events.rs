@@ -8,8 +8,8 @@ use pulse_store::Commit;
 
 use crate::app::{self, App};
 
-/// The batcher writes first; a repetition changes nothing, because keys and versions tell what is old. The inbox row comes
-/// after it, so an event never counts as handled before its effect is written.
+/// The batcher writes the effect before the inbox row, so that an event never counts as handled before its effect is
+/// written. A repeated or old event changes nothing: keys and versions identify it.
 pub(crate) fn consumers(app: &App) -> [Consumer; 2] {
     [
         Consumer::named("stock.items_out").handles(app, halt_stock),

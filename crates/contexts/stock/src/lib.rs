@@ -1,8 +1,10 @@
-//! Counted resources: what is there, what is spoken for, and every movement between.
+//! Stock ledger: quantities on hand and reserved, and a journal of every movement.
 //!
-//! **Invariants:** every movement is one row of the journal, written by the commit that changes the resource; the version
-//! of a resource grows by one with each; nothing reserves more than there is, unless overselling is allowed; a reservation
-//! is confirmed once, released once, or expires once, however often and in whatever order it is asked for.
+//! **Invariants:**
+//! - Every movement is one row of the journal, written by the commit that changes the resource.
+//! - The version of a resource grows by one with each movement.
+//! - The reserved quantity does not exceed the quantity on hand, unless overselling is allowed.
+//! - A reservation is confirmed once, released once and expired once at most, for any number and order of requests.
 
 mod app;
 mod batcher;
@@ -32,7 +34,7 @@ pub use verify::verify;
 
 pulse_contract::forward_stock!(app::App, app);
 
-/// Starts the context. Nothing is read before the first request.
+/// Starts the context. It reads no rows before the first request.
 ///
 /// # Errors
 /// None today.

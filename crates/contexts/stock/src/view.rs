@@ -1,4 +1,4 @@
-//! What the wire sees of stock.
+//! API messages of stock.
 
 use pulse_contract::stock::v1::{
     HeldUnits, Movement, Reservation, ReservationState, ReservedLine, Stock, StockAt, TransferStockResponse, errors,
@@ -6,9 +6,9 @@ use pulse_contract::stock::v1::{
 use pulse_kernel::id::AccountId;
 use pulse_kernel::{Error, Timestamp};
 
-use crate::domain::command::{Refusal, Told};
+use crate::domain::command::{Refusal, ReservationResult};
 use crate::domain::journal;
-use crate::domain::reservation::JudgedLine;
+use crate::domain::reservation::LineOutcome;
 use crate::domain::resource::{Resource, ResourceRef};
 use crate::store::movements::MovementRow;
 use crate::wire;
@@ -31,21 +31,21 @@ pub(crate) fn transfer(both: &[(ResourceRef, Resource); 2]) -> TransferStockResp
     TransferStockResponse { from: Some(stock(from.0, &from.1)), to: Some(stock(to.0, &to.1)) }
 }
 
-pub(crate) fn reservation(told: &Told) -> Reservation {
+pub(crate) fn reservation(result: &ReservationResult) -> Reservation {
     Reservation {
-        key: Some(wire::key(told.key)),
-        state: told.state.map_or(ReservationState::Refused, Into::into).into(),
-        lines: told.lines.iter().map(line).collect(),
-        expires_at: told.expires_at.map(Into::into),
+        key: Some(wire::key(result.key)),
+        state: result.state.map_or(ReservationState::Refused, Into::into).into(),
+        lines: result.lines.iter().map(line).collect(),
+        expires_at: result.expires_at.map(Into::into),
     }
 }
 
-fn line(judged: &JudgedLine) -> ReservedLine {
+fn line(outcome: &LineOutcome) -> ReservedLine {
     ReservedLine {
-        resource: Some(wire::resource(judged.line.resource)),
-        quantity: judged.line.quantity,
-        status: judged.status.into(),
-        available: judged.available,
+        resource: Some(wire::resource(outcome.line.resource)),
+        quantity: outcome.line.quantity,
+        status: outcome.status.into(),
+        available: outcome.available,
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn movement(row: MovementRow) -> Movement {
     }
 }
 
-/// The quantities that the last movement until then has left.
+/// The message of the quantities at an instant, from the last movement until then.
 pub(crate) fn stock_at(resource: ResourceRef, at: Timestamp, cause: Option<MovementRow>) -> StockAt {
     let (on_hand, reserved) = cause.as_ref().map_or((0, 0), |row| (row.movement.on_hand, row.movement.reserved));
     StockAt {
@@ -84,7 +84,7 @@ pub(crate) fn held_units(units: journal::HeldUnits) -> HeldUnits {
     HeldUnits { key: Some(wire::key(units.key)), quantity: units.quantity, since: Some(units.since.into()) }
 }
 
-/// Why the ledger says no, for the caller.
+/// The API error of a refusal.
 pub(crate) fn refusal(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NotFound => not_found(),

@@ -21,7 +21,7 @@ pub(crate) fn resource(value: ResourceRef) -> wire::ResourceRef {
     wire::ResourceRef { kind: value.kind.into(), id: value.id }
 }
 
-/// The resource that a message names; none when it names none.
+/// The resource of a message; `None` if the kind or the resource is missing.
 pub(crate) fn resource_of(value: Option<&wire::ResourceRef>) -> Option<ResourceRef> {
     value.and_then(|named| Some(ResourceRef { id: named.id, kind: named.kind().try_into().ok()? }))
 }
@@ -30,12 +30,12 @@ pub(crate) fn key(value: Key) -> wire::ReservationKey {
     wire::ReservationKey { owner: value.owner.into(), id: value.id }
 }
 
-/// The key that a message carries; none when it carries none.
+/// The key of a message; `None` if the owner or the key is missing.
 pub(crate) fn key_of(value: Option<&wire::ReservationKey>) -> Option<Key> {
     value.and_then(|named| Some(Key { id: named.id, owner: named.owner().try_into().ok()? }))
 }
 
-/// The lines of a message; none when one of them names no resource.
+/// The lines of a message; `None` if a line has no resource.
 pub(crate) fn lines_of(lines: &[wire::ReservationLine]) -> Option<Vec<Line>> {
     let line = |line: &wire::ReservationLine| {
         Some(Line { resource: resource_of(line.resource.as_ref())?, quantity: line.quantity })

@@ -1,4 +1,4 @@
-//! Says why a quantity could or could not be reserved, now or then.
+//! Explains why a quantity can or cannot be reserved, now or at an instant in the past.
 
 use pulse_contract::Validate;
 use pulse_contract::stock::v1::{ExplainStockRequest, ExplainStockResponse, StockAt};
@@ -7,15 +7,15 @@ use pulse_kernel::{Cx, Error, Locale, Timestamp};
 
 use super::{App, resource};
 use crate::domain::journal::{HeldUnits, Holders};
-use crate::domain::resource::{LineStatus, Moment, Resource, ResourceRef, judge};
+use crate::domain::resource::{LineStatus, Moment, Resource, ResourceRef, decide_demand};
 use crate::store::{movements, resources};
 use crate::view;
 
-/// How many reservations are named.
+/// Maximum number of reservations in the response.
 const HOLDERS_MAX: usize = 20;
-/// How many movements are read at a time.
+/// Maximum number of movements that are read at once.
 const PAGE: i64 = 500;
-/// How many pages of the journal are walked back: who has held units for longer than that is not named.
+/// Maximum number of pages of the journal that are read backwards. Reservations that are older are not listed.
 const PAGES_MAX: usize = 20;
 
 pub(crate) async fn explain_stock(
@@ -34,14 +34,14 @@ pub(crate) async fn explain_stock(
         Some(row) => in_the_past(app, resource, row, then, at).await?,
         None => (None, view::stock_at(resource, at, None), Vec::new()),
     };
-    let status = judge(row.as_ref(), request.quantity, Moment::Payment);
+    let status = decide_demand(row.as_ref(), request.quantity, Moment::Payment);
     let reason = reason(cx.locale, status, request.quantity, &stock);
     let held_by = held_by.into_iter().map(view::held_units).collect();
     Ok(ExplainStockResponse { status: status.into(), reason, stock: Some(stock), held_by })
 }
 
-/// The resource as it was: its quantities are in the journal, its rules are those of now. Whether it was out is known
-/// of now alone.
+/// Returns the resource at an instant. The quantities come from the journal, the rules are the current ones. A halt is
+/// known only for the present.
 async fn in_the_past(
     app: &App,
     resource: ResourceRef,
@@ -60,7 +60,7 @@ async fn in_the_past(
     };
     let row = match (then, &cause) {
         (None, _) => Some(row),
-        // Nobody counted it yet.
+        // The resource had no stock record yet.
         (Some(_), None) => None,
         (Some(_), Some(last)) => {
             Some(Resource { on_hand: last.movement.on_hand, reserved: last.movement.reserved, is_halted: false, ..row })
@@ -90,17 +90,20 @@ async fn holders(app: &App, resource: ResourceRef, version: i64) -> Result<Vec<H
 fn reason(locale: Locale, status: LineStatus, quantity: i64, stock: &StockAt) -> String {
     let StockAt { on_hand, reserved, available, .. } = stock;
     match (locale, status) {
-        (Locale::En, LineStatus::Ok) => format!("{available} are available, {quantity} are wanted: there is enough."),
+        (Locale::En, LineStatus::Ok) => format!("Available: {available}, requested: {quantity}. The stock suffices."),
         (Locale::Zh, LineStatus::Ok) => format!("可用 {available} 件，需要 {quantity} 件：库存充足。"),
-        (Locale::En, LineStatus::Untracked) => "Nobody counts this, so there is always enough.".to_owned(),
+        (Locale::En, LineStatus::Untracked) => "The stock of this resource is not tracked.".to_owned(),
         (Locale::Zh, LineStatus::Untracked) => "该资源不计库存，随时可售。".to_owned(),
-        (Locale::En, LineStatus::DeferredToPayment) => "It is taken when the order is paid.".to_owned(),
+        (Locale::En, LineStatus::DeferredToPayment) => "The units are deducted when the order is paid.".to_owned(),
         (Locale::Zh, LineStatus::DeferredToPayment) => "该资源在付款时扣减。".to_owned(),
-        (Locale::En, LineStatus::Unavailable) => "It is out for now: nothing is sold until it is back.".to_owned(),
+        (Locale::En, LineStatus::Unavailable) => {
+            "The item is marked as out. It is not sold until it is marked as back.".to_owned()
+        }
         (Locale::Zh, LineStatus::Unavailable) => "该资源暂时售罄，恢复前停止销售。".to_owned(),
         (Locale::En, LineStatus::Insufficient) => {
             format!(
-                "{on_hand} are there, {reserved} of them are reserved; {available} are left, {quantity} are wanted."
+                "On hand: {on_hand}, reserved: {reserved}, available: {available}, requested: {quantity}. \
+                 The stock is insufficient."
             )
         }
         (Locale::Zh, LineStatus::Insufficient) => {

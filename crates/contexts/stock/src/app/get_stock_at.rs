@@ -1,4 +1,4 @@
-//! Shows the quantities of the past: the journal knows them all.
+//! Returns the quantities of a resource at an instant in the past, from the journal.
 
 use pulse_contract::errors as common;
 use pulse_contract::stock::v1::{GetStockAtRequest, StockAt};

@@ -1,4 +1,4 @@
-//! Lists what happened to a resource, newest first.
+//! Lists the movements of a resource, newest first.
 
 use pulse_contract::page::{self, Page};
 use pulse_contract::stock::v1::{ListMovementsRequest, ListMovementsResponse};

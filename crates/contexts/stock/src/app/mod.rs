@@ -1,4 +1,4 @@
-//! The use cases, one file each. Every change passes the batcher.
+//! The use cases, one file each. Every change goes through the batcher.
 
 mod confirm_reservation;
 mod expire_reservation;
@@ -44,7 +44,7 @@ pub(crate) use release_reservation::{release_cancelled, release_reservation};
 pub(crate) use reserve::reserve;
 pub(crate) use reserve_many::reserve_many;
 
-/// What every use case works with.
+/// Dependencies of the use cases.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) deps: Arc<StockDeps>,
@@ -67,31 +67,35 @@ fn key(named: Option<&ReservationKey>) -> Result<Key, Error> {
     wire::key_of(named).ok_or_else(|| common::VALIDATION_FAILED.error("key.owner and key.id are required"))
 }
 
-fn lines(asked: &[ReservationLine]) -> Result<Vec<Line>, Error> {
-    wire::lines_of(asked).ok_or_else(|| common::VALIDATION_FAILED.error("lines: every line needs a resource"))
+fn lines(requested: &[ReservationLine]) -> Result<Vec<Line>, Error> {
+    wire::lines_of(requested).ok_or_else(|| common::VALIDATION_FAILED.error("lines: every line needs a resource"))
 }
 
-/// The row of a resource, when the shop counts it.
+/// Returns the row of a resource.
+///
+/// # Errors
+/// `STOCK_NOT_FOUND` if the shop has no stock record of the resource.
 async fn counted(app: &App, shop: ShopId, resource: ResourceRef) -> Result<Resource, Error> {
     let row = resources::by_ref(&app.deps.store, resource).await?;
     row.filter(|row| row.shop == shop && row.is_counted).ok_or_else(view::not_found)
 }
 
-/// Replies of the batcher by command; another kind of reply is a defect.
-fn told(reply: Reply) -> Result<Reservation, Error> {
+/// The message of a reply with a reservation. Another kind of reply is a defect.
+fn reservation_reply(reply: Reply) -> Result<Reservation, Error> {
     match reply {
-        Reply::Reservation(told) => Ok(view::reservation(&told)),
-        other @ (Reply::Stock(..) | Reply::Transfer(_) | Reply::Noted) => Err(unasked(&other)),
+        Reply::Reservation(result) => Ok(view::reservation(&result)),
+        other @ (Reply::Stock(..) | Reply::Transfer(_) | Reply::Empty) => Err(unexpected(&other)),
     }
 }
 
-fn stocked(reply: Reply) -> Result<Stock, Error> {
+/// The message of a reply with a resource. Another kind of reply is a defect.
+fn stock_reply(reply: Reply) -> Result<Stock, Error> {
     match reply {
         Reply::Stock(resource, row) => Ok(view::stock(resource, &row)),
-        other @ (Reply::Reservation(_) | Reply::Transfer(_) | Reply::Noted) => Err(unasked(&other)),
+        other @ (Reply::Reservation(_) | Reply::Transfer(_) | Reply::Empty) => Err(unexpected(&other)),
     }
 }
 
-fn unasked(reply: &Reply) -> Error {
+fn unexpected(reply: &Reply) -> Error {
     common::INTERNAL.error("the batcher returned another kind of reply").caused_by(format!("{reply:?}"))
 }

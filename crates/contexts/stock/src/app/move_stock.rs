@@ -1,4 +1,4 @@
-//! Units that arrive, that somebody has counted, that go to another resource.
+//! Movements of units: replenishment, adjustment, transfer to another resource.
 
 use pulse_contract::Validate;
 use pulse_contract::shop::v1::GetProductByVariantRequest;
@@ -9,7 +9,7 @@ use pulse_contract::stock::v1::{
 use pulse_kernel::id::ShopId;
 use pulse_kernel::{Cx, Error, Kind as ErrorKind};
 
-use super::{App, resource, stocked, unasked};
+use super::{App, resource, stock_reply, unexpected};
 use crate::domain::command::{Change, Reply, Verb};
 use crate::domain::resource::Kind;
 use crate::view;
@@ -19,16 +19,16 @@ pub(crate) async fn replenish_stock(app: &App, cx: &Cx, request: ReplenishStockR
     let change = change(request.shop_id, request.resource.as_ref(), request.quantity, request.note)?;
     match app.batcher.execute(cx, Verb::Replenish(change.clone())).await {
         Err(error) if error.code() == errors::STOCK_NOT_FOUND.code && is_variant(app, cx, &change).await? => {
-            stocked(app.batcher.execute(cx, Verb::ReplenishNew(change)).await?)
+            stock_reply(app.batcher.execute(cx, Verb::ReplenishNew(change)).await?)
         }
-        reply => stocked(reply?),
+        reply => stock_reply(reply?),
     }
 }
 
 pub(crate) async fn adjust_stock(app: &App, cx: &Cx, request: AdjustStockRequest) -> Result<Stock, Error> {
     request.validate()?;
     let change = change(request.shop_id, request.resource.as_ref(), request.delta, request.note)?;
-    stocked(app.batcher.execute(cx, Verb::Adjust(change)).await?)
+    stock_reply(app.batcher.execute(cx, Verb::Adjust(change)).await?)
 }
 
 pub(crate) async fn transfer_stock(
@@ -41,7 +41,7 @@ pub(crate) async fn transfer_stock(
     let change = change(request.shop_id, request.from.as_ref(), request.quantity, request.note)?;
     match app.batcher.execute(cx, Verb::Transfer { change, to }).await? {
         Reply::Transfer(both) => Ok(view::transfer(&both)),
-        other @ (Reply::Reservation(_) | Reply::Stock(..) | Reply::Noted) => Err(unasked(&other)),
+        other @ (Reply::Reservation(_) | Reply::Stock(..) | Reply::Empty) => Err(unexpected(&other)),
     }
 }
 

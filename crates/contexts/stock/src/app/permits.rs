@@ -1,7 +1,7 @@
 //! Permits in front of the batcher: a maximum number of concurrent reservations of one resource.
 //!
-//! They keep what everybody wants from filling the queue that the rest waits in. They are never the authority: the
-//! ledger decides who gets units, and when the gate cannot be asked, everybody passes.
+//! They prevent the reservations of a hot resource from filling the queue of the batcher. They do not decide about units:
+//! the ledger does. If the limiter is unavailable, reservations proceed without a permit.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use super::App;
 use crate::domain::reservation::Line;
 use crate::domain::resource::ResourceRef;
 
-/// How long a permit is out when its holder is lost: longer than any call takes.
+/// Lifetime of a permit whose owner stopped: longer than the longest call.
 const LEASE: Duration = Duration::from_secs(60);
-/// When somebody should come back who found all permits out.
+/// Retry delay when all permits are in use.
 const RETRY_IN: Duration = Duration::from_secs(1);
 
-/// A permit for each resource of the lines; dropped, they go back.
+/// Acquires a permit for each resource of the lines. Dropping a permit releases it.
 ///
 /// # Errors
-/// `STOCK_BUSY`.
+/// `STOCK_BUSY` if all permits of a resource are in use.
 pub(super) async fn permits<'a>(
     app: &App,
     cx: &Cx,
@@ -36,7 +36,7 @@ pub(super) async fn permits<'a>(
             Ok(Some(permit)) => permits.push(permit),
             Ok(None) => {
                 metrics::counter!("pulse_stock_refusals_total", "reason" => "permits").increment(1);
-                let detail = "too many reserve the same thing at this moment; nothing was done";
+                let detail = "too many concurrent reservations of one resource; nothing was done";
                 return Err(errors::STOCK_BUSY.error(detail).retry_in(RETRY_IN));
             }
             Err(error) => tracing::warn!(

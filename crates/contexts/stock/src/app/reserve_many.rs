@@ -1,4 +1,4 @@
-//! Makes many reservations, each whole or not at all, with one call of the batcher.
+//! Makes several reservations with one call of the batcher. Each one reserves all of its lines or none.
 
 use pulse_contract::Validate;
 use pulse_contract::stock::v1::{Reservation, ReserveManyRequest, ReserveManyResponse, ReserveRequest};
@@ -7,7 +7,7 @@ use pulse_store::Commit;
 
 use super::permits::permits;
 use super::reserve::verb;
-use super::{App, key, lines, told};
+use super::{App, key, lines, reservation_reply};
 use crate::domain::command::{Refusal, Reply, Verb};
 use crate::view;
 
@@ -23,12 +23,12 @@ pub(crate) async fn reserve_many(
         .map(|one| Ok(verb(one, key(one.key.as_ref())?, lines(&one.lines)?)))
         .collect::<Result<_, Error>>()?;
     let _permits = permits(app, cx, verbs.iter().flat_map(Verb::lines)).await?;
-    // Each has a key of its own, so that a repeated request moves nothing. The answer of all of them follows.
+    // Each reservation has its own key, so that a repeated request moves nothing. The response is stored afterwards.
     let unkeyed = Cx { idempotency: None, ..cx.clone() };
     let outcomes = app.batcher.execute_all(&unkeyed, verbs).await?;
-    let reservation = |(outcome, asked): (Result<Reply, Refusal>, &ReserveRequest)| {
-        let id = asked.key.map_or(0, |key| key.id);
-        told(outcome.map_err(|refusal| view::refusal(refusal).with("reservation_id", id))?)
+    let reservation = |(outcome, request): (Result<Reply, Refusal>, &ReserveRequest)| {
+        let id = request.key.map_or(0, |key| key.id);
+        reservation_reply(outcome.map_err(|refusal| view::refusal(refusal).with("reservation_id", id))?)
     };
     let reservations = outcomes
         .into_iter()

@@ -6,7 +6,7 @@ use pulse_kernel::{Cx, Error};
 use pulse_store::{Commit, Store};
 
 use super::{Outcomes, QueuedCommands};
-use crate::domain::command::{Command, Refusal, Reply, Told};
+use crate::domain::command::{Command, Refusal, Reply, ReservationResult};
 use crate::domain::ledger::{Changes, Ledger};
 use crate::domain::reservation::{Key, Reservation};
 use crate::domain::resource::{Resource, ResourceRef};
@@ -16,19 +16,19 @@ use crate::view;
 
 /// Decides every command on the current rows, and writes the changes.
 pub(super) async fn run(store: &Store, cache: &RowCache, cx: &Cx, batch: &[QueuedCommands]) -> Result<Outcomes, Error> {
-    let held = load_reservations(store, batch).await?;
+    let loaded = load_reservations(store, batch).await?;
     let mut wanted: BTreeSet<ResourceRef> = BTreeSet::new();
     commands(batch).for_each(|command| command.verb.name_resources(&mut wanted));
-    wanted.extend(held.values().flat_map(|row| row.lines.iter().map(|judged| judged.line.resource)));
+    wanted.extend(loaded.values().flat_map(|row| row.lines.iter().map(|outcome| outcome.line.resource)));
 
     let cached = cache.get(&wanted);
-    let (mut ledger, mut outcomes) = decide(store, cx, batch, &held, (&wanted, cached)).await?;
+    let (mut ledger, mut outcomes) = decide(store, cx, batch, &loaded, (&wanted, cached)).await?;
     let doubtful = refused_resources(batch, &outcomes);
     if !cache.get(&doubtful).is_empty() {
         // Cached rows may be old. The commit rejects a change of an old row, but a refusal commits nothing.
         cache.remove(&doubtful);
         let cached = cache.get(&wanted);
-        (ledger, outcomes) = decide(store, cx, batch, &held, (&wanted, cached)).await?;
+        (ledger, outcomes) = decide(store, cx, batch, &loaded, (&wanted, cached)).await?;
     }
     let changes = ledger.into_changes();
     count(&changes, &outcomes);
@@ -51,12 +51,12 @@ async fn decide(
     store: &Store,
     cx: &Cx,
     batch: &[QueuedCommands],
-    held: &BTreeMap<Key, Reservation>,
+    loaded: &BTreeMap<Key, Reservation>,
     (wanted, cached): (&BTreeSet<ResourceRef>, Vec<(ResourceRef, Resource)>),
 ) -> Result<(Ledger, Outcomes), Error> {
     let mut ledger = Ledger::new(cx.now);
     for key in commands(batch).filter_map(|command| command.verb.key()) {
-        ledger.load_reservation(key, held.get(&key).cloned());
+        ledger.load_reservation(key, loaded.get(&key).cloned());
     }
     let mut unread = wanted.clone();
     for (resource, row) in cached {
@@ -76,11 +76,11 @@ fn refused_resources(batch: &[QueuedCommands], outcomes: &Outcomes) -> BTreeSet<
     let mut doubtful = BTreeSet::new();
     for (command, outcome) in commands(batch).zip(outcomes) {
         match outcome {
-            Ok(Reply::Reservation(Told { state: None, lines, .. })) => {
+            Ok(Reply::Reservation(ReservationResult { state: None, lines, .. })) => {
                 doubtful.extend(lines.iter().filter(|line| line.status.is_refusal()).map(|line| line.line.resource));
             }
             Err(_) => command.verb.name_resources(&mut doubtful),
-            Ok(Reply::Reservation(_) | Reply::Stock(..) | Reply::Transfer(_) | Reply::Noted) => {}
+            Ok(Reply::Reservation(_) | Reply::Stock(..) | Reply::Transfer(_) | Reply::Empty) => {}
         }
     }
     doubtful
@@ -110,10 +110,10 @@ async fn write(store: &Store, cache: &RowCache, cx: &Cx, changes: Changes, outco
 
 fn with_answer(commit: Commit, cx: &Cx, reply: &Reply) -> Commit {
     match reply {
-        Reply::Reservation(told) => commit.answer(cx, &view::reservation(told)),
+        Reply::Reservation(result) => commit.answer(cx, &view::reservation(result)),
         Reply::Stock(resource, row) => commit.answer(cx, &view::stock(*resource, row)),
         Reply::Transfer(both) => commit.answer(cx, &view::transfer(both)),
-        Reply::Noted => commit,
+        Reply::Empty => commit,
     }
 }
 
@@ -123,12 +123,12 @@ fn count(changes: &Changes, outcomes: &Outcomes) {
     metrics::counter!("pulse_stock_movements_total").increment(total(changes.movements.len()));
     for outcome in outcomes {
         let reason = match outcome {
-            Ok(Reply::Reservation(Told { state: None, .. })) => "refused",
+            Ok(Reply::Reservation(ReservationResult { state: None, .. })) => "refused",
             Err(Refusal::Short { .. }) => "short",
             Err(Refusal::KeyReused) => "key_reused",
             Err(Refusal::NotFound | Refusal::ReservationNotFound) => "not_found",
             Err(Refusal::TooMuch | Refusal::TransferInvalid) => "invalid",
-            Ok(Reply::Reservation(_) | Reply::Stock(..) | Reply::Transfer(_) | Reply::Noted) => continue,
+            Ok(Reply::Reservation(_) | Reply::Stock(..) | Reply::Transfer(_) | Reply::Empty) => continue,
         };
         metrics::counter!("pulse_stock_refusals_total", "reason" => reason).increment(1);
     }

@@ -1,105 +1,105 @@
-//! What can be asked of the ledger, and what it answers.
+//! Commands of the ledger, and its replies.
 
 use std::collections::BTreeSet;
 
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::{AccountId, ShopId};
 
-use super::reservation::{JudgedLine, Key, Line, State};
+use super::reservation::{Key, Line, LineOutcome, State};
 use super::resource::{Moment, Resource, ResourceRef, Rules};
 
-/// Somebody wants something of the ledger.
+/// Command to the ledger.
 #[derive(Clone, Debug)]
 pub struct Command {
-    /// Who; nobody for Pulse itself.
+    /// Account of the caller; `None` for Pulse itself.
     pub actor: Option<AccountId>,
-    /// What.
+    /// Requested change.
     pub verb: Verb,
 }
 
-/// What somebody wants.
+/// Requested change.
 #[derive(Clone, Debug)]
 pub enum Verb {
-    /// Reserve every line or none.
+    /// Reserves all lines or none.
     Reserve {
-        /// For whom.
+        /// Key of the reservation.
         key: Key,
-        /// What.
+        /// Requested units.
         lines: Vec<Line>,
-        /// Until when.
+        /// Time at which the reservation expires. `None` means never.
         expires_at: Option<Timestamp>,
-        /// Whether lines that are taken at payment are reserved as well.
+        /// Step of the order; at payment, lines with deduction at payment are reserved as well.
         moment: Moment,
     },
-    /// Take out what is reserved.
+    /// Confirms a reservation: its units leave the stock.
     Confirm {
-        /// Whose.
+        /// Key of the reservation.
         key: Key,
-        /// What to take when nothing is held under the key any more.
+        /// Lines to deduct if no reservation with the key is active. If empty, nothing is deducted then.
         lines: Vec<Line>,
     },
-    /// Give back what is reserved or taken.
+    /// Releases a reservation: reserved units become available, confirmed units return to the stock.
     Release {
-        /// Whose.
+        /// Key of the reservation.
         key: Key,
     },
-    /// Give back what nobody confirmed in time.
+    /// Expires a reservation whose time has passed.
     Expire {
-        /// Whose.
+        /// Key of the reservation.
         key: Key,
     },
-    /// Add units.
+    /// Adds units.
     Replenish(Change),
-    /// Adds units. A resource that is not counted is counted from now on, with default rules.
+    /// Adds units, and creates the stock record with default rules if it is missing.
     ReplenishNew(Change),
-    /// Correct what is on hand.
+    /// Corrects the quantity on hand.
     Adjust(Change),
-    /// Move available units to another resource of the shop.
+    /// Moves available units to another resource of the shop.
     Transfer {
-        /// From where, how many, why.
+        /// Source, quantity and note.
         change: Change,
-        /// Where to.
+        /// Target.
         to: ResourceRef,
     },
-    /// Make a resource, or give it other rules.
+    /// Creates the stock record of a resource, or changes its rules.
     Put {
-        /// Whose; 0 for the platform.
+        /// Owner of the resource; 0 for the platform.
         shop: ShopId,
-        /// Which.
+        /// The resource.
         resource: ResourceRef,
-        /// How it is given out.
+        /// Rules of the resource.
         rules: Rules,
-        /// What is there when it is made.
+        /// Quantity on hand of a new record; ignored for an existing one.
         on_hand: i64,
     },
-    /// It is out (86), or back.
+    /// Halts the sales of a resource (86), or resumes them.
     Halt {
-        /// Whose.
+        /// Shop of the resource.
         shop: ShopId,
-        /// Which.
+        /// The resource.
         resource: ResourceRef,
-        /// Out, or back.
+        /// Whether the resource is out.
         is_out: bool,
-        /// Older news than the last that was heard change nothing.
+        /// Version of the event. A version that is not newer than the last one changes nothing.
         out_version: i64,
     },
 }
 
-/// How many units of a resource of a shop come or go, and why.
+/// Change of the quantity on hand.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Whose.
+    /// Shop of the resource.
     pub shop: ShopId,
-    /// Which.
+    /// The resource.
     pub resource: ResourceRef,
-    /// How many.
+    /// Number of units; negative for a reduction.
     pub quantity: i64,
-    /// Why, for people.
+    /// Reason, as free text.
     pub note: String,
 }
 
 impl Verb {
-    /// The reservation that it is about.
+    /// Returns the key of the affected reservation.
     #[must_use]
     pub fn key(&self) -> Option<Key> {
         match self {
@@ -115,7 +115,7 @@ impl Verb {
         }
     }
 
-    /// Adds the resources that it names itself; those of a reservation that exists come on top.
+    /// Adds the resources of the command to `into`, without those of an existing reservation.
     pub fn name_resources(&self, into: &mut BTreeSet<ResourceRef>) {
         match self {
             Self::Reserve { lines, .. } | Self::Confirm { lines, .. } => {
@@ -132,7 +132,7 @@ impl Verb {
         }
     }
 
-    /// The lines that it asks for.
+    /// Returns the lines of the command.
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         match self {
@@ -148,55 +148,55 @@ impl Verb {
         }
     }
 
-    /// How much work it is, in lines.
+    /// Returns the size of the command in lines, at least 1.
     #[must_use]
     pub fn line_count(&self) -> usize {
         self.lines().len().max(1)
     }
 }
 
-/// What the ledger answers.
+/// Reply of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// What is held, or why not.
-    Reservation(Told),
-    /// A resource after it.
+    /// Result of a reservation.
+    Reservation(ReservationResult),
+    /// Resource after the change.
     Stock(ResourceRef, Resource),
     /// Both resources after a transfer.
     Transfer([(ResourceRef, Resource); 2]),
-    /// There is nothing to be said.
-    Noted,
+    /// No data.
+    Empty,
 }
 
-/// What is told about a reservation.
+/// Result of a command on a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// Whose.
+pub struct ReservationResult {
+    /// Key of the reservation.
     pub key: Key,
-    /// In which state; none when it was refused and left no trace.
+    /// State of the reservation. `None` if it was refused; a refusal is not stored.
     pub state: Option<State>,
-    /// What is held, or why not.
-    pub lines: Vec<JudgedLine>,
-    /// When it expires by itself.
+    /// Lines with their outcomes.
+    pub lines: Vec<LineOutcome>,
+    /// Time at which the reservation expires. `None` means never.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Why the ledger says no. Nothing was changed.
+/// Reason of a refusal. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// Nobody counts the resource, or it is of another shop.
+    /// The resource has no stock record, or belongs to another shop.
     NotFound,
-    /// Less is available than is to be taken away.
+    /// Fewer units are available than the command removes.
     Short {
-        /// What is available.
+        /// Number of available units.
         available: i64,
     },
-    /// More than any count may be.
+    /// The quantity would exceed [`QUANTITY_MAX`](super::resource::QUANTITY_MAX).
     TooMuch,
-    /// From a resource to itself, or to another shop.
+    /// Source and target of a transfer are the same, or belong to different shops.
     TransferInvalid,
-    /// The key holds other lines.
+    /// The key was used for other lines.
     KeyReused,
-    /// No reservation has the key, and no lines say what to take.
+    /// No reservation has the key, and the command has no lines.
     ReservationNotFound,
 }

@@ -1,27 +1,27 @@
-//! The decision of every verb: a function of what was loaded, which changes everything that it has to, or nothing.
+//! Decision of every command: a pure function of the loaded rows. A command changes all affected rows or none.
 
 use std::collections::BTreeMap;
 
 use pulse_kernel::id::{AccountId, ShopId};
 
-use super::command::{Change, Command, Refusal, Reply, Told, Verb};
+use super::command::{Change, Command, Refusal, Reply, ReservationResult, Verb};
 use super::journal::MovementKind;
 use super::ledger::{Cause, Ledger, Signal};
-use super::reservation::{JudgedLine, Key, Line, Reservation, State, sum};
-use super::resource::{LineStatus, Moment, QUANTITY_MAX, Resource, ResourceRef, Rules, judge};
+use super::reservation::{Key, Line, LineOutcome, Reservation, State, sum};
+use super::resource::{LineStatus, Moment, QUANTITY_MAX, Resource, ResourceRef, Rules, decide_demand};
 
 impl Ledger {
-    /// Decides a command on the ledger as it is, and changes it.
+    /// Decides a command on the current rows, and applies its changes.
     ///
     /// # Errors
-    /// Why not; then nothing has changed.
+    /// The reason of the refusal; then nothing is changed.
     pub fn apply(&mut self, command: &Command) -> Result<Reply, Refusal> {
         let actor = command.actor;
         match &command.verb {
             Verb::Reserve { key, lines, expires_at, moment } => {
                 let fresh = Reservation {
                     state: State::Active,
-                    lines: self.judge_lines(lines, *moment),
+                    lines: self.decide_lines(lines, *moment),
                     expires_at: *expires_at,
                     created_at: self.now,
                 };
@@ -31,7 +31,7 @@ impl Ledger {
             Verb::Release { key } => Ok(Reply::Reservation(self.release(*key, actor))),
             Verb::Expire { key } => {
                 self.expire(*key);
-                Ok(Reply::Noted)
+                Ok(Reply::Empty)
             }
             Verb::Replenish(change) => self.replenish(change, actor),
             Verb::ReplenishNew(change) => self.replenish_new(change, actor),
@@ -42,20 +42,20 @@ impl Ledger {
             }
             Verb::Halt { shop, resource, is_out, out_version } => {
                 self.halt(*shop, *resource, *is_out, *out_version);
-                Ok(Reply::Noted)
+                Ok(Reply::Empty)
             }
         }
     }
 
-    /// What would become of each line: the demand of a resource is that of all its lines together.
-    fn judge_lines(&self, lines: &[Line], moment: Moment) -> Vec<JudgedLine> {
+    /// Returns the outcome of each line. The demand of a resource is the sum of all its lines.
+    fn decide_lines(&self, lines: &[Line], moment: Moment) -> Vec<LineOutcome> {
         let demand = sum(lines);
-        let judged = |line: &Line| {
+        let outcome = |line: &Line| {
             let resource = self.resource(line.resource);
-            let status = judge(resource, demand.get(&line.resource).copied().unwrap_or(0), moment);
-            JudgedLine { line: *line, status, available: available_when(status, resource) }
+            let status = decide_demand(resource, demand.get(&line.resource).copied().unwrap_or(0), moment);
+            LineOutcome { line: *line, status, available: available_when(status, resource) }
         };
-        lines.iter().map(judged).collect()
+        lines.iter().map(outcome).collect()
     }
 
     fn reserve(
@@ -64,119 +64,124 @@ impl Ledger {
         lines: &[Line],
         fresh: Reservation,
         actor: Option<AccountId>,
-    ) -> Result<Told, Refusal> {
+    ) -> Result<ReservationResult, Refusal> {
         if let Some(known) = self.reservation(key) {
             return match known.state {
-                State::Released | State::Expired => Ok(told(key, known)),
-                State::Active | State::Confirmed if known.is_for(lines) => Ok(told(key, known)),
+                State::Released | State::Expired => Ok(result_of(key, known)),
+                State::Active | State::Confirmed if known.is_for(lines) => Ok(result_of(key, known)),
                 State::Active | State::Confirmed => Err(Refusal::KeyReused),
             };
         }
-        if fresh.lines.iter().any(|judged| judged.status.is_refusal()) {
+        if fresh.lines.iter().any(|outcome| outcome.status.is_refusal()) {
             return Ok(refused(key, fresh));
         }
         let cause = Cause { kind: MovementKind::Reserve, key: Some(key), actor, note: "" };
-        self.shift_all(&fresh.units(), |quantity| (0, quantity), cause);
+        self.move_all(&fresh.units(), |quantity| (0, quantity), cause);
         if let Some(at) = fresh.expires_at {
-            self.wake(key, at);
+            self.set_timer(key, at);
         }
-        let answer = told(key, &fresh);
-        self.keep(key, fresh);
+        let answer = result_of(key, &fresh);
+        self.put_reservation(key, fresh);
         Ok(answer)
     }
 
-    fn confirm(&mut self, key: Key, lines: &[Line], actor: Option<AccountId>) -> Result<Told, Refusal> {
+    fn confirm(&mut self, key: Key, lines: &[Line], actor: Option<AccountId>) -> Result<ReservationResult, Refusal> {
         let Some(known) = self.reservation(key).cloned() else {
-            return if lines.is_empty() { Err(Refusal::ReservationNotFound) } else { Ok(self.take(key, lines, actor)) };
+            return if lines.is_empty() {
+                Err(Refusal::ReservationNotFound)
+            } else {
+                Ok(self.reserve_and_confirm(key, lines, actor))
+            };
         };
         match known.state {
             State::Active => Ok(self.confirm_held(key, known, actor)),
-            State::Expired if !lines.is_empty() => Ok(self.take(key, lines, actor)),
-            State::Expired | State::Confirmed | State::Released => Ok(told(key, &known)),
+            State::Expired if !lines.is_empty() => Ok(self.reserve_and_confirm(key, lines, actor)),
+            State::Expired | State::Confirmed | State::Released => Ok(result_of(key, &known)),
         }
     }
 
-    /// What is held leaves, and with it what was to be taken at payment; when that is short, everything stays held.
-    fn confirm_held(&mut self, key: Key, known: Reservation, actor: Option<AccountId>) -> Told {
+    /// Deducts the reserved units and the units that are due at payment. If one of the latter is short, nothing is deducted
+    /// and the reservation stays active.
+    fn confirm_held(&mut self, key: Key, known: Reservation, actor: Option<AccountId>) -> ReservationResult {
         let (held, due) = (known.units(), known.at_payment());
         let mut confirmed = Reservation { state: State::Confirmed, ..known };
-        for judged in confirmed.lines.iter_mut().filter(|judged| judged.status == LineStatus::DeferredToPayment) {
-            let resource = self.resource(judged.line.resource);
-            let demand = due.get(&judged.line.resource).copied().unwrap_or(0);
-            judged.status = judge(resource, demand, Moment::Payment);
-            judged.available = available_when(judged.status, resource);
+        for outcome in confirmed.lines.iter_mut().filter(|outcome| outcome.status == LineStatus::DeferredToPayment) {
+            let resource = self.resource(outcome.line.resource);
+            let demand = due.get(&outcome.line.resource).copied().unwrap_or(0);
+            outcome.status = decide_demand(resource, demand, Moment::Payment);
+            outcome.available = available_when(outcome.status, resource);
         }
-        if confirmed.lines.iter().any(|judged| judged.status.is_refusal()) {
+        if confirmed.lines.iter().any(|outcome| outcome.status.is_refusal()) {
             return refused(key, confirmed);
         }
         let cause = Cause { kind: MovementKind::Confirm, key: Some(key), actor, note: "" };
-        self.shift_all(&held, |quantity| (-quantity, -quantity), cause);
-        self.shift_all(&due, |quantity| (-quantity, 0), cause);
-        self.settle(key, confirmed)
+        self.move_all(&held, |quantity| (-quantity, -quantity), cause);
+        self.move_all(&due, |quantity| (-quantity, 0), cause);
+        self.finish(key, confirmed)
     }
 
-    /// Reserves and confirms in one step what is not held (any more).
-    fn take(&mut self, key: Key, lines: &[Line], actor: Option<AccountId>) -> Told {
+    /// Reserves and confirms lines in one step, without an active reservation.
+    fn reserve_and_confirm(&mut self, key: Key, lines: &[Line], actor: Option<AccountId>) -> ReservationResult {
         let created_at = self.reservation(key).map_or(self.now, |known| known.created_at);
-        let lines = self.judge_lines(lines, Moment::Payment);
+        let lines = self.decide_lines(lines, Moment::Payment);
         let taken = Reservation { state: State::Confirmed, lines, expires_at: None, created_at };
-        if taken.lines.iter().any(|judged| judged.status.is_refusal()) {
+        if taken.lines.iter().any(|outcome| outcome.status.is_refusal()) {
             return refused(key, taken);
         }
         let cause = Cause { kind: MovementKind::Confirm, key: Some(key), actor, note: "" };
-        self.shift_all(&taken.units(), |quantity| (-quantity, 0), cause);
-        self.settle(key, taken)
+        self.move_all(&taken.units(), |quantity| (-quantity, 0), cause);
+        self.finish(key, taken)
     }
 
-    fn release(&mut self, key: Key, actor: Option<AccountId>) -> Told {
+    fn release(&mut self, key: Key, actor: Option<AccountId>) -> ReservationResult {
         let cause = |kind| Cause { kind, key: Some(key), actor, note: "" };
         let Some(known) = self.reservation(key).cloned() else {
-            // It keeps a request that comes late from reserving what nobody would give back.
+            // The row prevents a late request from reserving units that would never be released.
             let never =
                 Reservation { state: State::Released, lines: Vec::new(), expires_at: None, created_at: self.now };
-            self.keep(key, never.clone());
-            return told(key, &never);
+            self.put_reservation(key, never.clone());
+            return result_of(key, &never);
         };
         match known.state {
-            State::Active => self.shift_all(&known.units(), |quantity| (0, -quantity), cause(MovementKind::Release)),
-            State::Confirmed => self.shift_all(&known.units(), |quantity| (quantity, 0), cause(MovementKind::Return)),
+            State::Active => self.move_all(&known.units(), |quantity| (0, -quantity), cause(MovementKind::Release)),
+            State::Confirmed => self.move_all(&known.units(), |quantity| (quantity, 0), cause(MovementKind::Return)),
             State::Expired => {}
-            State::Released => return told(key, &known),
+            State::Released => return result_of(key, &known),
         }
-        self.settle(key, Reservation { state: State::Released, ..known })
+        self.finish(key, Reservation { state: State::Released, ..known })
     }
 
     fn expire(&mut self, key: Key) {
         match self.reservation(key).cloned() {
             Some(known) if known.state == State::Active => match known.expires_at {
-                // The clock was moved back: it is not yet time.
-                Some(at) if at > self.now => self.wake(key, at),
-                None => self.sleep(key),
+                // The clock was moved back: the time is not reached.
+                Some(at) if at > self.now => self.set_timer(key, at),
+                None => self.cancel_timer(key),
                 Some(_) => {
                     let cause = Cause { kind: MovementKind::Expire, key: Some(key), actor: None, note: "" };
-                    self.shift_all(&known.units(), |quantity| (0, -quantity), cause);
-                    self.tell(Signal::Expired(key));
-                    self.settle(key, Reservation { state: State::Expired, ..known });
+                    self.move_all(&known.units(), |quantity| (0, -quantity), cause);
+                    self.emit(Signal::Expired(key));
+                    self.finish(key, Reservation { state: State::Expired, ..known });
                 }
             },
-            Some(_) | None => self.sleep(key),
+            Some(_) | None => self.cancel_timer(key),
         }
     }
 
-    /// Moves the units of each resource, in the order of the resources.
-    fn shift_all(&mut self, units: &BTreeMap<ResourceRef, i64>, by: fn(i64) -> (i64, i64), cause: Cause<'_>) {
+    /// Applies a movement to each resource, in their order.
+    fn move_all(&mut self, units: &BTreeMap<ResourceRef, i64>, by: fn(i64) -> (i64, i64), cause: Cause<'_>) {
         for (resource, quantity) in units {
-            self.shift(*resource, by(*quantity), cause);
+            self.move_units(*resource, by(*quantity), cause);
         }
     }
 
-    /// Keeps a reservation that is not held any more, and stops its clock.
-    fn settle(&mut self, key: Key, settled: Reservation) -> Told {
-        if settled.expires_at.is_some() {
-            self.sleep(key);
+    /// Stores a reservation in a final state, and cancels its expiry timer.
+    fn finish(&mut self, key: Key, finished: Reservation) -> ReservationResult {
+        if finished.expires_at.is_some() {
+            self.cancel_timer(key);
         }
-        let answer = told(key, &settled);
-        self.keep(key, settled);
+        let answer = result_of(key, &finished);
+        self.put_reservation(key, finished);
         answer
     }
 
@@ -186,7 +191,7 @@ impl Ledger {
             return Err(Refusal::TooMuch);
         }
         let cause = Cause { kind: MovementKind::Replenish, key: None, actor, note: &change.note };
-        self.shift(change.resource, (change.quantity, 0), cause);
+        self.move_units(change.resource, (change.quantity, 0), cause);
         Ok(self.stock(change.resource))
     }
 
@@ -202,12 +207,12 @@ impl Ledger {
         if row.on_hand.saturating_add(change.quantity) > QUANTITY_MAX {
             return Err(Refusal::TooMuch);
         }
-        let floor = if row.rules.is_oversell_allowed { -QUANTITY_MAX } else { 0 };
-        if change.quantity < 0 && row.available().saturating_add(change.quantity) < floor {
+        let available_min = if row.rules.is_oversell_allowed { -QUANTITY_MAX } else { 0 };
+        if change.quantity < 0 && row.available().saturating_add(change.quantity) < available_min {
             return Err(Refusal::Short { available: row.available() });
         }
         let cause = Cause { kind: MovementKind::Adjust, key: None, actor, note: &change.note };
-        self.shift(change.resource, (change.quantity, 0), cause);
+        self.move_units(change.resource, (change.quantity, 0), cause);
         Ok(self.stock(change.resource))
     }
 
@@ -224,13 +229,13 @@ impl Ledger {
             return Err(Refusal::TooMuch);
         }
         let cause = |kind| Cause { kind, key: None, actor, note: &change.note };
-        self.shift(change.resource, (-change.quantity, 0), cause(MovementKind::TransferOut));
-        self.shift(to, (change.quantity, 0), cause(MovementKind::TransferIn));
+        self.move_units(change.resource, (-change.quantity, 0), cause(MovementKind::TransferOut));
+        self.move_units(to, (change.quantity, 0), cause(MovementKind::TransferIn));
         let after = |resource| self.resource(resource).cloned().ok_or(Refusal::NotFound);
         Ok(Reply::Transfer([(change.resource, after(change.resource)?), (to, after(to)?)]))
     }
 
-    /// Makes `fresh`, or changes the rules of what is there.
+    /// Creates the stock record `fresh`, or changes the rules of the existing one.
     fn put_rules(
         &mut self,
         resource: ResourceRef,
@@ -247,10 +252,10 @@ impl Ledger {
         let is_new = !row.is_counted;
         row.is_counted = true;
         row.set_rules(rules);
-        self.put(resource, row);
+        self.put_resource(resource, row);
         if is_new {
             let cause = Cause { kind: MovementKind::Open, key: None, actor, note: "" };
-            self.shift(resource, (opened_with, 0), cause);
+            self.move_units(resource, (opened_with, 0), cause);
         }
         Ok(self.stock(resource))
     }
@@ -265,19 +270,19 @@ impl Ledger {
         row.out_version = out_version;
         let available = row.available();
         if is_back && (!row.is_counted || row.rules.is_oversell_allowed || available > 0) {
-            self.tell(Signal::IsBack { shop, resource, available });
+            self.emit(Signal::IsBack { shop, resource, available });
         }
-        self.put(resource, row);
+        self.put_resource(resource, row);
     }
 
-    /// The resource of a change, when it is counted and of the shop.
+    /// Returns the resource of a change, if it has a stock record and belongs to the shop.
     fn counted(&self, change: &Change) -> Result<&Resource, Refusal> {
         let row = self.resource(change.resource);
         row.filter(|row| row.is_counted && row.shop == change.shop).ok_or(Refusal::NotFound)
     }
 
     fn stock(&self, resource: ResourceRef) -> Reply {
-        self.resource(resource).map_or(Reply::Noted, |row| Reply::Stock(resource, row.clone()))
+        self.resource(resource).map_or(Reply::Empty, |row| Reply::Stock(resource, row.clone()))
     }
 }
 
@@ -285,10 +290,10 @@ fn available_when(status: LineStatus, resource: Option<&Resource>) -> i64 {
     resource.filter(|_| status.is_refusal()).map_or(0, Resource::available)
 }
 
-fn told(key: Key, known: &Reservation) -> Told {
-    Told { key, state: Some(known.state), lines: known.lines.clone(), expires_at: known.expires_at }
+fn result_of(key: Key, known: &Reservation) -> ReservationResult {
+    ReservationResult { key, state: Some(known.state), lines: known.lines.clone(), expires_at: known.expires_at }
 }
 
-fn refused(key: Key, fresh: Reservation) -> Told {
-    Told { key, state: None, lines: fresh.lines, expires_at: fresh.expires_at }
+fn refused(key: Key, fresh: Reservation) -> ReservationResult {
+    ReservationResult { key, state: None, lines: fresh.lines, expires_at: fresh.expires_at }
 }

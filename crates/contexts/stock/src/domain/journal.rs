@@ -1,4 +1,4 @@
-//! The journal: why quantities changed, and how to read it backwards.
+//! Journal of movements, and its evaluation: active reservations at an instant, replay of quantities.
 
 use std::collections::BTreeMap;
 
@@ -8,70 +8,70 @@ use pulse_kernel::id::AccountId;
 use super::reservation::Key;
 use super::resource::ResourceRef;
 
-/// Why quantities changed.
+/// Reason of a movement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MovementKind {
-    /// Units were spoken for.
+    /// Units were reserved.
     Reserve,
-    /// Units left.
+    /// Units left the stock.
     Confirm,
-    /// Reserved units are free again.
+    /// Reserved units became available.
     Release,
-    /// Reserved units are free again, because nobody confirmed in time.
+    /// Reserved units became available because the reservation expired.
     Expire,
-    /// Units that had left came back.
+    /// Units that had left the stock returned.
     Return,
-    /// Units arrived.
+    /// Units were added.
     Replenish,
-    /// Somebody counted.
+    /// The quantity was corrected, for example after a stocktake.
     Adjust,
-    /// Units went to another resource.
+    /// Units were transferred to another resource.
     TransferOut,
-    /// Units came from another resource.
+    /// Units were transferred from another resource.
     TransferIn,
-    /// The resource was made with these.
+    /// Initial quantity of a new stock record.
     Open,
 }
 
-/// One line of the journal.
+/// Row of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movement {
-    /// Of which resource.
+    /// The resource.
     pub resource: ResourceRef,
-    /// The version of the resource that it made; versions have no gaps.
+    /// Version of the resource after the movement. Versions have no gaps.
     pub version: i64,
-    /// Why.
+    /// Reason.
     pub kind: MovementKind,
-    /// How `on_hand` changed.
+    /// Change of `on_hand`.
     pub on_hand_delta: i64,
-    /// How `reserved` changed.
+    /// Change of `reserved`.
     pub reserved_delta: i64,
-    /// `on_hand` after it.
+    /// `on_hand` after the movement.
     pub on_hand: i64,
-    /// `reserved` after it.
+    /// `reserved` after the movement.
     pub reserved: i64,
-    /// The reservation that caused it.
+    /// Reservation that caused the movement.
     pub key: Option<Key>,
-    /// Who caused it; nobody for Pulse itself.
+    /// Account that caused the movement; `None` for Pulse itself.
     pub actor: Option<AccountId>,
-    /// What people said about it.
+    /// Note of the account.
     pub note: String,
-    /// When.
+    /// Time of the movement; does not decrease with the version.
     pub moved_at: Timestamp,
 }
 
-/// Units that a reservation held.
+/// Units of a reservation that was active at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldUnits {
-    /// Whose.
+    /// Key of the reservation.
     pub key: Key,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
-    /// Since when.
+    /// Time of the first reservation of these units.
     pub since: Timestamp,
 }
 
-/// Finds who held units at an instant by walking the journal of a resource backwards from there.
+/// Finds the active reservations at an instant by reading the journal of a resource backwards from there.
 #[derive(Debug, Default)]
 pub struct Holders {
     by_key: BTreeMap<Key, HeldUnits>,
@@ -79,24 +79,24 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// Takes in the next older movement.
+    /// Processes the next older movement.
     pub fn step_back(&mut self, movement: &Movement) {
         if let Some(key) = movement.key {
             let units = self.by_key.entry(key).or_insert(HeldUnits { key, quantity: 0, since: movement.moved_at });
             units.quantity += movement.reserved_delta;
             units.since = movement.moved_at;
         }
-        // Nobody held anything before it, so nothing older matters.
+        // Nothing was reserved before this movement, so older ones are irrelevant.
         self.is_complete |= movement.reserved == movement.reserved_delta;
     }
 
-    /// Whether older movements cannot matter any more.
+    /// Returns whether older movements are irrelevant.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
 
-    /// Those who held units, largest first, at most `limit`.
+    /// Returns the reservations with the most units, at most `limit`, largest first.
     #[must_use]
     pub fn largest(self, limit: usize) -> Vec<HeldUnits> {
         let mut held: Vec<HeldUnits> = self.by_key.into_values().filter(|units| units.quantity > 0).collect();
@@ -106,43 +106,43 @@ impl Holders {
     }
 }
 
-/// What is wrong with a journal.
+/// Inconsistency of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A version is missing, or there twice.
+    /// A version is missing or duplicate.
     Gap {
-        /// The version that should have come.
+        /// Expected version.
         expected: i64,
-        /// The one that came.
+        /// Found version.
         found: i64,
     },
-    /// The quantities after a movement are not those before it and what moved.
+    /// The quantities after a movement differ from the previous quantities plus its changes.
     Broken {
-        /// The version of the movement.
+        /// Version of the movement.
         version: i64,
     },
-    /// Less than nothing was reserved.
+    /// The reserved quantity is negative.
     Negative {
-        /// The version of the movement.
+        /// Version of the movement.
         version: i64,
     },
 }
 
-/// Adds a journal up, oldest first.
+/// Replay of a journal, oldest movement first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replay {
-    /// The last version.
+    /// Version of the last movement.
     pub version: i64,
     /// `on_hand` after it.
     pub on_hand: i64,
     /// `reserved` after it.
     pub reserved: i64,
-    /// When it was.
+    /// Time of the last movement.
     pub moved_at: Timestamp,
 }
 
 impl Replay {
-    /// Takes in the next movement, and says what is wrong with it.
+    /// Processes the next movement and returns its inconsistency, if any.
     #[must_use]
     pub fn step(&mut self, movement: &Movement) -> Option<Fault> {
         let before = *self;

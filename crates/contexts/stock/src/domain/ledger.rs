@@ -1,4 +1,4 @@
-//! The resources and reservations of a batch in memory, and what the batch changes about them.
+//! Resources and reservations of a batch in memory, and the changes of the batch.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::journal::{Movement, MovementKind};
 use super::reservation::{Key, Reservation};
 use super::resource::{Resource, ResourceRef};
 
-/// What was loaded for a batch, and what has become of it. Commands are decided one after the other, each on what the
-/// ones before have left.
+/// Loaded rows of a batch and their changes. Commands are decided one after the other, each on the result of the previous
+/// ones.
 #[derive(Debug)]
 pub struct Ledger {
     pub(super) now: Timestamp,
@@ -18,10 +18,10 @@ pub struct Ledger {
     reservations: BTreeMap<Key, Slot<Reservation>>,
     movements: Vec<Movement>,
     signals: Vec<Signal>,
-    alarms: BTreeMap<Key, Option<Timestamp>>,
+    timers: BTreeMap<Key, Option<Timestamp>>,
 }
 
-/// A row as it was loaded and as it is now; none where there is no row.
+/// Row as it was loaded and as it is now; `None` if the row does not exist.
 #[derive(Debug)]
 struct Slot<T> {
     was: Option<T>,
@@ -34,68 +34,68 @@ impl<T: Clone> Slot<T> {
     }
 }
 
-/// Something that others want to know.
+/// Event of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// A resource has fallen to its warning line.
+    /// The available quantity has fallen to the warning line.
     RanLow {
-        /// Whose.
+        /// Shop of the resource.
         shop: ShopId,
-        /// Which.
+        /// The resource.
         resource: ResourceRef,
-        /// What is available.
+        /// Number of available units.
         available: i64,
-        /// The line.
+        /// Warning line, in units.
         warning_line: i64,
     },
-    /// A resource has units again.
+    /// A resource is available again.
     IsBack {
-        /// Whose.
+        /// Shop of the resource.
         shop: ShopId,
-        /// Which.
+        /// The resource.
         resource: ResourceRef,
-        /// What is available.
+        /// Number of available units.
         available: i64,
     },
-    /// Nobody confirmed a reservation in time.
+    /// A reservation has expired.
     Expired(Key),
 }
 
-/// A row before and after a batch.
+/// Row before and after a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed<K, T> {
-    /// Which.
+    /// Key of the row.
     pub key: K,
-    /// As it was loaded; none when it is made.
+    /// Loaded row; `None` if the batch creates it.
     pub was: Option<T>,
-    /// As it is to be written.
+    /// Row to write.
     pub is: T,
 }
 
-/// Everything that a batch changes. Rows are in the order in which they are to be written.
+/// Changes of a batch. Rows are in the order in which they are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The resources.
+    /// Changed resources.
     pub resources: Vec<Changed<ResourceRef, Resource>>,
-    /// The reservations.
+    /// Changed reservations.
     pub reservations: Vec<Changed<Key, Reservation>>,
-    /// The lines of the journal.
+    /// New rows of the journal.
     pub movements: Vec<Movement>,
-    /// What others want to know.
+    /// Events to publish.
     pub signals: Vec<Signal>,
-    /// When reservations are to be looked at again; none for not any more.
-    pub alarms: BTreeMap<Key, Option<Timestamp>>,
+    /// Expiry timers to set; `None` for timers to cancel.
+    pub timers: BTreeMap<Key, Option<Timestamp>>,
 }
 
 impl Changes {
-    /// Whether there is nothing to write.
+    /// Returns whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.resources.is_empty() && self.reservations.is_empty() && self.alarms.is_empty()
+        self.resources.is_empty() && self.reservations.is_empty() && self.timers.is_empty()
     }
 }
 
-/// Why quantities move.
+/// Cause of a movement.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cause<'a> {
     pub(super) kind: MovementKind,
@@ -105,7 +105,7 @@ pub(super) struct Cause<'a> {
 }
 
 impl Ledger {
-    /// An empty one; the batch happens at `now`.
+    /// Creates a ledger without rows. `now` is the time of the batch.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self {
@@ -114,57 +114,57 @@ impl Ledger {
             reservations: BTreeMap::new(),
             movements: Vec::new(),
             signals: Vec::new(),
-            alarms: BTreeMap::new(),
+            timers: BTreeMap::new(),
         }
     }
 
-    /// Takes in a resource as it was read; none when there is no row.
+    /// Adds a loaded resource; `None` if it has no row.
     pub fn load_resource(&mut self, resource: ResourceRef, row: Option<Resource>) {
         self.resources.insert(resource, Slot::of(row));
     }
 
-    /// Takes in a reservation as it was read; none when there is no row.
+    /// Adds a loaded reservation; `None` if it has no row.
     pub fn load_reservation(&mut self, key: Key, row: Option<Reservation>) {
         self.reservations.insert(key, Slot::of(row));
     }
 
-    /// Every resource that has a row now.
+    /// Returns the resources that have a row now.
     pub fn resources(&self) -> impl Iterator<Item = (ResourceRef, &Resource)> {
         self.resources.iter().filter_map(|(resource, slot)| Some((*resource, slot.is.as_ref()?)))
     }
 
-    /// A resource as it is now.
+    /// Returns the current state of a resource.
     ///
     /// # Panics
-    /// When it was not loaded: whether there is a row is not known then.
+    /// If the resource was not loaded.
     pub(super) fn resource(&self, resource: ResourceRef) -> Option<&Resource> {
         self.resources.get(&resource).expect("a command's resources are loaded before it").is.as_ref()
     }
 
-    /// A reservation as it is now.
+    /// Returns the current state of a reservation.
     ///
     /// # Panics
-    /// When it was not loaded.
+    /// If the reservation was not loaded.
     pub(super) fn reservation(&self, key: Key) -> Option<&Reservation> {
         self.reservations.get(&key).expect("a command's reservation is loaded before it").is.as_ref()
     }
 
-    /// Puts a resource, as it is from now on, without a movement.
-    pub(super) fn put(&mut self, resource: ResourceRef, row: Resource) {
+    /// Replaces a resource without a movement.
+    pub(super) fn put_resource(&mut self, resource: ResourceRef, row: Resource) {
         self.resources.get_mut(&resource).expect("a command's resources are loaded before it").is = Some(row);
     }
 
-    /// Puts a reservation as it is from now on.
-    pub(super) fn keep(&mut self, key: Key, row: Reservation) {
+    /// Adds or replaces a reservation.
+    pub(super) fn put_reservation(&mut self, key: Key, row: Reservation) {
         self.reservations.get_mut(&key).expect("a command's reservation is loaded before it").is = Some(row);
     }
 
-    /// Moves units of a resource that has a row, and writes it into the journal.
+    /// Changes the quantities of a resource and adds the movement to the journal.
     ///
     /// # Panics
-    /// When less than nothing would be reserved, or more than there is where that was never allowed: what would break
-    /// the ledger is not written, whoever asks for it.
-    pub(super) fn shift(&mut self, resource: ResourceRef, (on_hand, reserved): (i64, i64), cause: Cause<'_>) {
+    /// If the reserved quantity would become negative, or would exceed the quantity on hand although overselling was never
+    /// allowed. Such a change would violate the invariants of the ledger, and is not written.
+    pub(super) fn move_units(&mut self, resource: ResourceRef, (on_hand, reserved): (i64, i64), cause: Cause<'_>) {
         let slot = self.resources.get_mut(&resource).expect("a command's resources are loaded before it");
         let row = slot.is.as_mut().expect("units of a resource without a row never move");
         let before = row.available();
@@ -172,10 +172,10 @@ impl Ledger {
         row.reserved += reserved;
         row.version += 1;
         row.moved_at = row.moved_at.max(self.now);
-        assert!(row.reserved >= 0, "less than nothing of {resource:?} would be reserved: {}", row.reserved);
+        assert!(row.reserved >= 0, "the reserved quantity of {resource:?} would be negative: {}", row.reserved);
         assert!(
             row.was_oversell_allowed || row.available() >= 0 || row.available() >= before,
-            "more of {resource:?} would be spoken for than there is: {row:?}"
+            "the reserved quantity of {resource:?} would exceed the quantity on hand: {row:?}"
         );
         self.movements.push(Movement {
             resource,
@@ -199,35 +199,35 @@ impl Ledger {
         }
     }
 
-    /// Tells others something.
-    pub(super) fn tell(&mut self, signal: Signal) {
+    /// Adds an event.
+    pub(super) fn emit(&mut self, signal: Signal) {
         self.signals.push(signal);
     }
 
-    /// Looks at the reservation again then.
-    pub(super) fn wake(&mut self, key: Key, at: Timestamp) {
-        self.alarms.insert(key, Some(at));
+    /// Sets the expiry timer of a reservation.
+    pub(super) fn set_timer(&mut self, key: Key, at: Timestamp) {
+        self.timers.insert(key, Some(at));
     }
 
-    /// Does not look at the reservation again.
-    pub(super) fn sleep(&mut self, key: Key) {
+    /// Cancels the expiry timer of a reservation.
+    pub(super) fn cancel_timer(&mut self, key: Key) {
         let is_new = self.reservations.get(&key).is_some_and(|slot| slot.was.is_none());
-        if is_new && self.alarms.remove(&key).is_some() {
-            // It was to be set by this batch: there is nothing to take away.
+        if is_new && self.timers.remove(&key).is_some() {
+            // The timer was set by this batch and is not stored yet.
             return;
         }
-        self.alarms.insert(key, None);
+        self.timers.insert(key, None);
     }
 
-    /// What is to be written.
+    /// Returns the changes to write.
     #[must_use]
     pub fn into_changes(self) -> Changes {
         Changes {
-            resources: changed(self.resources).map(grow_revision).collect(),
+            resources: changed(self.resources).map(increment_revision).collect(),
             reservations: changed(self.reservations).collect(),
             movements: self.movements,
             signals: self.signals,
-            alarms: self.alarms,
+            timers: self.timers,
         }
     }
 }
@@ -239,7 +239,7 @@ fn changed<K, T: PartialEq>(slots: BTreeMap<K, Slot<T>>) -> impl Iterator<Item =
     })
 }
 
-fn grow_revision(mut changed: Changed<ResourceRef, Resource>) -> Changed<ResourceRef, Resource> {
+fn increment_revision(mut changed: Changed<ResourceRef, Resource>) -> Changed<ResourceRef, Resource> {
     changed.is.revision += 1;
     changed
 }

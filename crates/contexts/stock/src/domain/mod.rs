@@ -1,4 +1,4 @@
-//! The rules of stock: what may be reserved, what every verb moves, and what is told about it.
+//! Rules of stock: commands, their decisions and their events. Pure functions without I/O.
 
 pub mod command;
 mod decide;

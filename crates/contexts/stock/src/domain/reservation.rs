@@ -1,4 +1,4 @@
-//! Reservations: units that are held for somebody, under a key that whoever holds them has chosen.
+//! Reservations: units that are set aside for an owner, under a key that the owner chooses.
 
 use std::collections::BTreeMap;
 
@@ -6,99 +6,99 @@ use pulse_kernel::Timestamp;
 
 use super::resource::{LineStatus, ResourceRef};
 
-/// Who holds a reservation.
+/// Kind of the owner of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// An order.
     Order,
-    /// A coupon that is being given out.
+    /// A coupon that is being issued.
     Coupon,
-    /// A sale that holds its allotment.
+    /// A flash sale.
     Sale,
-    /// Somebody outside.
+    /// An external system.
     External,
 }
 
-/// Identifies a reservation. In the order in which rows are changed.
+/// Key of a reservation. Rows are changed in the order of keys, so that concurrent commits do not deadlock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// Which one of the owner's.
+    /// ID of the owner, for example of the order.
     pub id: i64,
-    /// Who holds it.
+    /// Kind of the owner.
     pub owner: Owner,
 }
 
-/// So many units of a resource.
+/// Quantity of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Of which resource.
+    /// The resource.
     pub resource: ResourceRef,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
 }
 
-/// A line and what became of it.
+/// Line with its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JudgedLine {
-    /// What was asked for.
+pub struct LineOutcome {
+    /// Requested units.
     pub line: Line,
-    /// What became of it.
+    /// Outcome.
     pub status: LineStatus,
-    /// What was available when it was refused; 0 otherwise.
+    /// Number of available units if the line was refused; otherwise 0.
     pub available: i64,
 }
 
-/// In which state a reservation is. One that was refused has no row and no state.
+/// State of a reservation. A refused reservation has no row and no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Held until confirmed, released or expired.
+    /// The units are reserved until the reservation is confirmed, released or expired.
     Active,
     /// The units have left the stock.
     Confirmed,
-    /// Given back, and never to be reserved again.
+    /// The units are available again. The key cannot be reserved again.
     Released,
-    /// Given back because nobody confirmed in time.
+    /// The units are available again because the reservation was not confirmed in time.
     Expired,
 }
 
-/// Units that are held for somebody, or were.
+/// Reservation in any state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// In which state.
+    /// State.
     pub state: State,
-    /// What is held: each line with `Ok` holds its units, or has taken them.
-    pub lines: Vec<JudgedLine>,
-    /// When it expires by itself.
+    /// Lines with their outcomes. The units of lines with the outcome `Ok` are reserved or deducted.
+    pub lines: Vec<LineOutcome>,
+    /// Time at which the reservation expires. `None` means never.
     pub expires_at: Option<Timestamp>,
-    /// When the key was first used.
+    /// Time of the first use of the key.
     pub created_at: Timestamp,
 }
 
 impl Reservation {
-    /// How many units of each resource it holds, or has taken.
+    /// Returns the reserved or deducted units by resource.
     #[must_use]
     pub fn units(&self) -> BTreeMap<ResourceRef, i64> {
-        sum(self.lines.iter().filter(|judged| judged.status == LineStatus::Ok).map(|judged| &judged.line))
+        sum(self.lines.iter().filter(|outcome| outcome.status == LineStatus::Ok).map(|outcome| &outcome.line))
     }
 
-    /// How many units of each resource are still to be taken when the order is paid.
+    /// Returns the units by resource that are due at payment.
     #[must_use]
     pub fn at_payment(&self) -> BTreeMap<ResourceRef, i64> {
         sum(self
             .lines
             .iter()
-            .filter(|judged| judged.status == LineStatus::DeferredToPayment)
-            .map(|judged| &judged.line))
+            .filter(|outcome| outcome.status == LineStatus::DeferredToPayment)
+            .map(|outcome| &outcome.line))
     }
 
-    /// Whether these lines ask for the same.
+    /// Returns whether these lines request the same units.
     #[must_use]
     pub fn is_for(&self, lines: &[Line]) -> bool {
-        sum(self.lines.iter().map(|judged| &judged.line)) == sum(lines)
+        sum(self.lines.iter().map(|outcome| &outcome.line)) == sum(lines)
     }
 }
 
-/// The demand of all lines together, by resource (R02).
+/// Returns the demand of all lines by resource (R02).
 pub fn sum<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<ResourceRef, i64> {
     let mut demand = BTreeMap::new();
     for line in lines {

@@ -1,12 +1,12 @@
-//! A counted resource: what is there, what is spoken for, and by which rules it is given out.
+//! Resource of the stock: quantities, rules, and the decision about a demand.
 
 use pulse_kernel::Timestamp;
 use pulse_kernel::id::ShopId;
 
-/// The largest quantity of a resource; with overselling allowed, as much may be owed.
+/// Maximum quantity of a resource. With overselling, the available quantity can fall to the negative of it.
 pub const QUANTITY_MAX: i64 = 1_000_000_000_000;
 
-/// What is counted.
+/// Kind of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Units of a variant.
@@ -21,65 +21,65 @@ pub enum Kind {
     Seat,
 }
 
-/// Which resource. In the order in which rows are changed, so that nobody waits for each other in a circle.
+/// Reference to a resource. Rows are changed in the order of references, so that concurrent commits do not deadlock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceRef {
-    /// Which one of its kind.
+    /// ID within the kind.
     pub id: i64,
-    /// What is counted.
+    /// Kind.
     pub kind: Kind,
 }
 
-/// When units leave the stock.
+/// Step of an order at which units are deducted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeductAt {
-    /// Reserved when the order is placed.
+    /// Units are reserved when the order is placed.
     #[default]
     Order,
-    /// Taken when the order is paid.
+    /// Units are deducted when the order is paid, without a reservation before.
     Payment,
 }
 
-/// How a resource is given out.
+/// Rules of a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// When units leave.
+    /// Step of an order at which units are deducted.
     pub deduct_at: DeductAt,
-    /// Whether more may be reserved than there is.
+    /// Whether reservations may exceed the quantity on hand.
     pub is_oversell_allowed: bool,
-    /// Falling to so many available units is told; 0 for never.
+    /// Number of available units at which a warning event is published. 0 means never.
     pub warning_line: i64,
 }
 
-/// A resource and its quantities.
+/// Resource with its rules and quantities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// Whose; 0 for the platform.
+    /// Owner of the resource; 0 for the platform.
     pub shop: ShopId,
-    /// How it is given out.
+    /// Rules.
     pub rules: Rules,
-    /// Whether it has quantities at all. One that has none is known only because it is out, or was.
+    /// Whether the resource has quantities. A row without quantities exists for the halt alone.
     pub is_counted: bool,
-    /// Whether it is out (86).
+    /// Whether sales are halted (86).
     pub is_halted: bool,
-    /// Whether overselling was ever allowed: only then more may be spoken for than there is.
+    /// Whether overselling was allowed at some time. Only then the reserved quantity can exceed the quantity on hand.
     pub was_oversell_allowed: bool,
-    /// What is there, what is reserved of it included. Negative for what was sold and is still owed.
+    /// Quantity on hand, including reserved units. Negative if more units were sold than delivered.
     pub on_hand: i64,
-    /// What is spoken for.
+    /// Reserved quantity.
     pub reserved: i64,
-    /// Grows by one with each movement.
+    /// Number of movements.
     pub version: i64,
-    /// The version of the news that it is out, or back.
+    /// Version of the last event that halted or resumed sales.
     pub out_version: i64,
-    /// Grows by one with each commit that changes the row.
+    /// Number of commits that changed the row.
     pub revision: i64,
-    /// When it moved last; never goes back.
+    /// Time of the last movement; does not decrease.
     pub moved_at: Timestamp,
 }
 
 impl Resource {
-    /// One that nobody counts.
+    /// Creates a resource without quantities.
     #[must_use]
     pub fn uncounted(shop: ShopId) -> Self {
         Self {
@@ -97,48 +97,48 @@ impl Resource {
         }
     }
 
-    /// What can still be promised; below 0 only where overselling is, or was, allowed.
+    /// Returns the available quantity. It is negative only if overselling is or was allowed.
     #[must_use]
     pub fn available(&self) -> i64 {
         self.on_hand - self.reserved
     }
 
-    /// Whether so many units can be promised.
-    fn has(&self, demand: i64) -> bool {
-        let floor = if self.rules.is_oversell_allowed { -QUANTITY_MAX } else { 0 };
-        self.available() - demand >= floor
+    /// Returns whether `demand` units can be reserved.
+    fn suffices_for(&self, demand: i64) -> bool {
+        let available_min = if self.rules.is_oversell_allowed { -QUANTITY_MAX } else { 0 };
+        self.available() - demand >= available_min
     }
 
-    /// Gives it other rules.
+    /// Replaces the rules.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
         self.was_oversell_allowed |= rules.is_oversell_allowed;
     }
 
-    /// Whether it is at or below its warning line.
+    /// Returns whether the available quantity is at or below the warning line.
     #[must_use]
     pub fn is_low(&self) -> bool {
         self.is_counted && self.rules.warning_line > 0 && self.available() <= self.rules.warning_line
     }
 }
 
-/// Why a line can or cannot be reserved.
+/// Outcome of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LineStatus {
-    /// There is enough.
+    /// The stock suffices.
     Ok,
-    /// Nobody counts this resource.
+    /// The stock of the resource is not tracked.
     Untracked,
-    /// It is taken when the order is paid.
+    /// The units are deducted when the order is paid.
     DeferredToPayment,
-    /// It is out for now (86).
+    /// Sales are halted (86).
     Unavailable,
     /// Fewer units are available than requested.
     Insufficient,
 }
 
 impl LineStatus {
-    /// Whether nothing is reserved because of it.
+    /// Returns whether the status refuses the whole reservation.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         match self {
@@ -148,18 +148,18 @@ impl LineStatus {
     }
 }
 
-/// At which moment of an order units are asked for.
+/// Step of an order at which units are requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// When it is placed.
+    /// The order is placed.
     Order,
-    /// When it is paid.
+    /// The order is paid.
     Payment,
 }
 
-/// Whether so many units can be had. What is out is out, whether counted or not; the rest in the order of the statuses.
+/// Decides whether `demand` units can be reserved. A halt has precedence, also for a resource that is not counted.
 #[must_use]
-pub fn judge(resource: Option<&Resource>, demand: i64, moment: Moment) -> LineStatus {
+pub fn decide_demand(resource: Option<&Resource>, demand: i64, moment: Moment) -> LineStatus {
     let Some(resource) = resource else { return LineStatus::Untracked };
     if resource.is_halted {
         LineStatus::Unavailable
@@ -167,7 +167,7 @@ pub fn judge(resource: Option<&Resource>, demand: i64, moment: Moment) -> LineSt
         LineStatus::Untracked
     } else if resource.rules.deduct_at == DeductAt::Payment && moment == Moment::Order {
         LineStatus::DeferredToPayment
-    } else if resource.has(demand) {
+    } else if resource.suffices_for(demand) {
         LineStatus::Ok
     } else {
         LineStatus::Insufficient

@@ -1,4 +1,4 @@
-//! What the verbs do: a table of cases, and any interleaving against a model that counts on its fingers.
+//! Tests of the commands: tables of cases, and random sequences compared with a simple model.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::command::{Change, Command, Refusal, Reply, Verb};
 use super::journal::{Holders, Replay};
 use super::ledger::{Changes, Ledger, Signal};
 use super::reservation::{Key, Line, Owner, Reservation, State};
-use super::resource::{DeductAt, Kind, LineStatus, Moment, QUANTITY_MAX, Resource, ResourceRef, Rules, judge};
+use super::resource::{DeductAt, Kind, LineStatus, Moment, QUANTITY_MAX, Resource, ResourceRef, Rules, decide_demand};
 
 const SHOP: ShopId = ShopId::new(7);
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -45,37 +45,37 @@ fn change(id: i64, quantity: i64) -> Change {
     Change { shop: SHOP, resource: sku(id), quantity, note: String::new() }
 }
 
-/// Rows as a database would keep them, and one command after the other on them.
+/// In-memory database: applies batches of commands to its rows.
 #[derive(Default)]
-struct Shelf {
+struct TestLedger {
     resources: BTreeMap<ResourceRef, Resource>,
     reservations: BTreeMap<Key, Reservation>,
     replays: BTreeMap<ResourceRef, Replay>,
 }
 
-impl Shelf {
+impl TestLedger {
     fn with(of: &[(i64, i64, Rules)]) -> Self {
-        let mut shelf = Self::default();
+        let mut ledger = Self::default();
         for (id, on_hand, rules) in of {
             let row = counted(*on_hand, *rules);
             let replay = Replay { version: 1, on_hand: *on_hand, ..Replay::default() };
-            shelf.resources.insert(sku(*id), row);
-            shelf.replays.insert(sku(*id), replay);
+            ledger.resources.insert(sku(*id), row);
+            ledger.replays.insert(sku(*id), replay);
         }
-        shelf
+        ledger
     }
 
-    /// A batch: loaded together, decided one after the other, written together.
+    /// Executes a batch: loads the rows, decides the commands one after the other, writes the changes.
     fn batch(&mut self, now: Timestamp, verbs: &[Verb]) -> (Vec<Result<Reply, Refusal>>, Changes) {
-        let mut ledger = Ledger::new(now);
+        let mut batch = Ledger::new(now);
         for id in 1..=4 {
-            ledger.load_resource(sku(id), self.resources.get(&sku(id)).cloned());
+            batch.load_resource(sku(id), self.resources.get(&sku(id)).cloned());
         }
         for id in 1..=6 {
-            ledger.load_reservation(order(id), self.reservations.get(&order(id)).cloned());
+            batch.load_reservation(order(id), self.reservations.get(&order(id)).cloned());
         }
-        let replies = verbs.iter().map(|verb| ledger.apply(&Command { actor: None, verb: verb.clone() })).collect();
-        let changes = ledger.into_changes();
+        let replies = verbs.iter().map(|verb| batch.apply(&Command { actor: None, verb: verb.clone() })).collect();
+        let changes = batch.into_changes();
         for changed in &changes.resources {
             assert_eq!(changed.is.revision, changed.was.as_ref().map_or(0, |was| was.revision) + 1);
             self.resources.insert(changed.key, changed.is.clone());
@@ -90,14 +90,15 @@ impl Shelf {
         (replies, changes)
     }
 
-    fn ask(&mut self, verb: Verb) -> Result<Reply, Refusal> {
+    /// Executes a batch of one command.
+    fn execute(&mut self, verb: Verb) -> Result<Reply, Refusal> {
         self.batch(NOW, &[verb]).0.remove(0)
     }
 
-    /// The state that is told, or none for a refusal.
+    /// Executes a command on a reservation. Returns its state; `None` for a refusal.
     fn state(&mut self, verb: Verb) -> Option<State> {
-        match self.ask(verb) {
-            Ok(Reply::Reservation(told)) => told.state,
+        match self.execute(verb) {
+            Ok(Reply::Reservation(result)) => result.state,
             other => panic!("{other:?}"),
         }
     }
@@ -106,7 +107,7 @@ impl Shelf {
         self.resources.get(&sku(id)).map_or((0, 0), |row| (row.on_hand, row.reserved))
     }
 
-    /// The journal sums to the quantities, and what is reserved is what is held.
+    /// Checks that quantities equal the sums of the journal, and reserved quantities those of the active reservations.
     fn check(&self) {
         for (resource, row) in &self.resources {
             let replay = self.replays.get(resource).copied().unwrap_or_default();
@@ -119,9 +120,9 @@ impl Shelf {
     }
 }
 
-/// R02, TR-13, DL-26: the status of a line by what is known of its resource.
+/// R02, TR-13, DL-26: the outcome of a line for each state of its resource.
 #[test]
-fn a_line_is_judged_by_the_first_reason_that_applies() {
+fn a_line_has_the_first_status_that_applies() {
     let rules = Rules::default();
     let at_payment = Rules { deduct_at: DeductAt::Payment, ..rules };
     let oversell = Rules { is_oversell_allowed: true, ..rules };
@@ -139,13 +140,13 @@ fn a_line_is_judged_by_the_first_reason_that_applies() {
         (Some(counted(5, oversell)), 6, Moment::Order, LineStatus::Ok),
         (Some(counted(0, oversell)), QUANTITY_MAX + 1, Moment::Order, LineStatus::Insufficient),
     ] {
-        assert_eq!(judge(resource.as_ref(), demand, moment), expected, "{resource:?} {demand} {moment:?}");
+        assert_eq!(decide_demand(resource.as_ref(), demand, moment), expected, "{resource:?} {demand} {moment:?}");
     }
 }
 
 #[test]
 fn a_batch_is_decided_in_its_order_and_each_resource_changes_once() {
-    let mut shelf = Shelf::with(&[(1, 3, Rules::default())]);
+    let mut ledger = TestLedger::with(&[(1, 3, Rules::default())]);
     let verbs = [
         reserve(1, &[(1, 2)]),
         reserve(2, &[(1, 2)]),
@@ -154,18 +155,18 @@ fn a_batch_is_decided_in_its_order_and_each_resource_changes_once() {
         reserve(2, &[(1, 2)]),
         reserve(3, &[(1, 1)]),
     ];
-    let (replies, changes) = shelf.batch(NOW, &verbs);
+    let (replies, changes) = ledger.batch(NOW, &verbs);
     let held: Vec<bool> =
-        replies.iter().map(|reply| matches!(reply, Ok(Reply::Reservation(told)) if told.state.is_some())).collect();
+        replies.iter().map(|reply| matches!(reply, Ok(Reply::Reservation(result)) if result.state.is_some())).collect();
     assert_eq!(held, [true, false, true, false, true, false]);
     assert_eq!((changes.resources.len(), changes.movements.len(), changes.reservations.len()), (1, 4, 2));
-    assert_eq!(shelf.quantities(1), (2, 2));
-    shelf.check();
+    assert_eq!(ledger.quantities(1), (2, 2));
+    ledger.check();
 }
 
 #[test]
 fn a_refused_command_changes_nothing() {
-    let mut shelf = Shelf::with(&[(1, 3, Rules::default()), (2, 0, Rules::default())]);
+    let mut ledger = TestLedger::with(&[(1, 3, Rules::default()), (2, 0, Rules::default())]);
     let cases = [
         (Verb::Adjust(change(1, -4)), Refusal::Short { available: 3 }),
         (Verb::Adjust(change(1, QUANTITY_MAX)), Refusal::TooMuch),
@@ -180,17 +181,17 @@ fn a_refused_command_changes_nothing() {
         (Verb::Put { shop: ShopId::new(8), resource: sku(1), rules: Rules::default(), on_hand: 0 }, Refusal::NotFound),
     ];
     for (verb, refusal) in cases {
-        let (replies, changes) = shelf.batch(NOW, std::slice::from_ref(&verb));
+        let (replies, changes) = ledger.batch(NOW, std::slice::from_ref(&verb));
         assert_eq!((replies, changes), (vec![Err(refusal)], Changes::default()), "{verb:?}");
     }
 }
 
-/// TR-12: told once per fall, and once when there are units again.
+/// TR-12: one event per fall to the warning line, and one when units are available again.
 #[test]
-fn crossings_are_told_once() {
+fn crossing_the_warning_line_emits_one_event() {
     let rules = Rules { warning_line: 2, ..Rules::default() };
-    let mut shelf = Shelf::with(&[(1, 4, rules)]);
-    let mut signals = |verb| shelf.batch(NOW, &[verb]).1.signals;
+    let mut ledger = TestLedger::with(&[(1, 4, rules)]);
+    let mut signals = |verb| ledger.batch(NOW, &[verb]).1.signals;
     assert_eq!(signals(reserve(1, &[(1, 1)])), []);
     let low = |available| Signal::RanLow { shop: SHOP, resource: sku(1), available, warning_line: 2 };
     assert_eq!(signals(reserve(2, &[(1, 1)])), [low(2)]);
@@ -202,9 +203,9 @@ fn crossings_are_told_once() {
     assert_eq!(signals(reserve(4, &[(1, 10)])), [low(0)]);
 }
 
-/// R05, TR-23: a timer that is no longer needed is taken away, and one that comes too early is set again.
+/// R05, TR-23: a timer that is not needed any more is cancelled; one that fires too early is set again.
 #[test]
-fn alarms_follow_the_reservation() {
+fn timers_follow_the_reservation() {
     let at = NOW.plus(std::time::Duration::from_secs(60));
     let until = |id, of: &[(i64, i64)]| Verb::Reserve {
         key: order(id),
@@ -212,24 +213,25 @@ fn alarms_follow_the_reservation() {
         expires_at: Some(at),
         moment: Moment::Order,
     };
-    let mut shelf = Shelf::with(&[(1, 9, Rules::default())]);
-    let alarms = |changes: Changes| changes.alarms.into_iter().collect::<Vec<_>>();
-    assert_eq!(alarms(shelf.batch(NOW, &[until(1, &[(1, 1)])]).1), [(order(1), Some(at))]);
-    assert_eq!(alarms(shelf.batch(NOW, &[Verb::Expire { key: order(1) }]).1), [(order(1), Some(at))]);
-    assert_eq!(alarms(shelf.batch(at, &[Verb::Expire { key: order(1) }]).1), [(order(1), None)]);
-    assert_eq!(alarms(shelf.batch(at, &[Verb::Expire { key: order(1) }]).1), [(order(1), None)]);
-    let both = shelf.batch(NOW, &[until(2, &[(1, 1)]), confirm(2, &[])]).1;
-    assert_eq!(alarms(both), [], "nothing was ever set");
-    shelf.batch(NOW, &[reserve(4, &[(1, 1)])]);
-    assert_eq!(alarms(shelf.batch(at, &[Verb::Expire { key: order(4) }]).1), [(order(4), None)]);
-    assert_eq!(shelf.reservations[&order(4)].state, State::Active, "one without a deadline never expires");
-    assert_eq!(alarms(shelf.batch(NOW, &[Verb::Expire { key: order(3) }]).1), [(order(3), None)]);
-    shelf.check();
+    let mut ledger = TestLedger::with(&[(1, 9, Rules::default())]);
+    let timers = |changes: Changes| changes.timers.into_iter().collect::<Vec<_>>();
+    assert_eq!(timers(ledger.batch(NOW, &[until(1, &[(1, 1)])]).1), [(order(1), Some(at))]);
+    assert_eq!(timers(ledger.batch(NOW, &[Verb::Expire { key: order(1) }]).1), [(order(1), Some(at))]);
+    assert_eq!(timers(ledger.batch(at, &[Verb::Expire { key: order(1) }]).1), [(order(1), None)]);
+    assert_eq!(timers(ledger.batch(at, &[Verb::Expire { key: order(1) }]).1), [(order(1), None)]);
+    let both = ledger.batch(NOW, &[until(2, &[(1, 1)]), confirm(2, &[])]).1;
+    assert_eq!(timers(both), [], "no timer was set");
+    ledger.batch(NOW, &[reserve(4, &[(1, 1)])]);
+    assert_eq!(timers(ledger.batch(at, &[Verb::Expire { key: order(4) }]).1), [(order(4), None)]);
+    assert_eq!(ledger.reservations[&order(4)].state, State::Active, "one without a deadline never expires");
+    assert_eq!(timers(ledger.batch(NOW, &[Verb::Expire { key: order(3) }]).1), [(order(3), None)]);
+    ledger.check();
 }
 
+/// Active reservations at an instant are found by reading the journal backwards.
 #[test]
-fn who_holds_is_read_from_the_journal_backwards() {
-    let mut shelf = Shelf::with(&[(1, 9, Rules::default())]);
+fn active_reservations_are_found_in_the_journal() {
+    let mut ledger = TestLedger::with(&[(1, 9, Rules::default())]);
     let verbs = [
         reserve(1, &[(1, 1)]),
         reserve(2, &[(1, 3)]),
@@ -238,7 +240,7 @@ fn who_holds_is_read_from_the_journal_backwards() {
         Verb::Release { key: order(2) },
         reserve(4, &[(1, 1)]),
     ];
-    let journal = shelf.batch(NOW, &verbs).1.movements;
+    let journal = ledger.batch(NOW, &verbs).1.movements;
     let holders = |until: usize| {
         let mut holders = Holders::default();
         let walked = journal[..until].iter().rev().take_while(|_| !holders.is_complete()).count();
@@ -250,7 +252,7 @@ fn who_holds_is_read_from_the_journal_backwards() {
     assert_eq!(holders(1), [(1, 1)]);
 }
 
-/// What anybody may ask, of few resources and few keys, so that they meet.
+/// Random commands for few resources and keys, so that they interact.
 fn any_verb() -> impl Strategy<Value = Verb> {
     let some_lines = || prop::collection::vec((1..=4_i64, 1..=4_i64), 1..4);
     let key = 1..=6_i64;
@@ -282,27 +284,27 @@ fn any_verb() -> impl Strategy<Value = Verb> {
     ]
 }
 
-/// The model: units are pebbles. Each lies on a shelf, in the hand of a key, or is gone with it; nothing else exists.
+/// Model: the number of units that entered each resource. They are on hand or were deducted by a confirmed reservation.
 #[derive(Default)]
-struct Pebbles {
-    came: BTreeMap<i64, i64>,
+struct UnitModel {
+    added: BTreeMap<i64, i64>,
 }
 
-impl Pebbles {
-    /// What came and went by people's hands.
-    fn hear(&mut self, verb: &Verb, reply: &Result<Reply, Refusal>, opened: bool) {
+impl UnitModel {
+    /// Applies a command. `opened` tells whether it created the stock record.
+    fn apply(&mut self, verb: &Verb, reply: &Result<Reply, Refusal>, opened: bool) {
         if reply.is_err() {
             return;
         }
         match verb {
             Verb::Replenish(change) | Verb::ReplenishNew(change) | Verb::Adjust(change) => {
-                *self.came.entry(change.resource.id).or_insert(0) += change.quantity;
+                *self.added.entry(change.resource.id).or_insert(0) += change.quantity;
             }
             Verb::Transfer { change, to } => {
-                *self.came.entry(change.resource.id).or_insert(0) -= change.quantity;
-                *self.came.entry(to.id).or_insert(0) += change.quantity;
+                *self.added.entry(change.resource.id).or_insert(0) -= change.quantity;
+                *self.added.entry(to.id).or_insert(0) += change.quantity;
             }
-            Verb::Put { resource, on_hand, .. } if opened => *self.came.entry(resource.id).or_insert(0) += on_hand,
+            Verb::Put { resource, on_hand, .. } if opened => *self.added.entry(resource.id).or_insert(0) += on_hand,
             Verb::Put { .. }
             | Verb::Reserve { .. }
             | Verb::Confirm { .. }
@@ -314,12 +316,12 @@ impl Pebbles {
 }
 
 proptest! {
-    /// TR-12, TR-13, TR-19, R03, R05: after any interleaving, in batches of any size, every unit that came is on the
-    /// shelf or was taken by a confirmed reservation; what is reserved is what is held; the journal tells all of it.
+    /// TR-12, TR-13, TR-19, R03, R05: after any sequence of commands, in batches of any size, every added unit is on hand
+    /// or was deducted by a confirmed reservation; reserved quantities match the active reservations and the journal.
     #[test]
     fn no_unit_is_created_or_lost(script in prop::collection::vec((any_verb(), any::<bool>()), 1..80)) {
-        let mut shelf = Shelf::with(&[(1, 6, Rules::default()), (2, 3, Rules { deduct_at: DeductAt::Payment, ..Rules::default() })]);
-        let mut pebbles = Pebbles { came: BTreeMap::from([(1, 6), (2, 3)]) };
+        let mut ledger = TestLedger::with(&[(1, 6, Rules::default()), (2, 3, Rules { deduct_at: DeductAt::Payment, ..Rules::default() })]);
+        let mut model = UnitModel { added: BTreeMap::from([(1, 6), (2, 3)]) };
         let mut batch = Vec::new();
         for (verb, is_last) in script {
             batch.push(verb);
@@ -327,9 +329,9 @@ proptest! {
                 continue;
             }
             let mut counted: Vec<i64> =
-                shelf.resources.iter().filter(|(_, row)| row.is_counted).map(|(resource, _)| resource.id).collect();
+                ledger.resources.iter().filter(|(_, row)| row.is_counted).map(|(resource, _)| resource.id).collect();
             let verbs = std::mem::take(&mut batch);
-            let (replies, _) = shelf.batch(NOW, &verbs);
+            let (replies, _) = ledger.batch(NOW, &verbs);
             for (verb, reply) in verbs.iter().zip(&replies) {
                 let opened = match verb {
                     Verb::Put { resource, .. } | Verb::ReplenishNew(Change { resource, .. }) => {
@@ -345,26 +347,26 @@ proptest! {
                     | Verb::Halt { .. } => None,
                 };
                 counted.extend(opened);
-                pebbles.hear(verb, reply, opened.is_some());
+                model.apply(verb, reply, opened.is_some());
             }
-            shelf.check();
-            for (resource, row) in &shelf.resources {
-                let taken = shelf.reservations.values().filter(|row| row.state == State::Confirmed);
+            ledger.check();
+            for (resource, row) in &ledger.resources {
+                let taken = ledger.reservations.values().filter(|row| row.state == State::Confirmed);
                 let taken: i64 = taken.filter_map(|row| row.units().get(resource).copied()).sum();
-                let came = pebbles.came.get(&resource.id).copied().unwrap_or(0);
-                prop_assert_eq!(row.on_hand + taken, came, "{:?}", resource);
+                let added = model.added.get(&resource.id).copied().unwrap_or(0);
+                prop_assert_eq!(row.on_hand + taken, added, "{:?}", resource);
             }
         }
     }
 
-    /// TR-15, R05: the same command again, right after itself, moves nothing more.
+    /// TR-15, R05: an immediate repetition of a command moves nothing.
     #[test]
     fn a_repeated_command_of_a_reservation_moves_nothing(script in prop::collection::vec(any_verb(), 1..60)) {
-        let mut shelf = Shelf::with(&[(1, 6, Rules::default()), (2, 5, Rules::default()), (3, 4, Rules::default())]);
+        let mut ledger = TestLedger::with(&[(1, 6, Rules::default()), (2, 5, Rules::default()), (3, 4, Rules::default())]);
         for verb in script {
-            let first = shelf.ask(verb.clone());
+            let first = ledger.execute(verb.clone());
             if verb.key().is_some() && first.is_ok() {
-                let (replies, changes) = shelf.batch(NOW, std::slice::from_ref(&verb));
+                let (replies, changes) = ledger.batch(NOW, std::slice::from_ref(&verb));
                 prop_assert_eq!(&changes.movements, &[]);
                 prop_assert_eq!(&replies[0], &first);
             }
@@ -372,16 +374,17 @@ proptest! {
     }
 }
 
+/// A reservation whose units are short at payment stays active and can be confirmed later.
 #[test]
-fn what_is_short_at_payment_stays_held() {
+fn a_reservation_that_is_short_at_payment_stays_active() {
     let at_payment = Rules { deduct_at: DeductAt::Payment, ..Rules::default() };
-    let mut shelf = Shelf::with(&[(1, 1, at_payment), (2, 5, Rules::default())]);
-    assert_eq!(shelf.state(reserve(1, &[(1, 1), (2, 2)])), Some(State::Active));
-    assert_eq!(shelf.state(reserve(2, &[(1, 1), (2, 2)])), Some(State::Active));
-    assert_eq!(shelf.state(confirm(1, &[])), Some(State::Confirmed));
-    assert_eq!(shelf.state(confirm(2, &[])), None);
-    assert_eq!((shelf.quantities(1), shelf.quantities(2)), ((0, 0), (3, 2)));
-    assert_eq!(shelf.ask(Verb::Replenish(change(1, 1))).map(|_| ()), Ok(()));
-    assert_eq!(shelf.state(confirm(2, &[])), Some(State::Confirmed), "it may be tried again");
-    shelf.check();
+    let mut ledger = TestLedger::with(&[(1, 1, at_payment), (2, 5, Rules::default())]);
+    assert_eq!(ledger.state(reserve(1, &[(1, 1), (2, 2)])), Some(State::Active));
+    assert_eq!(ledger.state(reserve(2, &[(1, 1), (2, 2)])), Some(State::Active));
+    assert_eq!(ledger.state(confirm(1, &[])), Some(State::Confirmed));
+    assert_eq!(ledger.state(confirm(2, &[])), None);
+    assert_eq!((ledger.quantities(1), ledger.quantities(2)), ((0, 0), (3, 2)));
+    assert_eq!(ledger.execute(Verb::Replenish(change(1, 1))).map(|_| ()), Ok(()));
+    assert_eq!(ledger.state(confirm(2, &[])), Some(State::Confirmed), "a retry succeeds");
+    ledger.check();
 }

@@ -1,4 +1,4 @@
-//! What a batch changes, as one commit.
+//! The changes of a batch as one commit.
 
 use bytes::Bytes;
 use pulse_contract::stock::v1::{ReservationExpired, StockIsBack, StockRanLow};
@@ -11,16 +11,18 @@ use crate::domain::reservation::Key;
 use crate::timers;
 use crate::wire;
 
-/// Resources first, in their order: whoever changes the same ones waits here, and has locked nothing that others need.
+/// Creates the commit. Resources come first and in their order, so that concurrent commits wait for each other before they
+/// have locked other rows, and cannot deadlock.
 pub(crate) fn commit(store: &Store, now: Timestamp, changes: Changes) -> Commit {
     let commit = changes.resources.iter().fold(Commit::new(), resources::write);
     let commit = reservations::write(commit, &changes.reservations, now);
     let commit = movements::insert(commit, changes.movements, || store.next_id(now));
-    let commit = changes.signals.into_iter().fold(commit, tell);
-    changes.alarms.into_iter().fold(commit, |commit, (key, at)| ring(commit, key, at))
+    let commit = changes.signals.into_iter().fold(commit, event);
+    changes.timers.into_iter().fold(commit, |commit, (key, at)| timer(commit, key, at))
 }
 
-fn ring(commit: Commit, key: Key, at: Option<Timestamp>) -> Commit {
+/// Adds the write that sets or cancels the expiry timer of a reservation.
+fn timer(commit: Commit, key: Key, at: Option<Timestamp>) -> Commit {
     let kind = timers::kind_of(key.owner);
     match at {
         Some(due_at) => commit.timer(Timer { kind, key: key.id, due_at, payload: Bytes::new() }),
@@ -28,7 +30,8 @@ fn ring(commit: Commit, key: Key, at: Option<Timestamp>) -> Commit {
     }
 }
 
-fn tell(commit: Commit, signal: Signal) -> Commit {
+/// Adds the event of a signal.
+fn event(commit: Commit, signal: Signal) -> Commit {
     match signal {
         Signal::RanLow { shop, resource, available, warning_line } => {
             let which = Some(wire::resource(resource));

@@ -1,4 +1,4 @@
-//! The rows of the journal.
+//! Rows of the journal.
 
 use pulse_contract::errors;
 use pulse_kernel::Timestamp;
@@ -9,7 +9,7 @@ use crate::domain::journal::Movement;
 use crate::domain::reservation::Key;
 use crate::domain::resource::ResourceRef;
 
-/// A line of the journal and its id.
+/// Row of the journal with its ID.
 #[derive(Clone, Debug)]
 pub(crate) struct MovementRow {
     pub(crate) id: i64,
@@ -38,7 +38,7 @@ impl FromRow for MovementRow {
     }
 }
 
-/// Adds the lines of a batch.
+/// Adds the writes of the movements of a batch.
 pub(crate) fn insert(commit: Commit, movements: Vec<Movement>, mut next_id: impl FnMut() -> i64) -> Commit {
     let columns = &[
         "ref_id",
@@ -75,11 +75,11 @@ pub(crate) fn insert(commit: Commit, movements: Vec<Movement>, mut next_id: impl
             movement.moved_at
         ])
     });
-    // The version is taken: somebody else has moved the resource meanwhile.
+    // The version exists: another node has moved the resource meanwhile.
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// What happened up to a version, newest first.
+/// Returns the movements up to a version, newest first.
 pub(crate) async fn until(
     store: &Store,
     resource: ResourceRef,
@@ -93,7 +93,7 @@ pub(crate) async fn until(
     store.all(query).await
 }
 
-/// What happened after a version, oldest first.
+/// Returns the movements after a version, oldest first.
 pub(crate) async fn after(
     store: &Store,
     resource: ResourceRef,
@@ -107,10 +107,10 @@ pub(crate) async fn after(
     store.all(query).await
 }
 
-/// The last movement until an instant, of a resource that has come to `version`.
+/// Returns the last movement at or before an instant, of a resource whose current version is `version`.
 ///
-/// Instants never go back as versions grow, so it is looked for by halves: few reads however long the journal is, and no
-/// index that every movement would pay for.
+/// Times do not decrease as versions grow, so a binary search finds it. The number of reads is logarithmic in the length
+/// of the journal, and no further index slows down the writes.
 pub(crate) async fn last_at(
     store: &Store,
     resource: ResourceRef,

@@ -1,4 +1,4 @@
-//! The rows of reservations.
+//! Rows of reservations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, Va
 use super::IDS_MAX;
 
 use crate::domain::ledger::Changed;
-use crate::domain::reservation::{JudgedLine, Key, Line, Owner, Reservation, State};
+use crate::domain::reservation::{Key, Line, LineOutcome, Owner, Reservation, State};
 use crate::timers;
 use crate::wire;
 
@@ -29,8 +29,10 @@ impl FromRow for ReservationRow {
             key: Key::from_row(row)?,
             row: Reservation {
                 state: row.get("state")?,
-                lines: lines
-                    .ok_or_else(|| StoreError::Defect { detail: "a stored line means nothing".into(), source: None })?,
+                lines: lines.ok_or_else(|| StoreError::Defect {
+                    detail: "invalid line in a stored reservation".into(),
+                    source: None,
+                })?,
                 expires_at: row.get("expires_at")?,
                 created_at: row.get("created_at")?,
             },
@@ -38,21 +40,21 @@ impl FromRow for ReservationRow {
     }
 }
 
-fn line_of(stored: &StoredLine) -> Option<JudgedLine> {
+fn line_of(stored: &StoredLine) -> Option<LineOutcome> {
     let line = Line { resource: wire::resource_of(stored.resource.as_ref())?, quantity: stored.quantity };
-    Some(JudgedLine { line, status: stored.status().try_into().ok()?, available: 0 })
+    Some(LineOutcome { line, status: stored.status().try_into().ok()?, available: 0 })
 }
 
 fn stored(row: &Reservation) -> Value {
-    let line = |judged: &JudgedLine| StoredLine {
-        resource: Some(wire::resource(judged.line.resource)),
-        quantity: judged.line.quantity,
-        status: judged.status.into(),
+    let line = |outcome: &LineOutcome| StoredLine {
+        resource: Some(wire::resource(outcome.line.resource)),
+        quantity: outcome.line.quantity,
+        status: outcome.status.into(),
     };
     Value::message(&StoredReservation { lines: row.lines.iter().map(line).collect() })
 }
 
-/// Those of the keys that have a row.
+/// Returns the reservations with these keys that exist.
 pub(crate) async fn by_keys(store: &Store, wanted: &BTreeSet<Key>) -> Result<Vec<ReservationRow>, StoreError> {
     let ids: Vec<i64> = wanted.iter().map(|key| key.id).collect();
     let mut found = Vec::new();
@@ -71,8 +73,8 @@ pub(crate) async fn by_key(store: &Store, key: Key) -> Result<Option<Reservation
     store.optional(query).await
 }
 
-/// What is held after a key, in the order of the keys.
-pub(crate) async fn held_after(
+/// Returns the active reservations after a key, ordered by key.
+pub(crate) async fn active_after(
     store: &Store,
     id: i64,
     owner: i64,
@@ -86,9 +88,9 @@ pub(crate) async fn held_after(
     store.all(query).await
 }
 
-/// Adds the writes of a batch: those whose lines stay as they are move together, one statement for each way.
+/// Adds the writes of a batch. Reservations whose lines stay the same share one statement per transition.
 ///
-/// Every state is entered once at most, so that the state itself says whether somebody was faster.
+/// A reservation enters each state at most once, so the condition on the old state detects concurrent changes.
 pub(crate) fn write(mut commit: Commit, changes: &[Changed<Key, Reservation>], now: Timestamp) -> Commit {
     let mut moves: BTreeMap<(Owner, State, State), Vec<i64>> = BTreeMap::new();
     for Changed { key, was, is } in changes {
@@ -111,11 +113,11 @@ pub(crate) fn write(mut commit: Commit, changes: &[Changed<Key, Reservation>], n
             commit = commit.write(update).expect_rows(u64::try_from(ids.len()).unwrap_or(u64::MAX));
         }
     }
-    // Somebody else has used the key meanwhile: load again.
+    // Another node has used the key meanwhile: the batch is decided again on new rows.
     commit.insert(rows(changes, now)).duplicate_is(&errors::STORE_CONTENDED)
 }
 
-/// The rows of reservations that are new.
+/// Rows of the new reservations.
 pub(crate) fn rows(changes: &[Changed<Key, Reservation>], now: Timestamp) -> Insert {
     let insert = Insert::into(
         "stock_reservations",

@@ -1,4 +1,4 @@
-//! The rows of resources.
+//! Rows of resources.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use super::IDS_MAX;
 use crate::domain::ledger::Changed;
 use crate::domain::resource::{DeductAt, Resource, ResourceRef, Rules};
 
-/// Taken at payment.
+/// Flag: units are deducted at payment.
 const AT_PAYMENT: i64 = 1;
-/// More may be reserved than there is.
+/// Flag: overselling is allowed.
 const OVERSELL: i64 = 2;
-/// Out (86).
+/// Flag: sales are halted (86).
 const HALTED: i64 = 4;
-/// Known only because it is out, or was.
+/// Flag: quantities are not counted; the row exists for the halt alone.
 const UNCOUNTED: i64 = 8;
-/// More might have been reserved than there is.
+/// Flag: overselling was allowed at some time.
 const ONCE_OVERSELL: i64 = 16;
 
-/// A resource and which one it is.
+/// Row of a resource with its reference.
 #[derive(Clone, Debug)]
 pub(crate) struct ResourceRow {
     pub(crate) resource: ResourceRef,
@@ -68,7 +68,7 @@ fn flags(row: &Resource) -> i64 {
     .sum()
 }
 
-/// Those of the resources that have a row.
+/// Returns the rows of these resources that exist.
 pub(crate) async fn by_refs(store: &Store, wanted: &BTreeSet<ResourceRef>) -> Result<Vec<ResourceRow>, StoreError> {
     let ids: Vec<i64> = wanted.iter().map(|resource| resource.id).collect();
     let mut found = Vec::new();
@@ -86,7 +86,8 @@ pub(crate) async fn by_ref(store: &Store, wanted: ResourceRef) -> Result<Option<
     Ok(store.optional::<ResourceRow>(query).await?.map(|found| found.row))
 }
 
-/// What a shop counts after a kind and an id, in their order; what is known only because it is out has no version.
+/// Returns the counted resources of a shop after a kind and an ID, ordered by both. Rows that exist for a halt alone have
+/// version 0 and are left out.
 pub(crate) async fn of_shop(
     store: &Store,
     shop: ShopId,
@@ -104,7 +105,7 @@ pub(crate) async fn of_shop(
     store.all(Statement::new(text, values![shop, after_kind, after_kind, after_id, limit])).await
 }
 
-/// Every resource after one, in the order of the rows.
+/// Returns all resources after an ID and a kind, ordered by both.
 pub(crate) async fn after(store: &Store, id: i64, kind: i64, limit: i64) -> Result<Vec<ResourceRow>, StoreError> {
     let query = Statement::new(
         "SELECT * FROM stock_resources WHERE ref_id > ? OR (ref_id = ? AND kind > ?) ORDER BY ref_id, kind LIMIT ?",
@@ -113,7 +114,7 @@ pub(crate) async fn after(store: &Store, id: i64, kind: i64, limit: i64) -> Resu
     store.all(query).await
 }
 
-/// Adds the write of one resource, as it was read or not at all.
+/// Adds the write of one resource, on condition that its row is unchanged since it was read.
 pub(crate) fn write(commit: Commit, changed: &Changed<ResourceRef, Resource>) -> Commit {
     let Changed { key, was, is } = changed;
     let Some(was) = was else { return insert(commit, *key, is) };
@@ -167,6 +168,6 @@ fn insert(commit: Commit, resource: ResourceRef, row: &Resource) -> Commit {
         row.revision,
         row.moved_at
     ]);
-    // Somebody else has made it meanwhile: load again.
+    // Another node has created it meanwhile: the batch is decided again on new rows.
     commit.insert(insert).duplicate_is(&errors::STORE_CONTENDED)
 }

@@ -1,4 +1,4 @@
-//! Many at the same time: at one batcher, at two, and with everything that can be asked.
+//! Concurrency: one batcher, two batchers on one database, and random commands of all kinds.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use pulse_limiter::MemoryLimiter;
 use pulse_stock::{StockConfig, StockDeps};
 use pulse_testkit::TestNode;
 
-use crate::shelf::*;
+use crate::stock_fixture::*;
 use crate::{SECOND, code, tally};
 
-/// One more batcher on the tables of the node, as another node would have it.
+/// Starts a second batcher on the tables of the node, as another node does.
 async fn another_batcher(node: &TestNode, config: StockConfig) -> StockClient {
     let (store, catalog) = (node.store("stock").clone(), node.catalog().clone());
     let deps = StockDeps { store, catalog, limiter: Arc::new(MemoryLimiter::default()), config };
     pulse_stock::start(deps).await.unwrap().0
 }
 
-/// The same call, so often, in tasks of their own.
+/// Makes `count` calls, each in its own task.
 async fn in_parallel<T: Send + 'static, F>(count: i64, call: impl Fn(i64) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
@@ -27,8 +27,8 @@ where
     join_all(tasks).await.into_iter().map(Result::unwrap).collect()
 }
 
-/// As a client does: whoever has lost too many races repeats with the same key.
-async fn reserve_patiently(
+/// Reserves, and retries after `STORE_CONTENDED` with the same key, as a client does.
+async fn reserve_with_retries(
     stock: &StockClient,
     cx: &pulse_kernel::Cx,
     request: ReserveRequest,
@@ -48,12 +48,12 @@ fn states(outcomes: &[Result<Reservation, pulse_kernel::Error>]) -> Vec<(&'stati
     }))
 }
 
-/// TR-15: fifty parallel repeats of one key move once, and all hear the same.
+/// TR-15: 50 concurrent requests with one key reserve once, and all receive the same response.
 pub(crate) async fn fifty_repeats_of_a_key_move_once(node: &mut TestNode) {
-    shelf(node, 1, 100).await;
+    put_stock(node, 1, 100).await;
     let outcomes = in_parallel(50, |_| {
         let (stock, cx) = (node.stock().clone(), node.cx());
-        async move { stock.reserve(&cx, wants(1, &[(1, 2)])).await }
+        async move { stock.reserve(&cx, reserve_request(1, &[(1, 2)])).await }
     })
     .await;
     assert_eq!(states(&outcomes), [("ACTIVE", 50)]);
@@ -61,12 +61,12 @@ pub(crate) async fn fifty_repeats_of_a_key_move_once(node: &mut TestNode) {
     check(node).await;
 }
 
-/// TR-12, R04: two hundred want one of fifty units at the same time: fifty get one.
+/// TR-12, R04: 200 concurrent requests for 50 units: exactly 50 are reserved.
 pub(crate) async fn fifty_units_are_reserved_by_fifty_of_two_hundred(node: &mut TestNode) {
-    shelf(node, 1, 50).await;
+    put_stock(node, 1, 50).await;
     let outcomes = in_parallel(200, |index| {
         let (stock, cx) = (node.stock().clone(), node.cx());
-        async move { stock.reserve(&cx, wants(index + 1, &[(1, 1)])).await }
+        async move { stock.reserve(&cx, reserve_request(index + 1, &[(1, 1)])).await }
     })
     .await;
     assert_eq!(states(&outcomes), [("ACTIVE", 50), ("REFUSED", 150)]);
@@ -74,33 +74,33 @@ pub(crate) async fn fifty_units_are_reserved_by_fifty_of_two_hundred(node: &mut 
     check(node).await;
 }
 
-/// PL-10, PL-26, T6: the batcher is a filter; what decides is the guard in the database. Two batchers that know nothing of each
-/// other, each with rows in its memory that the other one has changed, never sell a unit twice.
+/// PL-10, PL-26, T6: the guard in the database decides, not the cache of a batcher. Two batchers with outdated caches
+/// never sell a unit twice.
 pub(crate) async fn two_batchers_on_one_database_never_oversell(node: &mut TestNode) {
-    shelf(node, 1, 60).await;
+    put_stock(node, 1, 60).await;
     let batchers = [node.stock().clone(), another_batcher(node, StockConfig::default()).await];
     let outcomes = in_parallel(200, |index| {
         let (stock, cx) = (batchers[usize::from(index % 2 == 0)].clone(), node.cx());
-        async move { reserve_patiently(&stock, &cx, wants(index + 1, &[(1, 1)])).await }
+        async move { reserve_with_retries(&stock, &cx, reserve_request(index + 1, &[(1, 1)])).await }
     })
     .await;
     assert_eq!(states(&outcomes), [("ACTIVE", 60), ("REFUSED", 140)]);
     assert_eq!(quantities(node, 1).await, (60, 60, 0));
-    // What one of them remembers as sold out, the other one has replenished.
+    // One batcher caches the variant as sold out, while the other one has replenished it.
     let request = ReplenishStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 1, note: String::new() };
     batchers[1].replenish_stock(&node.cx(), request).await.unwrap();
-    let last = batchers[0].reserve(&node.cx(), wants(1_000, &[(1, 1)])).await.unwrap();
+    let last = batchers[0].reserve(&node.cx(), reserve_request(1_000, &[(1, 1)])).await.unwrap();
     assert_eq!(last.state(), ReservationState::Active);
     check(node).await;
 }
 
-/// Above its limit the batcher refuses at once, and whoever is refused has changed nothing.
-pub(crate) async fn more_than_may_wait_are_refused(node: &mut TestNode) {
-    shelf(node, 1, 1_000).await;
+/// A full queue refuses commands immediately, and refused commands change nothing.
+pub(crate) async fn commands_above_the_queue_limit_are_refused(node: &mut TestNode) {
+    put_stock(node, 1, 1_000).await;
     let batcher = another_batcher(node, StockConfig { queue_max: 4, batch_max: 2, ..StockConfig::default() }).await;
     let cx = node.cx();
-    // In one task: nobody takes from the queue while it is filled.
-    let calls = (1..=200).map(|id| batcher.reserve(&cx, wants(id, &[(1, 1)])));
+    // All calls are in one task, so that the queue fills before the worker takes commands.
+    let calls = (1..=200).map(|id| batcher.reserve(&cx, reserve_request(id, &[(1, 1)])));
     let outcomes = join_all(calls).await;
     let counts = states(&outcomes);
     let held = counts.iter().find(|(state, _)| *state == "ACTIVE").map_or(0, |(_, count)| *count);
@@ -110,37 +110,37 @@ pub(crate) async fn more_than_may_wait_are_refused(node: &mut TestNode) {
     check(node).await;
 }
 
-/// However many want one thing, they leave room for those who want another; and permits come back.
-pub(crate) async fn what_everybody_wants_leaves_room_for_the_rest(node: &mut TestNode) {
-    shelf(node, 1, 1_000).await;
-    shelf(node, 2, 1_000).await;
+/// Permits leave room in the queue for other resources, and are released after the call.
+pub(crate) async fn a_hot_resource_leaves_room_for_the_others(node: &mut TestNode) {
+    put_stock(node, 1, 1_000).await;
+    put_stock(node, 2, 1_000).await;
     let batcher = another_batcher(node, StockConfig { permits_per_resource: 8, ..StockConfig::default() }).await;
     let cx = node.cx();
-    // In one task: all of them ask before the first is answered.
-    let hot = (1..=50).map(|id| batcher.reserve(&cx, wants(id, &[(1, 1)])));
-    let other = (51..=58).map(|id| batcher.reserve(&cx, wants(id, &[(2, 1)])));
+    // All calls are in one task, so that all of them acquire permits before the first is answered.
+    let hot = (1..=50).map(|id| batcher.reserve(&cx, reserve_request(id, &[(1, 1)])));
+    let other = (51..=58).map(|id| batcher.reserve(&cx, reserve_request(id, &[(2, 1)])));
     let (hot, other) = futures::join!(join_all(hot), join_all(other));
     assert_eq!(states(&hot), [("ACTIVE", 8), ("STOCK_BUSY", 42)]);
     assert_eq!(states(&other), [("ACTIVE", 8)]);
-    let again = batcher.reserve(&cx, wants(9, &[(1, 1)])).await.unwrap();
+    let again = batcher.reserve(&cx, reserve_request(9, &[(1, 1)])).await.unwrap();
     assert_eq!(again.state(), ReservationState::Active);
     check(node).await;
 }
 
-/// TR-35: whoever waits no longer gets nothing, and nothing moves for them.
-pub(crate) async fn a_command_whose_time_is_over_moves_nothing(node: &mut TestNode) {
-    shelf(node, 1, 5).await;
+/// TR-35: a command after the deadline of its caller is refused and moves nothing.
+pub(crate) async fn a_command_after_its_deadline_moves_nothing(node: &mut TestNode) {
+    put_stock(node, 1, 5).await;
     let mut cx = node.cx();
     cx.deadline = cx.now;
     node.advance(SECOND);
-    let late = node.stock().reserve(&cx, wants(1, &[(1, 1)])).await;
+    let late = node.stock().reserve(&cx, reserve_request(1, &[(1, 1)])).await;
     assert_eq!((code(&late), quantities(node, 1).await), ("DEADLINE_EXCEEDED", (5, 0, 5)));
     check(node).await;
 }
 
-/// An idempotency key gets the answer of its first use, whatever has happened since, also after a restart.
+/// An idempotency key returns the response of its first use, also after other changes and a restart.
 pub(crate) async fn an_idempotency_key_keeps_its_answer(node: &mut TestNode) {
-    shelf(node, 1, 5).await;
+    put_stock(node, 1, 5).await;
     let request =
         ReplenishStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 3, note: "a pallet".to_owned() };
     let cx = node.keyed(node.cx(), "pallet-1", "ReplenishStock", &request);
@@ -152,27 +152,27 @@ pub(crate) async fn an_idempotency_key_keeps_its_answer(node: &mut TestNode) {
             Err(error) => assert_eq!(error.code(), "IDEMPOTENCY_IN_FLIGHT"),
         }
     }
-    reserve(node, wants(1, &[(1, 8)])).await;
+    reserve(node, reserve_request(1, &[(1, 8)])).await;
     node.restart().await;
     assert_eq!(node.stock().replenish_stock(&cx, request).await.unwrap(), first);
     assert_eq!(quantities(node, 1).await, (8, 8, 0));
 
-    let refused = wants(2, &[(1, 1)]);
+    let refused = reserve_request(2, &[(1, 1)]);
     let cx = node.keyed(node.cx(), "order-2", "Reserve", &refused);
     let answer = node.stock().reserve(&cx, refused.clone()).await.unwrap();
     assert_eq!(answer.state(), ReservationState::Refused);
     replenish(node, 1, 5).await.unwrap();
-    assert_eq!(node.stock().reserve(&cx, refused).await.unwrap(), answer, "a refusal is an answer too");
+    assert_eq!(node.stock().reserve(&cx, refused).await.unwrap(), answer, "a refusal is stored too");
     check(node).await;
 }
 
-/// TR-21: units that arrive while others are sold are sold, and none twice.
+/// TR-21: units that are added during sales are sold, each once.
 pub(crate) async fn replenishing_while_selling_keeps_every_unit(node: &mut TestNode) {
-    shelf(node, 1, 20).await;
+    put_stock(node, 1, 20).await;
     let node = &*node;
     let selling = in_parallel(100, |index| {
         let (stock, cx) = (node.stock().clone(), node.cx());
-        async move { stock.reserve(&cx, wants(index + 1, &[(1, 1)])).await }
+        async move { stock.reserve(&cx, reserve_request(index + 1, &[(1, 1)])).await }
     });
     let arriving = async {
         for _ in 0..10 {
@@ -184,19 +184,19 @@ pub(crate) async fn replenishing_while_selling_keeps_every_unit(node: &mut TestN
     let held = i64::try_from(held).unwrap();
     assert!((20..=50).contains(&held), "{held}");
     assert_eq!(quantities(node, 1).await, (50, held, 50 - held));
-    // TR-19: nothing is undersold either: what is left can be sold.
-    let rest = reserve(node, wants(1_000, &[(1, 50 - held + 1)])).await;
+    // TR-19: the remaining units can be sold.
+    let rest = reserve(node, reserve_request(1_000, &[(1, 50 - held + 1)])).await;
     assert_eq!(rest.state(), ReservationState::Refused);
     if held < 50 {
-        assert_eq!(reserve(node, wants(1_001, &[(1, 50 - held)])).await.state(), ReservationState::Active);
+        assert_eq!(reserve(node, reserve_request(1_001, &[(1, 50 - held)])).await.state(), ReservationState::Active);
     }
     check(node).await;
 }
 
-/// PL-10, TR-16: whatever is asked at the same time by whomever, the journal, the quantities and the reservations agree.
-pub(crate) async fn parallel_work_of_all_kinds_leaves_a_clean_ledger(node: &mut TestNode) {
+/// PL-10, TR-16: after concurrent commands of all kinds, the journal, the quantities and the reservations agree.
+pub(crate) async fn concurrent_commands_keep_all_invariants(node: &mut TestNode) {
     for id in 1..=4 {
-        shelf(node, id, 30).await;
+        put_stock(node, id, 30).await;
     }
     let batchers = [node.stock().clone(), another_batcher(node, StockConfig::default()).await];
     in_parallel(16, |worker| {
@@ -211,23 +211,23 @@ pub(crate) async fn parallel_work_of_all_kinds_leaves_a_clean_ledger(node: &mut 
     }
 }
 
-/// A worker's day: the same numbers make the same day.
+/// Executes 25 pseudo-random commands; the worker number is the seed.
 async fn work(stock: &StockClient, cx: &pulse_kernel::Cx, worker: i64) {
-    let mut dice = worker * 7_919 + 1;
-    let mut roll = |sides: i64| {
-        dice = (dice * 48_271) % 2_147_483_647;
-        dice % sides
+    let mut random = worker * 7_919 + 1;
+    let mut below = |limit: i64| {
+        random = (random * 48_271) % 2_147_483_647;
+        random % limit
     };
     for _ in 0..25 {
-        let (id, first, second) = (roll(20) + 1, roll(4) + 1, roll(4) + 1);
-        let of = [(second, roll(3) + 1), (first, roll(3) + 1)];
+        let (id, first, second) = (below(20) + 1, below(4) + 1, below(4) + 1);
+        let of = [(second, below(3) + 1), (first, below(3) + 1)];
         let resource = Some(sku(first));
-        let outcome = match roll(7) {
-            0..=2 => stock.reserve(cx, wants(id, &of)).await.map(|_| ()),
+        let outcome = match below(7) {
+            0..=2 => stock.reserve(cx, reserve_request(id, &of)).await.map(|_| ()),
             3 => stock.confirm_reservation(cx, confirm(id, &of)).await.map(|_| ()),
             4 => stock.release_reservation(cx, release(id)).await.map(|_| ()),
             5 => {
-                let request = AdjustStockRequest { shop_id: SHOP, resource, delta: roll(9) - 5, note: "n".to_owned() };
+                let request = AdjustStockRequest { shop_id: SHOP, resource, delta: below(9) - 5, note: "n".to_owned() };
                 stock.adjust_stock(cx, request).await.map(|_| ())
             }
             _ => {
@@ -249,18 +249,17 @@ async fn work(stock: &StockClient, cx: &pulse_kernel::Cx, worker: i64) {
     }
 }
 
-/// HM-61, T6: rows are changed in one order, so that two batchers whose orders name the same variants in opposite order never
-/// wait for each other in a circle.
-pub(crate) async fn crossing_lines_of_two_batchers_end(node: &mut TestNode) {
+/// HM-61, T6: rows are changed in one order, so that two batchers with lines in opposite orders do not deadlock.
+pub(crate) async fn lines_in_opposite_orders_do_not_deadlock(node: &mut TestNode) {
     for id in 1..=3 {
-        shelf(node, id, 1_000).await;
+        put_stock(node, id, 1_000).await;
     }
     let batchers = [node.stock().clone(), another_batcher(node, StockConfig::default()).await];
     let outcomes = in_parallel(60, |index| {
         let is_even = index % 2 == 0;
         let (stock, cx) = (batchers[usize::from(is_even)].clone(), node.cx());
         let of = if is_even { [(1, 1), (2, 1), (3, 1)] } else { [(3, 1), (2, 1), (1, 1)] };
-        async move { reserve_patiently(&stock, &cx, wants(index + 1, &of)).await }
+        async move { reserve_with_retries(&stock, &cx, reserve_request(index + 1, &of)).await }
     })
     .await;
     assert_eq!(states(&outcomes), [("ACTIVE", 60)]);

@@ -1,11 +1,11 @@
-//! The journal: what happened, how it was at an instant, who holds what, and what is wrong.
+//! Journal: movements, quantities at an instant, active reservations, audit and repair.
 
 use pulse_contract::stock::v1::*;
 use pulse_kernel::{Locale, Timestamp};
 use pulse_store::{Commit, Statement, values};
 use pulse_testkit::TestNode;
 
-use crate::shelf::*;
+use crate::stock_fixture::*;
 use crate::{HOUR, MINUTE, code};
 
 async fn at(node: &TestNode, id: i64, instant: Timestamp) -> StockAt {
@@ -13,32 +13,32 @@ async fn at(node: &TestNode, id: i64, instant: Timestamp) -> StockAt {
     node.stock().get_stock_at(&node.cx(), request).await.unwrap()
 }
 
-async fn why(node: &TestNode, id: i64, quantity: i64, then: Option<Timestamp>) -> ExplainStockResponse {
+async fn explain(node: &TestNode, id: i64, quantity: i64, then: Option<Timestamp>) -> ExplainStockResponse {
     let at = then.map(Into::into);
     let request = ExplainStockRequest { shop_id: SHOP, resource: Some(sku(id)), quantity, at };
     node.stock().explain_stock(&node.cx(), request).await.unwrap()
 }
 
-/// Breaks something behind the ledger's back.
-async fn sabotage(node: &TestNode, text: &'static str) {
+/// Changes one row of the database directly, without the ledger.
+async fn corrupt(node: &TestNode, text: &'static str) {
     let commit = Commit::new().write(Statement::new(text, values![])).expect_rows(1);
     node.store("stock").commit(&node.cx(), commit).await.unwrap();
 }
 
-/// The invariants that do not hold, and whether each was repaired.
+/// Returns the violated invariants, and whether each was repaired.
 async fn findings(node: &TestNode, repair: bool) -> Vec<(&'static str, bool)> {
     let verified = pulse_stock::verify(node.store("stock"), repair).await.unwrap();
     verified.findings.iter().map(|finding| (finding.invariant, finding.is_repaired)).collect()
 }
 
-/// TR-16: every movement is there, with its cause, and the quantities follow from each other.
+/// TR-16: every movement is in the journal with its cause, and each quantity follows from the previous one.
 pub(crate) async fn every_movement_is_in_the_journal(node: &mut TestNode) {
-    shelf(node, 1, 10).await;
-    reserve(node, wants(1, &[(1, 3)])).await;
+    put_stock(node, 1, 10).await;
+    reserve(node, reserve_request(1, &[(1, 3)])).await;
     confirmed(node, 1, &[]).await;
     replenish(node, 1, 5).await.unwrap();
     adjust(node, 1, -2).await.unwrap();
-    reserve(node, wants(2, &[(1, 4)])).await;
+    reserve(node, reserve_request(2, &[(1, 4)])).await;
     released(node, 2).await;
     let done = journal(node, 1).await;
     use MovementKind::{Adjust, Confirm, Open, Release, Replenish, Reserve};
@@ -50,14 +50,14 @@ pub(crate) async fn every_movement_is_in_the_journal(node: &mut TestNode) {
     check(node).await;
 }
 
-/// The time machine: quantities at any instant, with the movement that made them so.
-pub(crate) async fn the_past_is_told_as_it_was(node: &mut TestNode) {
+/// Quantities at any instant in the past, with the movement that caused them.
+pub(crate) async fn past_quantities_are_returned(node: &mut TestNode) {
     let noon = node.now();
-    shelf(node, 1, 10).await;
+    put_stock(node, 1, 10).await;
     for id in 1..=40 {
         node.advance(MINUTE);
         replenish(node, 1, 1).await.unwrap();
-        reserve(node, wants(id, &[(1, 1)])).await;
+        reserve(node, reserve_request(id, &[(1, 1)])).await;
     }
     let before = at(node, 1, noon.minus(MINUTE)).await;
     assert_eq!((before.on_hand, before.cause), (0, None));
@@ -76,40 +76,40 @@ pub(crate) async fn the_past_is_told_as_it_was(node: &mut TestNode) {
     check(node).await;
 }
 
-/// Why something is refused: in the caller's language, with those who hold the units, now or then.
-pub(crate) async fn why_names_who_holds_the_units(node: &mut TestNode) {
+/// The explanation of a refusal, in the language of the caller, with the active reservations, now or in the past.
+pub(crate) async fn an_explanation_lists_active_reservations(node: &mut TestNode) {
     let noon = node.now();
-    shelf(node, 1, 10).await;
-    reserve(node, wants(1, &[(1, 2)])).await;
-    reserve(node, wants(2, &[(1, 5)])).await;
-    reserve(node, wants(3, &[(1, 3)])).await;
+    put_stock(node, 1, 10).await;
+    reserve(node, reserve_request(1, &[(1, 2)])).await;
+    reserve(node, reserve_request(2, &[(1, 5)])).await;
+    reserve(node, reserve_request(3, &[(1, 3)])).await;
     node.advance(MINUTE);
     released(node, 2).await;
     confirmed(node, 3, &[]).await;
 
-    let then = why(node, 1, 1, Some(noon)).await;
+    let then = explain(node, 1, 1, Some(noon)).await;
     assert_eq!(then.status(), LineStatus::Insufficient);
-    assert_eq!(then.reason, "10 are there, 10 of them are reserved; 0 are left, 1 are wanted.");
+    assert_eq!(then.reason, "On hand: 10, reserved: 10, available: 0, requested: 1. The stock is insufficient.");
     let held = then.held_by.iter().map(|held| (held.key.unwrap().id, held.quantity)).collect::<Vec<_>>();
     assert_eq!(held, [(2, 5), (3, 3), (1, 2)]);
     assert_eq!(then.held_by[0].since, Some(noon.into()));
 
-    let now = why(node, 1, 5, None).await;
+    let now = explain(node, 1, 5, None).await;
     assert_eq!((now.status(), now.held_by.len()), (LineStatus::Ok, 1));
     let cx = pulse_kernel::Cx { locale: Locale::Zh, ..node.cx() };
     let request = ExplainStockRequest { shop_id: SHOP, resource: Some(sku(1)), quantity: 6, at: None };
     let zh = node.stock().explain_stock(&cx, request).await.unwrap();
     assert_eq!(zh.reason, "在库 7 件，其中 2 件已预留；剩余 5 件，需要 6 件。");
-    assert_eq!(why(node, 99, 6, None).await.status(), LineStatus::Untracked);
+    assert_eq!(explain(node, 99, 6, None).await.status(), LineStatus::Untracked);
     check(node).await;
 }
 
-/// TR-17, TR-18: quantities that were lost are rebuilt from the journal, which is what happened.
+/// TR-17, TR-18: lost quantities are rebuilt from the journal.
 pub(crate) async fn a_wrong_quantity_is_found_and_repaired(node: &mut TestNode) {
-    shelf(node, 1, 10).await;
-    shelf(node, 2, 10).await;
-    reserve(node, wants(1, &[(1, 3), (2, 1)])).await;
-    sabotage(node, "UPDATE stock_resources SET on_hand = 0, reserved = 0, version = 1, revision = 9 WHERE ref_id = 1")
+    put_stock(node, 1, 10).await;
+    put_stock(node, 2, 10).await;
+    reserve(node, reserve_request(1, &[(1, 3), (2, 1)])).await;
+    corrupt(node, "UPDATE stock_resources SET on_hand = 0, reserved = 0, version = 1, revision = 9 WHERE ref_id = 1")
         .await;
     let sums = "stock.journal_sums_to_quantities";
     let held = "stock.reserved_is_held";
@@ -122,24 +122,25 @@ pub(crate) async fn a_wrong_quantity_is_found_and_repaired(node: &mut TestNode) 
     check(node).await;
 }
 
-/// R03: units that nobody holds are free again after a repair, with a line in the journal; nothing goes below zero.
-pub(crate) async fn what_is_reserved_for_nobody_is_found_and_repaired(node: &mut TestNode) {
-    shelf(node, 1, 10).await;
-    reserve(node, wants(1, &[(1, 3)])).await;
-    reserve(node, wants(2, &[(1, 4)])).await;
-    sabotage(node, "DELETE FROM stock_reservations WHERE owner_id = 2").await;
+/// R03: reserved units without a reservation become available by a repair, with a movement; no quantity is negative.
+pub(crate) async fn reserved_units_without_a_reservation_are_repaired(node: &mut TestNode) {
+    put_stock(node, 1, 10).await;
+    reserve(node, reserve_request(1, &[(1, 3)])).await;
+    reserve(node, reserve_request(2, &[(1, 4)])).await;
+    corrupt(node, "DELETE FROM stock_reservations WHERE owner_id = 2").await;
     assert_eq!(findings(node, false).await, [("stock.reserved_is_held", false)]);
-    assert_eq!(quantities(node, 1).await, (10, 7, 3), "looking changes nothing");
+    assert_eq!(quantities(node, 1).await, (10, 7, 3), "an audit without repair changes nothing");
     assert_eq!(findings(node, true).await, [("stock.reserved_is_held", true)]);
     assert_eq!(quantities(node, 1).await, (10, 3, 7));
     let done = journal(node, 1).await;
     assert_eq!((done[3].kind(), done[3].reserved_delta), (MovementKind::Adjust, -4));
     check(node).await;
 
-    // The other way round: less is reserved than is held. Releasing would go below zero, so it is refused until repaired.
-    sabotage(node, "UPDATE stock_movements SET reserved = 1, reserved_delta = -6 WHERE ref_id = 1 AND version = 4")
+    // Reverse case: the reserved quantity is less than the reservations. A release would make it negative, so it is refused
+    // until the repair.
+    corrupt(node, "UPDATE stock_movements SET reserved = 1, reserved_delta = -6 WHERE ref_id = 1 AND version = 4")
         .await;
-    sabotage(node, "UPDATE stock_resources SET reserved = 1, revision = 99 WHERE ref_id = 1").await;
+    corrupt(node, "UPDATE stock_resources SET reserved = 1, revision = 99 WHERE ref_id = 1").await;
     let outcome = node.stock().release_reservation(&node.cx(), release(1)).await;
     assert_eq!(code(&outcome), "INTERNAL");
     assert_eq!(findings(node, true).await, [("stock.reserved_is_held", true)]);
@@ -148,22 +149,22 @@ pub(crate) async fn what_is_reserved_for_nobody_is_found_and_repaired(node: &mut
     check(node).await;
 }
 
-/// What cannot be repaired is told and left alone.
+/// A finding without a repair is reported, and the rows stay unchanged.
 pub(crate) async fn a_gap_in_the_journal_is_found(node: &mut TestNode) {
-    shelf(node, 1, 10).await;
+    put_stock(node, 1, 10).await;
     replenish(node, 1, 5).await.unwrap();
     replenish(node, 1, 5).await.unwrap();
-    sabotage(node, "DELETE FROM stock_movements WHERE ref_id = 1 AND version = 2").await;
+    corrupt(node, "DELETE FROM stock_movements WHERE ref_id = 1 AND version = 2").await;
     assert_eq!(findings(node, true).await, [("stock.journal_is_whole", false)]);
     assert_eq!(quantities(node, 1).await, (20, 0, 20));
 }
 
-/// A reservation that would be held for ever gets its timer back.
+/// A missing expiry timer is found and set again.
 pub(crate) async fn a_reservation_without_its_timer_is_found(node: &mut TestNode) {
-    shelf(node, 1, 10).await;
+    put_stock(node, 1, 10).await;
     let until = node.now().plus(MINUTE);
-    reserve(node, wants_until(1, &[(1, 3)], until)).await;
-    sabotage(node, "DELETE FROM stock_timers WHERE timer_key = 1").await;
+    reserve(node, reserve_request_until(1, &[(1, 3)], until)).await;
+    corrupt(node, "DELETE FROM stock_timers WHERE timer_key = 1").await;
     node.advance(2 * HOUR);
     node.settle().await;
     assert_eq!(quantities(node, 1).await, (10, 3, 7));

@@ -1,6 +1,6 @@
-//! What the stock context promises, on every engine: use cases through the clients, on a real database.
+//! Behaviour of the stock context on each database: use cases through the clients.
 
-#![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
 mod batcher;
 mod events;
@@ -9,7 +9,7 @@ mod journal;
 mod many;
 mod movements;
 mod reservations;
-mod shelf;
+mod stock_fixture;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn code<T>(outcome: &Result<T, pulse_kernel::Error>) -> &'static str {
     outcome.as_ref().err().map_or("ok", pulse_kernel::Error::code)
 }
 
-/// How often each word is there, sorted.
+/// Counts each word, sorted.
 fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts = BTreeMap::new();
     words.into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);

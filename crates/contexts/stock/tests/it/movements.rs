@@ -1,13 +1,13 @@
-//! Units that arrive, are counted, are moved; whose they are, and who sees them.
+//! Movements of units: replenishment, adjustment, transfer, rules, and access of shops.
 
 use pulse_contract::stock::v1::*;
 use pulse_testkit::{TestNode, draft, product};
 use serde_json::json;
 
 use crate::code;
-use crate::shelf::*;
+use crate::stock_fixture::*;
 
-/// Stock is of a variant that the shop sells.
+/// A stock record requires a variant of the shop.
 pub(crate) async fn stock_belongs_to_a_variant_of_the_shop(node: &mut TestNode) {
     let node = &*node;
     let shop = node.a_shop().await;
@@ -62,12 +62,12 @@ pub(crate) async fn a_replenishment_creates_the_stock_of_a_variant(node: &mut Te
     check(node).await;
 }
 
-/// Replenish, adjust; what is reserved cannot be taken away.
-pub(crate) async fn quantities_come_and_go(node: &mut TestNode) {
-    shelf(node, 1, 5).await;
+/// Replenishment and adjustment; reserved units cannot be removed.
+pub(crate) async fn quantities_are_replenished_and_adjusted(node: &mut TestNode) {
+    put_stock(node, 1, 5).await;
     let stock = replenish(node, 1, 7).await.unwrap();
     assert_eq!((stock.on_hand, stock.available, stock.version), (12, 12, 2));
-    reserve(node, wants(1, &[(1, 10)])).await;
+    reserve(node, reserve_request(1, &[(1, 10)])).await;
     let refused = adjust(node, 1, -3).await;
     assert_eq!(code(&refused), "STOCK_SHORT");
     assert_eq!(refused.unwrap_err().metadata(), [("available".into(), "2".to_owned())]);
@@ -76,9 +76,9 @@ pub(crate) async fn quantities_come_and_go(node: &mut TestNode) {
     check(node).await;
 }
 
-/// Unknown, too much, nothing at all.
-pub(crate) async fn what_cannot_be_is_refused(node: &mut TestNode) {
-    shelf(node, 1, 1_000_000_000_000).await;
+/// Overflow, unknown resources and missing fields are refused.
+pub(crate) async fn invalid_movements_are_refused(node: &mut TestNode) {
+    put_stock(node, 1, 1_000_000_000_000).await;
     assert_eq!(code(&replenish(node, 1, 1).await), "STOCK_TOO_MUCH");
     assert_eq!(code(&adjust(node, 1, 1).await), "STOCK_TOO_MUCH");
     assert_eq!(code(&replenish(node, 2, 1).await), "STOCK_NOT_FOUND");
@@ -90,14 +90,14 @@ pub(crate) async fn what_cannot_be_is_refused(node: &mut TestNode) {
     check(node).await;
 }
 
-/// Both resources change or none.
+/// A transfer changes both resources or none.
 pub(crate) async fn a_transfer_moves_both_or_none(node: &mut TestNode) {
     let node = &*node;
-    shelf(node, 1, 10).await;
-    shelf(node, 2, 0).await;
-    reserve(node, wants(1, &[(1, 4)])).await;
+    put_stock(node, 1, 10).await;
+    put_stock(node, 2, 0).await;
+    reserve(node, reserve_request(1, &[(1, 4)])).await;
     let transfer = |from, to, quantity| {
-        let note = "to the other shelf".to_owned();
+        let note = "to the other variant".to_owned();
         let request = TransferStockRequest { shop_id: SHOP, from: Some(sku(from)), to: Some(sku(to)), quantity, note };
         let cx = node.cx();
         async move { node.stock().transfer_stock(&cx, request).await }
@@ -119,11 +119,11 @@ pub(crate) async fn a_transfer_moves_both_or_none(node: &mut TestNode) {
     check(node).await;
 }
 
-/// Pages neither repeat nor skip.
-pub(crate) async fn lists_page_and_know_what_is_low(node: &mut TestNode) {
+/// Pages neither repeat nor skip resources; the list can be limited to low ones.
+pub(crate) async fn lists_have_pages_and_a_filter_for_low_stock(node: &mut TestNode) {
     for id in 1..=7 {
         let rules = StockRules { warning_line: 5, ..StockRules::default() };
-        shelf_with(node, id, id * 2, rules).await;
+        put_stock_with(node, id, id * 2, rules).await;
     }
     let seat = ResourceRef { kind: ResourceKind::Seat.into(), id: 1 };
     let request =
@@ -146,9 +146,9 @@ pub(crate) async fn lists_page_and_know_what_is_low(node: &mut TestNode) {
     assert_eq!(low.iter().map(|stock| stock.available).collect::<Vec<_>>(), [2, 4]);
 }
 
-/// Another shop's stock is not there.
-pub(crate) async fn one_shop_does_not_see_anothers_stock(node: &mut TestNode) {
-    shelf(node, 1, 5).await;
+/// For another shop, the stock of a shop does not exist.
+pub(crate) async fn a_shop_does_not_see_the_stock_of_another(node: &mut TestNode) {
+    put_stock(node, 1, 5).await;
     let (shop_id, resource, cx) = (SHOP + 1, Some(sku(1)), node.cx());
     let stock = node.stock();
     let replenish = ReplenishStockRequest { shop_id, resource, quantity: 1, note: String::new() };
@@ -156,7 +156,7 @@ pub(crate) async fn one_shop_does_not_see_anothers_stock(node: &mut TestNode) {
     let put = PutResourceRequest { shop_id, resource, rules: Some(StockRules::default()), on_hand: 0 };
     let then = GetStockAtRequest { shop_id, resource, at: Some(cx.now.into()) };
     let movements = ListMovementsRequest { shop_id, resource, ..ListMovementsRequest::default() };
-    let why = ExplainStockRequest { shop_id, resource, quantity: 1, at: None };
+    let explanation = ExplainStockRequest { shop_id, resource, quantity: 1, at: None };
     let codes = [
         code(&stock.get_stock(&cx, GetStockRequest { shop_id, resource }).await),
         code(&stock.replenish_stock(&cx, replenish).await),
@@ -164,7 +164,7 @@ pub(crate) async fn one_shop_does_not_see_anothers_stock(node: &mut TestNode) {
         code(&stock.put_resource(&cx, put).await),
         code(&stock.get_stock_at(&cx, then).await),
         code(&stock.list_movements(&cx, movements).await),
-        code(&stock.explain_stock(&cx, why).await),
+        code(&stock.explain_stock(&cx, explanation).await),
     ];
     assert_eq!(codes, ["STOCK_NOT_FOUND"; 7]);
     let list = ListStockRequest { shop_id, ..ListStockRequest::default() };
@@ -172,18 +172,18 @@ pub(crate) async fn one_shop_does_not_see_anothers_stock(node: &mut TestNode) {
     assert_eq!(quantities(node, 1).await, (5, 0, 5));
 }
 
-/// Rules change; what is on hand and what is reserved stays, and the journal does not grow.
-pub(crate) async fn rules_change_and_quantities_stay(node: &mut TestNode) {
-    shelf(node, 1, 5).await;
-    reserve(node, wants(1, &[(1, 2)])).await;
+/// A change of rules keeps the quantities and adds no movement.
+pub(crate) async fn a_change_of_rules_keeps_quantities(node: &mut TestNode) {
+    put_stock(node, 1, 5).await;
+    reserve(node, reserve_request(1, &[(1, 2)])).await;
     let rules = StockRules { deduct_at: DeductAt::Payment.into(), is_oversell_allowed: true, warning_line: 9 };
-    let stock = shelf_with(node, 1, 1_000, rules).await;
+    let stock = put_stock_with(node, 1, 1_000, rules).await;
     assert_eq!((stock.on_hand, stock.reserved, stock.version, stock.rules), (5, 2, 2, Some(rules)));
     assert_eq!(journal(node, 1).await.len(), 2);
     check(node).await;
 }
 
-/// The staff of a shop, over HTTP: its own stock, and no reservations.
+/// Staff of a shop over HTTP: access to its own stock, no access to reservations.
 pub(crate) async fn staff_work_over_http(node: &mut TestNode) {
     let shop = node.a_shop().await;
     let other = node.open_shop("+8613900000003", draft("Noodles")).await;
@@ -205,8 +205,9 @@ pub(crate) async fn staff_work_over_http(node: &mut TestNode) {
     assert_eq!(replenish(&other.owner, "box-1").await.code(), "PERMISSION_DENIED");
     let movements: ListMovementsResponse = http.get(&format!("{path}/movements")).by(&shop.owner).send().await.ok();
     assert_eq!(movements.movements[0].actor_account_id, shop.owner.id());
-    let why: ExplainStockResponse = http.get(&format!("{path}:explain?quantity=9")).by(&shop.owner).send().await.ok();
-    assert_eq!(why.status(), LineStatus::Insufficient);
+    let explanation: ExplainStockResponse =
+        http.get(&format!("{path}:explain?quantity=9")).by(&shop.owner).send().await.ok();
+    assert_eq!(explanation.status(), LineStatus::Insufficient);
     let body = json!({ "key": { "owner": "RESERVATION_OWNER_ORDER", "id": "1" }, "lines": [] });
     let reply = http.post("/v1/operator/stock/reservations", &body).by(&shop.owner).send().await;
     assert_eq!(reply.code(), "PERMISSION_DENIED");

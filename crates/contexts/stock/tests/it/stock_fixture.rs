@@ -1,35 +1,35 @@
-//! Short words for what tests of stock do again and again.
+//! Fixtures of stock tests: requests, calls and readings that several tests use.
 
 use pulse_contract::stock::v1::*;
 use pulse_kernel::{Error, Timestamp};
 use pulse_testkit::TestNode;
 
-/// The shop of most tests; stock does not ask whether there is one.
+/// ID of the shop of most tests. Stock does not require that the shop exists.
 pub(crate) const SHOP: i64 = 7;
 
-/// A variant.
+/// Reference to a variant.
 pub(crate) fn sku(id: i64) -> ResourceRef {
     ResourceRef { kind: ResourceKind::Sku.into(), id }
 }
 
-/// The key of an order.
+/// Reservation key of an order.
 pub(crate) fn order(id: i64) -> ReservationKey {
     ReservationKey { owner: ReservationOwner::Order.into(), id }
 }
 
-/// Lines of variants, each with how many.
+/// Lines from pairs of variant ID and quantity.
 pub(crate) fn lines(of: &[(i64, i64)]) -> Vec<ReservationLine> {
     of.iter().map(|(id, quantity)| ReservationLine { resource: Some(sku(*id)), quantity: *quantity }).collect()
 }
 
-/// An order that wants variants.
-pub(crate) fn wants(id: i64, of: &[(i64, i64)]) -> ReserveRequest {
+/// Request of an order for variants, as pairs of variant ID and quantity.
+pub(crate) fn reserve_request(id: i64, of: &[(i64, i64)]) -> ReserveRequest {
     ReserveRequest { key: Some(order(id)), lines: lines(of), expires_at: None, is_payment: false }
 }
 
-/// The same, until then.
-pub(crate) fn wants_until(id: i64, of: &[(i64, i64)], expires_at: Timestamp) -> ReserveRequest {
-    ReserveRequest { expires_at: Some(expires_at.into()), ..wants(id, of) }
+/// As [`reserve_request`], with an expiry time.
+pub(crate) fn reserve_request_until(id: i64, of: &[(i64, i64)], expires_at: Timestamp) -> ReserveRequest {
+    ReserveRequest { expires_at: Some(expires_at.into()), ..reserve_request(id, of) }
 }
 
 pub(crate) fn confirm(id: i64, of: &[(i64, i64)]) -> ConfirmReservationRequest {
@@ -40,15 +40,15 @@ pub(crate) fn release(id: i64) -> ReleaseReservationRequest {
     ReleaseReservationRequest { key: Some(order(id)) }
 }
 
-/// A variant of the shop with these rules and so many units.
-pub(crate) async fn shelf_with(node: &TestNode, id: i64, on_hand: i64, rules: StockRules) -> Stock {
+/// Creates the stock record of a variant, or changes its rules.
+pub(crate) async fn put_stock_with(node: &TestNode, id: i64, on_hand: i64, rules: StockRules) -> Stock {
     let request = PutResourceRequest { shop_id: SHOP, resource: Some(sku(id)), rules: Some(rules), on_hand };
     node.stock().put_resource(&node.cx(), request).await.unwrap()
 }
 
-/// A variant of the shop with so many units.
-pub(crate) async fn shelf(node: &TestNode, id: i64, on_hand: i64) -> Stock {
-    shelf_with(node, id, on_hand, StockRules::default()).await
+/// As [`put_stock_with`], with default rules.
+pub(crate) async fn put_stock(node: &TestNode, id: i64, on_hand: i64) -> Stock {
+    put_stock_with(node, id, on_hand, StockRules::default()).await
 }
 
 pub(crate) async fn reserve(node: &TestNode, request: ReserveRequest) -> Reservation {
@@ -74,14 +74,14 @@ pub(crate) async fn adjust(node: &TestNode, id: i64, delta: i64) -> Result<Stock
     node.stock().adjust_stock(&node.cx(), request).await
 }
 
-/// What is on hand, reserved and available.
+/// Returns the quantities on hand, reserved and available.
 pub(crate) async fn quantities(node: &TestNode, id: i64) -> (i64, i64, i64) {
     let request = GetStockRequest { shop_id: SHOP, resource: Some(sku(id)) };
     let stock = node.stock().get_stock(&node.cx(), request).await.unwrap();
     (stock.on_hand, stock.reserved, stock.available)
 }
 
-/// The journal of a variant, oldest first.
+/// Returns the movements of a variant, oldest first.
 pub(crate) async fn journal(node: &TestNode, id: i64) -> Vec<Movement> {
     let (mut movements, mut page_token) = (Vec::new(), String::new());
     loop {
@@ -96,17 +96,17 @@ pub(crate) async fn journal(node: &TestNode, id: i64) -> Vec<Movement> {
     }
 }
 
-/// The kinds of a journal.
+/// Returns the kinds of movements.
 pub(crate) fn kinds(movements: &[Movement]) -> Vec<MovementKind> {
     movements.iter().map(Movement::kind).collect()
 }
 
-/// The status of each line.
+/// Returns the status of each line.
 pub(crate) fn statuses(reservation: &Reservation) -> Vec<LineStatus> {
     reservation.lines.iter().map(ReservedLine::status).collect()
 }
 
-/// Makes sure that the ledger is whole.
+/// Asserts that all invariants of the ledger are true.
 pub(crate) async fn check(node: &TestNode) {
     let verified = pulse_stock::verify(node.store("stock"), false).await.unwrap();
     assert_eq!(verified.findings, []);

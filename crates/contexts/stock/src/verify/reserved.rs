@@ -9,7 +9,7 @@ use pulse_store::{Commit, StoreError, Timer};
 use pulse_work::Pages;
 
 use super::journal::{sort_key, subject};
-use super::{Check, EXPIRY, HELD};
+use super::{Check, EXPIRY, RESERVED};
 use crate::domain::journal::{Movement, MovementKind};
 use crate::domain::ledger::Changed;
 use crate::domain::reservation::{Key, State};
@@ -30,11 +30,11 @@ struct Part {
     after: Option<ResourceRef>,
     until: Option<ResourceRef>,
     rows: BTreeMap<ResourceRef, Resource>,
-    held: BTreeMap<ResourceRef, i64>,
+    sums: BTreeMap<ResourceRef, i64>,
 }
 
 impl Part {
-    fn has(&self, resource: ResourceRef) -> bool {
+    fn contains(&self, resource: ResourceRef) -> bool {
         self.after.is_none_or(|after| resource > after) && self.until.is_none_or(|until| resource <= until)
     }
 }
@@ -44,7 +44,7 @@ pub(super) async fn check(check: &mut Check) -> Result<(), Error> {
     loop {
         let (rows, is_end) = read_part(check, after).await?;
         let until = rows.last_key_value().map(|(resource, _)| *resource).filter(|_| !is_end);
-        let mut part = Part { after, until, rows, held: BTreeMap::new() };
+        let mut part = Part { after, until, rows, sums: BTreeMap::new() };
         sum_up(check, &mut part, is_first).await?;
         check_missing_rows(check, &part).await?;
         compare(check, part).await?;
@@ -57,11 +57,11 @@ pub(super) async fn check(check: &mut Check) -> Result<(), Error> {
 
 /// Reservations of resources without a row.
 async fn check_missing_rows(check: &mut Check, part: &Part) -> Result<(), Error> {
-    for (resource, units) in part.held.iter().filter(|(resource, _)| !part.rows.contains_key(resource)) {
+    for (resource, units) in part.sums.iter().filter(|(resource, _)| !part.rows.contains_key(resource)) {
         // A resource that was created meanwhile has a row now.
         if resources::by_ref(&check.store, *resource).await?.is_none() {
-            let detail = format!("reservations hold {units}, but the resource has no row");
-            check.audit.found(HELD, subject(*resource), detail, false);
+            let detail = format!("active reservations contain {units} units, but the resource has no row");
+            check.audit.found(RESERVED, subject(*resource), detail, false);
         }
     }
     Ok(())
@@ -73,30 +73,30 @@ async fn read_part(
     after: Option<ResourceRef>,
 ) -> Result<(BTreeMap<ResourceRef, Resource>, bool), Error> {
     let mut rows = BTreeMap::new();
-    let mut place = after.map_or((i64::MIN, i64::MIN), sort_key);
+    let mut position = after.map_or((i64::MIN, i64::MIN), sort_key);
     while rows.len() < SUMS_MAX {
-        let page = resources::after(&check.store, place.0, place.1, PAGE).await?;
+        let page = resources::after(&check.store, position.0, position.1, PAGE).await?;
         let is_last = i64::try_from(page.len()).is_ok_and(|count| count < PAGE);
         rows.extend(page.into_iter().map(|found| (found.resource, found.row)));
         if is_last {
             return Ok((rows, true));
         }
-        place = rows.last_key_value().map_or(place, |(resource, _)| sort_key(*resource));
+        position = rows.last_key_value().map_or(position, |(resource, _)| sort_key(*resource));
     }
     Ok((rows, false))
 }
 
 /// Sums all active reservations. Checks their timers in the same walk when `with_timers`.
 async fn sum_up(check: &mut Check, part: &mut Part, with_timers: bool) -> Result<(), Error> {
-    part.held.clear();
+    part.sums.clear();
     let store = check.store.clone();
     let mut pages = Pages::after((i64::MIN, i64::MIN));
-    let read = |(id, owner)| reservations::held_after(&store, id, owner, PAGE);
+    let read = |(id, owner)| reservations::active_after(&store, id, owner, PAGE);
     let key = |row: &ReservationRow| (row.key.id, i64::from(i32::from(row.key.owner)));
     while let Some(page) = pages.next(read, key).await? {
         for (resource, units) in page.iter().flat_map(|found| found.row.units()) {
-            if part.has(resource) {
-                *part.held.entry(resource).or_insert(0) += units;
+            if part.contains(resource) {
+                *part.sums.entry(resource).or_insert(0) += units;
             }
         }
         if with_timers {
@@ -112,18 +112,19 @@ async fn compare(check: &mut Check, mut part: Part) -> Result<(), Error> {
     for round in 1..=ROUNDS_MAX {
         let mut moving = BTreeMap::new();
         for (resource, row) in std::mem::take(&mut part.rows) {
-            let held = part.held.get(&resource).copied().unwrap_or(0);
+            let sum = part.sums.get(&resource).copied().unwrap_or(0);
             if round == 1 {
-                check.audit.checked(HELD, 1_u64);
+                check.audit.checked(RESERVED, 1_u64);
             }
-            if held == row.reserved {
+            if sum == row.reserved {
                 continue;
             }
             match resources::by_ref(&check.store, resource).await? {
                 Some(now) if now.version == row.version => {
-                    let is_repaired = check.audit.is_repairing() && set_reserved(check, resource, &row, held).await?;
-                    let detail = format!("the reserved quantity is {}, reservations hold {held}", row.reserved);
-                    check.audit.found(HELD, subject(resource), detail, is_repaired);
+                    let is_repaired = check.audit.is_repairing() && set_reserved(check, resource, &row, sum).await?;
+                    let detail =
+                        format!("the reserved quantity is {}, active reservations contain {sum}", row.reserved);
+                    check.audit.found(RESERVED, subject(resource), detail, is_repaired);
                 }
                 Some(now) => drop(moving.insert(resource, now)),
                 None => {}
@@ -140,15 +141,15 @@ async fn compare(check: &mut Check, mut part: Part) -> Result<(), Error> {
 
 /// Sets the reserved quantity to the sum of the reservations, with a journal row (R03). `false` when the row was changed
 /// meanwhile.
-async fn set_reserved(check: &Check, resource: ResourceRef, row: &Resource, held: i64) -> Result<bool, Error> {
+async fn set_reserved(check: &Check, resource: ResourceRef, row: &Resource, sum: i64) -> Result<bool, Error> {
     let moved_at = row.moved_at.max(check.cx.now);
-    let is = Resource { reserved: held, version: row.version + 1, moved_at, revision: row.revision + 1, ..row.clone() };
+    let is = Resource { reserved: sum, version: row.version + 1, moved_at, revision: row.revision + 1, ..row.clone() };
     let movement = Movement {
         resource,
         version: is.version,
         kind: MovementKind::Adjust,
         on_hand_delta: 0,
-        reserved_delta: held - row.reserved,
+        reserved_delta: sum - row.reserved,
         on_hand: is.on_hand,
         reserved: is.reserved,
         key: None,
