@@ -17,7 +17,7 @@ use pulse_kitchen::{KitchenDeps, Kitchens};
 use pulse_limiter::Limiter;
 use pulse_limiter::admission::{AdmissionEngine, MemoryAdmissionEngine, RedisAdmissionEngine, RedisAdmissionOptions};
 use pulse_marketing::CouponDeps;
-use pulse_order::OrderDeps;
+use pulse_order::{OnlineAmountCheck, OrderDeps};
 use pulse_payment::{Outbound, PaymentDeps, Payments};
 use pulse_sale::{Quiz, SaleDeps};
 use pulse_shop::{ShopDeps, Shops};
@@ -28,7 +28,7 @@ use pulse_token::KeyRing;
 use crate::config::Config;
 use crate::engines::Engines;
 
-/// What the contexts are started with.
+/// Dependencies of the contexts.
 pub(crate) struct Wiring<'a> {
     pub(crate) config: &'a Config,
     pub(crate) engines: &'a mut Engines,
@@ -38,18 +38,18 @@ pub(crate) struct Wiring<'a> {
     /// Derives one-time codes and refresh tokens.
     pub(crate) secret: Secret,
     pub(crate) codes: Arc<dyn CodeSender>,
-    /// Whether this process answers clients; a command that works on the data does not.
+    /// Whether this process serves clients; a command that works on the data does not.
     pub(crate) is_serving: bool,
     pub(crate) limiter: Arc<dyn Limiter>,
-    /// The HTTP client that reaches payment providers.
+    /// HTTP client for payment providers.
     pub(crate) outbound: Arc<dyn Outbound>,
-    /// Signs the webhooks of the sandbox.
+    /// Secret that signs the webhooks of the sandbox.
     pub(crate) payment_secret: [u8; 32],
-    /// The name of this node among those that share a database.
+    /// Name of this node, unique among the nodes that share a database.
     pub(crate) holder: String,
 }
 
-/// The typed clients of the contexts.
+/// Typed clients of the contexts.
 pub(crate) struct Clients {
     pub(crate) shops: Shops,
     pub(crate) accounts: Accounts,
@@ -62,7 +62,7 @@ pub(crate) struct Clients {
 }
 
 impl Wiring<'_> {
-    /// Starts every context, those that others call first.
+    /// Starts every context. Called contexts start before their callers.
     pub(crate) async fn start(mut self) -> anyhow::Result<(Clients, Vec<Context>)> {
         let (shops, shop) = self.shops().await?;
         let (accounts, account) = self.accounts().await?;
@@ -128,10 +128,17 @@ impl Wiring<'_> {
             catalog: catalog.clone(),
             stock: stock.clone(),
             coupons: coupons.clone(),
+            online_amounts: self.online_amounts(),
             config: self.config.order.clone(),
             retention: self.config.retention.clone(),
         };
         Ok(pulse_order::start(deps).await?)
+    }
+
+    /// Checks whether the payment providers of the configuration can charge an amount.
+    fn online_amounts(&self) -> OnlineAmountCheck {
+        let config = self.config.payment.clone();
+        Arc::new(move |amount| pulse_payment::check_amount(&config, amount).map_err(|problem| problem.to_string()))
     }
 
     async fn payments(&mut self, catalog: &CatalogClient, orders: &OrderClient) -> anyhow::Result<(Payments, Context)> {
@@ -178,7 +185,7 @@ impl Wiring<'_> {
         Ok(Store::open(&database, tables.context, tables.migrations, clock, ids).await?)
     }
 
-    /// Where admissions to flash sales are decided: in the memory of this node, or in a Redis that several nodes share.
+    /// Creates the admission engine of flash sales: in the memory of this node, or in a Redis that several nodes share.
     fn admission_engine(&self) -> anyhow::Result<Arc<dyn AdmissionEngine>> {
         Ok(match self.config.sale.redis.expose() {
             "" => Arc::new(MemoryAdmissionEngine::new()),

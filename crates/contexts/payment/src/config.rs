@@ -27,7 +27,7 @@ pub struct PaymentConfig {
     /// Secret key of the Stripe account, `sk_...` or `rk_...`. Empty: Stripe is not used. Default empty. Since 0.1.
     pub stripe_secret_key: SecretText,
     /// Secret with which Stripe signs webhooks, `whsec_...`, at least 16 characters. Configure Stripe to send
-    /// `payment_intent.*` and `refund.*` to `/webhooks/stripe`. Default empty. Since 0.1.
+    /// `payment_intent.*`, `refund.*` and `charge.dispute.*` to `/webhooks/stripe`. Default empty. Since 0.1.
     pub stripe_webhook_secret: SecretText,
     /// Base URL of the Stripe API, without `/v1`. `http://` is accepted only for this machine. Default
     /// `https://api.stripe.com`. Since 0.1.
@@ -67,6 +67,10 @@ impl PaymentConfig {
             api_url: self.stripe_api_url.clone(),
             payment_methods: self.stripe_payment_methods.clone(),
         })
+    }
+
+    pub(crate) fn has_provider(&self) -> bool {
+        self.has_stripe() || self.has_sandbox
     }
 
     fn has_stripe(&self) -> bool {

@@ -23,10 +23,11 @@ use std::sync::Arc;
 
 use pulse_context::Context;
 use pulse_contract::payment::v1::PaymentClient;
-use pulse_kernel::{Cx, Error};
+use pulse_kernel::{Cx, Error, Money};
 use pulse_store::{Commit, Store, TimerPump};
 
 use app::{App, SandboxDelivery};
+use domain::stripe_amount::AmountProblem;
 use providers::stripe::{self, Stripe};
 use providers::{Providers, sandbox};
 
@@ -39,6 +40,15 @@ pub use store::TABLES;
 pub use verify::verify;
 
 pulse_contract::forward_payment!(App, app);
+
+/// Checks whether the configured providers can charge an amount; every amount passes without providers. Stripe and the
+/// sandbox, which behaves like it, have the same rules.
+///
+/// # Errors
+/// The rule that the amount violates.
+pub fn check_amount(config: &PaymentConfig, amount: Money) -> Result<(), AmountProblem> {
+    if config.has_provider() { domain::stripe_amount::check_charge(amount) } else { Ok(()) }
+}
 
 /// Clients of the running context.
 pub struct Payments {

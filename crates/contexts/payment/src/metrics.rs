@@ -13,6 +13,19 @@ pub(crate) fn describe() {
         "Refunds that the provider refused or (returned) the bank returned after a success."
     );
     describe_counter!(
+        "pulse_payment_refunds_delayed_total",
+        "Refunds that the provider has not answered for an hour or longer, counted again every hour."
+    );
+    describe_counter!(
+        "pulse_payment_amount_mismatches_total",
+        "Captured payments of another amount than requested; they are refunded."
+    );
+    describe_counter!(
+        "pulse_payment_cancels_abandoned_total",
+        "Obsolete attempts that the provider did not cancel within the maximum number of requests."
+    );
+    describe_counter!("pulse_payment_disputes_changed_total", "Disputes that were opened or changed.");
+    describe_counter!(
         "pulse_payment_reconciliations_failed_total",
         "Reconciliation steps that failed because the provider did not answer, by provider."
     );
@@ -43,6 +56,26 @@ pub(crate) fn refund_succeeded(cause: RefundCause) -> Counter {
 /// A refund that failed.
 pub(crate) fn refund_failed(is_returned: bool) -> Counter {
     counter!("pulse_payment_refunds_failed_total", "returned" => if is_returned { "true" } else { "false" })
+}
+
+/// A refund that the provider has not answered for a long time.
+pub(crate) fn refund_delayed() {
+    counter!("pulse_payment_refunds_delayed_total").increment(1);
+}
+
+/// A captured payment of another amount than requested.
+pub(crate) fn amount_mismatched() -> Counter {
+    counter!("pulse_payment_amount_mismatches_total")
+}
+
+/// An obsolete attempt that could not be cancelled.
+pub(crate) fn cancel_abandoned() -> Counter {
+    counter!("pulse_payment_cancels_abandoned_total")
+}
+
+/// A dispute that was opened or changed.
+pub(crate) fn dispute_changed() -> Counter {
+    counter!("pulse_payment_disputes_changed_total")
 }
 
 /// Results of one step of scheduled reconciliation with a provider.

@@ -19,7 +19,7 @@ struct Rule {
     subject: &'static str,
 }
 
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 10] = [
     Rule {
         invariant: "payment.entries_sum_to_zero",
         rows: "SELECT id FROM payment_entries WHERE id > ? ORDER BY id LIMIT ?",
@@ -43,7 +43,7 @@ const RULES: [Rule; 5] = [
         rows: "SELECT id FROM payment_attempts WHERE id > ? ORDER BY id LIMIT ?",
         broken: "SELECT id, found, expected FROM (SELECT a.id AS id, \
                  (SELECT COUNT(*) FROM payment_entries e WHERE e.intent_id = a.intent_id \
-                  AND e.kind IN ('capture', 'cash') AND e.subject_id = a.id) AS found, \
+                  AND e.kind IN ('capture', 'cash', 'suspense') AND e.subject_id = a.id) AS found, \
                  CASE WHEN a.state = 4 THEN 1 ELSE 0 END AS expected \
                  FROM payment_attempts a WHERE a.id > ? AND a.id <= ?) counted WHERE found <> expected",
         subject: "attempt",
@@ -52,8 +52,10 @@ const RULES: [Rule; 5] = [
         invariant: "payment.refunds_are_booked",
         rows: "SELECT id FROM payment_refunds WHERE id > ? ORDER BY id LIMIT ?",
         broken: "SELECT id, found, expected FROM (SELECT r.id AS id, \
-                 (SELECT COUNT(*) FROM payment_entries e WHERE e.kind = 'refund' AND e.subject_id = r.id) \
-                 - (SELECT COUNT(*) FROM payment_entries e WHERE e.kind = 'correction' AND e.subject_id = r.id) \
+                 (SELECT COUNT(*) FROM payment_entries e WHERE e.kind IN ('refund', 'suspense_refund') \
+                  AND e.subject_id = r.id) \
+                 - (SELECT COUNT(*) FROM payment_entries e WHERE e.kind IN ('correction', 'suspense_return') \
+                  AND e.subject_id = r.id) \
                  AS found, CASE WHEN r.state = 2 AND (SELECT COUNT(*) FROM payment_attempts a \
                  WHERE a.id = r.attempt_id AND a.state = 4) = 1 THEN 1 ELSE 0 END AS expected \
                  FROM payment_refunds r WHERE r.id > ? AND r.id <= ?) counted WHERE found <> expected",
@@ -69,6 +71,65 @@ const RULES: [Rule; 5] = [
                   WHERE e.intent_id = i.id AND e.kind IN ('capture', 'cash')) AS expected \
                  FROM payment_intents i WHERE i.id > ? AND i.id <= ?) counted WHERE found > expected",
         subject: "payment",
+    },
+    Rule {
+        // M3: what the provider captured is what was booked, as payment of the order only if it is the required amount.
+        invariant: "payment.booked_is_received",
+        rows: "SELECT id FROM payment_attempts WHERE id > ? ORDER BY id LIMIT ?",
+        broken: "SELECT id, found, expected FROM (SELECT a.id AS id, \
+                 (SELECT COUNT(*) FROM payment_entries e JOIN payment_intents i ON i.id = e.intent_id \
+                  WHERE e.subject_id = a.id AND e.kind IN ('capture', 'cash', 'suspense') \
+                  AND e.amount_minor = COALESCE(a.received_minor, i.amount_minor) \
+                  AND e.currency = COALESCE(a.received_currency, i.currency) \
+                  AND (e.kind = 'suspense' AND (e.amount_minor <> i.amount_minor OR e.currency <> i.currency) \
+                   OR e.kind <> 'suspense' AND e.amount_minor = i.amount_minor AND e.currency = i.currency)) AS found, \
+                 CASE WHEN a.state = 4 THEN 1 ELSE 0 END AS expected \
+                 FROM payment_attempts a WHERE a.id > ? AND a.id <= ?) counted WHERE found <> expected",
+        subject: "attempt",
+    },
+    Rule {
+        // M3: money in suspense is refunded, or its refund is pending.
+        invariant: "payment.suspense_is_refunded",
+        rows: "SELECT id FROM payment_attempts WHERE id > ? ORDER BY id LIMIT ?",
+        broken: "SELECT id, found, expected FROM (SELECT a.id AS id, \
+                 (SELECT COALESCE(SUM(e.amount_minor), 0) FROM payment_entries e \
+                  WHERE e.kind = 'suspense' AND e.subject_id = a.id) AS found, \
+                 (SELECT COALESCE(SUM(r.amount_minor), 0) FROM payment_refunds r \
+                  WHERE r.attempt_id = a.id AND r.state IN (1, 2)) AS expected \
+                 FROM payment_attempts a WHERE a.id > ? AND a.id <= ?) counted WHERE found > expected",
+        subject: "suspense of attempt",
+    },
+    Rule {
+        // M4: the provider cancelled every obsolete attempt, or the requests have not ended.
+        invariant: "payment.obsolete_attempts_are_cancelled",
+        rows: "SELECT id FROM payment_attempts WHERE id > ? ORDER BY id LIMIT ?",
+        broken: "SELECT id, cancel_tries AS found, 0 AS expected FROM payment_attempts \
+                 WHERE id > ? AND id <= ? AND state NOT IN (4, 6) AND cancel_tries >= 36",
+        subject: "attempt",
+    },
+    Rule {
+        // M7: withdrawn money of a dispute is booked once.
+        invariant: "payment.withdrawn_disputes_are_booked",
+        rows: "SELECT id FROM payment_disputes WHERE id > ? ORDER BY id LIMIT ?",
+        broken: "SELECT id, found, expected FROM (SELECT d.id AS id, \
+                 (SELECT COUNT(*) FROM payment_entries e WHERE e.kind = 'dispute' AND e.subject_id = d.id \
+                  AND e.amount_minor = d.amount_minor AND e.currency = d.currency) AS found, \
+                 CASE WHEN d.is_withdrawn = 1 AND (SELECT COUNT(*) FROM payment_attempts a \
+                 WHERE a.id = d.attempt_id AND a.state = 4) = 1 THEN 1 ELSE 0 END AS expected \
+                 FROM payment_disputes d WHERE d.id > ? AND d.id <= ?) counted WHERE found <> expected",
+        subject: "dispute",
+    },
+    Rule {
+        // M7: reinstated money of a dispute is booked once.
+        invariant: "payment.reinstated_disputes_are_booked",
+        rows: "SELECT id FROM payment_disputes WHERE id > ? ORDER BY id LIMIT ?",
+        broken: "SELECT id, found, expected FROM (SELECT d.id AS id, \
+                 (SELECT COUNT(*) FROM payment_entries e WHERE e.kind = 'reinstatement' AND e.subject_id = d.id \
+                  AND e.amount_minor = d.amount_minor AND e.currency = d.currency) AS found, \
+                 CASE WHEN d.is_reinstated = 1 AND (SELECT COUNT(*) FROM payment_attempts a \
+                 WHERE a.id = d.attempt_id AND a.state = 4) = 1 THEN 1 ELSE 0 END AS expected \
+                 FROM payment_disputes d WHERE d.id > ? AND d.id <= ?) counted WHERE found <> expected",
+        subject: "dispute",
     },
 ];
 

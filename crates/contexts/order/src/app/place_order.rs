@@ -218,6 +218,9 @@ impl Placing<'_> {
             let detail = format!("expected_total_minor must be {}, got {}", price.total_minor, self.expected_minor);
             basket.problems.push(Problem::new(ProblemKind::PriceChanged, "expected_total_minor", detail));
         }
+        if self.method == PaymentMethod::Online {
+            basket.check_online_amount(self.app, price.total_minor);
+        }
         Some(price)
     }
 

@@ -13,7 +13,7 @@ use pulse_contract::order::v1::{
 use pulse_contract::shop::v1::{GetOffersRequest, Offers, Product, ShopTerms};
 use pulse_contract::{GeoPoint, errors as common};
 use pulse_kernel::id::{CouponId, ShopId};
-use pulse_kernel::{Cx, Error, ErrorSpec};
+use pulse_kernel::{Currency, Cx, Error, ErrorSpec, Money};
 
 use super::{App, caller, on_behalf, view};
 use crate::domain::area::Location;
@@ -38,6 +38,9 @@ pub(super) async fn quote(app: &App, cx: &Cx, draft: &OrderDraft) -> Result<Quot
         None => Vec::new(),
     };
     let price = basket.total_price(&discounts, cx);
+    if let Some(price) = price.as_ref().filter(|_| !basket.is_cash_possible()) {
+        basket.check_online_amount(app, price.total_minor);
+    }
     Ok(wire(&basket, price, cx))
 }
 
@@ -286,10 +289,22 @@ impl Basket {
             .ok()
     }
 
+    fn is_cash_possible(&self) -> bool {
+        self.kind != OrderKind::VirtualVoucher && self.conditions.terms.is_cash_accepted
+    }
+
+    /// Checks a total that is to be paid online; one that the payment provider cannot charge becomes a problem.
+    pub(super) fn check_online_amount(&mut self, app: &App, total_minor: i64) {
+        let Some(currency) = Currency::from_code(&self.lines.currency).filter(|_| total_minor > 0) else { return };
+        if let Err(rule) = (app.deps.online_amounts)(Money::new(total_minor, currency)) {
+            let detail = format!("the total cannot be paid online: {rule}");
+            self.problems.push(Problem::new(ProblemKind::AmountNotPayable, "lines", detail));
+        }
+    }
+
     /// Checks the payment method; a method that is not accepted becomes a problem.
     pub(super) fn check_payment_method(&mut self, method: PaymentMethod) {
-        let is_cash = method == PaymentMethod::CashOnDelivery;
-        if is_cash && (self.kind == OrderKind::VirtualVoucher || !self.conditions.terms.is_cash_accepted) {
+        if method == PaymentMethod::CashOnDelivery && !self.is_cash_possible() {
             let detail = "payment_method must be ONLINE: cash is not accepted for this order";
             self.problems.push(Problem::new(ProblemKind::PaymentMethodRefused, "payment_method", detail));
         }
@@ -323,6 +338,7 @@ pub(super) fn spec(kind: ProblemKind) -> &'static ErrorSpec {
         ProblemKind::AddressOutside => &errors::ORDER_ADDRESS_OUTSIDE,
         ProblemKind::BelowMinimum => &errors::ORDER_BELOW_MINIMUM,
         ProblemKind::PaymentMethodRefused => &errors::ORDER_PAYMENT_METHOD_REFUSED,
+        ProblemKind::AmountNotPayable => &errors::ORDER_AMOUNT_NOT_PAYABLE,
         ProblemKind::CouponRefused => &errors::ORDER_COUPON_REFUSED,
         ProblemKind::StockShort => &errors::ORDER_STOCK_SHORT,
         ProblemKind::PriceChanged => &errors::ORDER_PRICE_CHANGED,

@@ -122,6 +122,8 @@ pub enum ProblemKind {
     BelowMinimum,
     /// The shop does not accept the payment method.
     PaymentMethodRefused,
+    /// The total cannot be paid online.
+    AmountNotPayable,
     /// A coupon cannot be used for the order.
     CouponRefused,
     /// The stock does not suffice.

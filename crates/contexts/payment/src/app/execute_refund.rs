@@ -8,6 +8,7 @@ use super::App;
 use super::apply_provider_facts::{commit_change, merge_facts};
 use crate::domain::merge::RefundState;
 use crate::domain::payment::{Fact, Payment, PaymentId, RefundFact, RefundId};
+use crate::metrics;
 use crate::providers::{NewRefund, ProviderError};
 use crate::store::payments;
 use crate::timers::{EXECUTE_REFUND, done_once};
@@ -25,9 +26,28 @@ pub(crate) async fn execute_refund(app: &App, due: &DueTimer) -> Result<(), Erro
     let answer = match port.refund(&cx, &execution.request).await {
         Ok(fact) => Answer::Accepted(fact),
         Err(ProviderError::Refused(reason)) => Answer::Refused(reason),
-        Err(error) => return Err(error.into_error()),
+        Err(error) => {
+            alert_delayed(due);
+            return Err(error.into_error());
+        }
     };
     app.store().attempt(&cx, || store_answer(app, &cx, due, &execution, &answer)).await
+}
+
+/// Number of failed requests between two alerts: about an hour, because the pause grows to five minutes.
+const ALERT_EVERY: u32 = 16;
+
+/// Alerts operators about a refund that the provider does not answer. The request is repeated until it does, because the
+/// customer must receive the money.
+fn alert_delayed(due: &DueTimer) {
+    if due.attempts > 0 && due.attempts.is_multiple_of(ALERT_EVERY) {
+        metrics::refund_delayed();
+        tracing::error!(
+            refund.id = due.key,
+            attempts = due.attempts,
+            "provider does not answer the request for a refund; it is repeated"
+        );
+    }
 }
 
 /// A refund that its provider has not answered yet.

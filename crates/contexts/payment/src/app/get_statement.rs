@@ -41,6 +41,7 @@ fn line(currency: String, sums: DaySums) -> StatementLine {
         paid_minor: sums.paid_minor,
         refund_count: sums.refund_count,
         refunded_minor: sums.refunded_minor,
-        net_minor: sums.paid_minor - sums.refunded_minor,
+        net_minor: sums.paid_minor - sums.refunded_minor - sums.disputed_minor,
+        disputed_minor: sums.disputed_minor,
     }
 }

@@ -7,6 +7,7 @@ mod deliver_sandbox_webhook;
 mod execute_refund;
 mod get_order_payment;
 mod get_statement;
+mod list_disputes;
 mod list_ledger;
 mod purge_webhooks;
 mod receive_webhook;
@@ -31,6 +32,7 @@ pub(crate) use deliver_sandbox_webhook::{SandboxDelivery, deliver_sandbox_webhoo
 pub(crate) use execute_refund::execute_refund;
 pub(crate) use get_order_payment::get_order_payment;
 pub(crate) use get_statement::get_statement;
+pub(crate) use list_disputes::{list_disputes, list_shop_disputes};
 pub(crate) use list_ledger::{list_ledger_accounts, list_ledger_entries};
 pub(crate) use purge_webhooks::{PURGE, purge_webhooks};
 pub(crate) use receive_webhook::receive_webhook;

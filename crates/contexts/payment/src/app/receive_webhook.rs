@@ -92,6 +92,7 @@ pub(super) async fn id_of(app: &App, provider: &str, fact: &Fact) -> Result<Opti
     let reference = match fact {
         Fact::Attempt(fact) => &fact.reference,
         Fact::Refund(fact) => &fact.attempt_reference,
+        Fact::Dispute(fact) => &fact.attempt_reference,
     };
     if let Some(id) = payments::id_by_reference(store, provider, reference).await? {
         return Ok(Some(id));
@@ -101,6 +102,6 @@ pub(super) async fn id_of(app: &App, provider: &str, fact: &Fact) -> Result<Opti
             Some(attempt) => Ok(payments::id_by_attempt(store, provider, attempt).await?),
             None => Ok(None),
         },
-        Fact::Refund(_) => Ok(None),
+        Fact::Refund(_) | Fact::Dispute(_) => Ok(None),
     }
 }

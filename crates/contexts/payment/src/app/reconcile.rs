@@ -10,7 +10,6 @@ use pulse_store::Commit;
 use super::App;
 use super::apply_provider_facts::{commit_change, merge_facts};
 use super::receive_webhook::id_of;
-use crate::domain::merge::AttemptState;
 use crate::domain::payment::{AttemptId, AttemptStatus, Fact, Payment, PaymentId, RefundStatus};
 use crate::providers::Provider;
 use crate::store::payments::{self, StartedAttempts};
@@ -161,7 +160,7 @@ impl<'a> Comparison<'a> {
                     self.note(PaymentDifference {
                         provider_reference,
                         attempt_id: attempt.id.get(),
-                        ours: attempt_word(attempt.state).to_owned(),
+                        ours: attempt.state.word().to_owned(),
                         theirs: "unknown".to_owned(),
                         is_repaired: false,
                     });
@@ -191,6 +190,7 @@ fn reference_of(fact: &Fact) -> String {
     match fact {
         Fact::Attempt(fact) => fact.reference.clone(),
         Fact::Refund(fact) => fact.reference.clone(),
+        Fact::Dispute(fact) => fact.reference.clone(),
     }
 }
 
@@ -213,6 +213,7 @@ fn status_word(fact: &Fact) -> String {
             };
             format!("refund {word} of {}", fact.amount)
         }
+        Fact::Dispute(fact) => format!("dispute {:?} of {}", fact.state.status, fact.amount).to_lowercase(),
     }
 }
 
@@ -221,7 +222,7 @@ fn state_word(payment: &Payment, fact: &Fact) -> String {
     match fact {
         Fact::Attempt(_) => {
             let attempt = attempt_of(payment, fact).and_then(|id| payment.attempt(id));
-            attempt.map_or("unknown", |attempt| attempt_word(attempt.state)).to_owned()
+            attempt.map_or("unknown", |attempt| attempt.state.word()).to_owned()
         }
         Fact::Refund(fact) => {
             let known = payment.refunds.iter().find(|refund| {
@@ -230,6 +231,11 @@ fn state_word(payment: &Payment, fact: &Fact) -> String {
             });
             known.map_or_else(|| "unknown".to_owned(), |refund| format!("refund {:?}", refund.state).to_lowercase())
         }
+        Fact::Dispute(fact) => {
+            let known = payment.disputes.iter().find(|dispute| dispute.reference == fact.reference);
+            let word = |status| format!("dispute {status:?}").to_lowercase();
+            known.map_or_else(|| "unknown".to_owned(), |dispute| word(dispute.state.status))
+        }
     }
 }
 
@@ -237,18 +243,8 @@ fn attempt_of(payment: &Payment, fact: &Fact) -> Option<AttemptId> {
     let (reference, named) = match fact {
         Fact::Attempt(fact) => (&fact.reference, fact.attempt),
         Fact::Refund(fact) => (&fact.attempt_reference, None),
+        Fact::Dispute(fact) => (&fact.attempt_reference, None),
     };
     let by_reference = payment.attempts.iter().find(|attempt| attempt.reference.as_ref() == Some(reference));
     by_reference.or_else(|| payment.attempt(named?)).map(|attempt| attempt.id)
-}
-
-const fn attempt_word(state: AttemptState) -> &'static str {
-    match state {
-        AttemptState::Created => "created",
-        AttemptState::Open => "open",
-        AttemptState::Processing => "processing",
-        AttemptState::Failed => "failed",
-        AttemptState::Cancelled => "cancelled",
-        AttemptState::Succeeded => "succeeded",
-    }
 }

@@ -51,6 +51,8 @@ fn cash_payment(app: &App, cx: &Cx, order: &OrderCompleted) -> Option<Payment> {
         pay_url: String::new(),
         return_url: String::new(),
         failure: None,
+        received: None,
+        cancel_tries: 0,
         is_booked: false,
         started_at: cx.now,
     });

@@ -16,13 +16,14 @@ use crate::domain::merge::{AttemptState, IntentState};
 use crate::domain::payment::{
     ATTEMPTS_MAX, Attempt, AttemptFact, AttemptId, Fact, Failure, Intent, Payment, PaymentId,
 };
-use crate::providers::{Charge, NewCharge, ProviderError};
+use crate::providers::{Charge, NewCharge, Provider, ProviderError};
 use crate::store::payments;
 
 pub(crate) async fn start_payment(app: &App, cx: &Cx, request: StartPaymentRequest) -> Result<View, Error> {
     let (name, provider) = app.providers.named(&request.provider)?;
     check_return_url(&request.return_url)?;
     let payable = payable(app, cx, OrderId::new(request.order_id)).await?;
+    check_amount(provider.as_ref(), payable.amount)?;
     let destination = Destination { provider: name, return_url: &request.return_url };
     let opened = app.store().attempt(cx, || open(app, cx, &payable, &destination)).await?;
     let (intent, attempt) = &opened;
@@ -46,6 +47,16 @@ pub(crate) async fn start_payment(app: &App, cx: &Cx, request: StartPaymentReque
 struct Destination<'a> {
     provider: &'static str,
     return_url: &'a str,
+}
+
+/// An amount that the provider cannot charge is refused before anything is stored or sent.
+fn check_amount(provider: &dyn Provider, amount: Money) -> Result<(), Error> {
+    provider.check_charge(amount).map_err(|problem| {
+        errors::PAYMENT_AMOUNT_NOT_CHARGEABLE
+            .error(problem.to_string())
+            .with("amount_minor", amount.minor)
+            .with("currency", amount.currency)
+    })
 }
 
 /// Payment pages link back only to web pages.
@@ -128,6 +139,8 @@ async fn open(app: &App, cx: &Cx, payable: &Intent, destination: &Destination<'_
         pay_url: String::new(),
         return_url: destination.return_url.to_owned(),
         failure: None,
+        received: None,
+        cancel_tries: 0,
         is_booked: false,
         started_at: cx.now,
     };

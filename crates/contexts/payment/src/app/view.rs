@@ -4,7 +4,7 @@ use pulse_contract::payment::v1 as wire;
 
 use super::apply_provider_facts::wire as money;
 use crate::domain::merge::AttemptState;
-use crate::domain::payment::{Attempt, Payment, Refund};
+use crate::domain::payment::{Attempt, CANCEL_TRIES_MAX, Payment, Refund};
 use crate::page_base::PageBase;
 
 /// A payment for its customer and for operators, without secrets for client libraries.
@@ -31,6 +31,8 @@ fn attempt(attempt: &Attempt, page_base: &PageBase) -> wire::PaymentAttempt {
         client_secret: String::new(),
         failure: if is_declined { attempt.failure_text().to_owned() } else { String::new() },
         started_at: Some(attempt.started_at.into()),
+        received: attempt.received.map(money),
+        is_cancel_abandoned: attempt.cancel_tries >= CANCEL_TRIES_MAX,
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Account {
     Shop(ShopId),
     /// Money that belongs to the platform, from its own vouchers.
     Platform,
+    /// Money that was captured with another amount than requested. It belongs to the customer until it is refunded.
+    Suspense,
 }
 
 impl Account {
@@ -42,6 +44,12 @@ impl Account {
     pub fn of_shop(shop: ShopId) -> Self {
         if shop.get() == 0 { Self::Platform } else { Self::Shop(shop) }
     }
+
+    /// Account of the side that received captured money.
+    #[must_use]
+    pub fn of_receiver(shop: ShopId, is_misdirected: bool) -> Self {
+        if is_misdirected { Self::Suspense } else { Self::of_shop(shop) }
+    }
 }
 
 impl fmt::Display for Account {
@@ -51,6 +59,7 @@ impl fmt::Display for Account {
             Self::Cash(shop) => write!(f, "cash:{}", shop.get()),
             Self::Shop(shop) => write!(f, "shop:{}", shop.get()),
             Self::Platform => f.write_str("platform"),
+            Self::Suspense => f.write_str("suspense"),
         }
     }
 }
@@ -66,6 +75,16 @@ pub enum EntryKind {
     Cash,
     /// A booked refund was returned by the bank.
     Correction,
+    /// A provider captured another amount than requested.
+    Suspense,
+    /// Money in suspense was refunded to a customer.
+    SuspenseRefund,
+    /// A booked refund of money in suspense was returned by the bank.
+    SuspenseReturn,
+    /// A provider withdrew a disputed amount.
+    Dispute,
+    /// A provider reinstated a disputed amount.
+    Reinstatement,
 }
 
 impl EntryKind {
@@ -77,13 +96,29 @@ impl EntryKind {
             Self::Refund => "refund",
             Self::Cash => "cash",
             Self::Correction => "correction",
+            Self::Suspense => "suspense",
+            Self::SuspenseRefund => "suspense_refund",
+            Self::SuspenseReturn => "suspense_return",
+            Self::Dispute => "dispute",
+            Self::Reinstatement => "reinstatement",
         }
     }
 
     /// Kind with this name.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Capture, Self::Refund, Self::Cash, Self::Correction].into_iter().find(|kind| kind.word() == word)
+        const ALL: [EntryKind; 9] = [
+            EntryKind::Capture,
+            EntryKind::Refund,
+            EntryKind::Cash,
+            EntryKind::Correction,
+            EntryKind::Suspense,
+            EntryKind::SuspenseRefund,
+            EntryKind::SuspenseReturn,
+            EntryKind::Dispute,
+            EntryKind::Reinstatement,
+        ];
+        ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -135,6 +170,36 @@ impl Entry {
         Self::moved(EntryKind::Correction, Account::of_provider(provider, shop), Account::of_shop(shop), amount)
     }
 
+    /// Capture of another amount than requested.
+    #[must_use]
+    pub fn suspense(provider: &str, shop: ShopId, amount: Money) -> Option<Self> {
+        Self::moved(EntryKind::Suspense, Account::of_provider(provider, shop), Account::Suspense, amount)
+    }
+
+    /// Refund of money in suspense.
+    #[must_use]
+    pub fn suspense_refund(provider: &str, shop: ShopId, amount: Money) -> Option<Self> {
+        Self::moved(EntryKind::SuspenseRefund, Account::Suspense, Account::of_provider(provider, shop), amount)
+    }
+
+    /// Reversal of a refund of money in suspense that the bank returned.
+    #[must_use]
+    pub fn suspense_returned(provider: &str, shop: ShopId, amount: Money) -> Option<Self> {
+        Self::moved(EntryKind::SuspenseReturn, Account::of_provider(provider, shop), Account::Suspense, amount)
+    }
+
+    /// Withdrawal of a disputed amount from the `receiver` of the capture.
+    #[must_use]
+    pub fn withdrawn(provider: &str, shop: ShopId, receiver: Account, amount: Money) -> Option<Self> {
+        Self::moved(EntryKind::Dispute, receiver, Account::of_provider(provider, shop), amount)
+    }
+
+    /// Reinstatement of a disputed amount to the `receiver` of the capture.
+    #[must_use]
+    pub fn reinstated(provider: &str, shop: ShopId, receiver: Account, amount: Money) -> Option<Self> {
+        Self::moved(EntryKind::Reinstatement, Account::of_provider(provider, shop), receiver, amount)
+    }
+
     fn moved(kind: EntryKind, debit: Account, credit: Account, amount: Money) -> Option<Self> {
         let negative = Money::new(amount.minor.checked_neg()?, amount.currency);
         Self::balanced(kind, vec![Line { account: debit, amount }, Line { account: credit, amount: negative }])
@@ -164,6 +229,8 @@ pub struct DaySums {
     pub refund_count: i64,
     /// Sum of the refunds in minor units, minus returned ones.
     pub refunded_minor: i64,
+    /// Sum of the withdrawn disputed amounts in minor units, minus reinstated ones.
+    pub disputed_minor: i64,
 }
 
 impl DaySums {
@@ -182,6 +249,10 @@ impl DaySums {
                 self.refund_count -= count;
                 self.refunded_minor -= minor;
             }
+            EntryKind::Dispute => self.disputed_minor += minor,
+            EntryKind::Reinstatement => self.disputed_minor -= minor,
+            // Money in suspense does not belong to the shop.
+            EntryKind::Suspense | EntryKind::SuspenseRefund | EntryKind::SuspenseReturn => {}
         }
     }
 }
@@ -209,6 +280,27 @@ mod tests {
             (Entry::refund("stripe", shop, cny(3)), "refund", [("shop:7", 3), ("provider:stripe", -3)]),
             (Entry::refund(CASH, shop, cny(3)), "refund", [("shop:7", 3), ("cash:7", -3)]),
             (Entry::refund_returned("stripe", shop, cny(3)), "correction", [("provider:stripe", 3), ("shop:7", -3)]),
+            (Entry::suspense("stripe", shop, cny(3)), "suspense", [("provider:stripe", 3), ("suspense", -3)]),
+            (
+                Entry::suspense_refund("stripe", shop, cny(3)),
+                "suspense_refund",
+                [("suspense", 3), ("provider:stripe", -3)],
+            ),
+            (
+                Entry::suspense_returned("stripe", shop, cny(3)),
+                "suspense_return",
+                [("provider:stripe", 3), ("suspense", -3)],
+            ),
+            (
+                Entry::withdrawn("stripe", shop, Account::of_receiver(shop, false), cny(3)),
+                "dispute",
+                [("shop:7", 3), ("provider:stripe", -3)],
+            ),
+            (
+                Entry::reinstated("stripe", shop, Account::of_receiver(shop, true), cny(3)),
+                "reinstatement",
+                [("provider:stripe", 3), ("suspense", -3)],
+            ),
         ] {
             let entry = entry.unwrap();
             assert_eq!(entry.kind().word(), kind);

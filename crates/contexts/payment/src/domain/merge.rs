@@ -20,6 +20,21 @@ pub enum AttemptState {
     Succeeded,
 }
 
+impl AttemptState {
+    /// Name of the state in differences and in idempotency keys.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Open => "open",
+            Self::Processing => "processing",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Succeeded => "succeeded",
+        }
+    }
+}
+
 /// State of a refund, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefundState {

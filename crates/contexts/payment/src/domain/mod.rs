@@ -5,3 +5,4 @@ pub mod ledger;
 pub mod merge;
 pub mod payment;
 pub mod signature;
+pub mod stripe_amount;

@@ -3,7 +3,10 @@
 //! First every fact is merged into the states ([`Payment::merge_fact`]), then everything that the states require and that
 //! was not done before becomes an effect ([`Payment::take_effects`]). So the order and repetition of facts do not matter.
 
+mod dispute;
 mod facts;
+
+use std::time::Duration;
 
 use pulse_kernel::id::{AccountId, OrderId, ShopId};
 use pulse_kernel::{Money, Timestamp};
@@ -11,6 +14,7 @@ use pulse_kernel::{Money, Timestamp};
 use super::ledger::CASH;
 use super::merge::{self, AttemptState, IntentState, RefundState};
 
+pub use dispute::{Dispute, DisputeFact, DisputeId, DisputeMerge, DisputeStatus};
 pub use facts::{AttemptFact, AttemptStatus, Fact, Mismatch, RefundFact, RefundStatus};
 
 pulse_kernel::define_id!(
@@ -30,6 +34,14 @@ pulse_kernel::define_id!(
 pub const ATTEMPTS_MAX: usize = 20;
 /// Maximum number of refunds of a payment.
 pub const REFUNDS_MAX: usize = 200;
+/// Maximum number of disputes of a payment.
+pub const DISPUTES_MAX: usize = 50;
+/// Maximum number of requests to cancel an attempt in one state, within about a day. Then an operator must act.
+pub const CANCEL_TRIES_MAX: u32 = 36;
+/// Pause after the first request to cancel that did not end an attempt; it doubles with each further one.
+const CANCEL_PAUSE: Duration = Duration::from_secs(1);
+/// Maximum pause between two requests to cancel an attempt.
+const CANCEL_PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// Maximum length of the reason of a failure, in characters.
 pub const FAILURE_CHARS_MAX: usize = 200;
 
@@ -42,6 +54,8 @@ pub struct Payment {
     pub attempts: Vec<Attempt>,
     /// Refunds, oldest first.
     pub refunds: Vec<Refund>,
+    /// Disputes, oldest first.
+    pub disputes: Vec<Dispute>,
 }
 
 /// The amount that an order requires.
@@ -86,6 +100,10 @@ pub struct Attempt {
     pub return_url: String,
     /// Latest failure of the attempt.
     pub failure: Option<Failure>,
+    /// Amount that the provider captured. `None` until it reports one; then it does not change.
+    pub received: Option<Money>,
+    /// Number of requests to cancel the attempt that did not end it.
+    pub cancel_tries: u32,
     /// Whether the money is in the ledger.
     pub is_booked: bool,
     /// Time at which the attempt was created.
@@ -198,6 +216,15 @@ pub enum Effect {
         /// Whether an earlier attempt had already paid the order.
         is_surplus: bool,
     },
+    /// The provider captured another amount than requested. It pays nothing; it is refunded.
+    Misdirected {
+        /// Attempt that succeeded.
+        attempt: AttemptId,
+        /// Name of the provider.
+        provider: String,
+        /// Captured amount.
+        amount: Money,
+    },
     /// An attempt was declined.
     Declined {
         /// Declined attempt.
@@ -215,6 +242,8 @@ pub enum Effect {
         amount: Money,
         /// Cause of the refund.
         cause: RefundCause,
+        /// Whether the money was captured with another amount than requested.
+        is_misdirected: bool,
     },
     /// A booked refund was returned by the bank.
     RefundReturned {
@@ -224,6 +253,8 @@ pub enum Effect {
         provider: String,
         /// Returned amount.
         amount: Money,
+        /// Whether the money was captured with another amount than requested.
+        is_misdirected: bool,
     },
     /// A refund failed.
     RefundFailed {
@@ -233,6 +264,26 @@ pub enum Effect {
         failure: String,
         /// Whether the refund had succeeded before, and the bank returned it.
         is_returned: bool,
+        /// Whether the money was captured with another amount than requested.
+        is_misdirected: bool,
+    },
+    /// The provider withdrew or reinstated a disputed amount.
+    DisputeBooked {
+        /// The dispute.
+        dispute: DisputeId,
+        /// Name of the provider.
+        provider: String,
+        /// Disputed amount.
+        amount: Money,
+        /// Whether the amount was reinstated; otherwise it was withdrawn.
+        is_reinstated: bool,
+        /// Whether the money was captured with another amount than requested.
+        is_misdirected: bool,
+    },
+    /// A dispute was opened or changed.
+    DisputeChanged {
+        /// The dispute.
+        dispute: DisputeId,
     },
 }
 
@@ -240,7 +291,7 @@ impl Payment {
     /// A payment without attempts.
     #[must_use]
     pub fn opened(intent: Intent) -> Self {
-        Self { intent, attempts: Vec::new(), refunds: Vec::new() }
+        Self { intent, attempts: Vec::new(), refunds: Vec::new(), disputes: Vec::new() }
     }
 
     /// The latest attempt with this provider that has no result yet.
@@ -260,6 +311,33 @@ impl Payment {
         })
     }
 
+    /// Counts the requests to cancel these attempts, for those that were not ended by it and did not change their state.
+    pub fn count_cancel_tries(&mut self, before: &Self, requested: &[AttemptId]) {
+        let obsolete: Vec<AttemptId> = self.obsolete_attempts().map(|attempt| attempt.id).collect();
+        for attempt in &mut self.attempts {
+            let was = before.attempt(attempt.id).map(|known| known.state);
+            if requested.contains(&attempt.id) && obsolete.contains(&attempt.id) && was == Some(attempt.state) {
+                attempt.cancel_tries = attempt.cancel_tries.saturating_add(1);
+            }
+        }
+    }
+
+    /// Pause before the next request to cancel obsolete attempts, after the change from `before`. `None` if no request
+    /// follows from the change.
+    #[must_use]
+    pub fn cancel_pause(&self, before: &Self) -> Option<Duration> {
+        let pauses = self.obsolete_attempts().filter(|attempt| attempt.is_cancellable()).filter_map(|attempt| {
+            let was = before.obsolete_attempts().find(|known| known.id == attempt.id);
+            match was {
+                Some(was) if was.state == attempt.state && was.reference == attempt.reference => {
+                    (was.cancel_tries != attempt.cancel_tries).then(|| attempt.cancel_pause())
+                }
+                Some(_) | None => Some(Duration::ZERO),
+            }
+        });
+        pauses.min()
+    }
+
     /// An attempt by its ID.
     #[must_use]
     pub fn attempt(&self, id: AttemptId) -> Option<&Attempt> {
@@ -275,7 +353,38 @@ impl Payment {
     /// Closes the payment of a cancelled order. Captured money stays captured until the order requests a refund.
     pub fn close(&mut self) {
         self.intent.is_closed = true;
-        self.intent.state = merge::intent(true, self.attempts.iter().map(|attempt| attempt.state));
+        self.update_state();
+    }
+
+    /// Money of another amount than requested does not pay the order.
+    fn update_state(&mut self) {
+        let required = self.intent.amount;
+        let states = self.attempts.iter().map(|attempt| match attempt.state {
+            AttemptState::Succeeded if attempt.is_misdirected(required) => AttemptState::Cancelled,
+            state => state,
+        });
+        self.intent.state = merge::intent(self.intent.is_closed, states);
+    }
+
+    /// Requests the refund of money that was captured with another amount than requested, once per attempt: the refund has
+    /// the ID of its attempt.
+    pub fn refund_misdirected(&mut self, now: Timestamp) {
+        let required = self.intent.amount;
+        let misdirected = self.attempts.iter().filter(|attempt| attempt.is_misdirected(required));
+        let requests: Vec<RefundRequest> = misdirected
+            .filter_map(|attempt| {
+                Some(RefundRequest {
+                    id: RefundId::new(attempt.id.get()),
+                    amount: attempt.received?,
+                    cause: RefundCause::AmountMismatch,
+                    reason: format!("the order requires {required}"),
+                    is_rejected_payment: true,
+                })
+            })
+            .collect();
+        for request in requests {
+            self.request_refund(request, now);
+        }
     }
 
     /// Merges a report of a provider.
@@ -286,8 +395,9 @@ impl Payment {
         match fact {
             Fact::Attempt(fact) => self.merge_attempt(provider, fact)?,
             Fact::Refund(fact) => self.merge_refund(provider, fact)?,
+            Fact::Dispute(fact) => self.merge_dispute(provider, fact)?,
         }
-        self.intent.state = merge::intent(self.intent.is_closed, self.attempts.iter().map(|attempt| attempt.state));
+        self.update_state();
         Ok(())
     }
 
@@ -295,21 +405,32 @@ impl Payment {
         let amount = self.intent.amount;
         let mut attempts = self.attempts.iter_mut();
         let attempt = attempts.find(|attempt| attempt.is_named(provider, fact)).ok_or(Mismatch::UnknownAttempt)?;
+        let before = attempt.state;
         let state = match &fact.status {
             AttemptStatus::Waiting => AttemptState::Open,
             AttemptStatus::Processing => AttemptState::Processing,
             AttemptStatus::Cancelled => AttemptState::Cancelled,
-            AttemptStatus::Succeeded(theirs) if *theirs != amount => {
-                return Err(Mismatch::Amount { ours: amount, theirs: *theirs });
+            // What was booked cannot change, and nothing cannot be booked.
+            AttemptStatus::Succeeded(theirs)
+                if theirs.minor <= 0 || attempt.received.is_some_and(|ours| ours != *theirs) =>
+            {
+                return Err(Mismatch::Amount { ours: attempt.received.unwrap_or(amount), theirs: *theirs });
             }
-            AttemptStatus::Succeeded(_) => AttemptState::Succeeded,
+            AttemptStatus::Succeeded(theirs) => {
+                attempt.received = Some(*theirs);
+                AttemptState::Succeeded
+            }
             AttemptStatus::Declined(failure) => {
                 attempt.decline(failure.clone());
                 AttemptState::Failed
             }
         };
         attempt.reference.get_or_insert_with(|| fact.reference.clone());
-        attempt.state = merge::attempt(attempt.state, state);
+        attempt.state = merge::attempt(before, state);
+        if attempt.state != before {
+            // The provider may accept now what it refused before.
+            attempt.cancel_tries = 0;
+        }
         Ok(())
     }
 
@@ -393,15 +514,18 @@ impl Payment {
         let has_enough = |attempt: &&Attempt| {
             attempt.state == AttemptState::Succeeded
                 && self.refundable_minor(attempt.id) >= amount.minor
-                && self.intent.amount.currency == amount.currency
+                && attempt.money(self.intent.amount).currency == amount.currency
                 && amount.minor > 0
         };
         if let Some(named) = self.attempt(AttemptId::new(request.id.get())) {
             return Some(named).filter(has_enough);
         }
         let paid = self.intent.paid_attempt.and_then(|id| self.attempt(id)).filter(has_enough);
-        let surplus =
-            self.attempts.iter().filter(|attempt| Some(attempt.id) != self.intent.paid_attempt).find(has_enough);
+        let surplus = self
+            .attempts
+            .iter()
+            .filter(|attempt| Some(attempt.id) != self.intent.paid_attempt)
+            .find(|attempt| has_enough(attempt) && !attempt.is_misdirected(self.intent.amount));
         if request.is_rejected_payment { surplus.or(paid) } else { paid.or(surplus) }
     }
 
@@ -411,7 +535,13 @@ impl Payment {
         let refunds = self.refunds.iter().filter(|refund| {
             refund.attempt == Some(id) && matches!(refund.state, RefundState::Pending | RefundState::Succeeded)
         });
-        refunds.fold(self.intent.amount.minor, |left, refund| left.saturating_sub(refund.amount.minor))
+        let disputes = self
+            .disputes
+            .iter()
+            .filter(|dispute| dispute.attempt == id && dispute.state.is_withdrawn && !dispute.state.is_reinstated);
+        let captured = self.attempt(id).map_or(0, |attempt| attempt.money(self.intent.amount).minor);
+        let taken = refunds.map(|refund| refund.amount.minor).chain(disputes.map(|dispute| dispute.amount.minor));
+        taken.fold(captured, i64::saturating_sub)
     }
 
     /// Marks everything that the states require as done, and returns what was not done before.
@@ -426,18 +556,32 @@ impl Payment {
             }
             if attempt.state == AttemptState::Succeeded && !attempt.is_booked {
                 attempt.is_booked = true;
+                let (amount, provider) = (attempt.money(self.intent.amount), attempt.provider.clone());
+                if attempt.is_misdirected(self.intent.amount) {
+                    effects.push(Effect::Misdirected { attempt: attempt.id, provider, amount });
+                    continue;
+                }
                 let is_surplus = self.intent.paid_attempt.is_some();
                 self.intent.paid_attempt.get_or_insert(attempt.id);
-                let (amount, provider) = (self.intent.amount, attempt.provider.clone());
                 effects.push(Effect::Captured { attempt: attempt.id, provider, amount, is_surplus });
             }
         }
         for refund in &mut self.refunds {
             let source = self.attempts.iter().find(|attempt| Some(attempt.id) == refund.attempt);
-            let booked = source.and_then(|source| refund.update_booking(source));
+            let is_misdirected = source.is_some_and(|source| source.is_misdirected(self.intent.amount));
+            let booked = source.and_then(|source| refund.update_booking(source, is_misdirected));
             let is_returned = matches!(booked, Some(Effect::RefundReturned { .. }));
             effects.extend(booked);
-            effects.extend(refund.publish_failure(is_returned));
+            effects.extend(refund.publish_failure(is_returned, is_misdirected));
+        }
+        for dispute in &mut self.disputes {
+            let source = self.attempts.iter().find(|attempt| attempt.id == dispute.attempt);
+            let is_misdirected = source.is_some_and(|source| source.is_misdirected(self.intent.amount));
+            effects.extend(source.into_iter().flat_map(|source| dispute.update_booking(source, is_misdirected)));
+            let was = before.disputes.iter().find(|known| known.id == dispute.id);
+            if was.map(|known| &known.state) != Some(&dispute.state) {
+                effects.push(Effect::DisputeChanged { dispute: dispute.id });
+            }
         }
         effects
     }
@@ -451,6 +595,29 @@ impl Attempt {
                 Some(reference) => *reference == fact.reference,
                 None => fact.attempt == Some(self.id),
             }
+    }
+
+    /// Whether another request to cancel the attempt makes sense.
+    #[must_use]
+    pub const fn is_cancellable(&self) -> bool {
+        self.reference.is_some() && self.cancel_tries < CANCEL_TRIES_MAX
+    }
+
+    /// 1 s, 2 s, 4 s and so on, up to an hour.
+    fn cancel_pause(&self) -> Duration {
+        CANCEL_PAUSE.saturating_mul(1 << self.cancel_tries.saturating_sub(1).min(16)).min(CANCEL_PAUSE_MAX)
+    }
+
+    /// The captured amount; of an attempt that has not reported one, the requested amount.
+    #[must_use]
+    pub fn money(&self, required: Money) -> Money {
+        self.received.unwrap_or(required)
+    }
+
+    /// Whether another amount than requested was captured.
+    #[must_use]
+    pub fn is_misdirected(&self, required: Money) -> bool {
+        self.received.is_some_and(|received| received != required)
     }
 
     /// Records a decline.
@@ -486,7 +653,7 @@ impl Refund {
 
     /// Books or reverses the refund, by its state. A refund that is reported before the success of its attempt waits for
     /// it (R14).
-    fn update_booking(&mut self, source: &Attempt) -> Option<Effect> {
+    fn update_booking(&mut self, source: &Attempt, is_misdirected: bool) -> Option<Effect> {
         let is_due = self.state == RefundState::Succeeded && source.is_booked;
         if is_due == self.is_booked {
             return None;
@@ -494,9 +661,9 @@ impl Refund {
         self.is_booked = is_due;
         let (refund, provider, amount, cause) = (self.id, source.provider.clone(), self.amount, self.cause);
         Some(if is_due {
-            Effect::Refunded { refund, provider, amount, cause }
+            Effect::Refunded { refund, provider, amount, cause, is_misdirected }
         } else {
-            Effect::RefundReturned { refund, provider, amount }
+            Effect::RefundReturned { refund, provider, amount, is_misdirected }
         })
     }
 
@@ -507,10 +674,11 @@ impl Refund {
         self.state = merge::refund(self.state, RefundState::Failed);
     }
 
-    fn publish_failure(&mut self, is_returned: bool) -> Option<Effect> {
+    fn publish_failure(&mut self, is_returned: bool, is_misdirected: bool) -> Option<Effect> {
         let is_new = self.state == RefundState::Failed && !self.is_failure_published;
         self.is_failure_published |= is_new;
-        is_new.then(|| Effect::RefundFailed { refund: self.id, failure: self.failure.clone(), is_returned })
+        let (refund, failure) = (self.id, self.failure.clone());
+        is_new.then_some(Effect::RefundFailed { refund, failure, is_returned, is_misdirected })
     }
 }
 

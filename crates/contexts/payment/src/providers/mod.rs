@@ -12,8 +12,10 @@ use pulse_contract::payment::v1::{WebhookHeader, errors};
 use pulse_kernel::id::OrderId;
 use pulse_kernel::{Cx, Error, Money, Timestamp};
 
+use crate::domain::merge::AttemptState;
 use crate::domain::payment::{AttemptFact, AttemptId, Fact, RefundFact, RefundId};
 use crate::domain::signature::SignatureError;
+use crate::domain::stripe_amount::AmountProblem;
 
 /// Number of payments or refunds on one page of a provider's list.
 pub(crate) const PAGE_SIZE: usize = 100;
@@ -48,6 +50,18 @@ pub(crate) struct NewRefund {
     pub(crate) amount: Money,
     /// Time of the first request. A provider recognizes a repetition only for a limited time.
     pub(crate) requested_at: Timestamp,
+}
+
+/// Request to cancel an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cancellation<'a> {
+    /// ID of the attempt at the provider.
+    pub(crate) reference: &'a str,
+    /// State of the attempt that was seen. A provider repeats its refusal to a repeated request, so that a request in
+    /// another state must be another one.
+    pub(crate) state: AttemptState,
+    /// Number of requests in this state so far.
+    pub(crate) tries: u32,
 }
 
 /// One page of a provider's list.
@@ -129,7 +143,7 @@ pub(crate) trait Provider: Send + Sync {
     async fn retrieve(&self, cx: &Cx, reference: &str) -> Result<Charge, ProviderError>;
 
     /// Cancels an attempt, and returns its state afterwards: it may have been paid just before.
-    async fn cancel(&self, cx: &Cx, reference: &str) -> Result<AttemptFact, ProviderError>;
+    async fn cancel(&self, cx: &Cx, cancellation: &Cancellation<'_>) -> Result<AttemptFact, ProviderError>;
 
     /// Executes a refund, or returns the one that the same request executed before.
     async fn refund(&self, cx: &Cx, refund: &NewRefund) -> Result<RefundFact, ProviderError>;
@@ -139,6 +153,9 @@ pub(crate) trait Provider: Send + Sync {
 
     /// Lists the refunds since then, one page after the position `after`; empty for the first page.
     async fn list_refunds(&self, cx: &Cx, since: Timestamp, after: &str) -> Result<Listed<RefundFact>, ProviderError>;
+
+    /// Checks whether the provider can charge an amount, without a request.
+    fn check_charge(&self, amount: Money) -> Result<(), AmountProblem>;
 
     /// Verifies the signature of a webhook and reads its event.
     fn read_webhook(&self, webhook: &Webhook<'_>, now: Timestamp) -> Result<WebhookEvent, WebhookError>;

@@ -15,12 +15,14 @@ use pulse_store::{Commit, DueTimer, Store, Timer};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::stripe_wire::{self, ATTEMPT_ID, Intent, ORDER_ID, REFUND_ID, Refund, amount_of};
+use super::stripe_wire::{self, ATTEMPT_ID, Intent, ORDER_ID, REFUND_ID, Refund};
 use super::{
-    Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError, Webhook, WebhookError, WebhookEvent,
+    Cancellation, Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError, Webhook, WebhookError,
+    WebhookEvent,
 };
 use crate::domain::payment::{AttemptFact, AttemptId, RefundFact, RefundId};
 use crate::domain::signature;
+use crate::domain::stripe_amount::{self, AmountProblem};
 use crate::store::sandbox::{self as rows, SandboxRefundRow, SandboxRow};
 use crate::timers::{COMPLETE_PAYMENT, DELIVER_WEBHOOK, done_once};
 
@@ -283,8 +285,8 @@ impl Provider for Sandbox {
         self.charge(cx, &self.by_reference(reference).await?)
     }
 
-    async fn cancel(&self, cx: &Cx, reference: &str) -> Result<AttemptFact, ProviderError> {
-        let of = self.by_reference(reference).await?.attempt;
+    async fn cancel(&self, cx: &Cx, cancellation: &Cancellation<'_>) -> Result<AttemptFact, ProviderError> {
+        let of = self.by_reference(cancellation.reference).await?.attempt;
         let cx = own_cx(cx);
         let row = self
             .store
@@ -325,6 +327,10 @@ impl Provider for Sandbox {
         let next = page.last().filter(|_| page.len() == PAGE_SIZE).map(|row| row.refund.get().to_string());
         let facts = page.iter().map(refund_fact).collect::<Result<_, ProviderError>>()?;
         Ok(Listed { facts, next })
+    }
+
+    fn check_charge(&self, amount: Money) -> Result<(), AmountProblem> {
+        stripe_amount::check_charge(amount)
     }
 
     fn read_webhook(&self, webhook: &Webhook<'_>, now: Timestamp) -> Result<WebhookEvent, WebhookError> {
@@ -390,7 +396,7 @@ fn refund_object(row: &SandboxRefundRow) -> Value {
 }
 
 fn amount(money: Money) -> i64 {
-    amount_of(money).unwrap_or(i64::MAX)
+    stripe_amount::to_stripe(money).unwrap_or(i64::MAX)
 }
 
 fn refund_fact(row: &SandboxRefundRow) -> Result<RefundFact, ProviderError> {

@@ -6,16 +6,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use pulse_kernel::{Cx, Timestamp};
+use pulse_kernel::{Cx, Money, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::stripe_wire::{self, ATTEMPT_ID, Intent, List, ORDER_ID, REFUND_ID, Refund, amount_of};
+use super::stripe_wire::{self, ATTEMPT_ID, Intent, List, ORDER_ID, REFUND_ID, Refund};
 use super::{
-    Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError, Webhook, WebhookError, WebhookEvent,
+    Cancellation, Charge, Listed, NewCharge, NewRefund, PAGE_SIZE, Provider, ProviderError, Webhook, WebhookError,
+    WebhookEvent,
 };
 use crate::config::StripeConfig;
 use crate::domain::payment::{AttemptFact, RefundFact, failure_text};
+use crate::domain::stripe_amount::{self, AmountProblem};
 use crate::outbound::{Outbound, OutboundReply, OutboundRequest};
 
 /// Name of the provider.
@@ -126,9 +128,11 @@ impl Provider for Stripe {
         Self::charge(cx, &self.get(&format!("payment_intents/{}", escape(reference)), &Vec::new()).await?)
     }
 
-    async fn cancel(&self, cx: &Cx, reference: &str) -> Result<AttemptFact, ProviderError> {
+    async fn cancel(&self, cx: &Cx, cancellation: &Cancellation<'_>) -> Result<AttemptFact, ProviderError> {
+        let Cancellation { reference, state, tries } = *cancellation;
         let path = format!("payment_intents/{}/cancel", escape(reference));
-        match self.post(&path, &Vec::new(), &format!("pulse-cancel-{reference}")).await {
+        let key = format!("pulse-cancel-{reference}-{}-{tries}", state.word());
+        match self.post(&path, &Vec::new(), &key).await {
             Ok(intent) => Ok(Self::charge(cx, &intent)?.fact),
             // Paid or cancelled before: the current state shows which.
             Err(ProviderError::Refused(_)) => Ok(self.retrieve(cx, reference).await?.fact),
@@ -168,13 +172,17 @@ impl Provider for Stripe {
         Ok(Listed { facts: recent.filter_map(|refund| refund.fact(None)).collect(), next })
     }
 
+    fn check_charge(&self, amount: Money) -> Result<(), AmountProblem> {
+        stripe_amount::check_charge(amount)
+    }
+
     fn read_webhook(&self, webhook: &Webhook<'_>, now: Timestamp) -> Result<WebhookEvent, WebhookError> {
         stripe_wire::read_webhook(self.config.webhook_secret.expose().as_bytes(), webhook, now)
     }
 }
 
-fn amount(money: pulse_kernel::Money) -> Result<i64, ProviderError> {
-    amount_of(money).ok_or_else(|| ProviderError::Refused("The amount exceeds the maximum of the provider.".to_owned()))
+fn amount(money: Money) -> Result<i64, ProviderError> {
+    stripe_amount::to_stripe(money).map_err(|problem| ProviderError::Refused(problem.to_string()))
 }
 
 fn page_size() -> (&'static str, String) {

@@ -1,4 +1,4 @@
-//! The wire format of Stripe: payment intents, refunds and webhook events, as far as they are read here.
+//! The wire format of Stripe: payment intents, refunds, disputes and webhook events, as far as they are read here.
 //!
 //! The sandbox uses it too. The status of an event is taken from its type, because its object shows the state at the time
 //! of sending. Unknown types and fields are ignored.
@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::{Webhook, WebhookError, WebhookEvent};
 use crate::domain::payment::{
-    AttemptFact, AttemptId, AttemptStatus, Fact, Failure, RefundFact, RefundId, RefundStatus, failure_text,
+    AttemptFact, AttemptId, AttemptStatus, DisputeFact, DisputeId, DisputeMerge, DisputeStatus, Fact, Failure,
+    RefundFact, RefundId, RefundStatus, failure_text,
 };
-use crate::domain::signature;
+use crate::domain::{signature, stripe_amount};
 
 /// Key of the `metadata` entry with our ID of an attempt.
 pub(crate) const ATTEMPT_ID: &str = "pulse_attempt_id";
@@ -79,6 +80,25 @@ pub(crate) struct Refund {
     metadata: Option<Metadata>,
 }
 
+/// A dispute of the provider.
+#[derive(Deserialize)]
+struct Dispute {
+    id: String,
+    amount: i64,
+    currency: String,
+    status: String,
+    reason: Option<String>,
+    payment_intent: Option<String>,
+    evidence_details: Option<EvidenceDetails>,
+    #[serde(default)]
+    created: i64,
+}
+
+#[derive(Deserialize)]
+struct EvidenceDetails {
+    due_by: Option<i64>,
+}
+
 #[derive(Deserialize)]
 struct Charge {
     payment_intent: Option<String>,
@@ -113,7 +133,7 @@ fn read(payload: &[u8]) -> Option<WebhookEvent> {
 /// Facts of an event; `None` if its object does not match its type.
 fn facts(event: &Event) -> Option<Vec<Fact>> {
     let object = || event.data.object.clone();
-    let at = Timestamp::from_millis(event.created.saturating_mul(1_000));
+    let at = instant(event.created);
     match event.r#type.as_str() {
         "payment_intent.created" | "payment_intent.requires_action" => {
             intent_fact(object(), |_| Some(AttemptStatus::Waiting))
@@ -133,8 +153,50 @@ fn facts(event: &Event) -> Option<Vec<Fact>> {
             let fact = |refund: &Refund| refund.fact(charge.payment_intent.as_deref()).map(Fact::Refund);
             Some(refunds.iter().filter_map(fact).collect())
         }
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.closed"
+        | "charge.dispute.funds_withdrawn"
+        | "charge.dispute.funds_reinstated" => dispute_fact(object(), &event.r#type, at),
         _ => Some(Vec::new()),
     }
+}
+
+/// Fact of a dispute. Only the types of events about funds state that money moved.
+fn dispute_fact(object: serde_json::Value, kind: &str, at: Timestamp) -> Option<Vec<Fact>> {
+    let dispute: Dispute = serde_json::from_value(object).ok()?;
+    let Some(attempt_reference) = dispute.payment_intent else { return Some(Vec::new()) };
+    let status = match dispute.status.as_str() {
+        "warning_under_review" => DisputeStatus::InquiryUnderReview,
+        "warning_closed" | "prevented" => DisputeStatus::InquiryClosed,
+        "needs_response" => DisputeStatus::NeedsResponse,
+        "under_review" => DisputeStatus::UnderReview,
+        "won" => DisputeStatus::Won,
+        "lost" => DisputeStatus::Lost,
+        // `warning_needs_response`; an unknown status must not hide that money moved.
+        _ => DisputeStatus::Inquiry,
+    };
+    let due_by = dispute.evidence_details.and_then(|details| details.due_by);
+    Some(vec![Fact::Dispute(DisputeFact {
+        reference: dispute.id,
+        attempt_reference,
+        amount: money(dispute.amount, &dispute.currency)?,
+        reason: failure_text(dispute.reason.as_deref().unwrap_or_default()),
+        respond_by: due_by.map(instant),
+        state: DisputeMerge {
+            status,
+            reported_at: at,
+            is_withdrawn: kind == "charge.dispute.funds_withdrawn",
+            is_reinstated: kind == "charge.dispute.funds_reinstated",
+        },
+        opened_at: instant(dispute.created),
+        fresh_id: DisputeId::new(0),
+    })])
+}
+
+/// A time of the provider, which counts seconds.
+fn instant(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds.saturating_mul(1_000))
 }
 
 fn intent_fact(object: serde_json::Value, status: impl FnOnce(&Intent) -> Option<AttemptStatus>) -> Option<Vec<Fact>> {
@@ -201,24 +263,9 @@ impl Refund {
     }
 }
 
-/// Currencies without a minor unit that Stripe counts in hundredths anyway.
-const COUNTED_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
-
 /// An amount of the provider in minor units; `None` if it cannot be converted.
 fn money(amount: i64, currency: &str) -> Option<Money> {
-    let code = currency.to_ascii_uppercase();
-    let minor = if COUNTED_IN_HUNDREDTHS.contains(&code.as_str()) {
-        (amount.rem_euclid(100) == 0).then(|| amount.div_euclid(100))?
-    } else {
-        amount
-    };
-    Some(Money::new(minor, Currency::from_code(&code)?))
-}
-
-/// An amount in the unit of the provider; `None` if it overflows.
-pub(crate) fn amount_of(money: Money) -> Option<i64> {
-    let factor = if COUNTED_IN_HUNDREDTHS.contains(&money.currency.code()) { 100 } else { 1 };
-    money.minor.checked_mul(factor)
+    stripe_amount::from_stripe(amount, Currency::from_code(&currency.to_ascii_uppercase())?)
 }
 
 #[cfg(test)]
@@ -291,20 +338,5 @@ mod tests {
             other["status"] = wire_status;
             assert_eq!(facts_of("refund.updated", &other), expected(status));
         }
-    }
-
-    #[test]
-    fn amounts_use_the_unit_of_stripe() {
-        let krona = Currency::from_code("ISK").unwrap();
-        for (ours, theirs, currency) in [
-            (Money::new(1_999, Currency::CNY), 1_999, "cny"),
-            (Money::new(500, Currency::from_code("JPY").unwrap()), 500, "jpy"),
-            (Money::new(5, krona), 500, "isk"),
-        ] {
-            assert_eq!(amount_of(ours), Some(theirs));
-            assert_eq!(money(theirs, currency), Some(ours));
-        }
-        assert_eq!(money(501, "isk"), None);
-        assert_eq!(amount_of(Money::new(i64::MAX, krona)), None);
     }
 }

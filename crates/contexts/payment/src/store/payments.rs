@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use pulse_contract::errors;
 use pulse_kernel::id::OrderId;
-use pulse_kernel::{Money, Timestamp};
+use pulse_kernel::{Currency, Money, Timestamp};
 use pulse_store::{Commit, FromRow, Insert, Row, Statement, Store, StoreError, row, values};
 
-use super::amount;
+use super::{amount, disputes};
 use crate::domain::payment::{
-    ATTEMPTS_MAX, Attempt, AttemptId, Failure, Intent, Payment, PaymentId, REFUNDS_MAX, Refund, RefundId,
+    ATTEMPTS_MAX, Attempt, AttemptId, DISPUTES_MAX, Failure, Intent, Payment, PaymentId, REFUNDS_MAX, Refund, RefundId,
 };
 
 row! {
@@ -35,6 +35,8 @@ impl FromRow for Attempt {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         let failed_at: Option<Timestamp> = row.get("failed_at")?;
         let failure: Option<String> = row.get("failure")?;
+        let received_minor: Option<i64> = row.get("received_minor")?;
+        let received_currency: Option<Currency> = row.get("received_currency")?;
         Ok(Self {
             id: row.get("id")?,
             provider: row.get("provider")?,
@@ -43,6 +45,8 @@ impl FromRow for Attempt {
             pay_url: row.get("pay_url")?,
             return_url: row.get("return_url")?,
             failure: failure.zip(failed_at).map(|(text, at)| Failure { at, text }),
+            received: received_minor.zip(received_currency).map(|(minor, currency)| Money { minor, currency }),
+            cancel_tries: row.get("cancel_tries")?,
             is_booked: row.get("is_booked")?,
             started_at: row.get("started_at")?,
         })
@@ -90,7 +94,12 @@ async fn whole(store: &Store, intent: Option<Intent>) -> Result<Option<Payment>,
         "SELECT * FROM payment_refunds WHERE intent_id = ? ORDER BY id LIMIT ?",
         values![id, limit(REFUNDS_MAX)],
     );
-    Ok(Some(Payment { intent, attempts: store.all(attempts).await?, refunds: store.all(refunds).await? }))
+    let disputes = Statement::new(
+        "SELECT * FROM payment_disputes WHERE intent_id = ? ORDER BY id LIMIT ?",
+        values![id, limit(DISPUTES_MAX)],
+    );
+    let (attempts, refunds) = (store.all(attempts).await?, store.all(refunds).await?);
+    Ok(Some(Payment { intent, attempts, refunds, disputes: store.all(disputes).await? }))
 }
 
 fn limit(count: usize) -> i64 {
@@ -193,6 +202,16 @@ fn write_below(mut commit: Commit, before: &Payment, after: &Payment) -> Commit 
             }
         }
     }
+    for dispute in &after.disputes {
+        match before.disputes.iter().find(|known| known.id == dispute.id) {
+            Some(known) if known == dispute => {}
+            Some(_) => commit = commit.write(disputes::update(dispute)).expect_rows(1),
+            None => {
+                let provider = provider_of.get(&dispute.attempt).copied().unwrap_or_default();
+                commit = commit.insert(disputes::insert(&after.intent, provider, dispute));
+            }
+        }
+    }
     commit
 }
 
@@ -207,6 +226,9 @@ fn insert_attempt(intent: PaymentId, attempt: &Attempt) -> Insert {
         "return_url",
         "failure",
         "failed_at",
+        "received_currency",
+        "received_minor",
+        "cancel_tries",
         "is_booked",
         "started_at",
     ];
@@ -220,6 +242,9 @@ fn insert_attempt(intent: PaymentId, attempt: &Attempt) -> Insert {
         attempt.return_url.as_str(),
         attempt.failure.as_ref().map(|failure| failure.text.as_str()),
         attempt.failure.as_ref().map(|failure| failure.at),
+        attempt.received.map(|received| received.currency),
+        attempt.received.map(|received| received.minor),
+        i64::from(attempt.cancel_tries),
         attempt.is_booked,
         attempt.started_at
     ])
@@ -228,13 +253,16 @@ fn insert_attempt(intent: PaymentId, attempt: &Attempt) -> Insert {
 fn update_attempt(attempt: &Attempt) -> Statement {
     Statement::new(
         "UPDATE payment_attempts SET provider_reference = ?, state = ?, pay_url = ?, failure = ?, failed_at = ?, \
-         is_booked = ? WHERE id = ?",
+         received_currency = ?, received_minor = ?, cancel_tries = ?, is_booked = ? WHERE id = ?",
         values![
             attempt.reference.as_deref(),
             attempt.state,
             attempt.pay_url.as_str(),
             attempt.failure.as_ref().map(|failure| failure.text.as_str()),
             attempt.failure.as_ref().map(|failure| failure.at),
+            attempt.received.map(|received| received.currency),
+            attempt.received.map(|received| received.minor),
+            i64::from(attempt.cancel_tries),
             attempt.is_booked,
             attempt.id
         ],

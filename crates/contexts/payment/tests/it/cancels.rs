@@ -3,9 +3,12 @@
 use pulse_contract::order::v1::{CancelOrderRequest, OrderState, PaymentState};
 use pulse_contract::payment::v1::*;
 use pulse_testkit::TestNode;
+use serde_json::json;
 
+use crate::fake_stripe::FakeStripe;
 use crate::shop_fixtures::*;
-use crate::{MINUTE, code};
+use crate::stripe::{deliver_from_stripe, made, refused, reply, run_everywhere, with_stripe_default};
+use crate::{HOUR, MINUTE, SECOND, code};
 
 async fn cancel(fixture: &ShopFixture, node: &TestNode, order_id: i64) {
     let request = CancelOrderRequest { order_id, reason: "changed my mind".to_owned() };
@@ -78,4 +81,81 @@ pub(crate) async fn the_attempt_of_an_unpaid_order_is_cancelled_at_the_provider(
     assert_eq!(fixture.see(node, order_id).await.state(), OrderState::Cancelled);
     assert_eq!(attempts(&fixture.payment(node, order_id).await), [AttemptState::Cancelled]);
     assert!(node.http().get(&page).send().await.text().contains("given up"));
+}
+
+/// A cancelled order with an attempt that Stripe is processing.
+async fn cancelled_while_processing(node: &TestNode, stripe: &FakeStripe) -> (ShopFixture, i64) {
+    let fixture = ShopFixture::of(node).await;
+    let order_id = fixture.order(node).await;
+    stripe.will_reply([reply(&made("processing"))]);
+    node.payments().start_payment(&fixture.customer.cx(), with_stripe_default(order_id)).await.unwrap();
+    stripe.requests();
+    stripe.will_reply([refused(400, "status of processing"), reply(&made("processing"))]);
+    cancel(&fixture, node, order_id).await;
+    (fixture, order_id)
+}
+
+/// M4: a refused request is repeated after a pause, at once when the state changes, and never with the key of a refusal.
+#[test]
+fn an_attempt_is_cancelled_as_soon_as_its_state_permits() {
+    run_everywhere(async |node, stripe| {
+        let (fixture, order_id) = cancelled_while_processing(node, stripe).await;
+        let first = stripe.requests();
+        assert_eq!(first.len(), 2);
+        for _ in 0..5 {
+            node.settle().await;
+        }
+        assert_eq!(stripe.requests().len(), 0, "not before the pause");
+        stripe.will_reply([refused(400, "status of processing"), reply(&made("processing"))]);
+        node.advance(SECOND);
+        node.settle().await;
+        let second = stripe.requests();
+        assert_eq!(second.len(), 2);
+
+        let mut failed = made("requires_payment_method");
+        failed["last_payment_error"] = json!({ "code": "card_declined", "message": "Your card was declined." });
+        stripe.will_reply([refused(400, "status of processing"), reply(&failed)]);
+        deliver_from_stripe(node, "evt_failed", "payment_intent.payment_failed", &failed).await;
+        let third = stripe.requests();
+        assert_eq!(third.len(), 2, "one request after the change, although the failure is reported again");
+        stripe.will_reply([reply(&made("canceled"))]);
+        node.advance(SECOND);
+        node.settle().await;
+        let fourth = stripe.requests();
+        let keys: Vec<&str> =
+            [&first, &second, &third, &fourth].map(|requests| requests[0].header("idempotency-key").unwrap()).to_vec();
+        let distinct: std::collections::BTreeSet<&str> = keys.iter().copied().collect();
+        assert_eq!(distinct.len(), 4, "{keys:?}");
+        assert_eq!(attempts(&fixture.payment(node, order_id).await), [AttemptState::Cancelled]);
+        node.advance(HOUR);
+        check(node).await;
+        assert_eq!(stripe.requests().len(), 0);
+    });
+}
+
+/// M4: the requests end after about a day; the attempt, its flag and verification show it.
+#[test]
+fn requests_to_cancel_end_with_an_alarm() {
+    run_everywhere(async |node, stripe| {
+        let (fixture, order_id) = cancelled_while_processing(node, stripe).await;
+        stripe.requests();
+        let mut count = 1;
+        // The provider answers every request with status 500 from here on.
+        for _ in 0..60 {
+            node.advance(HOUR);
+            node.settle().await;
+            count += stripe.requests().len();
+        }
+        assert_eq!(count, 36);
+        let payment = fixture.payment(node, order_id).await;
+        assert!(payment.attempts[0].is_cancel_abandoned);
+        let verified = pulse_payment::verify(node.store("payment"), false).await.unwrap();
+        let invariants: Vec<&str> = verified.findings.iter().map(|finding| finding.invariant).collect();
+        assert_eq!(invariants, ["payment.obsolete_attempts_are_cancelled"]);
+
+        // The operator cancels it on the pages of the provider.
+        deliver_from_stripe(node, "evt_end", "payment_intent.canceled", &made("canceled")).await;
+        assert!(!fixture.payment(node, order_id).await.attempts[0].is_cancel_abandoned);
+        check(node).await;
+    });
 }

@@ -91,6 +91,7 @@ pub(crate) async fn a_statement_is_of_a_day_of_the_shop(node: &mut TestNode) {
         refund_count,
         refunded_minor,
         net_minor: paid_minor - refunded_minor,
+        disputed_minor: 0,
     };
     for (day, lines) in [
         ("2026-05-03", vec![]),
@@ -156,6 +157,7 @@ pub(crate) async fn damage_is_found_and_balances_are_corrected(node: &mut TestNo
         "payment.succeeded_is_captured_once",
         "payment.succeeded_attempts_are_captured",
         "payment.refunds_within_captures",
+        "payment.booked_is_received",
     ];
     assert_eq!(invariants, expected);
     write("UPDATE payment_entries SET kind = 'capture'").await;

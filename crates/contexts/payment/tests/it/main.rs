@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot continue fails its test")]
 
+mod amounts;
 mod cancels;
+mod disputes;
 mod fake_stripe;
 mod ledger;
 mod localstripe;
+mod mismatches;
 mod pages;
 mod paying;
 mod reconcile;

@@ -18,10 +18,10 @@ pub(crate) const SECRET: &str = "whsec_of_the_tests_0123456789";
 /// Runs a behaviour on a node with Stripe at this address.
 pub(crate) fn with_stripe(url: &str, behaviour: impl AsyncFnOnce(&mut TestNode)) {
     // Without reconciliation, so that only the requests of the test are recorded.
-    with_stripe_compared(url, Duration::ZERO, behaviour);
+    with_stripe_on(Engine::Sqlite, url, Duration::ZERO, behaviour);
 }
 
-fn with_stripe_compared(url: &str, every: Duration, behaviour: impl AsyncFnOnce(&mut TestNode)) {
+fn with_stripe_on(engine: Engine, url: &str, every: Duration, behaviour: impl AsyncFnOnce(&mut TestNode)) {
     let url = url.to_owned();
     let change = move |config: &mut Config| {
         config.payment.stripe_secret_key = SecretText::new("sk_test_of_the_tests");
@@ -29,7 +29,22 @@ fn with_stripe_compared(url: &str, every: Duration, behaviour: impl AsyncFnOnce(
         config.payment.stripe_api_url = url;
         config.payment.reconcile_every = every;
     };
-    run_with(Engine::Sqlite, change, behaviour);
+    run_with(engine, change, behaviour);
+}
+
+/// Runs a behaviour on all engines, each with an own fake provider.
+pub(crate) fn run_everywhere(behaviour: impl AsyncFn(&mut TestNode, &FakeStripe)) {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::MariaDb] {
+        let (_runtime, stripe) = fake_stripe();
+        with_stripe_on(engine, &stripe.url, Duration::ZERO, async |node| behaviour(node, &stripe).await);
+    }
+}
+
+/// The node needs the address at its start, and the fake provider needs a runtime that outlives the node.
+fn fake_stripe() -> (tokio::runtime::Runtime, FakeStripe) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let stripe = runtime.block_on(FakeStripe::start());
+    (runtime, stripe)
 }
 
 fn run(behaviour: impl AsyncFnOnce(&mut TestNode, &FakeStripe)) {
@@ -37,32 +52,30 @@ fn run(behaviour: impl AsyncFnOnce(&mut TestNode, &FakeStripe)) {
 }
 
 fn run_compared(every: Duration, behaviour: impl AsyncFnOnce(&mut TestNode, &FakeStripe)) {
-    // The node needs the address at its start, and the fake provider needs a runtime that outlives the node.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let stripe = runtime.block_on(FakeStripe::start());
-    with_stripe_compared(&stripe.url.clone(), every, async |node| behaviour(node, &stripe).await);
+    let (_runtime, stripe) = fake_stripe();
+    with_stripe_on(Engine::Sqlite, &stripe.url, every, async |node| behaviour(node, &stripe).await);
 }
 
-fn with_stripe_default(order_id: i64) -> StartPaymentRequest {
+pub(crate) fn with_stripe_default(order_id: i64) -> StartPaymentRequest {
     StartPaymentRequest { order_id, ..StartPaymentRequest::default() }
 }
 
-fn made(status: &str) -> Value {
+pub(crate) fn made(status: &str) -> Value {
     json!({
         "id": "pi_1", "object": "payment_intent", "amount": PRICE, "amount_received": PRICE, "currency": "cny",
         "status": status, "client_secret": "pi_1_secret_x", "created": 1_777_867_200,
     })
 }
 
-fn reply(value: &Value) -> Answer {
+pub(crate) fn reply(value: &Value) -> Answer {
     Answer::Reply(200, value.to_string())
 }
 
-fn refused(status: u16, message: &str) -> Answer {
+pub(crate) fn refused(status: u16, message: &str) -> Answer {
     Answer::Reply(status, json!({ "error": { "type": "x", "code": "y", "message": message } }).to_string())
 }
 
-async fn deliver_from_stripe(node: &TestNode, id: &str, kind: &str, object: &Value) {
+pub(crate) async fn deliver_from_stripe(node: &TestNode, id: &str, kind: &str, object: &Value) {
     let body = event(id, kind, object);
     let request = ReceiveWebhookRequest {
         provider: "stripe".to_owned(),

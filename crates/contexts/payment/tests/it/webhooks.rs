@@ -97,19 +97,29 @@ pub(crate) async fn a_refund_before_its_success_waits_for_it(node: &mut TestNode
     assert_eq!((order.state(), order.payment_state()), (OrderState::Confirmed, PaymentState::PartlyRefunded));
 }
 
+/// M3: what came first is booked and refunded; another amount for the same attempt is a contradiction.
 pub(crate) async fn a_wrong_amount_is_no_payment(node: &mut TestNode) {
     let fixture = ShopFixture::of(node).await;
     let order_id = fixture.order(node).await;
     let payment = fixture.start(node, order_id).await;
+    // The sandbox can refund the payment only if it has it.
+    let paid = Statement::new("UPDATE payment_sandbox SET status = 'succeeded'", values![]);
+    node.store("payment").commit(&node.cx(), Commit::new().write(paid)).await.unwrap();
     for (n, key, value) in [(1, "amount_received", 1.into()), (2, "currency", serde_json::json!("usd"))] {
         let mut other = intent(&payment, 0);
         other[key] = value;
         deliver(node, &format!("evt_{n}"), "payment_intent.succeeded", &other).await.unwrap();
     }
-    assert_eq!(attempts(&fixture.payment(node, order_id).await), [AttemptState::Open]);
     let noted = "SELECT COUNT(*) FROM payment_webhooks WHERE outcome <> ''";
-    assert_eq!(number(node, noted).await, 2, "mismatches are stored for a person");
+    assert_eq!(number(node, noted).await, 1, "contradictions are stored for a person");
     check(node).await;
+    let payment = fixture.payment(node, order_id).await;
+    assert_eq!((payment.state(), attempts(&payment)), (IntentState::Open, vec![AttemptState::Succeeded]));
+    assert_eq!(refunds(&payment), [(RefundState::Succeeded, 1)]);
+    assert_eq!(kinds(node, order_id).await, ["suspense", "suspense_refund"]);
+    assert_eq!(balances(node).await, []);
+    let order = fixture.see(node, order_id).await;
+    assert_eq!((order.state(), order.payment_state()), (OrderState::AwaitingPayment, PaymentState::Unpaid));
 }
 
 /// PL-11: forged, altered, old and malformed.

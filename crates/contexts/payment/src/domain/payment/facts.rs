@@ -2,6 +2,7 @@
 
 use pulse_kernel::Money;
 
+use super::dispute::DisputeFact;
 use super::{AttemptId, Failure, RefundId};
 
 /// Status of an attempt, as a provider reports it.
@@ -37,6 +38,8 @@ pub enum Fact {
     Attempt(AttemptFact),
     /// About a refund.
     Refund(RefundFact),
+    /// About a dispute.
+    Dispute(DisputeFact),
 }
 
 /// A report about an attempt.
@@ -81,4 +84,6 @@ pub enum Mismatch {
     },
     /// The payment has the maximum number of refunds.
     TooManyRefunds,
+    /// The payment has the maximum number of disputes.
+    TooManyDisputes,
 }

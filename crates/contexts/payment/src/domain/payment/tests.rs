@@ -35,6 +35,8 @@ fn payment(attempts: i64) -> Payment {
             pay_url: String::new(),
             return_url: String::new(),
             failure: None,
+            received: None,
+            cancel_tries: 0,
             is_booked: false,
             started_at: Timestamp::EPOCH,
         })
@@ -83,6 +85,10 @@ fn words(effects: &[Effect]) -> Vec<String> {
         Effect::RefundReturned { amount, .. } => format!("returned {}", amount.minor),
         Effect::RefundFailed { failure, is_returned: true, .. } => format!("failed after return {failure}"),
         Effect::RefundFailed { failure, .. } => format!("refund failed {failure}"),
+        Effect::Misdirected { attempt, amount, .. } => format!("misdirected {} {amount}", attempt.get()),
+        Effect::DisputeBooked { is_reinstated: false, amount, .. } => format!("withdrawn {}", amount.minor),
+        Effect::DisputeBooked { amount, .. } => format!("reinstated {}", amount.minor),
+        Effect::DisputeChanged { .. } => "dispute changed".to_owned(),
     };
     effects.iter().map(word).collect()
 }
@@ -149,13 +155,62 @@ fn facts_have_their_effects_once_and_at_the_right_time() {
 fn a_contradicting_fact_changes_nothing() {
     let mut payment = payment(1);
     let before = payment.clone();
-    let wrong = about(1, AttemptStatus::Succeeded(cny(1)));
-    let mismatch = Mismatch::Amount { ours: cny(1_000), theirs: cny(1) };
-    assert_eq!(payment.merge_fact(PROVIDER, &wrong), Err(mismatch));
+    let nothing = about(1, AttemptStatus::Succeeded(cny(0)));
+    let mismatch = Mismatch::Amount { ours: cny(1_000), theirs: cny(0) };
+    assert_eq!(payment.merge_fact(PROVIDER, &nothing), Err(mismatch));
     assert_eq!(payment.merge_fact(PROVIDER, &about(9, AttemptStatus::Waiting)), Err(Mismatch::UnknownAttempt));
     assert_eq!(payment.merge_fact("sandbox", &about(1, AttemptStatus::Waiting)), Err(Mismatch::UnknownAttempt));
     assert_eq!(payment.merge_fact(PROVIDER, &refund("re", 9, 1, RefundStatus::Pending)), Err(Mismatch::UnknownAttempt));
     assert_eq!(payment, before);
+}
+
+/// M3: less, more, and another currency. The money pays nothing, is refunded once, and no other refund takes it.
+#[test]
+fn another_amount_is_refunded_and_pays_nothing() {
+    for received in [cny(999), cny(1_001), Money::new(1_000, Currency::USD)] {
+        let mut payment = payment(2);
+        let effects = merge(&mut payment, &[about(1, AttemptStatus::Succeeded(received))]);
+        assert_eq!(words(&effects), [format!("misdirected 1 {received}")]);
+        assert_eq!((payment.intent.state, payment.intent.paid_attempt), (IntentState::Open, None));
+        for _ in 0..2 {
+            payment.refund_misdirected(Timestamp::EPOCH);
+        }
+        let refunds: Vec<_> = payment.refunds.iter().map(|refund| (refund.amount, refund.state)).collect();
+        assert_eq!(refunds, [(received, RefundState::Pending)]);
+        let contradiction = about(1, AttemptStatus::Succeeded(cny(1_000)));
+        let mismatch = Mismatch::Amount { ours: received, theirs: cny(1_000) };
+        assert_eq!(payment.merge_fact(PROVIDER, &contradiction), Err(mismatch));
+        let effects = merge(&mut payment, &[about(2, AttemptStatus::Succeeded(cny(1_000)))]);
+        assert_eq!((words(&effects), payment.intent.state), (vec!["captured 2".to_owned()], IntentState::Succeeded));
+    }
+}
+
+/// M4: requests to cancel follow after increasing pauses, at once after a change of the state, and end.
+#[test]
+fn requests_to_cancel_are_limited() {
+    let mut payment = payment(1);
+    payment.attempts[0].state = AttemptState::Processing;
+    let open = payment.clone();
+    payment.close();
+    assert_eq!(payment.cancel_pause(&open), Some(Duration::ZERO), "the attempt became obsolete");
+    assert_eq!(payment.cancel_pause(&payment.clone()), None, "nothing changed");
+    let mut pauses = Vec::new();
+    loop {
+        let before = payment.clone();
+        payment.count_cancel_tries(&before, &[AttemptId::new(1)]);
+        match payment.cancel_pause(&before) {
+            Some(pause) => pauses.push(pause.as_secs()),
+            None => break,
+        }
+    }
+    assert_eq!(pauses[..4], [1, 2, 4, 8]);
+    assert_eq!((pauses.len(), pauses.iter().max()), (35, Some(&3_600)));
+    let before = payment.clone();
+    payment.merge_fact(PROVIDER, &about(1, declined(1, "funds"))).unwrap();
+    assert_eq!(payment.cancel_pause(&before), Some(Duration::ZERO), "the provider may accept it now");
+    let before = payment.clone();
+    payment.merge_fact(PROVIDER, &about(1, declined(2, "funds"))).unwrap();
+    assert_eq!(payment.cancel_pause(&before), None, "a newer failure is no other state");
 }
 
 /// An attempt without a stored reference is recognized by our ID, which the provider returns.
@@ -242,6 +297,7 @@ fn end(payment: &Payment, effects: &[Effect]) -> End {
     let booked = effects.iter().map(|effect| match effect {
         Effect::Captured { amount, .. } | Effect::RefundReturned { amount, .. } => amount.minor,
         Effect::Refunded { amount, .. } => -amount.minor,
+        Effect::Misdirected { .. } | Effect::DisputeBooked { .. } | Effect::DisputeChanged { .. } => 0,
         Effect::Declined { .. } | Effect::RefundFailed { .. } => 0,
     });
     let surplus = effects.iter().filter(|effect| matches!(effect, Effect::Captured { is_surplus: true, .. })).count();
