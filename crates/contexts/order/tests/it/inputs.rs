@@ -50,7 +50,15 @@ pub(crate) async fn invalid_orders_are_refused_with_their_codes(node: &mut TestN
         (with(json!([tea(json!(2_147_483_648_i64))])), 400, "VALIDATION_FAILED"),
         (with(json!([own_price])), 400, "VALIDATION_FAILED"),
         (with(json!([])), 400, "ORDER_EMPTY"),
-        (json!({}), 400, "ORDER_EMPTY"),
+        (json!({ "expected_total_minor": total }), 400, "ORDER_EMPTY"),
+        // E7: a total cannot be confirmed by leaving it out.
+        (json!({}), 400, "VALIDATION_FAILED"),
+        (json!({ "draft": { "shop_id": shop, "lines": [tea(json!(1))] } }), 400, "VALIDATION_FAILED"),
+        // E3: a whole number is an integer in each of its forms.
+        (with(json!([tea(json!("+2"))])), 400, "VALIDATION_FAILED"),
+        (with(json!([tea(json!("02"))])), 400, "VALIDATION_FAILED"),
+        (with(json!([tea(json!(6.0))])), 409, "ORDER_PRICE_CHANGED"),
+        (with(Value::Null), 400, "ORDER_EMPTY"),
         (with(json!([unknown])), 409, "ORDER_ITEM_UNKNOWN"),
         (foreign, 409, "ORDER_COUPON_REFUSED"),
         (nowhere, 404, "SHOP_NOT_FOUND"),
