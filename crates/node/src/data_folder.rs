@@ -1,4 +1,4 @@
-//! The data folder: one process at a time, and what it keeps there: the embedded database, keys, secrets.
+//! Data folder of a node: lock for one process at a time, embedded database, keys, secrets.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-/// The data folder of this process; others are kept out while it lives.
+/// Data folder of this process. It is locked until this is dropped.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -15,16 +15,16 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the folder, and makes it when it is not there; readable by its owner only.
+    /// Opens and locks the folder. Creates it if missing, readable by its owner only.
     ///
     /// # Errors
-    /// When another process uses it, or the system does not let us.
+    /// If another process uses the folder, or it cannot be created or written.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .with_context(|| format!("cannot make the data folder {}", path.display()))?;
+            .with_context(|| format!("cannot create the data folder {}", path.display()))?;
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -42,23 +42,23 @@ impl DataFolder {
         }
     }
 
-    /// Whether a node or a command of this machine uses the folder now.
+    /// Returns whether a process of this machine uses the folder.
     #[must_use]
     pub fn is_in_use(path: &Path) -> bool {
         let lock = File::options().write(true).open(path.join("lock"));
         lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// 32 random bytes that stay the same, kept in a file that only its owner can read.
+    /// Returns a secret of 32 random bytes. The first call creates its file, readable by its owner only.
     ///
     /// # Errors
-    /// When the file cannot be read or written, holds something else, or can be read by others.
+    /// If the file cannot be read or written, does not contain 32 bytes, or can be read by others.
     pub fn secret(&self, name: &str) -> anyhow::Result<[u8; 32]> {
         let path = self.path.join(name);
         if !path.exists() {
@@ -66,22 +66,22 @@ impl DataFolder {
         }
         let mode = fs::metadata(&path)?.permissions().mode();
         if mode & 0o077 != 0 {
-            bail!("{} can be read by others; run chmod 600 on it, and think about who did", path.display());
+            bail!("{} can be read by others; run chmod 600 on it, and consider the secret disclosed", path.display());
         }
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         bytes.try_into().map_err(|_bytes| anyhow::anyhow!("{} is not a secret of 32 bytes", path.display()))
     }
 
-    /// A name of this folder that stays the same, different from that of every other folder.
+    /// Returns the permanent, globally unique name of this folder.
     ///
     /// # Errors
-    /// Those of [`DataFolder::secret`].
+    /// See [`DataFolder::secret`].
     pub fn name(&self) -> anyhow::Result<String> {
         let bytes = self.secret("node.id")?;
         Ok(bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Written beside and renamed, so that a crash leaves a whole secret or none.
+    /// Writes a temporary file and renames it, so that a crash leaves a complete secret or none.
     fn write_secret(&self, path: &Path) -> anyhow::Result<()> {
         let beside = path.with_extension("new");
         let bytes: [u8; 32] = rand::random();

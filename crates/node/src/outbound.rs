@@ -1,4 +1,4 @@
-//! The way out to providers of payments: HTTP/1.1, with TLS by the authorities of the web.
+//! HTTP client for payment providers and webhooks: HTTP/1.1, TLS with the root certificates of the web.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use pulse_payment::{NoReply, Outbound, OutboundReply, OutboundRequest};
 
-/// How long a provider may take for a whole answer.
+/// Maximum time for a complete response.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How large an answer may be.
+/// Maximum size of a response body, in bytes.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Calls providers. It follows no redirect and repeats nothing by itself.
+/// HTTP client for payment providers and webhooks. It follows no redirects and does not retry.
 #[derive(Debug)]
 pub(crate) struct HttpOutbound {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -26,7 +26,7 @@ pub(crate) struct HttpOutbound {
 
 impl HttpOutbound {
     /// # Errors
-    /// When the cipher suites cannot be set up.
+    /// If TLS cannot be initialized.
     pub(crate) fn new() -> anyhow::Result<Self> {
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
@@ -38,7 +38,7 @@ impl HttpOutbound {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<OutboundReply, NoReply> {
-        let reply = self.client.request(request).await.map_err(|error| NoReply(story(&error)))?;
+        let reply = self.client.request(request).await.map_err(|error| NoReply(with_causes(&error)))?;
         let status = reply.status().as_u16();
         let body = Limited::new(reply.into_body(), REPLY_BYTES_MAX).collect().await;
         let body = body.map_err(|error| NoReply(error.to_string()))?.to_bytes();
@@ -55,17 +55,17 @@ impl Outbound for HttpOutbound {
         }
         let request = builder.body(Full::new(request.body)).map_err(|error| NoReply(error.to_string()))?;
         let exchange = tokio::time::timeout(TIMEOUT, self.exchange(request)).await;
-        exchange.unwrap_or_else(|_| Err(NoReply(format!("it took longer than {TIMEOUT:?}"))))
+        exchange.unwrap_or_else(|_| Err(NoReply(format!("no complete response within {TIMEOUT:?}"))))
     }
 }
 
-/// The error with its causes: the outermost one says only that sending failed.
-fn story(error: &dyn std::error::Error) -> String {
-    let mut story = error.to_string();
+/// Formats an error with its causes; the outermost error says only that the request failed.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        story = format!("{story}: {error}");
+        text = format!("{text}: {error}");
         cause = error.source();
     }
-    story
+    text
 }

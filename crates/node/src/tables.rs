@@ -1,8 +1,8 @@
-//! The tables of every context of this binary.
+//! Tables of all contexts of this binary.
 
 use pulse_context::Tables;
 
-/// In the order in which the contexts start: those that others call come first.
+/// Tables in the order in which the contexts start. Called contexts start before their callers.
 pub(crate) const TABLES: &[Tables] = &[
     pulse_shop::TABLES,
     pulse_account::TABLES,

@@ -1,4 +1,4 @@
-//! The books of a running node, as its metrics show them.
+//! Metrics of the background verification of a running node.
 
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
 
@@ -16,14 +16,14 @@ use pulse_testkit::{Engine, OpenShop, Person, TestNode, product};
 const MINUTE: Duration = Duration::from_secs(60);
 const GAUGES: [&str; 3] = ["pulse_verify_findings", "pulse_verify_checked", "pulse_verify_last_run_timestamp_seconds"];
 
-/// A shop with counted tea, and somebody who buys it.
-struct Street {
+/// A shop with stock of tea, and a customer.
+struct ShopFixture {
     shop: OpenShop,
     tea: Product,
     customer: Person,
 }
 
-impl Street {
+impl ShopFixture {
     async fn of(node: &TestNode) -> Self {
         let shop = node.a_shop().await;
         let staff = shop.owner.cx();
@@ -56,7 +56,7 @@ impl Street {
     }
 }
 
-/// The lines of `/metrics` that speak of a gauge, without those that explain it.
+/// Returns the lines of `/metrics` with the values of a metric, without its comments.
 async fn lines(node: &mut TestNode, gauge: &str) -> Vec<String> {
     let reply = node.http().get("/metrics").send().await;
     assert_eq!(reply.status, 200);
@@ -88,17 +88,17 @@ fn record_metrics() {
 /// wrong is one as long as it is wrong; one node of several looks.
 async fn the_books_are_in_the_metrics(engine: Engine) {
     let mut node = TestNode::start(engine).await;
-    let street = Street::of(&node).await;
+    let fixture = ShopFixture::of(&node).await;
     let mut watch = node.watch("one");
     let (looked, _) = tokio::join!(watch.run_once(), async {
         for _ in 0..10 {
-            let order = street.order(&node).await;
-            street.cancel(&node, order).await;
+            let order = fixture.order(&node).await;
+            fixture.cancel(&node, order).await;
         }
     });
     assert!(looked.unwrap());
     node.settle().await;
-    street.order(&node).await;
+    fixture.order(&node).await;
     assert!(watch.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new());
     let checked = lines(&mut node, GAUGES[1]).await;
@@ -107,8 +107,8 @@ async fn the_books_are_in_the_metrics(engine: Engine) {
 
     // The news of a cancellation is on its way for the time of one look.
     node.bus().set_mode("stock.cancelled_orders", Mode::Paused).await.unwrap();
-    let order = street.order(&node).await;
-    street.cancel(&node, order).await;
+    let order = fixture.order(&node).await;
+    fixture.cancel(&node, order).await;
     assert!(watch.run_once().await.unwrap());
     assert_eq!(told(&mut node).await, Vec::<String>::new());
     assert!(watch.run_once().await.unwrap());
@@ -151,7 +151,7 @@ async fn a_node_looks_by_itself(engine: Engine) {
     let every = Duration::from_secs(10);
     let config = |config: &mut Config| config.verify = VerifySection { every, read_budget_percent: 50 };
     let mut node = TestNode::start_with(engine, config).await;
-    Street::of(&node).await;
+    ShopFixture::of(&node).await;
     change(&node, "UPDATE stock_resources SET reserved = reserved + 1, revision = revision + 1").await;
     let mut found = Vec::new();
     while found.is_empty() {

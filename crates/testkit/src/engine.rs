@@ -1,24 +1,24 @@
-//! The databases that a node runs on in tests.
+//! Database engines of tests.
 
 use std::sync::Arc;
 
 use crate::servers::{self, Mariadb, Postgres};
 
-/// A kind of database.
+/// Database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// SQLite in a file of the data folder.
+    /// SQLite, in a file of the data folder.
     Sqlite,
-    /// A database of its own on the PostgreSQL of this process.
+    /// PostgreSQL: a separate database per test on the server of this process.
     Postgres,
-    /// A database of its own on the MariaDB of this process.
+    /// MariaDB: a separate database per test on the server of this process.
     MariaDb,
 }
 
-/// A fresh database; the server lives as long as this does.
+/// Empty database. Its server runs at least until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Fresh {
-    /// Empty for the file in the data folder.
+    /// URL of the database; empty for the file in the data folder.
     pub(crate) url: String,
     _server: Server,
 }
@@ -31,10 +31,10 @@ enum Server {
 }
 
 impl Engine {
-    /// A database for one test. `fill` makes the tables in the one that others may be copies of.
+    /// Creates a database for one test. `fill` creates the tables in a template database, which PostgreSQL copies.
     ///
     /// # Panics
-    /// When the server is not installed or does not start.
+    /// If the server is not installed or does not start.
     pub(crate) async fn fresh(self, fill: impl AsyncFnOnce(String)) -> Fresh {
         let (url, server) = match self {
             Self::Sqlite => {

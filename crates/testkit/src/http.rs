@@ -1,4 +1,4 @@
-//! A small caller of JSON over HTTP/1.1, and gRPC channels to the same port.
+//! Client for tests: JSON over HTTP/1.1, and gRPC channels to the same port.
 
 use std::net::SocketAddr;
 
@@ -15,16 +15,16 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::Person;
 
-/// Calls one edge. Cheap to clone.
+/// HTTP client of one node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Http {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// A request in the making.
+/// Request builder.
 #[derive(Debug)]
-pub struct Ask {
+pub struct RequestBuilder {
     http: Http,
     method: Method,
     path: String,
@@ -32,14 +32,14 @@ pub struct Ask {
     body: Bytes,
 }
 
-/// What came back.
+/// Response.
 #[derive(Debug)]
 pub struct Reply {
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// The headers.
+    /// Headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// Body.
     pub body: Bytes,
 }
 
@@ -48,50 +48,56 @@ impl Http {
         Self { address, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    /// Where the edge listens.
+    /// Returns the address of the node.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A request with this method, for this path and query; also for an absolute URL of this edge.
+    /// Creates a request for a path with an optional query, or for an absolute URL of this node.
     ///
     /// # Panics
-    /// When the method is none.
+    /// If the method is invalid.
     #[must_use]
-    pub fn ask(&self, method: &str, path: &str) -> Ask {
+    pub fn ask(&self, method: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");
         let path = path.strip_prefix(&format!("http://{}", self.address)).unwrap_or(path);
-        Ask { http: self.clone(), method, path: path.to_owned(), headers: HeaderMap::new(), body: Bytes::new() }
+        RequestBuilder {
+            http: self.clone(),
+            method,
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
-    /// A GET.
+    /// Creates a GET request.
     #[must_use]
-    pub fn get(&self, path: &str) -> Ask {
+    pub fn get(&self, path: &str) -> RequestBuilder {
         self.ask("GET", path)
     }
 
-    /// A POST of a JSON value.
+    /// Creates a POST request with a JSON body.
     #[must_use]
-    pub fn post(&self, path: &str, body: &Value) -> Ask {
+    pub fn post(&self, path: &str, body: &Value) -> RequestBuilder {
         self.ask("POST", path).json(body)
     }
 
-    /// A connection for gRPC.
+    /// Opens a gRPC connection.
     ///
     /// # Panics
-    /// When the edge does not answer.
+    /// If the connection fails.
     pub async fn channel(&self) -> Channel {
         let endpoint: Endpoint = format!("http://{}", self.address).parse().expect("an address");
         endpoint.connect().await.expect("the edge speaks HTTP/2")
     }
 }
 
-impl Ask {
-    /// With a header.
+impl RequestBuilder {
+    /// Sets a header.
     ///
     /// # Panics
-    /// When it is none.
+    /// If the value is invalid.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a header value");
@@ -99,31 +105,31 @@ impl Ask {
         self
     }
 
-    /// With a token.
+    /// Sets the access token.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// On behalf of somebody.
+    /// Sets the access token of a person.
     #[must_use]
     pub fn by(self, person: &Person) -> Self {
         self.bearer(&person.access_token)
     }
 
-    /// With an idempotency key.
+    /// Sets the idempotency key.
     #[must_use]
     pub fn key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.body(body.to_string())
     }
 
-    /// With a body that says it is JSON, whatever it is.
+    /// Sets a body of any content with the content type JSON.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
@@ -131,55 +137,55 @@ impl Ask {
         self
     }
 
-    /// Sends it and reads the whole answer.
+    /// Sends the request and reads the complete response.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If the connection fails.
     pub async fn send(self) -> Reply {
         let uri = format!("http://{}{}", self.http.address, self.path);
         let mut request =
             Request::builder().method(self.method).uri(uri).body(Full::new(self.body)).expect("a request");
         *request.headers_mut() = self.headers;
-        let reply = self.http.client.request(request).await.expect("the edge answers");
+        let reply = self.http.client.request(request).await.expect("the node answers");
         let (parts, body) = reply.into_parts();
-        let body = body.collect().await.expect("the answer comes to its end").to_bytes();
+        let body = body.collect().await.expect("the response is complete").to_bytes();
         Reply { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 }
 
 impl Reply {
-    /// The body as text.
+    /// Returns the body as text.
     ///
     /// # Panics
-    /// When it is none.
+    /// If the body is not UTF-8.
     #[must_use]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the body is text")
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// If the body is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The message of an answer that went well.
+    /// Returns the message of a response with status 200.
     ///
     /// # Panics
-    /// When it did not.
+    /// If the status is not 200, or the body is not this message.
     #[must_use]
     pub fn ok<T: Json>(&self) -> T {
         assert_eq!(self.status, 200, "{}", self.text());
         T::from_json(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The code of a problem, checked for its shape: the right content type, the same status inside.
+    /// Returns the code of a problem response, after a check of its content type, status and required fields.
     ///
     /// # Panics
-    /// When it is none.
+    /// If the response is not a valid problem.
     #[must_use]
     pub fn code(&self) -> String {
         let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -1,6 +1,7 @@
-//! Real servers on random ports, and a whole node in the test process.
+//! Servers for tests on random ports, and a complete node in the test process.
 //!
-//! A behaviour is an `async fn(&mut TestNode)`; [`behaviours!`] finds them and makes a test of each, on each engine.
+//! A behaviour is an `async fn(&mut TestNode)`. [`behaviours!`] finds all behaviours of a test crate and creates a test of
+//! each on each database engine.
 
 mod record;
 pub mod servers;
@@ -14,7 +15,7 @@ mod node;
 #[cfg(feature = "node")]
 mod person;
 #[cfg(feature = "node")]
-mod street;
+mod shop_fixtures;
 #[cfg(feature = "node")]
 mod suite;
 
@@ -27,14 +28,14 @@ pub use person::Person;
 #[cfg(feature = "node")]
 pub use pulse_testkit_macros::behaviours;
 #[cfg(feature = "node")]
-pub use street::{OpenShop, cny, draft, place, product};
+pub use shop_fixtures::{OpenShop, cny, draft, place, product};
 #[cfg(feature = "node")]
 pub use suite::{run, run_with};
 
-/// What one does at the payment provider that is built in.
+/// Choice on the payment page of the built-in provider.
 #[cfg(feature = "node")]
 pub use pulse_payment::Choice;
 
-/// What a node can be told.
+/// Configuration of a node.
 #[cfg(feature = "node")]
 pub use pulse_node::config;

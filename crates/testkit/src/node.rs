@@ -1,4 +1,4 @@
-//! The whole of Pulse in the test process, on a database of its own, with a clock that the test moves.
+//! Complete node in the test process, with its own database and a clock that the test controls.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -32,16 +32,16 @@ use crate::Engine;
 use crate::engine::Fresh;
 use crate::http::Http;
 
-/// A Monday, noon in Shanghai: 2026-05-04T04:00:00Z.
+/// Start time of tests: Monday, 2026-05-04, noon in Shanghai (04:00 UTC).
 const START: Timestamp = Timestamp::from_millis(1_777_867_200_000);
-/// Where those who call without a name call from.
+/// IP address of anonymous callers.
 const CALLER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-/// How often timers and events may cause each other while a test settles.
+/// Maximum number of rounds of timers and events in [`TestNode::settle`].
 const ROUNDS_MAX: usize = 100;
-/// Connections to the database of one test; several tests run at the same time.
+/// Maximum number of connections to the database of one test; several tests run concurrently.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// A running node. Dropping it fails the test when an event is not delivered; [`TestNode::finish`] waits for them.
+/// Running node. Dropping it fails the test if an event is not delivered; [`TestNode::finish`] waits for delivery.
 pub struct TestNode {
     node: Option<Node>,
     edge: Option<Edge>,
@@ -55,7 +55,7 @@ pub struct TestNode {
     _database: Fresh,
 }
 
-/// The edge of a node, bound to a free port.
+/// HTTP and gRPC server of a node on a free port.
 struct Edge {
     http: Http,
     leave: oneshot::Sender<()>,
@@ -63,10 +63,10 @@ struct Edge {
 }
 
 impl TestNode {
-    /// Starts a node on a fresh database of the engine, at noon of a Monday.
+    /// Starts a node on an empty database of the engine, at the start time of tests.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If the node does not start.
     pub async fn start(engine: Engine) -> Self {
         Self::start_with(engine, |_config| {}).await
     }
@@ -74,15 +74,16 @@ impl TestNode {
     /// As [`TestNode::start`], with a changed configuration.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If the node does not start.
     pub async fn start_with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
         Self::begin(engine, change, None).await
     }
 
-    /// As [`TestNode::start_with`], with events that suffer faults on purpose. Settling lets time pass there.
+    /// As [`TestNode::start_with`], with injected faults in the delivery of events. [`TestNode::settle`] advances the clock
+    /// then.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If the node does not start.
     pub async fn start_faulty(engine: Engine, faults: Faults, change: impl FnOnce(&mut Config)) -> Self {
         Self::begin(engine, change, Some(faults)).await
     }
@@ -96,7 +97,7 @@ impl TestNode {
         config.store.connections_max = CONNECTIONS_MAX;
         config.edge.drain.deadline = Duration::from_secs(5);
         config.payment.has_sandbox = true;
-        // Tests look at the books when they want to.
+        // Tests start the verification explicitly.
         config.verify.every = Duration::ZERO;
         change(&mut config);
         let (clock, inbox) = (VirtualClock::starting_at(START), DevInbox::default());
@@ -105,19 +106,20 @@ impl TestNode {
         Self { node: Some(node), edge: None, config, faults, clock, inbox, keys, _folder: folder, _database: database }
     }
 
-    /// Stops the node in order and starts it again on the same data. Clients that were taken before are of the old one.
+    /// Stops the node gracefully and starts it again on the same data. Clients that were returned before belong to the
+    /// stopped node.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If the node does not start.
     pub async fn restart(&mut self) {
         self.stop().await;
         self.node = Some(start(&self.config, self.faults, &self.clock, &self.inbox).await);
     }
 
-    /// Fires every timer that is due and waits until every event is delivered, until there is neither.
+    /// Fires due timers and delivers events, repeatedly, until none of both is left.
     ///
     /// # Panics
-    /// When an event cannot be delivered without time passing, or timers and events cause each other for ever.
+    /// If an event cannot be delivered at the current time, or after 100 rounds.
     pub async fn settle(&self) {
         for _ in 0..ROUNDS_MAX {
             let left = self.bus().drain().await;
@@ -133,40 +135,40 @@ impl TestNode {
         panic!("timers and events still cause each other after {ROUNDS_MAX} rounds");
     }
 
-    /// Fires every timer that is due, and says how many were.
+    /// Fires all due timers. Returns their number.
     ///
     /// # Panics
-    /// When one does not fire.
+    /// If a timer fails.
     pub async fn fire_timers(&self) -> usize {
         self.node().fire_timers().await.expect("timers fire")
     }
 
-    /// Proves from the journals that nothing was created and nothing lost, in all contexts and between them.
+    /// Settles the node, then verifies all invariants within and between the contexts, from the stored rows.
     ///
     /// # Panics
-    /// When something does not hold.
+    /// If an invariant is violated.
     pub async fn assert_books(&self) {
         self.settle().await;
         let report = pulse_node::verify::verify(self.node().verify_targets(), self.bus(), Repair::Nothing)
             .await
-            .expect("the books can be read");
-        assert!(report.holds(), "the books do not hold: {:#?}", report.findings);
+            .expect("the tables can be read");
+        assert!(report.holds(), "invariants are violated: {:#?}", report.findings);
     }
 
-    /// As [`TestNode::assert_books`], in one context only.
+    /// As [`TestNode::assert_books`], for one context.
     ///
     /// # Panics
-    /// When something does not hold.
+    /// If an invariant is violated.
     pub async fn assert_books_of(&self, context: &str) {
         self.settle().await;
         let violated = self.violations_of(context).await;
         assert!(violated.is_empty(), "invariants of {context} are violated: {violated:#?}");
     }
 
-    /// The violated invariants of one context, with their subjects.
+    /// Returns the violated invariants of one context, with their subjects.
     ///
     /// # Panics
-    /// When a database does not answer.
+    /// If the database is unavailable.
     pub async fn violations_of(&self, context: &str) -> Vec<(&'static str, String)> {
         let targets = self.node().verify_targets();
         let report = pulse_node::verify::verify_context(&targets, context).await.expect("the tables can be read");
@@ -175,20 +177,20 @@ impl TestNode {
         report.findings.into_iter().map(violation).collect()
     }
 
-    /// Somebody who looks at the books of the running node, as a node does by itself.
+    /// Creates the periodic verification of the running node. Tests run it explicitly.
     ///
     /// # Panics
-    /// When the node does not run.
+    /// If the node does not run.
     #[must_use]
     pub fn watch(&self, holder: &str) -> Watch {
         let config = VerifySection { read_budget_percent: 100, ..VerifySection::default() };
         self.node().watch(holder.to_owned(), config).expect("there are tables")
     }
 
-    /// Waits until every event is delivered, and stops.
+    /// Waits until every event is delivered, then stops the node.
     ///
     /// # Panics
-    /// When an event cannot be delivered.
+    /// If an event cannot be delivered.
     pub async fn finish(mut self) {
         self.settle().await;
         self.stop().await;
@@ -204,16 +206,16 @@ impl TestNode {
         }
     }
 
-    /// The edge, bound to a free port the first time that it is asked for.
+    /// Returns an HTTP client of the node. The first call starts the server on a free port.
     ///
     /// # Panics
-    /// When it cannot be bound.
+    /// If the server does not start.
     pub fn http(&mut self) -> Http {
         let edge = self.edge.take().unwrap_or_else(|| {
             let server = self.node().bind(&self.config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("it binds");
             let http = Http::to(server.address());
             let (leave, left) = oneshot::channel::<()>();
-            // Dropping the sender is leaving too.
+            // A dropped sender stops the server too.
             let served = tokio::spawn(server.run(async move { left.await.unwrap_or(()) }));
             Edge { http, leave, served }
         });
@@ -226,121 +228,121 @@ impl TestNode {
         self.node.as_ref().expect("the node runs")
     }
 
-    /// The account context.
+    /// Returns the client of the account context.
     #[must_use]
     pub fn accounts(&self) -> &AccountClient {
         self.node().accounts()
     }
 
-    /// Merchants, shops, categories, what is nearby.
+    /// Returns the client for merchants, shops, categories and nearby search.
     #[must_use]
     pub fn shops(&self) -> &ShopClient {
         &self.node().shops().shops
     }
 
-    /// Products and menus.
+    /// Returns the client for products and menus.
     #[must_use]
     pub fn catalog(&self) -> &CatalogClient {
         &self.node().shops().catalog
     }
 
-    /// What suppliers offer.
+    /// Returns the client for supplier offers.
     #[must_use]
     pub fn suppliers(&self) -> &SupplierClient {
         &self.node().shops().suppliers
     }
 
-    /// What can run out.
+    /// Returns the client of the stock context.
     #[must_use]
     pub fn stock(&self) -> &StockClient {
         self.node().stock()
     }
 
-    /// Coupons.
+    /// Returns the client of the marketing context.
     #[must_use]
     pub fn coupons(&self) -> &CouponClient {
         self.node().coupons()
     }
 
-    /// Carts and orders.
+    /// Returns the client of the order context.
     #[must_use]
     pub fn orders(&self) -> &OrderClient {
         self.node().orders()
     }
 
-    /// Payments and the ledger.
+    /// Returns the client of the payment context.
     #[must_use]
     pub fn payments(&self) -> &PaymentClient {
         self.node().payments()
     }
 
-    /// The payment provider that is built in.
+    /// Returns the built-in payment provider.
     ///
     /// # Panics
-    /// When the configuration leaves it out.
+    /// If the configuration disables it.
     #[must_use]
     pub fn sandbox(&self) -> &Sandbox {
-        self.node().sandbox().expect("the sandbox is there")
+        self.node().sandbox().expect("the sandbox is enabled")
     }
 
-    /// Kitchens.
+    /// Returns the client of the kitchen context.
     #[must_use]
     pub fn kitchens(&self) -> &KitchenClient {
         self.node().kitchens()
     }
 
-    /// The sale context.
+    /// Returns the client of the sale context.
     #[must_use]
     pub fn sales(&self) -> &SaleClient {
         self.node().sales()
     }
 
-    /// The tables of a context, for what no call tells.
+    /// Returns the store of a context, for reads and writes that no call offers.
     ///
     /// # Panics
-    /// When there is no such context.
+    /// If the context does not exist.
     #[must_use]
     pub fn store(&self, context: &str) -> &Store {
         self.node().store(context).expect("the context has tables")
     }
 
-    /// What delivers events.
+    /// Returns the event bus.
     #[must_use]
     pub fn bus(&self) -> &Bus {
         &self.node().bus
     }
 
-    /// What time it is.
+    /// Returns the current time of the test.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Lets time pass.
+    /// Advances the clock of the test.
     pub fn advance(&self, duration: Duration) {
         self.clock.advance(duration);
     }
 
-    /// Makes it the instant that an RFC 3339 text says.
+    /// Sets the clock of the test to an RFC 3339 timestamp.
     ///
     /// # Panics
-    /// When it says none.
+    /// If the text is not a timestamp.
     pub fn set_time(&self, text: &str) {
         let instant: pulse_contract::Timestamp =
             serde_json::from_value(serde_json::Value::String(text.to_owned())).expect("an instant");
         self.clock.set(instant.into());
     }
 
-    /// The keys of the node's tokens.
+    /// Returns the signing keys of the node.
     #[must_use]
     pub fn keys(&self) -> &KeyRing {
         &self.keys
     }
 
-    /// A secret that the node has made for itself, by its name.
+    /// Returns a secret from the data folder of the node.
     ///
     /// # Panics
-    /// When there is no such secret.
+    /// If the secret does not exist.
     #[must_use]
     pub fn secret(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.config.node.data.join(name)).expect("the node has made its secrets")
@@ -350,31 +352,31 @@ impl TestNode {
         Clock::Virtual(self.clock.clone())
     }
 
-    /// The newest one-time code that was sent to a phone or an address.
+    /// Returns the newest one-time code that was sent to a phone or an email address.
     ///
     /// # Panics
-    /// When none was.
+    /// If no code was sent.
     #[must_use]
     pub fn code_for(&self, destination: &str) -> String {
         self.inbox.newest_code_to(destination).unwrap_or_else(|| panic!("a code was sent to {destination}"))
     }
 
-    /// The context of the platform itself.
+    /// Returns the request context of the platform, which has all permissions.
     #[must_use]
     pub fn cx(&self) -> Cx {
         Cx::system("test", self.now())
     }
 
-    /// The context of somebody that nobody knows.
+    /// Returns the request context of an anonymous caller.
     #[must_use]
     pub fn anonymous(&self) -> Cx {
         Cx { client_ip: Some(CALLER), ..self.cx().with_actor(Actor::Anonymous) }
     }
 
-    /// The context, for one use of an idempotency key: what the edge makes of `Idempotency-Key`.
+    /// Adds an idempotency key to a context, as the edge does for the header `Idempotency-Key`.
     ///
     /// # Panics
-    /// When no rpc has the name.
+    /// If no rpc has the name.
     #[must_use]
     pub fn keyed<T: prost::Message>(&self, cx: Cx, key: &str, rpc: &str, request: &T) -> Cx {
         let spec = METHODS.iter().find(|spec| spec.name == rpc).unwrap_or_else(|| panic!("no rpc is called {rpc}"));
@@ -383,7 +385,7 @@ impl TestNode {
     }
 }
 
-/// Starts a node on the database and stops it.
+/// Creates the tables of all contexts: starts a node on the database and stops it.
 async fn make_tables(url: String) {
     let folder = tempfile::Builder::new().prefix("pulse-tables-").tempdir().expect("a folder can be made");
     let mut config = Config::default();
@@ -395,7 +397,7 @@ async fn make_tables(url: String) {
 async fn start(config: &Config, faults: Option<Faults>, clock: &VirtualClock, inbox: &DevInbox) -> Node {
     let options = NodeOptions {
         clock: Clock::Virtual(clock.clone()),
-        // Tests say when: settling fires what is due.
+        // Tests control timers: `settle` fires due timers.
         fires_timers: false,
         faults,
         ..NodeOptions::new(Arc::new(inbox.clone()))
@@ -429,7 +431,7 @@ mod tests {
         });
 
         let panic = left_behind.expect_err("the test passed although an event is left");
-        let said = panic.downcast_ref::<String>().expect("the panic says why");
-        assert!(said.contains("every event is delivered"), "{said}");
+        let message = panic.downcast_ref::<String>().expect("the panic has a message");
+        assert!(message.contains("every event is delivered"), "{message}");
     }
 }

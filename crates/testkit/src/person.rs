@@ -1,4 +1,4 @@
-//! People of a test: they sign up the way everybody does.
+//! Accounts for tests, created with the same calls as real accounts.
 
 use pulse_contract::account::v1::request_code_request::Destination;
 use pulse_contract::account::v1::{
@@ -9,24 +9,24 @@ use pulse_kernel::{Actor, Clock, Cx};
 
 use crate::TestNode;
 
-/// Somebody who signed in.
+/// Signed-in account.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Who it is.
+    /// ID of the account.
     pub account: AccountId,
-    /// Goes into `Authorization: Bearer`.
+    /// Access token for `Authorization: Bearer`.
     pub access_token: String,
-    /// Buys the next pair.
+    /// Refresh token, valid for one refresh.
     pub refresh_token: String,
     actor: Actor,
     clock: Clock,
 }
 
 impl Person {
-    /// What the session makes of somebody.
+    /// Creates a person from a session.
     ///
     /// # Panics
-    /// When the access token is not one of the node.
+    /// If the node has not signed the access token.
     #[must_use]
     pub fn of(node: &TestNode, session: Session) -> Self {
         let claims = node.keys().verify(&session.access_token, node.now()).expect("the node signs its tokens");
@@ -39,13 +39,13 @@ impl Person {
         }
     }
 
-    /// The context of a request of this person, now.
+    /// Returns the context of a request of this person at the current time.
     #[must_use]
     pub fn cx(&self) -> Cx {
         Cx::system("test", self.clock.now()).with_actor(self.actor.clone())
     }
 
-    /// The account as the wire carries it.
+    /// Returns the ID of the account as a number.
     #[must_use]
     pub fn id(&self) -> i64 {
         self.account.get()
@@ -53,10 +53,10 @@ impl Person {
 }
 
 impl TestNode {
-    /// Somebody with this phone, who has an account afterwards. Twice in a minute is too fast.
+    /// Creates an account with this phone and signs it in. The rate limit allows one code per phone and minute.
     ///
     /// # Panics
-    /// When signing in does not work.
+    /// If a call fails.
     pub async fn sign_up(&self, phone: &str) -> Person {
         self.send_code(Destination::Phone(phone.to_owned())).await;
         let request = SignInWithCodeRequest {
@@ -68,29 +68,29 @@ impl TestNode {
         Person::of(self, session.expect("the code signs in"))
     }
 
-    /// Has a code sent.
+    /// Requests a one-time code.
     ///
     /// # Panics
-    /// When it is refused.
+    /// If the call fails.
     pub async fn send_code(&self, to: Destination) {
         let request = RequestCodeRequest { destination: Some(to) };
         self.accounts().request_code(&self.anonymous(), request).await.expect("a code is sent");
     }
 
-    /// The same person with fresh tokens, which carry the roles of now.
+    /// Refreshes the tokens of a person. The new access token contains the current roles.
     ///
     /// # Panics
-    /// When the refresh token does not work.
+    /// If the call fails.
     pub async fn refresh(&self, person: &Person) -> Person {
         let request = RefreshSessionRequest { refresh_token: person.refresh_token.clone() };
         let session = self.accounts().refresh_session(&self.anonymous(), request).await;
         Person::of(self, session.expect("the refresh token works"))
     }
 
-    /// Somebody with this phone and this role.
+    /// Creates an account with this phone and this role.
     ///
     /// # Panics
-    /// When signing up or granting does not work.
+    /// If a call fails.
     pub async fn sign_up_as(&self, phone: &str, role: AccountRole, shops: &[i64]) -> Person {
         let person = self.sign_up(phone).await;
         let request = GrantRoleRequest { account_id: person.id(), role: role.into(), shop_ids: shops.to_vec() };
@@ -98,10 +98,10 @@ impl TestNode {
         self.refresh(&person).await
     }
 
-    /// Somebody who runs the platform.
+    /// Creates an account with the role of an operator, at most one per test.
     ///
     /// # Panics
-    /// When signing up does not work; there is one operator per test.
+    /// If a call fails.
     pub async fn operator(&self) -> Person {
         self.sign_up_as("+8613900000001", AccountRole::Operator, &[]).await
     }

@@ -1,13 +1,13 @@
-//! One behaviour, a test per engine.
+//! Runs a behaviour as a test on one database engine.
 
 use pulse_node::Config;
 
 use crate::{Engine, TestNode};
 
-/// Starts a node, lets the behaviour do what it does, and makes sure that nothing is left undelivered.
+/// Starts a node, runs the behaviour, and checks that every event is delivered.
 ///
 /// # Panics
-/// When the behaviour does, or when something is left.
+/// If the behaviour panics, or an event is not delivered.
 pub fn run(engine: Engine, behaviour: impl AsyncFnOnce(&mut TestNode)) {
     run_with(engine, |_config| {}, behaviour);
 }

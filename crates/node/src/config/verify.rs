@@ -24,7 +24,7 @@ impl Default for VerifySection {
 }
 
 impl VerifySection {
-    /// Whether anything is proven in the background.
+    /// Returns whether the background verification is enabled.
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.every.is_zero()

@@ -1,4 +1,4 @@
-//! The page at `/`: where everything is, and calls to try.
+//! Start page at `/`: links to the parts of the node, and example calls.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use futures::future::BoxFuture;
 /// Address of a node in the examples when the request has no `Host` header, as in HTTP/2.
 const HOST_DEFAULT: &str = "127.0.0.1:8080";
 
-/// One call to copy into a shell.
+/// Example call for a shell.
 #[derive(Clone, Debug)]
 pub struct Example {
-    /// What the call does, as a sentence.
+    /// Effect of the call, as a sentence.
     pub title: String,
-    /// The shell command.
+    /// Shell command.
     pub command: String,
 }
 
-/// Makes the examples of one page view, for the `Host` of the request.
+/// Creates the examples of a page view, for the `Host` of the request.
 pub type Examples = Arc<dyn Fn(String) -> BoxFuture<'static, Vec<Example>> + Send + Sync>;
 
-/// The page at `/`, and the styles of all pages.
+/// Returns the routes of the start page and of the styles of all pages.
 pub fn router(has_inbox: bool, examples: Option<Examples>) -> Router {
     let home = move |headers: HeaderMap| async move {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(HOST_DEFAULT).to_owned();

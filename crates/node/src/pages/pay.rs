@@ -1,4 +1,5 @@
-//! Where the sandbox is paid: `/pay/{token}`. Whoever knows the address may pay, as with every provider's page.
+//! Payment page of the sandbox at `/pay/{token}`. The token in the URL is the only authorization, as with other payment
+//! providers.
 
 use axum::Router;
 use axum::extract::{Form, Path, State};
@@ -12,7 +13,7 @@ use pulse_kernel::{Error, Locale};
 use pulse_payment::{Choice, PayPage, Sandbox};
 use serde::Deserialize;
 
-/// Own styles, and forms that lead to this node: no script, no frame, nothing from elsewhere.
+/// Content security policy: own styles, and forms to this node; no scripts, frames or external content.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -21,7 +22,7 @@ struct Chosen {
     choice: String,
 }
 
-/// The page, and what its buttons do.
+/// Returns the routes of the page and of its form.
 pub(crate) fn router(sandbox: Sandbox) -> Router {
     Router::new().route("/pay/{token}", get(show).post(choose)).with_state(sandbox)
 }
@@ -29,20 +30,20 @@ pub(crate) fn router(sandbox: Sandbox) -> Router {
 async fn show(State(sandbox): State<Sandbox>, Path(token): Path<String>, headers: HeaderMap) -> Response {
     match sandbox.page(&token).await {
         Ok(Some(payment)) => page(&payment, locale(&headers)),
-        Ok(None) => failed_page(errors::PAYMENT_NOT_FOUND.error("there is no such page")),
+        Ok(None) => failed_page(errors::PAYMENT_NOT_FOUND.error("no payment page has this token")),
         Err(error) => failed_page(error),
     }
 }
 
 async fn choose(State(sandbox): State<Sandbox>, Path(token): Path<String>, Form(chosen): Form<Chosen>) -> Response {
     let made = match choice(&chosen.choice) {
-        // To its end, whether or not the browser still waits.
+        // The task runs to its end, also if the browser closes the connection.
         Some(choice) => {
             let token = token.clone();
             let work = tokio::spawn(async move { sandbox.choose(&token, choice).await });
             work.await.unwrap_or_else(|error| Err(defect(error)))
         }
-        None => Err(pulse_contract::errors::VALIDATION_FAILED.error("choice is pay, decline, delay or twice")),
+        None => Err(pulse_contract::errors::VALIDATION_FAILED.error("choice must be pay, decline, delay or twice")),
     };
     match made {
         Ok(()) => Redirect::to(&format!("/pay/{token}")).into_response(),
@@ -51,7 +52,7 @@ async fn choose(State(sandbox): State<Sandbox>, Path(token): Path<String>, Form(
 }
 
 fn defect(error: tokio::task::JoinError) -> Error {
-    pulse_contract::errors::INTERNAL.error("a defect").caused_by(error)
+    pulse_contract::errors::INTERNAL.error("the task of the payment panicked").caused_by(error)
 }
 
 fn choice(word: &str) -> Option<Choice> {

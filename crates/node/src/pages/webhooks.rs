@@ -29,7 +29,7 @@ struct Inlet {
     clock: Clock,
 }
 
-/// The route that providers call.
+/// Returns the route that providers call.
 pub(crate) fn router(payments: PaymentClient, clock: Clock) -> Router {
     Router::new().route("/webhooks/{provider}", post(receive)).with_state(Inlet { payments, clock })
 }
@@ -51,7 +51,7 @@ async fn forward(inlet: Inlet, provider: String, headers: &HeaderMap, body: Body
     // The task runs to its end, also if the provider closes the connection.
     let work = async move { inlet.payments.receive_webhook(&cx, request).await };
     let work = tokio::spawn(pulse_telemetry::in_current_trace(work));
-    work.await.map_err(|error| errors::INTERNAL.error("a defect").caused_by(error))??;
+    work.await.map_err(|error| errors::INTERNAL.error("the task of the webhook panicked").caused_by(error))??;
     Ok(())
 }
 

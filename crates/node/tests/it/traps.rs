@@ -16,11 +16,11 @@ use serde_json::json;
 use crate::SECOND;
 use crate::faults::{on_shelf, stock_of};
 
-/// Connections to the database that goes away.
+/// Maximum number of connections to the database that fails.
 const CONNECTIONS: u32 = 4;
 
-/// A shop that takes cash, and somebody who buys there.
-async fn street(node: &TestNode) -> (OpenShop, Person) {
+/// Creates a shop that accepts cash, and a customer.
+async fn shop_and_customer(node: &TestNode) -> (OpenShop, Person) {
     let shop = node.a_shop().await;
     let terms = ShopTerms { is_cash_accepted: true, ..ShopTerms::default() };
     let request = SetTermsRequest { shop_id: shop.id(), terms: Some(terms), ..Default::default() };
@@ -56,7 +56,7 @@ async fn recover(node: &TestNode) {
 /// T4: what cannot be told is not done. The outbox cannot be written: the order is refused, and nothing of it is there; the
 /// same request later makes it, once, and the kitchen hears of it.
 pub(crate) async fn an_order_without_its_event_is_no_order(node: &mut TestNode) {
-    let (shop, customer) = street(node).await;
+    let (shop, customer) = shop_and_customer(node).await;
     let tea = on_shelf(node, &shop, "Tea", 5).await;
     node.settle().await;
     let request = order_of(&shop, &[&tea], PaymentMethod::CashOnDelivery);
@@ -92,7 +92,7 @@ pub(crate) async fn an_order_without_its_event_is_no_order(node: &mut TestNode) 
 /// T6, R01, R02: of orders {A, B} and {A, C}, of which there is one A, one is made, and the others leave B and C alone;
 /// whichever way their lines are sorted, none waits for another for ever.
 pub(crate) async fn orders_that_share_one_thing_exclude_each_other(node: &mut TestNode) {
-    let (shop, customer) = street(node).await;
+    let (shop, customer) = shop_and_customer(node).await;
     let a = on_shelf(node, &shop, "A", 1).await;
     let b = on_shelf(node, &shop, "B", 10).await;
     let c = on_shelf(node, &shop, "C", 10).await;
@@ -126,7 +126,7 @@ fn a_webhook_is_not_accepted_while_the_database_is_gone() {
             config.store.connections_max = CONNECTIONS;
         })
         .await;
-        let (shop, customer) = street(&node).await;
+        let (shop, customer) = shop_and_customer(&node).await;
         let tea = on_shelf(&node, &shop, "Tea", 5).await;
         let request = order_of(&shop, &[&tea], PaymentMethod::Online);
         let order_id = node.orders().place_order(&customer.cx(), request).await.unwrap().order_id;
@@ -155,7 +155,7 @@ fn a_webhook_is_not_accepted_while_the_database_is_gone() {
             assert_eq!((reply.status, reply.code().as_str()), (503, "STORE_UNAVAILABLE"));
             assert!(reply.headers.contains_key("retry-after"), "{:?}", reply.headers);
         }
-        wire.mend();
+        wire.restore();
         // A provider tells it until it is taken; each dead connection that is left may cost one refusal.
         let mut refused = 0;
         while post(&node).await.status == 503 {

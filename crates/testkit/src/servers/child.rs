@@ -1,4 +1,4 @@
-//! A server process that ends with its handle, and with this process at the latest.
+//! Server process that stops when its handle is dropped, or at the latest when this process ends.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Why a server did not start.
+/// Error of the start of a server.
 #[derive(Debug)]
 pub struct Error(String);
 
@@ -31,29 +31,30 @@ impl From<std::io::Error> for Error {
     }
 }
 
-/// How long a server may take to start.
+/// Maximum time for the start of a server.
 const START_MAX: Duration = Duration::from_secs(60);
-/// How long a server may take to stop before it is killed.
+/// Time after which a server that does not stop is killed.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// A running server. Dropping it stops the process and waits for its end.
+/// Running server. Dropping it stops the process and waits for its end.
 #[derive(Debug)]
 pub(super) struct Server {
     stop: Option<mpsc::Sender<()>>,
-    keeper: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     /// Starts `command` and waits until its port accepts connections.
     ///
-    /// `signal` is what ends the server politely and soon, for example `INT`.
+    /// `signal` is the signal for a graceful and fast stop, for example `INT`.
     pub(super) fn start(command: Command, signal: &'static str, port: u16, log: &Path) -> Result<Self, Error> {
         let (stop, stopped) = mpsc::channel();
         let (report, started) = mpsc::channel();
-        // The kernel ends the server when the thread ends that started it, so that thread stays.
-        let keeper =
-            thread::Builder::new().name("server".to_owned()).spawn(move || keep(command, signal, &report, &stopped))?;
-        let server = Self { stop: Some(stop), keeper: Some(keeper) };
+        // The kernel kills the server when the thread that started it ends, so the thread lives as long as the server.
+        let thread = thread::Builder::new()
+            .name("server".to_owned())
+            .spawn(move || supervise(command, signal, &report, &stopped))?;
+        let server = Self { stop: Some(stop), thread: Some(thread) };
         match started.recv() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(error.into()),
@@ -66,22 +67,22 @@ impl Server {
     fn wait_for(&self, port: u16, log: &Path) -> Result<(), Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let deadline = Instant::now() + START_MAX;
-        while Instant::now() < deadline && !self.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
+        while Instant::now() < deadline && !self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(10));
         }
-        let story = std::fs::read_to_string(log).unwrap_or_default();
-        Err(Error::new(format!("the server on port {port} did not start:\n{story}")))
+        let output = std::fs::read_to_string(log).unwrap_or_default();
+        Err(Error::new(format!("the server on port {port} did not start:\n{output}")))
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(keeper) = self.keeper.take()
-            && keeper.join().is_err()
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
         {
             eprintln!("the thread of a server has panicked");
         }
@@ -89,7 +90,12 @@ impl Drop for Server {
 }
 
 /// Starts the server, waits for the handle to be dropped, and stops it.
-fn keep(mut command: Command, signal: &str, report: &mpsc::Sender<std::io::Result<()>>, stopped: &mpsc::Receiver<()>) {
+fn supervise(
+    mut command: Command,
+    signal: &str,
+    report: &mpsc::Sender<std::io::Result<()>>,
+    stopped: &mpsc::Receiver<()>,
+) {
     let (mut child, outcome) = match command.spawn() {
         Ok(child) => (Some(child), Ok(())),
         Err(error) => (None, Err(error)),
@@ -98,7 +104,7 @@ fn keep(mut command: Command, signal: &str, report: &mpsc::Sender<std::io::Resul
         return;
     }
     let Some(child) = child.as_mut() else { return };
-    // Nothing is ever sent: the wait ends when the handle is dropped, or now and then to look after the server.
+    // No message is ever sent: the wait ends when the handle is dropped, or every 200 ms to check the server.
     while stopped.recv_timeout(Duration::from_millis(200)) == Err(mpsc::RecvTimeoutError::Timeout) {
         if !matches!(child.try_wait(), Ok(None)) {
             return;
@@ -122,12 +128,12 @@ fn stop(child: &mut Child, signal: &str) {
     }
 }
 
-/// A port on the loopback that was free a moment ago.
+/// Returns a free port of the loopback interface.
 pub(super) fn free_port() -> Result<u16, Error> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// A command that runs as `user` when we are root, and that the kernel ends when our thread ends.
+/// Creates a command that runs as `user` if this process is root, and that the kernel kills when the calling thread ends.
 pub(super) fn command(user: Option<&str>, program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
@@ -138,23 +144,23 @@ pub(super) fn command(user: Option<&str>, program: &str) -> Command {
     command
 }
 
-/// Whether this process may change its user.
+/// Returns whether this process runs as root.
 pub(super) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
-/// Runs a command to its end and reports what it said when it failed.
+/// Runs a command to its end. The error contains its output.
 pub(super) fn run(mut command: Command) -> Result<(), Error> {
     let output = command.output().map_err(|error| Error::new(format!("{command:?}: {error}")))?;
     if output.status.success() {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr].concat();
-    Err(Error::new(format!("{command:?} failed: {}", String::from_utf8_lossy(&said))))
+    let text = [output.stdout, output.stderr].concat();
+    Err(Error::new(format!("{command:?} failed: {}", String::from_utf8_lossy(&text))))
 }
 
-/// Sends what a command says to a file.
+/// Redirects the output of a command to a file.
 pub(super) fn log_to(command: &mut Command, log: &Path) -> Result<(), Error> {
     let file = std::fs::File::create(log)?;
     command.stdout(file.try_clone()?).stderr(file);

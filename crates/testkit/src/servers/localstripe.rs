@@ -1,4 +1,4 @@
-//! A private localstripe: a server that speaks Stripe's API and sends signed webhooks.
+//! Private localstripe: a server with the API of Stripe that sends signed webhooks.
 
 use std::path::{Path, PathBuf};
 
@@ -6,24 +6,24 @@ use tempfile::TempDir;
 
 use super::child::{Error, Server, command, free_port, log_to};
 
-/// Starts the server without the copy of its state that it would keep in a file which all of them share.
+/// Starts the server without its state file, which all servers of a machine would share.
 const START: &str = "from localstripe import resources, server; resources.Store.dump_to_disk = lambda store: None; \
                      server.start()";
 
-/// A localstripe with nothing in it.
+/// Running localstripe without data.
 #[derive(Debug)]
 pub struct LocalStripe {
-    // Stopped before its folder goes away: fields are dropped in this order.
+    // Fields are dropped in this order: the server stops before its folder is deleted.
     _server: Server,
     _folder: TempDir,
     port: u16,
 }
 
 impl LocalStripe {
-    /// Starts one.
+    /// Starts a server.
     ///
     /// # Errors
-    /// When it is not installed (`scripts/install-localstripe.sh` does that) or does not start.
+    /// If localstripe is not installed (see `scripts/install-localstripe.sh`) or does not start.
     pub fn start() -> Result<Self, Error> {
         crate::record::engine("localstripe");
         let python = python_with_stripe();
@@ -40,14 +40,14 @@ impl LocalStripe {
         Ok(Self { _server: server, _folder: folder, port })
     }
 
-    /// Where its API is.
+    /// Returns the URL of the API.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 }
 
-/// The Python that has localstripe and Stripe's own library.
+/// Returns the path of the Python with localstripe and the client library of Stripe.
 #[must_use]
 pub fn python_with_stripe() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/localstripe/bin/python")

@@ -1,4 +1,4 @@
-//! A private MariaDB.
+//! Private MariaDB.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,10 +7,10 @@ use tempfile::TempDir;
 
 use super::child::{Error, Server, command, free_port, is_root, log_to, run};
 
-/// A MariaDB with the user `pulse` without a password, and without the flushes that tests do not need.
+/// Running MariaDB with the user `pulse`, without a password and without flushes to disk.
 #[derive(Debug)]
 pub struct Mariadb {
-    // Stopped before its folder goes away: fields are dropped in this order.
+    // Fields are dropped in this order: the server stops before its folder is deleted.
     _server: Server,
     folder: TempDir,
     port: u16,
@@ -18,10 +18,10 @@ pub struct Mariadb {
 }
 
 impl Mariadb {
-    /// Starts one.
+    /// Starts a server.
     ///
     /// # Errors
-    /// When MariaDB is not installed or does not start.
+    /// If MariaDB is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
         crate::record::engine("MariaDB");
         let folder = tempfile::Builder::new().prefix("pulse-mariadb-").tempdir()?;
@@ -42,7 +42,7 @@ impl Mariadb {
         serve.arg(format!("--port={port}"));
         serve.args(["--bind-address=127.0.0.1", &format!("--socket={path}/s.sock"), &format!("--pid-file={path}/pid")]);
         serve.args(["--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4", "--skip-name-resolve"]);
-        // Each test makes a hundred tables: a file of its own for each of them, flushed, takes longer than the test.
+        // Each test creates about 100 tables. A separate, flushed file for each of them would take longer than the test.
         serve.args(["--innodb-file-per-table=0", "--sync-frm=0"]);
         let log = folder.path().join("log");
         log_to(&mut serve, &log)?;
@@ -52,10 +52,10 @@ impl Mariadb {
         Ok(mariadb)
     }
 
-    /// Makes an empty database and gives its URL.
+    /// Creates an empty database. Returns its URL.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// If the statement fails.
     pub fn fresh_database(&self) -> Result<String, Error> {
         let name = format!("t{}", self.database_count.fetch_add(1, Ordering::Relaxed));
         self.sql(&format!("CREATE DATABASE {name}"))?;

@@ -1,7 +1,7 @@
 //! Private PostgreSQL, MariaDB, Redis and localstripe: loopback, random port, temporary folder, stopped on drop.
 //!
-//! Tests of one process share a server: the first one starts it, the last one to drop its handle stops it. A server
-//! does not outlive the process either, however that ends. Each test takes a database of its own.
+//! Tests of one process share a server: the first test starts it, and the last dropped handle stops it. The server also
+//! stops when the process ends for any reason. Each test uses a separate database.
 
 mod child;
 mod localstripe;
@@ -21,37 +21,37 @@ pub use self::postgres::Postgres;
 pub use self::redis::{Redis, RedisCluster, RedisSentinels};
 pub use self::wire::Wire;
 
-/// The PostgreSQL of this process.
+/// Returns the PostgreSQL of this process.
 ///
 /// # Errors
-/// When PostgreSQL is not installed or does not start.
+/// If PostgreSQL is not installed or does not start.
 pub fn postgres() -> Result<Arc<Postgres>, Error> {
     record::engine("PostgreSQL");
     static SHARED: Shared<Postgres> = Shared::new();
     SHARED.get_or_start(Postgres::start)
 }
 
-/// The MariaDB of this process.
+/// Returns the MariaDB of this process.
 ///
 /// # Errors
-/// When MariaDB is not installed or does not start.
+/// If MariaDB is not installed or does not start.
 pub fn mariadb() -> Result<Arc<Mariadb>, Error> {
     record::engine("MariaDB");
     static SHARED: Shared<Mariadb> = Shared::new();
     SHARED.get_or_start(Mariadb::start)
 }
 
-/// The Redis of this process.
+/// Returns the Redis of this process.
 ///
 /// # Errors
-/// When Redis is not installed or does not start.
+/// If Redis is not installed or does not start.
 pub fn redis() -> Result<Arc<Redis>, Error> {
     record::engine("Redis");
     static SHARED: Shared<Redis> = Shared::new();
     SHARED.get_or_start(Redis::start)
 }
 
-/// A server that lives as long as somebody uses it.
+/// Server that runs as long as a handle exists.
 struct Shared<T>(std::sync::Mutex<Weak<T>>);
 
 impl<T> Shared<T> {
@@ -60,7 +60,7 @@ impl<T> Shared<T> {
     }
 
     fn get_or_start(&self, start: impl FnOnce() -> Result<T, Error>) -> Result<Arc<T>, Error> {
-        // A test that panicked while it started a server leaves none behind.
+        // After a panic during a start the value is unchanged, so a poisoned lock is usable.
         let mut shared = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(server) = shared.upgrade() {
             return Ok(server);

@@ -1,4 +1,4 @@
-//! A private PostgreSQL.
+//! Private PostgreSQL.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,27 +11,27 @@ use tokio::sync::OnceCell;
 
 use super::child::{Error, Server, command, free_port, is_root, log_to, run};
 
-/// How long the server may take from its first connection to its first answer.
+/// Maximum time from the first connection to the first answer of the server.
 const READY_MAX: Duration = Duration::from_secs(30);
 
-/// A PostgreSQL without a password, and without the flushes that tests do not need.
+/// Running PostgreSQL, without a password and without flushes to disk.
 #[derive(Debug)]
 pub struct Postgres {
-    // Stopped before its folder goes away: fields are dropped in this order.
+    // Fields are dropped in this order: the server stops before its folder is deleted.
     _server: Server,
     _folder: TempDir,
     port: u16,
     binaries: PathBuf,
     database_count: AtomicU32,
-    /// The name of the database that the others are copies of, once one of them is needed.
+    /// Name of the template database; created for the first copy.
     template: OnceCell<String>,
 }
 
 impl Postgres {
-    /// Starts one.
+    /// Starts a server.
     ///
     /// # Errors
-    /// When PostgreSQL is not installed or does not start.
+    /// If PostgreSQL is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
         crate::record::engine("PostgreSQL");
         let binaries = newest_binaries()?;
@@ -66,20 +66,20 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Makes an empty database and gives its URL.
+    /// Creates an empty database. Returns its URL.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// If the statement fails.
     pub fn fresh_database(&self) -> Result<String, Error> {
         Ok(self.url(&self.create("")?))
     }
 
-    /// Makes a copy of the database that `fill` fills, once for all copies, and gives its URL.
+    /// Creates a copy of a template database, which `fill` fills once for all copies. Returns its URL.
     ///
-    /// A copy takes a fifth of the time that the tables of all contexts take.
+    /// A copy takes a fifth of the time of creating the tables of all contexts.
     ///
     /// # Errors
-    /// When the server refuses, as it does while `fill` has left a connection open.
+    /// If the statement fails, for example because `fill` has left a connection open.
     pub async fn copied_database(&self, fill: impl AsyncFnOnce(String)) -> Result<String, Error> {
         let make = async || {
             let name = self.create("")?;
@@ -90,7 +90,7 @@ impl Postgres {
         Ok(self.url(&self.create(&format!("TEMPLATE {template}"))?))
     }
 
-    /// Makes a database and gives its name.
+    /// Creates a database. Returns its name.
     fn create(&self, clause: &str) -> Result<String, Error> {
         let name = format!("t{}", self.database_count.fetch_add(1, Ordering::Relaxed));
         self.sql(&format!("CREATE DATABASE {name} {clause}"))?;
@@ -101,7 +101,7 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// PostgreSQL accepts connections before it is done with starting up.
+    /// Waits until the server answers: it accepts connections before its start is complete.
     fn wait_until_ready(&self) -> Result<(), Error> {
         let deadline = Instant::now() + READY_MAX;
         loop {
@@ -125,7 +125,7 @@ fn shell(program: &str, args: &[&str]) -> Command {
     command
 }
 
-/// The folder of the newest installed version.
+/// Returns the folder of the newest installed version.
 fn newest_binaries() -> Result<PathBuf, Error> {
     let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map_err(|error| Error::new(format!("PostgreSQL is not installed (apt install postgresql): {error}")))?

@@ -1,4 +1,4 @@
-//! Private Redis: one server, a primary with sentinels, a cluster.
+//! Private Redis: a single server, a primary with sentinels, or a cluster.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use tempfile::TempDir;
 
 use super::child::{Error, Server, command, free_port, log_to, run};
 
-/// How long servers may take to find each other.
+/// Maximum time until the servers of a group have connected to each other.
 const MEET_MAX: Duration = Duration::from_secs(60);
 
-/// A Redis that keeps everything in memory.
+/// Single Redis without persistence.
 #[derive(Debug)]
 pub struct Redis {
     // Stopped before its folder goes away: fields are dropped in this order.
@@ -23,10 +23,10 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one.
+    /// Starts a server.
     ///
     /// # Errors
-    /// When Redis is not installed or does not start.
+    /// If Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
         crate::record::engine("Redis");
         let folder = folder()?;
@@ -35,14 +35,14 @@ impl Redis {
         Ok(Self { _server: server, _folder: folder, port })
     }
 
-    /// Its URL. All tests share its databases; take keys that no other test takes.
+    /// Returns the URL. All tests share the databases; each test must use its own keys.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 }
 
-/// A primary and its replica, watched by three sentinels that take half a second to believe that it is gone.
+/// Primary with one replica and three sentinels, which detect a failure after 0.5 s.
 #[derive(Debug)]
 pub struct RedisSentinels {
     primary: Mutex<Option<Server>>,
@@ -53,10 +53,10 @@ pub struct RedisSentinels {
 }
 
 impl RedisSentinels {
-    /// Starts all five, and waits until the replica follows and each sentinel knows the others.
+    /// Starts all five servers. Waits until the replica is connected and each sentinel knows the others.
     ///
     /// # Errors
-    /// When Redis is not installed or does not start.
+    /// If Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
         crate::record::engine("Redis Sentinel");
         let folder = folder()?;
@@ -64,7 +64,7 @@ impl RedisSentinels {
         let primary = serve(folder.path(), primary_port, "KILL", &[])?;
         let follow = format!("127.0.0.1 {primary_port}");
         let replica = serve(folder.path(), replica_port, "KILL", &["--replicaof", &follow])?;
-        wait_for(replica_port, &["INFO", "replication"], |told| told.contains("master_link_status:up"))?;
+        wait_for(replica_port, &["INFO", "replication"], |reply| reply.contains("master_link_status:up"))?;
         let (mut sentinels, mut ports) = (Vec::new(), Vec::new());
         for _ in 0..3 {
             let port = free_port()?;
@@ -72,7 +72,7 @@ impl RedisSentinels {
             ports.push(port);
         }
         for port in &ports {
-            wait_for(*port, &["INFO", "sentinel"], |told| told.contains("slaves=1,sentinels=3"))?;
+            wait_for(*port, &["INFO", "sentinel"], |reply| reply.contains("slaves=1,sentinels=3"))?;
         }
         Ok(Self {
             primary: Mutex::new(Some(primary)),
@@ -83,19 +83,19 @@ impl RedisSentinels {
         })
     }
 
-    /// The addresses of the sentinels and the service that they watch, as a URL.
+    /// Returns the URL: addresses of the sentinels and name of the service.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis+sentinel://{}/pulse", addresses(&self.ports))
     }
 
-    /// Ends the first primary at once, as a crash does.
+    /// Kills the first primary, as a crash does.
     pub fn kill_primary(&self) {
         drop(self.primary.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
-/// A cluster of three primaries with a replica each, that takes a second to believe that a server is gone.
+/// Cluster of three primaries with one replica each, which detects a failure after 1 s.
 #[derive(Debug)]
 pub struct RedisCluster {
     servers: Mutex<BTreeMap<u16, Server>>,
@@ -104,10 +104,10 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Starts all six, and waits until every one of them says that the cluster is whole.
+    /// Starts all six servers. Waits until each of them reports a complete cluster.
     ///
     /// # Errors
-    /// When Redis is not installed or does not start.
+    /// If Redis is not installed or does not start.
     pub fn start() -> Result<Self, Error> {
         crate::record::engine("Redis Cluster");
         let folder = folder()?;
@@ -116,7 +116,7 @@ impl RedisCluster {
             let port = free_port_of_cluster()?;
             let nodes = format!("nodes-{port}.conf");
             let mut mode = vec!["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-            // What one server has is not there for a while; the others go on.
+            // If a server fails, its keys are unavailable for a while, and the other servers continue.
             mode.extend(["--cluster-require-full-coverage", "no", "--cluster-config-file", &nodes]);
             servers.insert(port, serve(folder.path(), port, "KILL", &mode)?);
         }
@@ -128,35 +128,35 @@ impl RedisCluster {
             create
         })?;
         for port in &ports {
-            wait_for(*port, &["CLUSTER", "INFO"], |told| told.contains("cluster_state:ok"))?;
-            wait_for(*port, &["INFO", "replication"], |told| {
-                told.contains("connected_slaves:1") || told.contains("master_link_status:up")
+            wait_for(*port, &["CLUSTER", "INFO"], |reply| reply.contains("cluster_state:ok"))?;
+            wait_for(*port, &["INFO", "replication"], |reply| {
+                reply.contains("connected_slaves:1") || reply.contains("master_link_status:up")
             })?;
         }
         Ok(Self { servers: Mutex::new(servers), _folder: folder, ports })
     }
 
-    /// The addresses of its servers, as a URL.
+    /// Returns the URL: addresses of the servers.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis+cluster://{}", addresses(&self.ports))
     }
 
-    /// The port of the primary that has `key`.
+    /// Returns the port of the primary that stores `key`.
     ///
     /// # Errors
-    /// When no server says that it has it.
+    /// If no server stores the key.
     pub fn primary_of(&self, key: &str) -> Result<u16, Error> {
         for port in self.servers.lock().unwrap_or_else(PoisonError::into_inner).keys() {
-            // A server that does not have the key names the one that has it.
-            if is_primary(*port) && !ask(*port, &["EXISTS", key])?.contains("MOVED") {
+            // A server that does not store the key answers `MOVED`.
+            if is_primary(*port) && !query(*port, &["EXISTS", key])?.contains("MOVED") {
                 return Ok(*port);
             }
         }
-        Err(Error::new(format!("no primary has {key}")))
+        Err(Error::new(format!("no primary stores the key {key}")))
     }
 
-    /// Ends the server at a port at once, as a crash does.
+    /// Kills the server at a port, as a crash does.
     pub fn kill(&self, port: u16) {
         drop(self.servers.lock().unwrap_or_else(PoisonError::into_inner).remove(&port));
     }
@@ -170,11 +170,11 @@ fn addresses(ports: &[u16]) -> String {
     ports.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
 }
 
-/// Starts a server that writes nothing to the disk but its log.
+/// Starts a server that writes only its log to the disk.
 fn serve(folder: &Path, port: u16, signal: &'static str, more: &[&str]) -> Result<Server, Error> {
     let mut serve = command(None, "redis-server");
     serve.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-    // A replica is filled at once, and not after waiting for others that may come.
+    // The primary sends its data to a replica immediately, without waiting for further replicas.
     serve.args(["--repl-diskless-sync-delay", "0", "--dir", &folder.display().to_string()]).args(more);
     let log = folder.join(format!("{port}.log"));
     log_to(&mut serve, &log)?;
@@ -195,7 +195,7 @@ fn watch(folder: &Path, port: u16, primary: u16) -> Result<Server, Error> {
     Server::start(watch, "KILL", port, &log)
 }
 
-/// A port whose neighbour for the servers' own talk, ten thousand above, is free too.
+/// Returns a free port whose cluster bus port, 10,000 above, is free too.
 fn free_port_of_cluster() -> Result<u16, Error> {
     for _ in 0..1_000 {
         let port = free_port()?;
@@ -208,23 +208,23 @@ fn free_port_of_cluster() -> Result<u16, Error> {
 }
 
 fn is_primary(port: u16) -> bool {
-    ask(port, &["ROLE"]).is_ok_and(|told| told.starts_with("master"))
+    query(port, &["ROLE"]).is_ok_and(|reply| reply.starts_with("master"))
 }
 
-fn ask(port: u16, words: &[&str]) -> Result<String, Error> {
-    let told = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output()?;
-    Ok(String::from_utf8_lossy(&told.stdout).into_owned())
+fn query(port: u16, words: &[&str]) -> Result<String, Error> {
+    let reply = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output()?;
+    Ok(String::from_utf8_lossy(&reply.stdout).into_owned())
 }
 
 fn wait_for(port: u16, words: &[&str], is_done: impl Fn(&str) -> bool) -> Result<(), Error> {
     let deadline = Instant::now() + MEET_MAX;
     loop {
-        let told = ask(port, words)?;
-        if is_done(&told) {
+        let reply = query(port, words)?;
+        if is_done(&reply) {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(Error::new(format!("the servers did not find each other; the last word was:\n{told}")));
+            return Err(Error::new(format!("the servers did not connect to each other; last reply:\n{reply}")));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -237,7 +237,7 @@ mod tests {
     use crate::servers;
 
     #[test]
-    fn tests_share_a_server_and_have_databases_of_their_own() {
+    fn tests_share_a_server_and_have_separate_databases() {
         let first = servers::postgres().unwrap();
         let second = servers::postgres().unwrap();
         assert!(Arc::ptr_eq(&first, &second));

@@ -1,4 +1,4 @@
-//! A wire between a client and its server that a test can cut and mend.
+//! TCP proxy between a client and its server that a test can interrupt and restore.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::Error;
 
-/// A wire to a server on this machine. Dropping it cuts it for good.
+/// TCP proxy to a server on this machine. Dropping it closes all connections.
 #[derive(Debug)]
 pub struct Wire {
     is_cut: watch::Sender<bool>,
@@ -17,10 +17,10 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A wire to the server that the URL names, and the URL of this end of it.
+    /// Starts a proxy to the server of a URL. Returns it with the URL of the proxy.
     ///
     /// # Errors
-    /// When the URL names no port of this machine, or no port is free.
+    /// If the URL has no port of this machine, or no port is free.
     pub async fn to(url: &str) -> Result<(Self, String), Error> {
         let rest = url.split_once("127.0.0.1:").map(|(_, rest)| rest).unwrap_or_default();
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -34,13 +34,13 @@ impl Wire {
         Ok((Self { is_cut, _wire: wire }, url))
     }
 
-    /// Ends every connection, and every new one at once.
+    /// Closes all connections, and every new one immediately.
     pub fn cut(&self) {
         self.is_cut.send_replace(true);
     }
 
-    /// Lets new connections through.
-    pub fn mend(&self) {
+    /// Accepts new connections again.
+    pub fn restore(&self) {
         self.is_cut.send_replace(false);
     }
 }
@@ -55,7 +55,7 @@ async fn carry(listener: TcpListener, server: SocketAddr, is_cut: watch::Receive
         connections.spawn(async move {
             let Ok(mut server) = TcpStream::connect(server).await else { return };
             tokio::select! {
-                // Whichever side ends it, both are closed.
+                // If one side closes the connection, both are closed.
                 _ = copy_bidirectional(&mut client, &mut server) => {}
                 _ = is_cut.wait_for(|is_cut| *is_cut) => {}
             }

@@ -1,4 +1,4 @@
-//! Shops of a test: applied for, reviewed and staffed the way every shop is.
+//! Shops for tests, created with the same calls as real shops: application, review, staff.
 
 use pulse_contract::shop::v1::{
     CreateMerchantRequest, Hours, Merchant, ProductDraft, ReviewShopRequest, Shop, ShopDecision, ShopDraft,
@@ -8,32 +8,32 @@ use pulse_contract::{GeoPoint, Money};
 
 use crate::{Person, TestNode};
 
-/// A shop that people see, and who owns it.
+/// Approved shop with its owner.
 #[derive(Clone, Debug)]
 pub struct OpenShop {
-    /// The owner, whose token works for the shop.
+    /// Owner of the shop. The token of the owner contains the role for the shop.
     pub owner: Person,
-    /// The merchant.
+    /// Merchant of the shop.
     pub merchant: Merchant,
-    /// The shop as it was approved.
+    /// The shop after its approval.
     pub shop: Shop,
 }
 
 impl OpenShop {
-    /// The shop as the wire names it.
+    /// Returns the ID of the shop.
     #[must_use]
     pub fn id(&self) -> i64 {
         self.shop.shop_id
     }
 }
 
-/// A place.
+/// Creates a location.
 #[must_use]
 pub fn place(latitude: f64, longitude: f64) -> GeoPoint {
     GeoPoint { latitude: Some(latitude), longitude: Some(longitude) }
 }
 
-/// What a shop in the middle of Shanghai says about itself.
+/// Draft of a shop in the centre of Shanghai.
 #[must_use]
 pub fn draft(name: &str) -> ShopDraft {
     ShopDraft {
@@ -46,13 +46,13 @@ pub fn draft(name: &str) -> ShopDraft {
     }
 }
 
-/// Yuan, in cents.
+/// Amount in Chinese yuan; `minor` is in fen (1/100 CNY).
 #[must_use]
 pub fn cny(minor: i64) -> Money {
     Money { minor, currency: "CNY".to_owned() }
 }
 
-/// A product on sale with one variant.
+/// Draft of a product on sale with one variant; the price is in fen.
 #[must_use]
 pub fn product(name: &str, minor: i64) -> ProductDraft {
     let variant = VariantDraft { name: "one".to_owned(), price: Some(cny(minor)), ..VariantDraft::default() };
@@ -60,38 +60,38 @@ pub fn product(name: &str, minor: i64) -> ProductDraft {
 }
 
 impl TestNode {
-    /// A merchant that the person owns.
+    /// Creates a merchant of this owner.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// If the call fails.
     pub async fn merchant(&self, owner: &Person) -> Merchant {
         let request = CreateMerchantRequest { name: "Tea & Sons".to_owned(), ..CreateMerchantRequest::default() };
-        self.shops().create_merchant(&owner.cx(), request).await.expect("anybody may trade")
+        self.shops().create_merchant(&owner.cx(), request).await.expect("an account can create a merchant")
     }
 
-    /// A shop that waits for an operator.
+    /// Submits the application of a shop, which then waits for review.
     ///
     /// # Panics
-    /// When it cannot be applied for.
+    /// If the call fails.
     pub async fn applied_shop(&self, owner: &Person, merchant: &Merchant, draft: ShopDraft) -> Shop {
         let request = SubmitShopApplicationRequest { merchant_id: merchant.merchant_id, shop: Some(draft) };
         self.shops().submit_shop_application(&owner.cx(), request).await.expect("the owner may apply")
     }
 
-    /// Lets a shop in.
+    /// Approves the application of a shop.
     ///
     /// # Panics
-    /// When it does not wait for that.
+    /// If the shop does not wait for review.
     pub async fn approve(&self, shop: &Shop) -> Shop {
         let decision = ShopDecision::Approve.into();
         let request = ReviewShopRequest { shop_id: shop.shop_id, decision, reason: String::new() };
         self.shops().review_shop(&self.cx(), request).await.expect("the shop waits for a review")
     }
 
-    /// A shop of a new owner with this phone: applied for, approved, and the owner works for it.
+    /// Creates an approved shop of a new owner with this phone.
     ///
     /// # Panics
-    /// When one of the steps does not work.
+    /// If one of the steps fails.
     pub async fn open_shop(&self, phone: &str, draft: ShopDraft) -> OpenShop {
         let owner = self.sign_up(phone).await;
         let merchant = self.merchant(&owner).await;
@@ -101,10 +101,10 @@ impl TestNode {
         OpenShop { owner: self.refresh(&owner).await, merchant, shop }
     }
 
-    /// A shop in the middle of Shanghai.
+    /// Creates an approved shop in the centre of Shanghai, at most one per test.
     ///
     /// # Panics
-    /// When one of the steps does not work; there is one such shop per test.
+    /// If one of the steps fails.
     pub async fn a_shop(&self) -> OpenShop {
         self.open_shop("+8613900000002", draft("Tea house")).await
     }
