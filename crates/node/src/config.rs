@@ -20,6 +20,7 @@ use pulse_stock::StockConfig;
 use pulse_telemetry::{BuildInfo, LogFormat, OtlpConfig, Sampling, TelemetryConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::codes::CodesConfig;
 use crate::tables::TABLES;
 
 pub use pulse_context::{SecretText, SecretUrl};
@@ -36,6 +37,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Limits of the HTTP and gRPC edge.
     pub edge: EdgeConfig,
+    /// Channels for one-time codes.
+    pub codes: CodesConfig,
     /// Accounts and sessions.
     pub account: AccountConfig,
     /// Merchants, shops and catalogues.
@@ -240,6 +243,7 @@ impl Config {
     pub fn check(&self) -> anyhow::Result<()> {
         let mut faults = Faults::default();
         faults.section("store", &self.store);
+        faults.section("codes", &self.codes);
         faults.section("account", &self.account);
         faults.section("shop", &self.shop);
         faults.section("stock", &self.stock);
@@ -297,6 +301,9 @@ mod tests {
             ("PULSE_STORE_URL", "postgres://host/db", "write PULSE_STORE__URL"),
             ("PULSE_SHOP__TIME_ZONE", "Asia/Shangai", "shop.time_zone"),
             ("PULSE_ACCOUNT__TIME_ZONE", "", "account.time_zone"),
+            ("PULSE_CODES__SMTP_URL", "http://host", "codes.smtp_url"),
+            ("PULSE_CODES__SMTP_URL", "smtp://host", "codes.from"),
+            ("PULSE_CODES__WEBHOOK_URL", "https://host", "codes.webhook_secret"),
             ("PULSE_VERIFY__EVERY", "1s", "verify.every"),
             ("PULSE_VERIFY__READ_BUDGET_PERCENT", "0", "verify.read_budget_percent"),
             ("PULSE_STORE__URLS__ORDERS", "postgres://host/db", "store.urls"),

@@ -1,6 +1,7 @@
-//! The databases of a node: by URL, each opened once.
+//! Databases of a node, by URL. Each URL is opened once.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,7 +19,7 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    /// None open yet; without a URL it is a file in the folder.
+    /// Creates an empty set. An empty URL means the SQLite file in the data folder.
     pub(crate) fn new(config: &Config, folder: &DataFolder, flush_delay: Option<Duration>) -> Self {
         let Config { store, retention, .. } = config;
         let default_url = match store.url.expose() {
@@ -38,12 +39,12 @@ impl Engines {
         Self { default_url, options, opened: HashMap::new() }
     }
 
-    /// The database of every context that has none of its own.
+    /// Returns the database of all contexts without a separate one.
     pub(crate) async fn main(&mut self) -> anyhow::Result<Database> {
         self.open(None).await
     }
 
-    /// The database of a context.
+    /// Returns the database of a context.
     pub(crate) async fn of(&mut self, config: &Config, context: &str) -> anyhow::Result<Database> {
         self.open(config.store.urls.get(context).map(SecretUrl::expose)).await
     }
@@ -60,13 +61,20 @@ impl Engines {
         Ok(database)
     }
 
-    /// The databases that a lapsed node must not write to. A test's clock says nothing about a lease of the machine's.
+    /// Returns the databases to which a node without a valid lease must not write. There are none with the virtual clock
+    /// of a test, because leases use the clock of the machine.
     pub(crate) fn guarded(&self, clock: &Clock) -> impl Iterator<Item = &Database> {
         let is_real = matches!(clock, Clock::System(_));
         self.opened.values().filter(move |_| is_real)
     }
 
-    /// Every database that was opened.
+    /// Whether every open database is a file in the data folder. The lock of the folder then excludes other nodes.
+    pub(crate) fn are_in(&self, folder: &DataFolder) -> bool {
+        let path = |url: &'_ str| url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//").to_owned());
+        self.opened.keys().all(|url| path(url).is_some_and(|path| Path::new(&path).starts_with(folder.path())))
+    }
+
+    /// Returns all open databases.
     pub(crate) fn into_opened(self) -> Vec<Database> {
         self.opened.into_values().collect()
     }

@@ -1,6 +1,7 @@
 //! The node: configuration, wiring, verification, pages, import and export. The only crate that knows every context.
 
 mod chores;
+pub mod codes;
 pub mod config;
 mod contexts;
 pub mod data_folder;

@@ -28,12 +28,13 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::chores;
+use crate::codes::CodeChannels;
 use crate::config::{Config, VerifySection};
 use crate::contexts::{Clients, Wiring};
 use crate::data_folder::DataFolder;
 use crate::engines::Engines;
 use crate::outbound::HttpOutbound;
-use crate::pages::{self, NoChannel};
+use crate::pages;
 use crate::tables::TABLES;
 use crate::verify::{VerifyTargets, Watch};
 
@@ -79,7 +80,7 @@ impl NodeOptions {
     /// Creates the options of a command that works on the data and serves no clients.
     #[must_use]
     pub fn for_command() -> Self {
-        Self { is_serving: false, fires_timers: false, ..Self::new(Arc::new(NoChannel)) }
+        Self { is_serving: false, fires_timers: false, ..Self::new(Arc::new(CodeChannels::default())) }
     }
 }
 
@@ -120,7 +121,12 @@ impl Node {
             engines.of(config, tables.context).await?;
         }
         let mut tasks = JoinSet::new();
-        let ids = lease_number(&main, engines.guarded(&clock), &mut tasks).await?;
+        let lease = lease_number(&main).await?;
+        let ids = Arc::new(IdGenerator::new(lease.number()));
+        // A node that is alone by the lock of its folder cannot lose its number, also while the process is suspended.
+        if !engines.are_in(&folder) {
+            keep_number(lease, engines.guarded(&clock), &mut tasks);
+        }
         let keys = KeyRing::open(&folder.path().join("keys")).context("cannot open the signing keys")?;
         let limiter: Arc<dyn Limiter> = Arc::new(MemoryLimiter::default());
         let wiring = Wiring {
@@ -326,26 +332,24 @@ fn own_url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-/// Leases the node number that is part of generated IDs. When the lease is lost, the process ends, because another node
-/// could generate the same IDs.
+/// Leases the node number that is part of generated IDs: the one that was not used for the longest time.
 ///
 /// The lease uses the clock of the machine, also if the node has the virtual clock of a test.
-async fn lease_number<'a>(
-    database: &Database,
-    written: impl Iterator<Item = &'a Database>,
-    tasks: &mut JoinSet<()>,
-) -> anyhow::Result<Arc<IdGenerator>> {
+async fn lease_number(database: &Database) -> anyhow::Result<NodeLease> {
     let holder = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
     let store = Store::open(database, "node", &[], Clock::system(), Arc::new(IdGenerator::new(0))).await?;
-    let lease = NodeLease::acquire(&store, &holder, NODE_LEASE).await.context("cannot lease a number for this node")?;
+    NodeLease::acquire(&store, &holder, NODE_LEASE).await.context("cannot lease a number for this node")
+}
+
+/// Keeps the lease of the node number. When it is lost, the process ends, because another node could generate the same IDs;
+/// until then nothing is written to the databases.
+fn keep_number<'a>(lease: NodeLease, written: impl Iterator<Item = &'a Database>, tasks: &mut JoinSet<()>) {
     written.for_each(|database| database.write_only_as(&lease));
-    let ids = Arc::new(IdGenerator::new(lease.number()));
     tasks.spawn(async move {
         let error = lease.keep().await;
         tracing::error!(%error, "lease of the node number lost; stopping, so that no ID is generated twice");
         std::process::exit(EXIT_LEASE_LOST);
     });
-    Ok(ids)
 }
 
 /// Exit code of a node that lost its number, for the supervisor that restarts it.

@@ -113,6 +113,23 @@ fn the_last_units_and_coupons_are_given_out_once() {
     assert!(report["checked"]["between.orders_have_their_units"].as_u64().unwrap() > 50, "{report}");
 }
 
+/// F2: a node on the embedded database goes on after its process was suspended for longer than a lease, as by the lid of a
+/// laptop or a snapshot of its machine: nobody else can use its data folder.
+#[test]
+fn a_suspended_node_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut node = ServedNode::start(&data);
+    node.race(&data, &["coupon", "--parallel", "10"]);
+    let signal = |name: &str| Command::new("kill").args([name, &node.child.id().to_string()]).status().unwrap();
+    assert!(signal("-STOP").success());
+    // The suspension itself: a lease of a node number lasts 30 s.
+    std::thread::sleep(std::time::Duration::from_secs(35));
+    assert!(signal("-CONT").success());
+    node.race(&data, &["coupon", "--parallel", "10"]);
+    assert_eq!(node.child.try_wait().unwrap(), None, "the process runs");
+}
+
 /// TR-04, TR-05, TR-11, PL-19: a flash sale admits one buyer per unit, each with the promised order, and a ticket is valid
 /// once, also when all requests arrive in one packet.
 #[test]

@@ -25,10 +25,16 @@ impl Destination {
 /// Sends texts. One try is enough: the user requests another code when a text is lost.
 #[async_trait]
 pub trait CodeSender: Send + Sync {
+    /// Checks that there is a channel to the destination, before a code is stored.
+    ///
+    /// # Errors
+    /// `ACCOUNT_CODE_CHANNEL_MISSING`.
+    fn check(&self, to: &Destination) -> Result<(), Error>;
+
     /// Sends `text`, which contains a one-time code and must not be logged.
     ///
     /// # Errors
-    /// When the text was not sent.
+    /// `ACCOUNT_CODE_NOT_SENT`, `ACCOUNT_CODE_CHANNEL_MISSING`.
     async fn send(&self, to: &Destination, text: &str) -> Result<(), Error>;
 }
 

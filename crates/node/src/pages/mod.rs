@@ -1,5 +1,4 @@
-//! The few pages of a node itself: where everything is, the developer's inbox, where the sandbox is paid, and where
-//! providers of payments call.
+//! Pages of the node: start page, developer inbox, payment page of the sandbox, webhooks of payment providers.
 
 mod home;
 mod inbox;
@@ -10,11 +9,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use axum::response::{Html, IntoResponse, Response};
 
 pub use home::{Example, Examples, router};
-pub use inbox::{DevInbox, NoChannel};
+pub use inbox::DevInbox;
 pub(crate) use pay::router as pay;
 pub(crate) use webhooks::router as webhooks;
 
-/// Own styles and nothing else: no script, no frame, nothing from elsewhere.
+/// Content security policy: only own styles; no scripts, forms, frames or external content.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -25,6 +24,6 @@ fn page(template: &str, values: minijinja::Value) -> Response {
 fn page_under(policy: &'static str, template: &str, values: minijinja::Value) -> Response {
     let environment = minijinja::Environment::new();
     let page = environment.render_named_str("page.html", template, values);
-    let page = page.unwrap_or_else(|error| format!("the page cannot be shown: {error}"));
+    let page = page.unwrap_or_else(|error| format!("the page cannot be rendered: {error}"));
     ([(CONTENT_SECURITY_POLICY, policy), (CACHE_CONTROL, "no-store")], Html(page)).into_response()
 }

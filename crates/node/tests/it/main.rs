@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a behaviour that cannot go on fails its test")]
 
 mod bad_input;
+mod codes;
 mod faults;
 mod operations;
 mod traps;

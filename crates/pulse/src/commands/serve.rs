@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pulse_drills::demo;
-use pulse_node::pages::{self, DevInbox, NoChannel};
+use pulse_node::codes::CodeChannels;
+use pulse_node::pages::{self, DevInbox};
 use pulse_node::{Config, Node, NodeOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,7 +18,11 @@ pub(super) async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let options = if config.node.has_dev_inbox {
         with_inbox(&DevInbox::default())
     } else {
-        NodeOptions { pages: Some(pages::router(false, None)), ..NodeOptions::new(Arc::new(NoChannel)) }
+        if let Some(warning) = config.codes.warning() {
+            tracing::warn!("{warning}");
+        }
+        let channels = Arc::new(CodeChannels::new(&config.codes)?);
+        NodeOptions { pages: Some(pages::router(false, None)), ..NodeOptions::new(channels) }
     };
     let node = Node::start(&config, options).await?;
     run(node, &config, arguments.json, None::<std::future::Pending<()>>).await?;

@@ -23,6 +23,7 @@ pub(crate) async fn request_code(
         Some(Wire::Email(email)) => Destination::Email(email.to_lowercase()),
         None => return Err(common::VALIDATION_FAILED.error("destination must be a phone number or an e-mail address")),
     };
+    app.deps.codes.check(&destination)?;
     let code = format!("{:06}", rand::random_range(0..1_000_000_u32));
     let response = app.deps.store.attempt(cx, || issue(app, cx, &destination, &code)).await?;
     app.deps.codes.send(&destination, &code_text(&code, cx.locale)).await?;
