@@ -6,7 +6,7 @@ use pulse_kernel::{Cx, Error, Violation};
 use pulse_store::Commit;
 use rand::RngCore;
 
-use super::{App, view};
+use super::{App, offer, view};
 use crate::domain::draft::Plan;
 use crate::domain::sale_status::SaleStatus;
 use crate::store::counts::{self, Count};
@@ -18,11 +18,13 @@ const SECRET_BYTES: usize = 32;
 pub(crate) async fn create_sale(app: &App, cx: &Cx, request: CreateSaleRequest) -> Result<Sale, Error> {
     let draft = request.sale.unwrap_or_default();
     check(&draft, cx)?;
+    let shop = ShopId::new(request.shop_id);
+    offer::check_currency(app, cx, shop, &draft).await?;
     let mut secret = vec![0; SECRET_BYTES];
     rand::rng().fill_bytes(&mut secret);
     let row = SaleRow {
         id: app.deps.store.next_id(cx.now),
-        shop: ShopId::new(request.shop_id),
+        shop,
         status: SaleStatus::Draft,
         is_paused: false,
         version: 1,

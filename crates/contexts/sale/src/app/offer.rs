@@ -5,7 +5,7 @@ use pulse_contract::sale::v1::{SaleDraft, errors};
 use pulse_contract::shop::v1::GetOffersRequest;
 use pulse_contract::stock::v1::{ResourceKind, ResourceRef};
 use pulse_kernel::id::ShopId;
-use pulse_kernel::{Cx, Error};
+use pulse_kernel::{Cx, Error, Kind, Violation};
 
 use super::App;
 
@@ -20,6 +20,23 @@ pub(super) struct Offer {
     pub(super) variant_name: String,
     pub(super) category_code: i64,
     pub(super) currency: String,
+}
+
+impl Offer {
+    /// Checks that the price of a draft has the currency of the item.
+    ///
+    /// # Errors
+    /// `SALE_INVALID` with both currencies.
+    pub(super) fn check_currency(&self, draft: &SaleDraft) -> Result<(), Error> {
+        let price = draft.price.as_ref().map_or("", |price| price.currency.as_str());
+        if price == self.currency {
+            return Ok(());
+        }
+        let detail = format!("sale.price.currency must be {}, the currency of the item, got {price}", self.currency);
+        let error = errors::SALE_INVALID.error(detail.clone()).with("item_currency", self.currency.clone());
+        let (field, code) = ("sale.price.currency".into(), errors::SALE_INVALID.code.into());
+        Err(error.with("price_currency", price).with_violations([Violation { field, code, message: detail.into() }]))
+    }
 }
 
 /// Reads the item of a draft from the catalog or the marketing context.
@@ -54,6 +71,19 @@ pub(super) async fn find(app: &App, cx: &Cx, shop: ShopId, draft: &SaleDraft) ->
         found.ok_or_else(|| errors::SALE_INVALID.error("item: the shop has no such product variant"))?;
     let currency = variant.price.map(|price| price.currency).unwrap_or_default();
     Ok(Offer { shop_name: offers.shop_name, item_name, variant_name: variant.name, category_code, currency })
+}
+
+/// Checks that the price of a draft has the currency of its item, if the shop sells the item already.
+///
+/// # Errors
+/// `SALE_INVALID` with both currencies; errors of the called contexts.
+pub(super) async fn check_currency(app: &App, cx: &Cx, shop: ShopId, draft: &SaleDraft) -> Result<(), Error> {
+    match find(app, cx, shop, draft).await {
+        Ok(offer) => offer.check_currency(draft),
+        // The item can be created later. Scheduling requires it.
+        Err(error) if error.code() == errors::SALE_INVALID.code || error.kind() == Kind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Stock resource from which the units of a sale are transferred.

@@ -1,6 +1,6 @@
 //! Schedules a draft: transfers its units from the stock, and sets the timer of its start.
 
-use pulse_contract::sale::v1::{Sale, ScheduleSaleRequest, errors};
+use pulse_contract::sale::v1::{Sale, ScheduleSaleRequest};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
@@ -17,10 +17,7 @@ pub(crate) async fn schedule_sale(app: &App, cx: &Cx, request: ScheduleSaleReque
             let draft = row.draft();
             create_sale::check(&draft, cx)?;
             let offer = offer::find(app, cx, row.shop, &draft).await?;
-            if draft.price.as_ref().is_none_or(|price| price.currency != offer.currency) {
-                let detail = format!("sale.price.currency must be {}, the currency of the item", offer.currency);
-                return Err(errors::SALE_INVALID.error(detail).with("field", "sale.price.currency"));
-            }
+            offer.check_currency(&draft)?;
             let row = next(&row, cx, |row| {
                 row.status = SaleStatus::Scheduled;
                 let stored = &mut row.stored;

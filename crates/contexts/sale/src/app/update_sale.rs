@@ -4,7 +4,7 @@ use pulse_contract::sale::v1::{Sale, SaleDraft, UpdateSaleRequest, errors};
 use pulse_kernel::{Cx, Error};
 use pulse_store::Commit;
 
-use super::{App, conflict, create_sale, managed, next, put, timer, view};
+use super::{App, conflict, create_sale, managed, next, offer, put, timer, view};
 use crate::domain::sale_status::SaleStatus;
 use crate::store::counts;
 use crate::store::sales::SaleRow;
@@ -17,6 +17,9 @@ pub(crate) async fn update_sale(app: &App, cx: &Cx, request: UpdateSaleRequest) 
         return Err(errors::SALE_VERSION_STALE.error("the version is not the current one; read the sale again"));
     }
     check_change(&row, &draft)?;
+    if row.status == SaleStatus::Draft {
+        offer::check_currency(app, cx, row.shop, &draft).await?;
+    }
     let row = next(&row, cx, |row| row.stored.sale = Some(draft));
     let commit = match row.status.is_running() {
         // The end may have changed.

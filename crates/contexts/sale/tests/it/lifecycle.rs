@@ -112,8 +112,15 @@ pub(crate) async fn an_invalid_draft_is_refused(node: &mut TestNode) {
     let sale = fixture.create(node, SaleDraft { item: Some(elsewhere), ..fixture.draft(node, 1) }).await.unwrap();
     assert_eq!(code(&fixture.schedule(node, sale.sale_id).await), "SALE_INVALID");
     let dollars = pulse_contract::Money { minor: 5, currency: "USD".to_owned() };
-    let sale = fixture.create(node, SaleDraft { price: Some(dollars), ..fixture.draft(node, 1) }).await.unwrap();
-    assert_eq!(code(&fixture.schedule(node, sale.sale_id).await), "SALE_INVALID");
+    // M10: the refusal names both currencies, for a new draft and for a changed one.
+    let in_dollars = SaleDraft { price: Some(dollars), ..fixture.draft(node, 1) };
+    let refused = fixture.create(node, in_dollars.clone()).await.unwrap_err();
+    let currencies: Vec<&str> = refused.metadata().iter().map(|(_, value)| value.as_ref()).collect();
+    assert_eq!((refused.code(), currencies), ("SALE_INVALID", vec!["CNY", "USD"]));
+    let owner = fixture.shop.owner.cx();
+    let (shop_id, sale_id, expected_version) = (fixture.shop.id(), sale.sale_id, sale.version);
+    let request = UpdateSaleRequest { shop_id, sale_id, expected_version, sale: Some(in_dollars) };
+    assert_eq!(code(&node.sales().update_sale(&owner, request).await), "SALE_INVALID");
     let request = DeleteSaleRequest { shop_id: fixture.shop.id(), sale_id: sale.sale_id };
     node.sales().delete_sale(&fixture.shop.owner.cx(), request).await.unwrap();
     let gone = node.sales().get_sale(&node.cx(), GetSaleRequest { sale_id: sale.sale_id }).await;
