@@ -128,7 +128,9 @@ impl TargetNode {
         let (latitude, longitude) = (rand::random_range(-59.0..-51.0), rand::random_range(-179.0..179.0));
         let place = json!({ "latitude": latitude, "longitude": longitude });
         let id = format!("race:{}", rand::random::<u64>());
-        let shop = json!({ "external_id": id, "shop": { "name": "Race", "location": place } });
+        // A shop without known hours takes no orders.
+        let always = json!({ "osm": "24/7" });
+        let shop = json!({ "external_id": id, "shop": { "name": "Race", "location": place, "hours": always } });
         self.call_as_operator("POST", "/v1/operator/shops:import", &json!({ "shops": [shop] })).await?;
         let nearby = format!("/v1/shops:nearby?latitude={latitude}&longitude={longitude}&radius_m=10");
         let found = self.call_as_operator("GET", &nearby, &Value::Null).await?;
