@@ -359,10 +359,10 @@ impl Payment {
     /// Money of another amount than requested does not pay the order.
     fn update_state(&mut self) {
         let required = self.intent.amount;
-        let states = self.attempts.iter().map(|attempt| match attempt.state {
-            AttemptState::Succeeded if attempt.is_misdirected(required) => AttemptState::Cancelled,
-            state => state,
-        });
+        let states = self
+            .attempts
+            .iter()
+            .map(|attempt| if attempt.is_misdirected(required) { AttemptState::Cancelled } else { attempt.state });
         self.intent.state = merge::intent(self.intent.is_closed, states);
     }
 
