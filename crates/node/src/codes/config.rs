@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{smtp, webhook};
 
-/// Channels for one-time codes. Without any, nobody can register or sign in by code, except with `node.has_dev_inbox`.
+/// Channels for one-time codes. Without any, customers cannot register or sign in by code, except with
+/// `node.has_dev_inbox`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CodesConfig {
@@ -27,7 +28,7 @@ impl CodesConfig {
     pub fn warning(&self) -> Option<&'static str> {
         match (self.smtp_url.expose().is_empty(), self.webhook_url.expose().is_empty()) {
             (true, true) => Some(
-                "no one-time code can be sent, so nobody can register by phone or e-mail; set codes.smtp_url or \
+                "no one-time code can be sent, so customers cannot register by phone or e-mail; set codes.smtp_url or \
                  codes.webhook_url",
             ),
             (false, true) => Some("no one-time code can be sent to phone numbers; set codes.webhook_url"),
