@@ -4,6 +4,7 @@
 //! **Invariant:** an import adds categories and changes none.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use anyhow::anyhow;
 use pulse_contract::shop::v1::{Category, CreateCategoryRequest, ListCategoriesRequest, ShopClient};
@@ -110,12 +111,14 @@ impl CategoryTree {
         known: &'a mut HashMap<i64, Vec<Category>>,
         parent_code: i64,
     ) -> anyhow::Result<&'a Vec<Category>> {
-        if !known.contains_key(&parent_code) {
-            let request = ListCategoriesRequest { parent_code };
-            let listed = self.shops.list_categories(cx, request).await.map_err(|error| anyhow!(error.report()))?;
-            known.insert(parent_code, listed.categories);
+        match known.entry(parent_code) {
+            Entry::Occupied(children) => Ok(children.into_mut()),
+            Entry::Vacant(unknown) => {
+                let request = ListCategoriesRequest { parent_code };
+                let listed = self.shops.list_categories(cx, request).await;
+                Ok(unknown.insert(listed.map_err(|error| anyhow!(error.report()))?.categories))
+            }
         }
-        Ok(known.entry(parent_code).or_default())
     }
 
     async fn create(&self, cx: &Cx, parent_code: i64, wanted: &CategoryName) -> Result<Category, pulse_kernel::Error> {
