@@ -1,6 +1,6 @@
 //! Codes by a signed webhook, for a gateway of text messages. Signed as <https://www.standardwebhooks.com> describes.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use base64::Engine;
@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::Uri;
 use pulse_account::Destination;
 use pulse_context::{SecretText, SecretUrl};
+use pulse_kernel::Clock;
 use pulse_payment::{Outbound, OutboundRequest};
 use sha2::Sha256;
 
@@ -50,7 +51,7 @@ impl Webhook {
     pub(super) async fn send(&self, to: &Destination, text: &str) -> anyhow::Result<()> {
         let body = serde_json::json!({ "to": to.as_str(), "kind": kind(to), "text": text }).to_string();
         let id = format!("msg_{:032x}", rand::random::<u128>());
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string();
+        let timestamp = Clock::system().now().as_millis().div_euclid(1_000).to_string();
         let signature = signature(&self.key, &id, &timestamp, &body)?;
         let request = OutboundRequest {
             method: "POST",

@@ -103,7 +103,7 @@ fn a_lost_dispute_reduces_the_money_of_the_shop() {
         assert_eq!((disputes[0].status(), disputes[0].is_withdrawn), (DisputeStatus::Lost, true));
 
         let day = pulse_contract::Timestamp::from(node.now()).to_string();
-        let request = GetStatementRequest { shop_id: fixture.shop.id(), business_date: day[..10].to_owned() };
+        let request = GetStatementRequest { shop_id: fixture.shop.id(), business_date: day.chars().take(10).collect() };
         let statement = node.payments().get_statement(&fixture.shop.owner.cx(), request).await.unwrap();
         let line = &statement.lines[0];
         assert_eq!((line.paid_minor, line.disputed_minor, line.net_minor), (PRICE, PRICE, 0));
