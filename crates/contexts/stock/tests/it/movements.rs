@@ -50,7 +50,7 @@ pub(crate) async fn a_replenishment_creates_the_stock_of_a_variant(node: &mut Te
     let all = futures::future::join_all((0..4).map(|_| replenish(shop.id(), sku(variant_id)))).await;
     assert!(all.iter().all(Result::is_ok), "{all:?}");
     let get = GetStockRequest { shop_id: shop.id(), resource: Some(sku(variant_id)) };
-    let stock = node.stock().get_stock(&shop.owner.cx(), get.clone()).await.unwrap();
+    let stock = node.stock().get_stock(&shop.owner.cx(), get).await.unwrap();
     assert_eq!(
         (stock.on_hand, stock.rules),
         (20, Some(StockRules { deduct_at: DeductAt::Order.into(), ..Default::default() }))
