@@ -8,6 +8,7 @@ use pulse_contract::account::v1::errors;
 use pulse_contract::errors as common;
 use pulse_kernel::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use unicode_normalization::UnicodeNormalization;
 
 /// Maximum number of waiting requests per hasher.
 const WAITING_PER_HASHER: usize = 16;
@@ -50,16 +51,20 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    /// The hash of a password, with a fresh salt, in PHC format.
+    /// The hash of a password in its normal form, with a fresh salt, in PHC format.
     ///
     /// # Errors
     /// `INTERNAL` when the hasher fails.
     pub(crate) async fn hash(self, password: String) -> Result<String, Error> {
-        let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string());
+        let hash = move || {
+            let password = normal_form(&password);
+            Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+        };
         self.run(hash).await?.map_err(|error| common::INTERNAL.error("password hashing failed").caused_by(error))
     }
 
-    /// Whether the hash is that of the password; `false` without a hash, after the same time.
+    /// Whether the hash is that of the password; `false` without a hash, after the same time. Also accepts hashes of
+    /// passwords as they were typed, from before they were brought into the normal form.
     ///
     /// # Errors
     /// `INTERNAL` when the hasher fails.
@@ -67,9 +72,12 @@ impl Hasher {
         let verify = move || {
             let is_known = hash.is_some();
             let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned());
-            let is_right = PasswordHash::new(&hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-            is_right && is_known
+            let normal = normal_form(&password);
+            let is_of = |password: &str| {
+                PasswordHash::new(&hash)
+                    .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+            };
+            (is_of(&normal) || (normal != password && is_of(&password))) && is_known
         };
         self.run(verify).await
     }
@@ -87,6 +95,21 @@ impl Hasher {
             .await
             .map_err(|error| common::INTERNAL.error("password hashing was aborted").caused_by(error))
     }
+}
+
+/// A password in the form in which it is hashed, so that every keyboard and system types the same one: the profile
+/// `OpaqueString` of [RFC 8265](https://www.rfc-editor.org/rfc/rfc8265#section-4.2) with its width mapping for names. Wide and
+/// narrow forms become ordinary characters, other spaces the ASCII space, and the text its composed form (NFC).
+fn normal_form(password: &str) -> String {
+    let mapped = password.chars().flat_map(|character| {
+        let is_width_form = ('\u{ff01}'..='\u{ffee}').contains(&character);
+        let is_space = character.is_whitespace() && !character.is_control();
+        let plain = if is_space { ' ' } else { character };
+        let compatible = is_width_form.then(|| std::iter::once(character).nfkc());
+        let unchanged = (!is_width_form).then_some(plain);
+        compatible.into_iter().flatten().chain(unchanged)
+    });
+    mapped.nfc().collect()
 }
 
 /// A hash of the default cost without a password, so that an unknown address costs as much as a wrong password.
@@ -114,6 +137,40 @@ mod tests {
         assert!(!verify(&passwords, "wrong horse battery", Some(hash)).await.unwrap());
         assert!(!verify(&passwords, "anything", None).await.unwrap());
         assert!(PasswordHash::new(DUMMY_HASH).is_ok(), "a broken hash would be rejected immediately");
+    }
+
+    /// T3: a password is the same in every form in which keyboards and systems type it.
+    #[test]
+    fn passwords_have_a_normal_form() {
+        for (typed, normal) in [
+            ("caf\u{e9} 1234", "caf\u{e9} 1234"),
+            ("cafe\u{301} 1234", "caf\u{e9} 1234"),
+            ("\u{ff30}\u{ff21}\u{ff33}\u{ff33}\u{ff11}\u{ff01}", "PASS1!"),
+            ("a\u{3000}b\u{a0}c d", "a b c d"),
+            ("\u{ff76}\u{ff9e}", "\u{30ac}"),
+            ("\u{1112}\u{1161}\u{11ab}", "\u{d55c}"),
+            ("Tab\tstays", "Tab\tstays"),
+            ("Case \u{fb01} \u{b2} stays", "Case \u{fb01} \u{b2} stays"),
+            ("\u{1f600}", "\u{1f600}"),
+        ] {
+            assert_eq!(normal_form(typed), normal, "{typed:?}");
+            assert_eq!(normal_form(normal), normal, "{normal:?} again");
+        }
+    }
+
+    /// T3: one form is stored, all forms pass, and so does the hash of a form that was stored as it was typed.
+    #[tokio::test]
+    async fn every_form_of_a_password_passes() {
+        let passwords = Passwords::new(2);
+        let (composed, decomposed) = ("caf\u{e9} \u{7f8e}\u{5473}", "cafe\u{301} \u{7f8e}\u{5473}");
+        let hash = passwords.acquire_hasher().unwrap().hash(decomposed.into()).await.unwrap();
+        let old = Argon2::default().hash_password(decomposed.as_bytes()).unwrap().to_string();
+        for typed in [composed, decomposed] {
+            assert!(verify(&passwords, typed, Some(hash.clone())).await.unwrap(), "{typed:?}");
+        }
+        assert!(verify(&passwords, decomposed, Some(old)).await.unwrap(), "a hash from before");
+        assert!(!verify(&passwords, "cafe", Some(hash)).await.unwrap());
+        assert!(!verify(&passwords, decomposed, None).await.unwrap());
     }
 
     #[tokio::test]
