@@ -73,7 +73,7 @@ const RULES: [Rule; 10] = [
         subject: "payment",
     },
     Rule {
-        // M3: what the provider captured is what was booked, as payment of the order only if it is the required amount.
+        // M3: the booked amount is the captured amount. It pays the order only if it is the required amount.
         invariant: "payment.booked_is_received",
         rows: "SELECT id FROM payment_attempts WHERE id > ? ORDER BY id LIMIT ?",
         broken: "SELECT id, found, expected FROM (SELECT a.id AS id, \

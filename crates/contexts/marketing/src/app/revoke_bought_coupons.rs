@@ -65,7 +65,7 @@ fn count<T>(items: impl Iterator<Item = T>) -> i32 {
     i32::try_from(items.count()).unwrap_or(i32::MAX)
 }
 
-/// Adds the writes that make so many of the coupons refunded.
+/// Adds the writes after which `quantity` of the coupons are marked as refunded. Unused coupons are marked first.
 pub(super) fn apply(commit: Commit, rows: &[CouponRow], quantity: i64) -> Commit {
     let states: Vec<OrderCoupon> = rows.iter().map(CouponRow::order_coupon).collect();
     let changes = settle(&states, usize::try_from(quantity).unwrap_or(0));

@@ -26,7 +26,7 @@ pub(crate) async fn on_refund_succeeded(
     record(app, cx, delivery, RefundResult { order, refund, amount_minor, state: RefundState::Done }).await
 }
 
-/// The provider refused the refund, or the bank returned it. The amount can be refunded once more.
+/// The provider refused the refund, or the bank returned it. The amount becomes refundable again.
 pub(crate) async fn on_refund_failed(
     app: &App,
     cx: &Cx,

@@ -319,7 +319,7 @@ pub(crate) async fn results_of_refunds_are_recorded(node: &mut TestNode) {
         publish(node, order_id, &back(refund, 200)).await;
     }
     assert_eq!(state().await, (PaymentState::PartlyRefunded, 300), "what failed did not happen");
-    // The amount can be refunded once more, up to what is left.
+    // The failed amount is refundable again: a refund is at most the payment minus the other refunds.
     assert_eq!(code(&refund(node, &fixture, &order, total - 299).await), "ORDER_REFUND_TOO_MUCH");
     assert_eq!(refund(node, &fixture, &order, 0).await.unwrap().refunded_minor, total);
     let seen = fixture.seen(node, order_id).await;

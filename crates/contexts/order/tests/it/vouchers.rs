@@ -241,7 +241,7 @@ pub(crate) async fn a_refund_at_the_provider_revokes_vouchers(node: &mut TestNod
     node.settle().await;
     assert_eq!(states(node, &fixture).await, [Used, Revoked]);
     assert!(coupons(node, &fixture).await.iter().all(|coupon| coupon.is_order_refunded), "the used one is marked");
-    // The order that used it is cancelled: what it gets back is worth nothing anymore.
+    // Cancelling the order that used the voucher returns it as revoked, because its payment was refunded.
     fixture.cancel(node, goods.order_id).await.unwrap();
     node.settle().await;
     assert_eq!(states(node, &fixture).await, [Revoked, Revoked]);

@@ -311,7 +311,7 @@ impl Payment {
         })
     }
 
-    /// Counts the requests to cancel these attempts, for those that were not ended by it and did not change their state.
+    /// Counts one cancel request for each of these attempts that is still open in the same state afterwards.
     pub fn count_cancel_tries(&mut self, before: &Self, requested: &[AttemptId]) {
         let obsolete: Vec<AttemptId> = self.obsolete_attempts().map(|attempt| attempt.id).collect();
         for attempt in &mut self.attempts {
@@ -428,7 +428,7 @@ impl Payment {
         attempt.reference.get_or_insert_with(|| fact.reference.clone());
         attempt.state = merge::attempt(before, state);
         if attempt.state != before {
-            // The provider may accept now what it refused before.
+            // In the new state, the provider may accept a cancel request that it refused before.
             attempt.cancel_tries = 0;
         }
         Ok(())

@@ -70,7 +70,7 @@ async fn write(app: &App, running: &ActiveSale, row: AdmissionRow) -> Result<Adm
     }
 }
 
-/// Answers a buyer who is already admitted: with an error if this ticket was used, with the first admission otherwise.
+/// The response for a buyer with an admission: the first admission, or an error if this ticket was used for it.
 async fn repeat(
     app: &App,
     running: &ActiveSale,

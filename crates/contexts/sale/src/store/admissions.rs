@@ -105,7 +105,7 @@ pub(crate) async fn with_units(store: &Store, order: i64) -> Result<Option<Admis
     store.optional(Statement::new(text, values![AdmissionState::Waiting, AdmissionState::Placed, order])).await
 }
 
-/// The write that marks admissions as placed, except those whose units were returned meanwhile.
+/// The write that sets admissions to placed. It skips an admission whose units were returned after it was read.
 pub(crate) fn place(orders: impl IntoIterator<Item = i64>) -> Statement {
     let text = "UPDATE sale_admissions SET state = ? WHERE state = ? AND order_id IN (??)";
     let states = values![AdmissionState::Placed, AdmissionState::Waiting];
